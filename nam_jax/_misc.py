@@ -1,0 +1,47 @@
+"""Small numeric helpers and the one form of error text; imports nothing of ours."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def argument_error(name: str, requirement: str, found: object) -> ValueError:
+    """The house form of an error about a bad argument.
+
+    Args:
+        name: The argument's name as the caller wrote it.
+        requirement: What it must be, to be read after "must".
+        found: What it has instead, to be read after "but has".
+    """
+    return ValueError(f"Argument `{name}` must {requirement}, but has {found}.")
+
+
+def is_concrete(array: object) -> bool:
+    """Whether the values of `array` can be looked at now (it is not traced by jit or vmap)."""
+    return not isinstance(array, jax.core.Tracer)
+
+
+def check_finite(name: str, array: Float[Array, "..."]) -> None:
+    """Raises a `ValueError` when a concrete `array` holds NaN or infinity; traced ones pass."""
+    if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
+        bad = int((~np.isfinite(np.asarray(array))).sum())
+        raise argument_error(name, "be finite", f"{bad} entries that are NaN or infinite")
+
+
+def as_float(array: object) -> Float[Array, "..."]:
+    """`array` as a JAX array of floats: floats keep their dtype, others take JAX's default."""
+    converted = jnp.asarray(array)
+    if jnp.issubdtype(converted.dtype, jnp.floating):
+        return converted
+    return converted.astype(jnp.result_type(float))
+
+
+def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
+    """log(cosh(u)) without overflow, elementwise; its gradient is tanh(u), also at u = 0."""
+    return jnp.logaddexp(u, -u) - np.log(2.0).astype(u.dtype)
+
+
+def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """The symmetric part (A + A^T) / 2 of a square matrix."""
+    return (matrix + matrix.T) / 2

@@ -1,0 +1,18 @@
+"""Array aliases shared by every room; the symbols are those of the table in the README."""
+
+from jaxtyping import Array, Float, PRNGKeyArray
+
+Scalar = Float[Array, ""]
+"""One floating-point number as a JAX array."""
+
+Pattern = Float[Array, " N"]
+"""One pattern, cue or read-out over N neurons, usually in {-1, +1}."""
+
+Patterns = Float[Array, "K N"]
+"""K patterns over N neurons, one a row."""
+
+Pairs = Float[Array, "N N"]
+"""One number for each ordered pair of neurons: synapses, processes."""
+
+Key = PRNGKeyArray
+"""A JAX random key; each is used once."""
