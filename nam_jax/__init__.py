@@ -1,1 +1,16 @@
 """Associative memory in JAX: networks that store patterns and recall them from damaged cues."""
+
+from nam_jax import data, lagrangian, measure, memory, network, solve
+from nam_jax.solve import retrieve, settle, simulate
+
+__all__ = [
+    "data",
+    "lagrangian",
+    "measure",
+    "memory",
+    "network",
+    "retrieve",
+    "settle",
+    "simulate",
+    "solve",
+]

@@ -1,6 +1,7 @@
 """Small numeric helpers and the one form of error text; imports nothing of ours."""
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -31,10 +32,9 @@ def check_finite(name: str, array: Float[Array, "..."]) -> None:
 
 def as_float(array: object) -> Float[Array, "..."]:
     """`array` as a JAX array of floats: floats keep their dtype, others take JAX's default."""
-    converted = jnp.asarray(array)
-    if jnp.issubdtype(converted.dtype, jnp.floating):
-        return converted
-    return converted.astype(jnp.result_type(float))
+    dtype = getattr(array, "dtype", None)
+    is_float = dtype is not None and jnp.issubdtype(dtype, jnp.floating)
+    return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
 
 
 def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
