@@ -1,0 +1,143 @@
+"""Lagrangians that couple all entries of the states: softmax and normalisations."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, as_float, check_finite
+from nam_jax._types import Scalar
+from nam_jax.lagrangian._base import AbstractLagrangian
+from nam_jax.lagrangian._checks import positive, positive_constant
+
+
+class LogSumExp(AbstractLagrangian):
+    """L = log(sum exp(beta u)) / beta, with the activation softmax(beta u) over all entries.
+
+    Krotov & Hopfield (arXiv 2008.06996), model B: attention. Its energy is minus the entropy of
+    the softmax divided by beta. There is no inverse: u and u + c have one softmax.
+    """
+
+    beta: Scalar
+
+    def __init__(self, beta: ArrayLike = 1.0):
+        self.beta = positive("beta", beta)
+
+    def __call__(self, u: Float[Array, "..."]) -> Scalar:
+        beta = self.beta.astype(u.dtype)
+        return jax.nn.logsumexp(beta * u) / beta
+
+    def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jax.nn.softmax(self.beta.astype(u.dtype) * u, axis=None)
+
+    def energy(self, u: Float[Array, "..."]) -> Scalar:
+        beta = self.beta.astype(u.dtype)
+        v = beta * jnp.ravel(u)
+        winner = jnp.argmax(v)
+        behind = v - v[winner]
+        # The winner's weight is 1; leaving it out of the sum keeps small weights of the others.
+        weights = jnp.where(jnp.arange(v.size) == winner, 0.0, jnp.exp(behind))
+        others = jnp.sum(weights)
+        return (jnp.sum(weights * behind) / (1 + others) - jnp.log1p(others)) / beta
+
+    def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        raise ValueError(
+            "LogSumExp has no inverse activation: u and u + c have the same softmax for every c."
+        )
+
+    @property
+    def slope_bound(self) -> Scalar:
+        return self.beta / 2
+
+
+class LayerNorm(AbstractLagrangian):
+    """L = D gain sqrt(var(u) + epsilon) + sum(shift u), over all D entries.
+
+    The activation is layer normalisation, gain (u - mean(u)) / sqrt(var(u) + epsilon) + shift
+    (Krotov & Hopfield, arXiv 2008.06996; Hoover et al., arXiv 2302.07253). There is no inverse:
+    mean and scale of u are gone. The slope bound gain / sqrt(epsilon) is met where all entries
+    are equal.
+    """
+
+    gain: Scalar
+    shift: Float[Array, "..."]
+    epsilon: float = eqx.field(static=True)
+
+    def __init__(self, gain: ArrayLike = 1.0, shift: ArrayLike = 0.0, epsilon: float = 1e-5):
+        """Sets the parameters.
+
+        Args:
+            gain: One number above zero.
+            shift: One number, or an array of the shape of the states; of any sign.
+            epsilon: Added to the variance; a constant above zero, not trained.
+        """
+        self.gain = positive("gain", gain)
+        self.shift = as_float(shift)
+        check_finite("shift", self.shift)
+        self.epsilon = positive_constant("epsilon", epsilon)
+
+    def __call__(self, u: Float[Array, "..."]) -> Scalar:
+        scale = self._normalise(u)[1]
+        return self.gain.astype(u.dtype) * u.size * scale + jnp.sum(self._shift(u) * u)
+
+    def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        centred, scale = self._normalise(u)
+        return self.gain.astype(u.dtype) * centred / scale + self._shift(u)
+
+    def energy(self, u: Float[Array, "..."]) -> Scalar:
+        return -self.gain.astype(u.dtype) * u.size * self.epsilon / self._normalise(u)[1]
+
+    def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        raise ValueError(
+            "LayerNorm has no inverse activation: the mean and the scale of u are not in it."
+        )
+
+    @property
+    def slope_bound(self) -> Scalar:
+        return self.gain / self.epsilon**0.5
+
+    def _normalise(self, u: Float[Array, "..."]) -> tuple[Float[Array, "..."], Scalar]:
+        """The states less their mean, and the square root of their variance plus epsilon."""
+        centred = u - jnp.mean(u)
+        centred = centred - jnp.mean(centred)  # the first mean is rounded as coarsely as u
+        return centred, jnp.sqrt(jnp.mean(centred * centred) + self.epsilon)
+
+    def _shift(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The shift in the dtype of the states, after a look at its shape."""
+        if self.shift.ndim and self.shift.shape != u.shape:
+            raise argument_error("u", f"have the shape of `shift`, {self.shift.shape}", u.shape)
+        return self.shift.astype(u.dtype)
+
+
+class Spherical(AbstractLagrangian):
+    """L = sqrt(|u|^2 + epsilon), with the activation u / sqrt(|u|^2 + epsilon).
+
+    Krotov & Hopfield (arXiv 2008.06996), model C, where epsilon is 0. The activation is in the
+    open unit ball; how far inside is all that tells |u|, so that the inverse, which exists, loses
+    digits as |u|^2 / epsilon grows. The slope bound 1 / sqrt(epsilon) is met at u = 0.
+    """
+
+    epsilon: float = eqx.field(static=True)
+
+    def __init__(self, epsilon: float = 1e-5):
+        self.epsilon = positive_constant("epsilon", epsilon)
+
+    def __call__(self, u: Float[Array, "..."]) -> Scalar:
+        return jnp.sqrt(jnp.sum(u * u) + self.epsilon)
+
+    def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return u / self(u)
+
+    def energy(self, u: Float[Array, "..."]) -> Scalar:
+        return -self.epsilon / self(u)
+
+    def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        eps = float(jnp.finfo(y.dtype).eps)
+        rounding = eps * (8 + y.size**0.5)  # of |y|^2, where y itself is a rounded activation
+        gap = 1 - jnp.sum(y * y)
+        gap = jnp.where(gap < -rounding, jnp.nan, jnp.maximum(gap, eps / 2))
+        return y * jnp.sqrt(self.epsilon / gap)
+
+    @property
+    def slope_bound(self) -> Scalar:
+        return jnp.asarray(self.epsilon**-0.5, float)
