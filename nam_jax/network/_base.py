@@ -1,0 +1,73 @@
+"""What every network can do, so that one solver serves all."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, PyTree
+
+from nam_jax._types import Pattern, Scalar
+
+State = PyTree[Float[Array, "..."]]
+"""All layers of one network for one sample."""
+
+
+class AbstractNetwork(eqx.Module):
+    """A dynamical system that recalls a pattern from a cue.
+
+    Everything is for one sample; batch with `jax.vmap`. Times are in units of the time constants.
+    """
+
+    @abc.abstractmethod
+    def initial_state(self, cue: Pattern) -> State:
+        """The state in which recall starts.
+
+        Args:
+            cue: (N,) finite numbers, the damaged pattern.
+
+        Returns:
+            A state, to be given to the other methods.
+
+        Raises:
+            ValueError: If `cue` does not have N finite entries.
+        """
+
+    @abc.abstractmethod
+    def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
+        """The time derivative of every layer.
+
+        Args:
+            t: Time; matters only to a drive that changes with it.
+            state: As from `initial_state`.
+            drive: The network's inputs, or None for none.
+
+        Returns:
+            d(state)/dt, with the structure and dtypes of `state`.
+        """
+
+    @abc.abstractmethod
+    def readout(self, state: State) -> Pattern:
+        """What the network says it recalled: (N,), graded; its signs are the recalled bits."""
+
+    @abc.abstractmethod
+    def time_scales(self) -> PyTree[Scalar]:
+        """The time in which each layer relaxes: a number in place of each layer of the state.
+
+        They make speeds dimensionless when a solver judges whether the network is at rest.
+        """
+
+
+class AbstractEnergyNetwork(AbstractNetwork):
+    """A network whose flow goes down an energy while its drive is constant."""
+
+    @abc.abstractmethod
+    def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        """The energy of `state`, dimensionless; arguments as in `vector_field`."""
+
+    @abc.abstractmethod
+    def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
+        """The terms of the energy one by one, a named tuple; they sum to `energy`."""
+
+    @abc.abstractmethod
+    def energy_rate(self, state: State, drive: Any = None) -> Scalar:
+        """dE/dt by the network's formula, at most 0 when every Lagrangian is convex."""
