@@ -1,0 +1,75 @@
+"""The one place where Diffrax is called."""
+
+from typing import Any
+
+import diffrax as dfx
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array
+
+from nam_jax._types import Scalar
+from nam_jax.network import AbstractNetwork
+from nam_jax.solve._result import all_finite, residual
+
+DEFAULT_SOLVER = dfx.Tsit5()
+
+
+def layer_norm(error: Any) -> Scalar:
+    """Largest root mean square of any layer, so that N^2 synapses do not drown N neurons."""
+    return jnp.max(jnp.stack([optx.rms_norm(leaf) for leaf in jax.tree.leaves(error)]))
+
+
+def integrate(
+    network: AbstractNetwork,
+    state: Any,
+    span: tuple[float | Scalar, float | Scalar],
+    drive: Any,
+    saveat: dfx.SaveAt,
+    *,
+    solver: dfx.AbstractSolver,
+    rtol: float,
+    atol: float,
+    rest: float | None,
+    max_steps: int,
+    step: float | None = None,
+) -> dfx.Solution:
+    """Integrates with error control (or a fixed `step`), stopping where the residual is `rest`.
+
+    Failures are reported in the solution, never raised, so that one bad sample spares the rest.
+    """
+    t0, t1 = (jnp.asarray(t, jax.tree.leaves(state)[0].dtype) for t in span)
+
+    smallest = 1e-9 * jnp.min(jnp.stack(jax.tree.leaves(network.time_scales()))).astype(t0.dtype)
+
+    def flow(t: Any, y: Any, args: Any) -> Any:
+        return network.vector_field(t, y, args)
+
+    def stop(t: Array, y: Any, args: Any, **_: Any) -> Array:
+        # Without the first test a sample that is not finite would take all steps there are,
+        # with the rest of its batch waiting.
+        lost = ~all_finite(y)
+        return lost if rest is None else lost | (residual(network, y, args, t) <= rest)
+
+    if step is None:
+        # A proportional part, because near rest the fast layers keep an explicit solver at its
+        # stability limit, where pure integral control makes the step size and the state ring.
+        controller = dfx.PIDController(
+            rtol=rtol, atol=atol, pcoeff=0.4, icoeff=0.3, norm=layer_norm, dtmin=smallest
+        )
+    else:
+        controller = dfx.ConstantStepSize()
+    return dfx.diffeqsolve(
+        dfx.ODETerm(flow),
+        solver,
+        t0,
+        t1,
+        step,
+        state,
+        args=drive,
+        saveat=saveat,
+        stepsize_controller=controller,
+        event=dfx.Event(stop),
+        max_steps=max_steps,
+        throw=False,
+    )

@@ -1,0 +1,102 @@
+"""`retrieve`: one verb for every network, from a damaged cue to the recalled pattern."""
+
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+from jaxtyping import Array
+
+from nam_jax._types import Pattern, Scalar
+from nam_jax.network import AbstractNetwork
+from nam_jax.solve._integrate import DEFAULT_SOLVER
+from nam_jax.solve._observe import Activity, Energy
+from nam_jax.solve._result import RESULTS
+from nam_jax.solve._settle import settle
+
+
+class Retrieval(eqx.Module):
+    """A recalled pattern.
+
+    Attributes:
+        pattern: (N,) read-out at rest, graded; its signs are the recalled bits.
+        state: The state at rest.
+        steps: Solver steps taken.
+        time: The time recall took, in the unit of the time constants.
+        energy: Energy at rest; NaN for a network without one.
+        activity: Mean |pattern|: near 0 when the cue was not recognised and the network is silent.
+        residual: How far the state is from rest.
+        result: How recall ended.
+    """
+
+    pattern: Pattern
+    state: Any
+    steps: Array
+    time: Scalar
+    energy: Scalar
+    activity: Scalar
+    residual: Scalar
+    result: RESULTS
+
+
+def retrieve(
+    network: AbstractNetwork,
+    cue: Pattern,
+    *,
+    drive: Any = None,
+    rest: float = 1e-2,
+    max_time: float = float("inf"),
+    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
+    rtol: float = 1e-3,
+    atol: float = 1e-4,
+    step: float | None = None,
+    max_steps: int = 4096,
+    throw: bool = False,
+) -> Retrieval:
+    """Recalls a pattern: `network.initial_state(cue)`, followed to rest and read out.
+
+    Args:
+        network: Any network.
+        cue: (N,) finite numbers; batch with `jax.vmap(lambda cue: retrieve(network, cue))`.
+        drive: Constant inputs (see `network.vector_field`).
+        rest: Residual at which the state counts as an equilibrium.
+        max_time: Time after which to give up, in the unit of the time constants.
+        solver: Any Diffrax solver.
+        rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
+        atol: Absolute tolerance of each step.
+        step: A fixed step size instead of tolerances.
+        max_steps: Steps after which to give up.
+        throw: Raise unless the network came to rest.
+
+    Returns:
+        A [`Retrieval`][]. A cue that holds NaN inside a batch gives the result `non_finite` and
+        leaves the others alone.
+
+    Raises:
+        ValueError: If `cue` has the wrong length, or is not batched and not finite.
+        RuntimeError: If `throw` and the network did not come to rest.
+    """
+    rested = settle(
+        network,
+        network.initial_state(cue),
+        drive=drive,
+        rest=rest,
+        max_time=max_time,
+        solver=solver,
+        rtol=rtol,
+        atol=atol,
+        step=step,
+        max_steps=max_steps,
+        throw=throw,
+    )
+    energy = Energy()(network, rested.time, rested.state, drive)
+    activity = Activity()(network, rested.time, rested.state, drive)
+    return Retrieval(
+        network.readout(rested.state),
+        rested.state,
+        rested.steps,
+        rested.time,
+        energy,
+        activity,
+        rested.residual,
+        rested.result,
+    )

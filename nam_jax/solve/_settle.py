@@ -1,0 +1,106 @@
+"""`settle`: bring a network to an equilibrium and check that it is one."""
+
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from nam_jax._types import Scalar
+from nam_jax.network import AbstractEnergyNetwork, AbstractNetwork
+from nam_jax.solve._integrate import DEFAULT_SOLVER, integrate
+from nam_jax.solve._result import RESULTS, raise_unless, residual
+from nam_jax.solve._simulate import ending
+
+
+class Equilibrium(eqx.Module):
+    """A state at rest, if `result` says so.
+
+    Attributes:
+        state: The last state.
+        residual: How far it is from rest, computed anew after the solve (see `residual`).
+        time: The time it took, in the unit of the time constants.
+        steps: Solver steps taken.
+        result: How it ended.
+    """
+
+    state: Any
+    residual: Scalar
+    time: Scalar
+    steps: Array
+    result: RESULTS
+
+
+def settle(
+    network: AbstractNetwork,
+    state: Any,
+    *,
+    drive: Any = None,
+    rest: float = 1e-3,
+    max_time: float = float("inf"),
+    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    step: float | None = None,
+    max_steps: int = 4096,
+    throw: bool = False,
+) -> Equilibrium:
+    """Follows `network` from `state` until it is at rest.
+
+    Args:
+        network: Any network.
+        state: One sample's initial state; batch with `jax.vmap`.
+        drive: Constant inputs (see `network.vector_field`).
+        rest: Residual at which the state counts as an equilibrium.
+        max_time: Time after which to give up, in the unit of the time constants.
+        solver: Any Diffrax solver.
+        rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
+        atol: Absolute tolerance of each step.
+        step: A fixed step size instead of tolerances.
+        max_steps: Steps after which to give up.
+        throw: Raise unless the result is `converged`.
+
+    Returns:
+        An [`Equilibrium`][]; its `result` is `energy_rose` when the state at rest has more energy
+        than the first one, by more than rounding.
+
+    Raises:
+        RuntimeError: If `throw` and the network did not come to rest.
+    """
+    solution = integrate(
+        network,
+        state,
+        (0.0, max_time),
+        drive,
+        dfx.SaveAt(t1=True),
+        solver=solver,
+        rtol=rtol,
+        atol=atol,
+        rest=rest,
+        max_steps=max_steps,
+        step=step,
+    )
+    final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
+    distance = residual(network, final, drive)
+    result = ending(solution, final, RESULTS.time_reached)
+    # The event's word is not taken: the residual of the state that is returned decides.
+    claimed = (result == RESULTS.converged) & ~(distance <= rest)
+    result = RESULTS.where(claimed, RESULTS.time_reached, result)
+    rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
+    result = RESULTS.where(rose, RESULTS.energy_rose, result)
+    if throw:
+        final = raise_unless(result, (RESULTS.converged,), final)
+    return Equilibrium(final, distance, time, solution.stats["num_steps"], result)
+
+
+def _energy_rose(
+    network: AbstractNetwork, first: Any, final: Any, drive: Any
+) -> Bool[Array, ""] | bool:
+    if not isinstance(network, AbstractEnergyNetwork):
+        return jnp.asarray(False)
+    before, after = network.energy(first, drive), network.energy(final, drive)
+    terms = jnp.stack(jax.tree.leaves(network.energy_terms(final, drive)))
+    rounding = 100 * jnp.finfo(after.dtype).eps * jnp.max(jnp.abs(terms))
+    return after - before > rounding

@@ -1,0 +1,183 @@
+"""`simulate`: follow a network in time and save chosen observables."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from nam_jax._misc import argument_error, is_concrete
+from nam_jax._types import Pattern, Scalar
+from nam_jax.network import AbstractNetwork
+from nam_jax.solve._integrate import DEFAULT_SOLVER, integrate
+from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
+from nam_jax.solve._result import RESULTS, all_finite, raise_unless
+
+
+class Trajectory(eqx.Module):
+    """What a simulation saved.
+
+    Attributes:
+        ts: (T,) times. After an early stop at rest, values are held at the last state; when every
+            step is saved, times and values past the last step are infinite.
+        observables: What was saved at each time, by name; leading axis T.
+        state: The last state.
+        stop: The time at which the simulation ended.
+        stats: Diffrax's counts: `num_steps`, `num_accepted_steps`, `num_rejected_steps`.
+        result: How it ended.
+    """
+
+    ts: Float[Array, " T"]
+    observables: dict[str, PyTree[Float[Array, "T ..."]]]
+    state: Any
+    stop: Scalar
+    stats: dict[str, Any]
+    result: RESULTS
+
+    @property
+    def energy(self) -> Float[Array, " T"]:
+        """The saved energies."""
+        return self.observables["energy"]
+
+
+def simulate(
+    network: AbstractNetwork,
+    state: Any,
+    t1: float | Scalar,
+    *,
+    t0: float | Scalar = 0.0,
+    drive: Any = None,
+    save: Mapping[str, AbstractObservable] | None = None,
+    times: int | Float[Array, " T"] | None = 101,
+    target: Pattern | None = None,
+    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
+    rtol: float = 1e-3,
+    atol: float = 1e-4,
+    step: float | None = None,
+    rest: float | None = None,
+    energy_tolerance: float | None = None,
+    max_steps: int = 4096,
+    throw: bool = False,
+) -> Trajectory:
+    """Integrates `network` from `state` over [t0, t1].
+
+    Args:
+        network: Any network.
+        state: One sample's initial state; batch with `jax.vmap`.
+        t1: End time, in the unit of the time constants.
+        t0: Start time.
+        drive: The network's inputs (see its `vector_field`).
+        save: Observables by name. By default energy, activity and the overlap with `target`;
+            whole states only on request (`FullState()`).
+        times: How many evenly spaced times to save at, or the times themselves, or None for every
+            step the solver takes (the arrays then have `max_steps` + 1 rows).
+        target: (N,) pattern for the default overlap; by default the read-out of `state`.
+        solver: Any Diffrax solver.
+        rtol: Relative tolerance of each step.
+        atol: Absolute tolerance of each step.
+        step: A fixed step size instead of tolerances.
+        rest: Residual below which to stop early; None to go on to t1.
+        energy_tolerance: Largest rise of the saved energy between two times, relative to the
+            largest |energy|, before the result says so; by default not judged, as a drive that
+            changes with time may raise it.
+        max_steps: Steps after which to give up.
+        throw: Raise unless the result is `converged` or `time_reached`.
+
+    Returns:
+        A [`Trajectory`][].
+
+    Raises:
+        ValueError: If t1 is not after t0, or no time is to be saved.
+        RuntimeError: If `throw` and the solve failed.
+    """
+    _check_span(t0, t1)
+    save = _default_observables(network, state, target) if save is None else dict(save)
+
+    def observe(t: Scalar, y: Any, args: Any) -> dict[str, Any]:
+        return {name: observable(network, t, y, args) for name, observable in save.items()}
+
+    if times is None:
+        saved = dfx.SubSaveAt(t0=True, steps=True, fn=observe)
+    else:
+        saved = dfx.SubSaveAt(ts=_times(times, t0, t1, state), fn=observe)
+    solution = integrate(
+        network,
+        state,
+        (t0, t1),
+        drive,
+        dfx.SaveAt(subs=[saved, dfx.SubSaveAt(t1=True)]),
+        solver=solver,
+        rtol=rtol,
+        atol=atol,
+        rest=rest,
+        max_steps=max_steps,
+        step=step,
+    )
+    (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)
+    stop, final = jax.tree.map(lambda leaf: leaf[0], end)
+    if times is not None:
+        ended = observe(stop, final, drive)
+        rows = jax.tree.map(lambda all_rows, end: _hold(ts, all_rows, end), rows, ended)
+        ts = _times(times, t0, t1, state)
+    result = _judge(solution, final, rows.get("energy"), energy_tolerance)
+    if throw:
+        final = raise_unless(result, (RESULTS.converged, RESULTS.time_reached), final)
+    return Trajectory(ts, rows, final, stop, solution.stats, result)
+
+
+def _check_span(t0: float | Scalar, t1: float | Scalar) -> None:
+    if is_concrete(t0) and is_concrete(t1) and not np.asarray(t1) > np.asarray(t0):
+        raise argument_error("t1", f"be after t0 = {float(t0):.3g}", f"{float(t1):.3g}")
+
+
+def _times(
+    times: int | Float[Array, " T"], t0: float | Scalar, t1: float | Scalar, state: Any
+) -> Float[Array, " T"]:
+    dtype = jax.tree.leaves(state)[0].dtype
+    if not isinstance(times, int):
+        return jnp.asarray(times, dtype)
+    if times < 2:
+        raise argument_error("times", "be at least 2", times)
+    return jnp.linspace(jnp.asarray(t0, dtype), jnp.asarray(t1, dtype), times)
+
+
+def _default_observables(
+    network: AbstractNetwork, state: Any, target: Pattern | None
+) -> dict[str, AbstractObservable]:
+    pattern = network.readout(state) if target is None else target
+    return {"energy": Energy(), "activity": Activity(), "overlap": Overlap(pattern)}
+
+
+def _hold(ts: Array, rows: Array, end: Array) -> Array:
+    """Rows that were never reached (their time is infinite) take the value at the end."""
+    reached = jnp.isfinite(ts).reshape(-1, *[1] * (rows.ndim - 1))
+    return jnp.where(reached, rows, jnp.broadcast_to(end[None], rows.shape))
+
+
+def _judge(
+    solution: dfx.Solution, final: Any, energy: Array | None, tolerance: float | None
+) -> RESULTS:
+    result = ending(solution, final, RESULTS.time_reached)
+    if energy is None or tolerance is None:
+        return result
+    known = jnp.isfinite(energy)
+    rise = jnp.where(known[1:] & known[:-1], jnp.diff(energy), 0)
+    limit = tolerance * jnp.max(jnp.where(known, jnp.abs(energy), 0))
+    rose = (jnp.max(rise) > limit) & (result != RESULTS.non_finite)
+    return RESULTS.where(rose, RESULTS.energy_rose, result)
+
+
+def ending(solution: dfx.Solution, final: Any, without_event: RESULTS) -> RESULTS:
+    """Our sentence for Diffrax's: rest is its event, `without_event` its plain success."""
+    result = RESULTS.where(
+        solution.result == dfx.RESULTS.event_occurred, RESULTS.converged, RESULTS.non_finite
+    )
+    plain = solution.result == dfx.RESULTS.successful
+    result = RESULTS.where(plain, without_event, result)
+    limited = solution.result == dfx.RESULTS.max_steps_reached
+    result = RESULTS.where(limited, RESULTS.step_limit, result)
+    return RESULTS.where(all_finite(final), result, RESULTS.non_finite)
