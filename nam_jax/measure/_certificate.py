@@ -1,0 +1,75 @@
+"""The certificate: is there one equilibrium of synapses and processes for each neural state?"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from nam_jax._types import Scalar
+from nam_jax.lagrangian import Quadratic
+from nam_jax.network import NeuronAstrocyte
+
+
+class Certificate(eqx.Module):
+    """What the spectrum of T says about a network.
+
+    Attributes:
+        largest_eigenvalue: lambda_max(T).
+        smallest_eigenvalue: lambda_min(T).
+        margin: (alpha / l_g) (gamma / l_psi - lambda_max) - 1, with slope bounds l_g = sup g' and
+            l_psi = sup psi'.
+        certified: Whether the margin is above 0 and gamma / l_psi above lambda_max. Then (s, p) has
+            one equilibrium for each x, globally attracting; equilibria do not depend on time
+            constants, and fast layers can be eliminated.
+        memory_gain: R = M(t) / M(0) - 1 at t = lambda_max, where M is the strength with which
+            (s, p) pass phi phi^T back to the neurons. NaN unless certified with g, psi linear.
+        recall_threshold: The cue overlap m with R m^3 = 1, above which a wrong bit flips (few
+            memories, saturated phi, small lambda); NaN where `memory_gain` is or where R <= 0.
+        relaxation_time: The slowest relaxation of (s, p) on the memory mode, in the unit of the
+            time constants; NaN where `memory_gain` is.
+    """
+
+    largest_eigenvalue: Scalar
+    smallest_eigenvalue: Scalar
+    margin: Scalar
+    certified: Bool[Array, ""]
+    memory_gain: Scalar
+    recall_threshold: Scalar
+    relaxation_time: Scalar
+
+
+def certificate(network: NeuronAstrocyte) -> Certificate:
+    """Computes the certificate of `network` from slope bounds and the spectrum of T alone.
+
+    For fixed x the energy of (s, p) is strictly convex in (g, psi) when
+    (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1.
+    """
+    largest = network.tensor.largest_eigenvalue()
+    stiffness_s = network.leaks.synaptic / network.synaptic.slope_bound
+    stiffness_p = network.leaks.process / network.process.slope_bound
+    margin = stiffness_s * (stiffness_p - largest) - 1
+    certified = (margin > 0) & (stiffness_p > largest)
+
+    linear = isinstance(network.synaptic, Quadratic) and isinstance(network.process, Quadratic)
+    known = certified & jnp.asarray(linear)
+    at_memory = (stiffness_p - largest) / margin
+    at_rest = stiffness_p / (stiffness_s * stiffness_p - 1)
+    gain = jnp.where(known, at_memory / at_rest - 1, jnp.nan)
+    return Certificate(
+        largest_eigenvalue=largest,
+        smallest_eigenvalue=network.tensor.smallest_eigenvalue(),
+        margin=margin,
+        certified=certified,
+        memory_gain=gain,
+        recall_threshold=jnp.where(gain > 0, gain, jnp.nan) ** (-1 / 3),
+        relaxation_time=jnp.where(known, _slowest(network, largest), jnp.nan),
+    )
+
+
+def _slowest(network: NeuronAstrocyte, eigenvalue: Scalar) -> Scalar:
+    """-1 / (largest eigenvalue of the 2 x 2 Jacobian of (s, p) on one eigenvector of T)."""
+    _, tau_s, tau_p = network.time_constants
+    _, alpha, gamma = network.leaks
+    slope_s, slope_p = network.synaptic.slope_bound, network.process.slope_bound
+    trace = -alpha / tau_s - (gamma - slope_p * eigenvalue) / tau_p
+    determinant = (alpha * (gamma - slope_p * eigenvalue) - slope_s * slope_p) / (tau_s * tau_p)
+    return -2 / (trace + jnp.sqrt(trace**2 - 4 * determinant))
