@@ -1,0 +1,202 @@
+"""Image codecs: between an image and a binary code that a memory can store."""
+
+import abc
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nam_jax._misc import argument_error, as_float
+from nam_jax._types import Key
+
+Image = Float[Array, "H W C"]
+"""One image, intensities in [0, 1]."""
+
+Images = Float[Array, "M H W C"]
+"""M images of one size, intensities in [0, 1]."""
+
+Code = Float[Array, " N"]
+"""One binary code in {-1, +1}; a damaged or recalled code may hold other real numbers."""
+
+
+class AbstractCodec(eqx.Module):
+    """Turns an image into a binary code, and a code (exact or damaged) back into an image.
+
+    Both directions take one sample; batch them with `jax.vmap`. They follow the dtype of what
+    they are given, whatever the dtype of the codec's own arrays.
+    """
+
+    @property
+    @abc.abstractmethod
+    def num_bits(self) -> int:
+        """N, the length of a code."""
+
+    @property
+    @abc.abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C), the one shape of image this codec takes and gives."""
+
+    @abc.abstractmethod
+    def encode(self, image: Image) -> Code:
+        """The code of an image.
+
+        Args:
+            image: Intensities in [0, 1], shape (H, W, C) = `image_shape`.
+
+        Returns:
+            The code, shape (N,), each entry exactly -1 or +1.
+
+        Raises:
+            ValueError: the image has another shape.
+        """
+
+    @abc.abstractmethod
+    def decode(self, code: Code) -> Image:
+        """The image that a code stands for.
+
+        Args:
+            code: Shape (N,), nominally in {-1, +1}; numbers in between are taken as they are.
+
+        Returns:
+            Intensities in [0, 1], shape (H, W, C).
+
+        Raises:
+            ValueError: the code has another length.
+        """
+
+
+class PixelThreshold(AbstractCodec):
+    """One bit a pixel and channel: is it at least as bright as usual at this place?
+
+    The threshold is the median over the images fitted, so that each bit is balanced on them;
+    a bit decodes to the mean of the intensities on its side. Simple, and the codes of natural
+    images are strongly correlated, since a bright image sets nearly all bits.
+    """
+
+    threshold: Image
+    low: Image
+    high: Image
+
+    @classmethod
+    def fit(cls, images: Images) -> "PixelThreshold":
+        """Thresholds and decoded intensities from M >= 1 images of shape (M, H, W, C)."""
+        images = _checked(images)
+        threshold = jnp.median(images, axis=0)
+        above = images >= threshold[None]
+        low, high = (_mean_where(images, side, threshold) for side in (~above, above))
+        return cls(threshold, low, high)
+
+    @property
+    def num_bits(self) -> int:
+        """H W C."""
+        return math.prod(self.image_shape)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the images fitted."""
+        return _shape3(self.threshold)
+
+    def encode(self, image: Image) -> Code:
+        """+1 where the image is at least the threshold, in the order of `image.ravel()`."""
+        check_image(image, self.image_shape)
+        return sign(image - self.threshold.astype(image.dtype)).ravel()
+
+    def decode(self, code: Code) -> Image:
+        """Each pixel goes linearly from `low` at -1 to `high` at +1."""
+        check_code(code, self.num_bits)
+        low, high = self.low.astype(code.dtype), self.high.astype(code.dtype)
+        return jnp.clip(low + (high - low) * (code.reshape(low.shape) + 1) / 2, 0, 1)
+
+
+class RandomProjection(AbstractCodec):
+    """Signs of N random projections of the centred image, decoded linearly by ridge regression.
+
+    encode: b = sign(P (x - mean)), P Gaussian; decode: x = mean + W b, W fitted to the images.
+    """
+
+    mean: Image
+    projection: Float[Array, "N D"]
+    decoder: Float[Array, "D N"]
+
+    @classmethod
+    def fit(
+        cls, images: Images, num_bits: int, *, key: Key, ridge: float = 1e-2
+    ) -> "RandomProjection":
+        """Draws P and fits W, which minimises sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2.
+
+        Args:
+            images: M >= 1 images, shape (M, H, W, C).
+            num_bits: N >= 1.
+            key: Random key of the projection.
+            ridge: Shrinkage per image, > 0; it keeps W finite when M < N.
+        """
+        images = _checked(images)
+        if num_bits < 1:
+            raise argument_error("num_bits", "be at least 1", f"{num_bits}")
+        mean = images.mean(axis=0)
+        centred = (images - mean[None]).reshape(images.shape[0], -1)
+        projection = jax.random.normal(key, (num_bits, mean.size), images.dtype)
+        codes = sign(centred @ projection.T)
+        gram = codes.T @ codes / len(images) + ridge * jnp.eye(num_bits, dtype=images.dtype)
+        decoder = jnp.linalg.solve(gram, codes.T @ centred / len(images)).T
+        return cls(mean, projection, decoder)
+
+    @property
+    def num_bits(self) -> int:
+        """The number of projections."""
+        return self.projection.shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the images fitted."""
+        return _shape3(self.mean)
+
+    def encode(self, image: Image) -> Code:
+        """sign(P (x - mean))."""
+        check_image(image, self.image_shape)
+        centred = (image - self.mean.astype(image.dtype)).ravel()
+        return sign(self.projection.astype(image.dtype) @ centred)
+
+    def decode(self, code: Code) -> Image:
+        """Mean + W b, clipped to [0, 1]."""
+        check_code(code, self.num_bits)
+        image = (self.decoder.astype(code.dtype) @ code).reshape(self.image_shape)
+        return jnp.clip(self.mean.astype(code.dtype) + image, 0, 1)
+
+
+def sign(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """+1 where x >= 0 and -1 elsewhere: never 0, so that every code is binary."""
+    return jnp.where(x >= 0, 1, -1).astype(x.dtype)
+
+
+def check_image(image: Image, shape: tuple[int, int, int]) -> None:
+    """Raises a `ValueError` unless `image` has exactly this shape."""
+    if image.shape != shape:
+        raise argument_error("image", f"have shape {shape} for this codec", f"{image.shape}")
+
+
+def check_code(code: Code, num_bits: int) -> None:
+    """Raises a `ValueError` unless `code` has exactly this many entries."""
+    if code.shape != (num_bits,):
+        raise argument_error("code", f"have shape ({num_bits},) for this codec", f"{code.shape}")
+
+
+def _checked(images: Images) -> Images:
+    images = as_float(images)
+    if images.ndim != 4 or images.size == 0:
+        raise argument_error("images", "have shape (M, H, W, C), none of them 0", f"{images.shape}")
+    return images
+
+
+def _shape3(image: Image) -> tuple[int, int, int]:
+    height, width, channels = image.shape
+    return height, width, channels
+
+
+def _mean_where(images: Images, where: Array, otherwise: Image) -> Image:
+    """Mean over the images of the entries selected; `otherwise` where there are none."""
+    count = where.sum(axis=0)
+    total = jnp.where(where, images, 0).sum(axis=0)
+    return jnp.where(count > 0, total / jnp.maximum(count, 1).astype(images.dtype), otherwise)

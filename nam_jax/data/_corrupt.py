@@ -1,0 +1,109 @@
+"""Damage to patterns and images: flipped, masked, noisy or occluded entries.
+
+Each function takes one sample of any shape and keeps its dtype; batch with `jax.vmap`, one key
+a sample. Fractions may be traced by `jit` or `vmap`. A fraction f of n entries is the nearest
+whole number to f n.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Real
+
+from nam_jax._misc import argument_error, is_concrete
+from nam_jax._types import Key, Scalar
+
+Sample = Float[Array, "*shape"]
+
+Number = int | float | Real[Array, ""]
+"""A Python number or a scalar array, traced or not."""
+
+
+def flip(pattern: Sample, fraction: Number, *, key: Key) -> Sample:
+    """Changes the sign of exactly round(fraction N) entries, chosen at random.
+
+    Args:
+        pattern: Any shape, N entries, usually in {-1, +1}.
+        fraction: In [0, 1].
+        key: Random key.
+
+    Raises:
+        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced).
+    """
+    chosen = _choose(pattern, _checked_fraction(fraction), key=key)
+    return jnp.where(chosen, -pattern, pattern)
+
+
+def mask(pattern: Sample, fraction: Number, *, key: Key, value: Number = 0.0) -> Sample:
+    """Replaces exactly round(fraction N) entries, chosen at random, by `value`.
+
+    Args:
+        pattern: Any shape, N entries.
+        fraction: In [0, 1].
+        key: Random key.
+        value: What an erased entry becomes.
+
+    Raises:
+        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced).
+    """
+    chosen = _choose(pattern, _checked_fraction(fraction), key=key)
+    return jnp.where(chosen, jnp.asarray(value, pattern.dtype), pattern)
+
+
+def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
+    """Adds independent Gaussian noise of standard deviation `std` to each entry.
+
+    Args:
+        pattern: Any shape.
+        std: At least 0, in the units of the pattern.
+        key: Random key.
+
+    Raises:
+        ValueError: `std` is negative (a run-time error if it is traced).
+    """
+    if is_concrete(std) and not float(std) >= 0:
+        raise argument_error("std", "be at least 0", f"{std}")
+    std = jnp.asarray(std, pattern.dtype)
+    std = eqx.error_if(std, ~(std >= 0), "Argument `std` must be at least 0.")
+    return pattern + std * jax.random.normal(key, pattern.shape, pattern.dtype)
+
+
+def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample:
+    """Replaces the last round(fraction n) of the n places along the first axis by `value`.
+
+    For an image of shape (H, W, C) these are the lower rows, for a vector its tail.
+
+    Args:
+        pattern: Any shape with at least one axis.
+        fraction: In [0, 1].
+        value: What a hidden entry becomes.
+
+    Raises:
+        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced), or the
+            pattern has no axis.
+    """
+    if pattern.ndim == 0:
+        raise argument_error("pattern", "have at least one axis", "none")
+    places = pattern.shape[0]
+    visible = jnp.arange(places) < places - _count(_checked_fraction(fraction), places)
+    visible = visible.reshape(places, *(1 for _ in pattern.shape[1:]))
+    return jnp.where(visible, pattern, jnp.asarray(value, pattern.dtype))
+
+
+def _checked_fraction(fraction: Number) -> Scalar:
+    # Written so that NaN fails too.
+    if is_concrete(fraction) and not 0 <= float(fraction) <= 1:
+        raise argument_error("fraction", "lie in [0, 1]", f"{fraction}")
+    array = jnp.asarray(fraction, jnp.result_type(float))
+    outside = ~((array >= 0) & (array <= 1))
+    return eqx.error_if(array, outside, "Argument `fraction` must lie in [0, 1].")
+
+
+def _count(fraction: Scalar, num: int) -> Int[Array, ""]:
+    return jnp.round(fraction * num).astype(jnp.result_type(int))
+
+
+def _choose(pattern: Sample, fraction: Scalar, *, key: Key) -> Bool[Array, "*shape"]:
+    """Exactly round(fraction N) entries: those whose rank in a random permutation is smaller."""
+    rank = jax.random.permutation(key, pattern.size)
+    return (rank < _count(fraction, pattern.size)).reshape(pattern.shape)

@@ -1,0 +1,74 @@
+"""Many random crops of the bundled photographs, to train on; with a part held out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from nam_jax.data._photographs import FLAT, Photograph, resize_to
+
+Crops = Float[np.ndarray, "M size size 3"]
+
+
+def split_columns(
+    images: Mapping[str, Photograph], held_out: float
+) -> tuple[dict[str, Photograph], dict[str, Photograph]]:
+    """Cuts each photograph in two, so that no pixel is on both sides.
+
+    Args:
+        images: Photographs by name.
+        held_out: Fraction of the columns, in (0, 1), that goes to the second part: the right.
+    """
+    cuts = {name: round(image.shape[1] * (1 - held_out)) for name, image in images.items()}
+    left = {name: image[:, : cuts[name]] for name, image in images.items()}
+    return left, {name: image[:, cuts[name] :] for name, image in images.items()}
+
+
+def random_crops(
+    images: Mapping[str, Photograph], num_crops: int, *, size: int = 32, seed: int
+) -> Crops:
+    """Random square crops at random scales, the same number from each photograph.
+
+    A crop shows a window of between `size` pixels and the shorter side of its photograph,
+    scaled down to `size` with anti-aliasing. Crops that show next to nothing are drawn again.
+
+    Args:
+        images: Photographs by name, each at least `size` pixels high and wide.
+        num_crops: M >= 1.
+        size: Side of a crop in pixels.
+        seed: Seed of NumPy's generator.
+
+    Returns:
+        Intensities in [0, 1], float32, shape (M, size, size, 3), shuffled.
+    """
+    generator = np.random.default_rng(seed)
+    share = -(-num_crops // len(images))
+    crops = [
+        _random_crop(levels, size, generator)
+        for levels in (_pyramid(image, size) for image in images.values())
+        for _ in range(share)
+    ]
+    return generator.permutation(np.stack(crops))[:num_crops]
+
+
+def _pyramid(image: Photograph, size: int) -> list[Photograph]:
+    """The photograph at scales 1, 2^-1/2, 1/2, ... down to a shorter side of `size` pixels."""
+    levels = [image]
+    while (shorter := min(levels[-1].shape[:2]) / 2**0.5) >= size:
+        scale = shorter / min(levels[-1].shape[:2])
+        height, width = (round(length * scale) for length in levels[-1].shape[:2])
+        levels.append(resize_to(levels[-1], (max(height, size), max(width, size))))
+    return levels
+
+
+def _random_crop(
+    levels: list[Photograph], size: int, generator: np.random.Generator, *, tries: int = 20
+) -> Photograph:
+    crop = levels[-1][:size, :size]
+    for _ in range(tries):
+        level = levels[generator.integers(len(levels))]
+        row, column = (generator.integers(n - size + 1) for n in level.shape[:2])
+        crop = level[row : row + size, column : column + size]
+        if crop.std(axis=(0, 1)).mean() >= FLAT / 2:
+            break
+    return crop

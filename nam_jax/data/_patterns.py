@@ -1,0 +1,89 @@
+"""Patterns drawn at random: independent, correlated, sparse."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import DTypeLike
+
+from nam_jax._misc import argument_error
+from nam_jax._types import Key, Patterns
+
+
+def random_patterns(
+    num_patterns: int, num_neurons: int, *, key: Key, dtype: DTypeLike | None = None
+) -> Patterns:
+    """Independent patterns, each entry -1 or +1 with probability 1/2.
+
+    Args:
+        num_patterns: K >= 1.
+        num_neurons: N >= 1.
+        key: Random key.
+        dtype: Floating dtype of the result; JAX's default if None.
+
+    Returns:
+        Patterns in {-1, +1}, shape (K, N).
+
+    Raises:
+        ValueError: K or N is smaller than 1.
+    """
+    _check_sizes(num_patterns, num_neurons)
+    dtype = jnp.result_type(float) if dtype is None else dtype
+    return jax.random.rademacher(key, (num_patterns, num_neurons)).astype(dtype)
+
+
+def correlated_patterns(
+    num_patterns: int, num_neurons: int, *, correlation: float, key: Key
+) -> Patterns:
+    """Patterns in {-1, +1} that share a template: the overlap of two is `correlation` on average.
+
+    Entry i of each pattern copies the template's with probability (1 + sqrt(correlation)) / 2,
+    independently, hence E[xi_mu,i xi_nu,i] = correlation for mu != nu, and each entry is still
+    balanced because the template is random.
+
+    Args:
+        num_patterns: K >= 1.
+        num_neurons: N >= 1.
+        correlation: Expected overlap of two patterns, in [0, 1].
+        key: Random key.
+
+    Returns:
+        Patterns in {-1, +1}, shape (K, N), in JAX's default floating dtype.
+
+    Raises:
+        ValueError: K or N is smaller than 1, or the correlation lies outside [0, 1].
+    """
+    _check_sizes(num_patterns, num_neurons)
+    if not 0 <= correlation <= 1:
+        raise argument_error("correlation", "lie in [0, 1]", f"{correlation}")
+    template_key, copy_key = jax.random.split(key)
+    template = random_patterns(1, num_neurons, key=template_key)
+    copied = (1 + correlation**0.5) / 2
+    same = jax.random.bernoulli(copy_key, copied, (num_patterns, num_neurons))
+    return jnp.where(same, template, -template)
+
+
+def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key: Key) -> Patterns:
+    """Independent patterns whose entries are 1 with probability `activity` and 0 otherwise.
+
+    Args:
+        num_patterns: K >= 1.
+        num_neurons: N >= 1.
+        activity: Expected fraction of ones, in [0, 1].
+        key: Random key.
+
+    Returns:
+        Patterns in {0, 1}, shape (K, N), in JAX's default floating dtype.
+
+    Raises:
+        ValueError: K or N is smaller than 1, or the activity lies outside [0, 1].
+    """
+    _check_sizes(num_patterns, num_neurons)
+    if not 0 <= activity <= 1:
+        raise argument_error("activity", "lie in [0, 1]", f"{activity}")
+    ones = jax.random.bernoulli(key, activity, (num_patterns, num_neurons))
+    return ones.astype(jnp.result_type(float))
+
+
+def _check_sizes(num_patterns: int, num_neurons: int) -> None:
+    for name, size in (("num_patterns", num_patterns), ("num_neurons", num_neurons)):
+        if size < 1:
+            raise argument_error(name, "be at least 1", f"{size}")

@@ -1,0 +1,317 @@
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+from safetensors.numpy import load_file, save_file
+
+from nam_jax import data
+from nam_jax.experiment import train_codec as experiment
+from nam_jax.plot.train_codec import train_codec as draw
+
+SHAPE = (8, 8, 3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Smooth random images, so that there is something for a code to keep."""
+    noise = jax.random.normal(jax.random.key(0), (600, 4, 4, 3), jnp.float32)
+    smooth = jax.image.resize(noise, (600, *SHAPE), "linear")
+    return jax.nn.sigmoid(2 * smooth)
+
+
+CODECS = {
+    "threshold": lambda images: data.PixelThreshold.fit(images),
+    "projection": lambda images: data.RandomProjection.fit(images, 96, key=jax.random.key(1)),
+    "autoencoder": lambda images: data.BinaryAutoencoder(
+        SHAPE, 12, width=5, depth=1, key=jax.random.key(2)
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=CODECS)
+def codec(request, images):
+    return CODECS[request.param](images)
+
+
+# What every codec owes its users
+
+
+def test_codes_are_binary_and_images_are_intensities(codec, images):
+    assert codec.image_shape == SHAPE
+    codes = jax.jit(jax.vmap(codec.encode))(images)
+    assert codes.shape == (600, codec.num_bits)
+    assert set(np.unique(codes)) == {-1.0, 1.0}
+    restored = jax.jit(jax.vmap(codec.decode))(codes)
+    assert restored.shape == images.shape
+    assert float(restored.min()) >= 0
+    assert float(restored.max()) <= 1
+
+
+def test_a_batch_equals_a_loop(codec, images):
+    codes = jax.jit(jax.vmap(codec.encode))(images[:5])
+    np.testing.assert_array_equal(codes, jnp.stack([codec.encode(image) for image in images[:5]]))
+    restored = jax.jit(jax.vmap(codec.decode))(codes)
+    single = jnp.stack([codec.decode(code) for code in codes])
+    np.testing.assert_allclose(restored, single, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_dtype_follows_the_input(codec, images, dtype):
+    with jax.enable_x64(True):
+        code = codec.encode(images[0].astype(dtype))
+        assert code.dtype == dtype
+        assert codec.decode(code).dtype == dtype
+
+
+def test_wrong_shapes(codec):
+    with pytest.raises(ValueError, match=r"`image` must have shape \(8, 8, 3\)"):
+        codec.encode(jnp.ones((8, 8, 1)))
+    with pytest.raises(ValueError, match=rf"`code` must have shape \({codec.num_bits},\)"):
+        codec.decode(jnp.ones(codec.num_bits + 1))
+
+
+@pytest.mark.parametrize("name", ["threshold", "projection"])
+def test_fitted_codecs_restore_better_than_the_mean_image(images, name):
+    codec = CODECS[name](images[:500])
+    held_out = images[500:]
+    restored = jax.vmap(lambda image: codec.decode(codec.encode(image)))(held_out)
+    variance = jnp.mean((held_out - images[:500].mean(axis=0)[None]) ** 2)
+    assert float(jnp.mean((restored - held_out) ** 2)) < 0.6 * float(variance)
+
+
+def test_pixel_threshold_is_balanced_and_decodes_to_conditional_means():
+    images = jnp.asarray([0.1, 0.2, 0.6, 0.9], jnp.float32).reshape(4, 1, 1, 1)
+    codec = data.PixelThreshold.fit(images)
+    codes = jax.vmap(codec.encode)(images)
+    assert codes.ravel().tolist() == [-1, -1, 1, 1]
+    restored = jax.vmap(codec.decode)(codes)
+    np.testing.assert_allclose(restored.ravel(), [0.15, 0.15, 0.75, 0.75], rtol=1e-6)
+
+
+def test_fitting_to_nothing(images):
+    with pytest.raises(ValueError, match="`images` must have shape"):
+        data.PixelThreshold.fit(images[:0])
+    with pytest.raises(ValueError, match="`num_bits` must be at least 1"):
+        data.RandomProjection.fit(images, 0, key=jax.random.key(0))
+
+
+def test_straight_through_sign():
+    logits = jnp.asarray([-2.0, -0.1, 0.0, 3.0])
+    np.testing.assert_allclose(data.straight_through_sign(logits), [-1, -1, 1, 1])
+    slope = jax.vmap(jax.grad(data.straight_through_sign))(logits)
+    np.testing.assert_allclose(slope, 1 - jnp.tanh(logits) ** 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_bits", "name"),
+    [((9, 8, 3), 16, "image_shape"), ((8, 8, 0), 16, "image_shape"), ((8, 8, 3), 5, "num_bits")],
+)
+def test_sizes_that_do_not_fit(shape, num_bits, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        data.BinaryAutoencoder(shape, num_bits, key=jax.random.key(0))
+
+
+# Files
+
+
+def test_a_saved_codec_is_the_same(tmp_path, images):
+    codec = CODECS["autoencoder"](images)
+    path = tmp_path / "codec.safetensors"
+    data.save_codec(codec, path, metadata={"seed": "2"})
+    again = data.load_codec(path)
+    assert jax.tree.structure(again) == jax.tree.structure(codec)
+    for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(codec), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert data.codec_metadata(path)["seed"] == "2"
+
+
+def _spoilt(arrays, texts, fault):
+    name = next(iter(arrays))
+    if fault == "missing array":
+        return {k: v for k, v in arrays.items() if k != name}, texts
+    if fault == "wrong shape":
+        return {**arrays, name: np.zeros((3, 3), np.float32)}, texts
+    if fault == "not a number":
+        return {**arrays, name: np.full_like(arrays[name], np.nan)}, texts
+    if fault == "no sizes":
+        return arrays, {}
+    if fault == "huge":
+        return arrays, {**texts, "width": "9" * 30}
+    if fault == "deep":
+        return arrays, {**texts, "depth": "60000"}
+    return arrays, {**texts, "num_bits": "13"}
+
+
+FAULTS = {
+    "missing array": "missing or unknown",
+    "wrong shape": "found float32 with shape",
+    "not a number": "NaN",
+    "no sizes": "sizes in the metadata are missing",
+    "huge": "sizes in the metadata are missing or wrong",
+    "deep": "at most 64",
+    "unfitting": "do not fit",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_codec_files(tmp_path, images, fault):
+    path = tmp_path / "codec.safetensors"
+    data.save_codec(CODECS["autoencoder"](images), path)
+    arrays, texts = _spoilt(load_file(path), data.codec_metadata(path), fault)
+    save_file(arrays, path, metadata=texts)
+    with pytest.raises(ValueError, match=FAULTS[fault]) as error:
+        data.load_codec(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])
+def test_files_that_are_no_safetensors(tmp_path, content):
+    path = tmp_path / "codec.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged or not a safetensors file"):
+        data.load_codec(path)
+    with pytest.raises(FileNotFoundError, match="no such codec file"):
+        data.load_codec(tmp_path / "nothing")
+
+
+# The shipped weights
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return data.load_codec()
+
+
+def test_shipped_weights_are_small_and_say_where_they_come_from(shipped):
+    assert shipped.image_shape == (32, 32, 3)
+    assert shipped.num_bits == 768
+    path = Path(data.__file__).parent / "weights" / "codec.safetensors"
+    assert path.stat().st_size < 5e6
+    texts = data.codec_metadata()
+    assert texts["command"].startswith("nam-jax train-codec")
+    config = experiment.TrainCodecConfig(**json.loads(texts["config"]))
+    assert config == experiment.TrainCodecConfig()
+    assert "jax" in json.loads(texts["versions"])
+
+
+def test_shipped_weights_restore_held_out_crops(shipped):
+    fraction = experiment.TrainCodecConfig().validation_fraction
+    left, right = data.split_columns(data.photographs(), fraction)
+    held_out = jnp.asarray(data.random_crops(right, 60, seed=7))
+    train = jnp.asarray(data.random_crops(left, 400, seed=8))
+
+    def error(codec):
+        restored = jax.jit(jax.vmap(lambda image: codec.decode(codec.encode(image))))(held_out)
+        return float(jnp.mean((restored - held_out) ** 2))
+
+    ours = error(shipped)
+    assert ours < 0.008
+    assert ours < 0.1 * float(jnp.mean((held_out - train.mean(axis=0)[None]) ** 2))
+    assert ours < 0.4 * error(data.PixelThreshold.fit(train))
+    assert ours < 0.6 * error(data.RandomProjection.fit(train, 768, key=jax.random.key(0)))
+
+
+def test_shipped_codes_of_different_photographs_look_independent(shipped):
+    photos = data.load_images("photos", num_images=25).images
+    codes = jax.jit(jax.vmap(shipped.encode))(photos)
+    overlaps = np.abs(np.asarray(codes @ codes.T / 768))[np.triu_indices(25, 1)]
+    # Independent bits would have a mean of sqrt(2 / (768 pi)) = 0.029 and a largest near 0.11.
+    assert overlaps.mean() < 0.05
+    assert overlaps.max() < 0.2
+
+
+def test_a_damaged_code_gives_a_damaged_image(shipped, getkey):
+    photos = data.load_images("photos", num_images=25).images
+    codes = jax.jit(jax.vmap(shipped.encode))(photos)
+    keys = jax.random.split(getkey(), 25)
+    damaged = jax.vmap(lambda code, key: data.flip(code, 0.1, key=key))(codes, keys)
+    decode = jax.jit(jax.vmap(shipped.decode))
+    exact, worse = (jnp.mean((decode(x) - photos) ** 2, axis=(1, 2, 3)) for x in (codes, damaged))
+    blank = jnp.mean((photos - photos.mean(axis=(1, 2), keepdims=True)) ** 2)
+    assert float(worse.mean()) > 1.2 * float(exact.mean())
+    assert float(worse.mean()) < 0.6 * float(blank)
+
+
+# Training
+
+
+TINY = experiment.TrainCodecConfig(
+    steps=60, batch_size=8, width=8, depth=1, num_bits=128, num_crops=60, num_validation=30
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("codec") / "new"
+    return experiment.run(TINY, folder=folder), folder
+
+
+def test_overlap_penalty(getkey):
+    orthogonal = jnp.asarray([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]])
+    value, gradient = jax.value_and_grad(experiment.mean_squared_overlap)(orthogonal)
+    assert float(value) == 0
+    np.testing.assert_array_equal(gradient, 0)
+    codes = data.random_patterns(200, 768, key=getkey())
+    assert float(experiment.mean_squared_overlap(codes)) == pytest.approx(1 / 768, rel=0.05)
+
+
+def test_training_lowers_the_loss(trained):
+    dataset, _ = trained
+    assert dataset.sizes["step"] == 60
+    loss = dataset.loss.values
+    assert np.isfinite(loss).all()
+    assert loss[-10:].mean() < 0.7 * loss[:10].mean()
+
+
+def test_dataset_is_labelled(trained):
+    dataset, _ = trained
+    assert dataset.attrs["seed"] == 0
+    assert all("units" in variable.attrs for variable in dataset.data_vars.values())
+    assert dataset.overlap.shape == (25, 25)
+    assert dataset.original.shape == dataset.damaged.shape == (8, 32, 32, 3)
+    np.testing.assert_allclose(
+        dataset.validation_psnr, -10 * np.log10(dataset.validation_mse), rtol=1e-6
+    )
+    # A constant image keeps nothing, the real-valued components nearly all.
+    errors = dataset.validation_mse
+    assert float(errors.sel(codec="PCA, real")) < float(errors.sel(codec="mean image"))
+
+
+def test_trained_weights_can_be_loaded(trained):
+    dataset, folder = trained
+    codec = data.load_codec(folder / "codec.safetensors")
+    originals = jnp.asarray(dataset.original.values)
+    restored = jax.vmap(lambda image: codec.decode(codec.encode(image)))(originals)
+    np.testing.assert_allclose(restored, dataset.reconstruction, atol=1e-4)
+    texts = data.codec_metadata(folder / "codec.safetensors")
+    assert json.loads(texts["config"])["steps"] == 60
+
+
+def test_table_and_figure(trained):
+    dataset, _ = trained
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(experiment.table(dataset))
+    assert "autoencoder" in capture.get()
+    figure = draw(dataset)
+    assert isinstance(figure, Figure)
+    figure.draw_without_rendering()
+
+
+def test_another_source_and_the_same_seed():
+    config = dataclasses.replace(TINY, source="digits", steps=3, num_bits=8, num_validation=5)
+    first, second = experiment.run(config), experiment.run(config)
+    assert first.original.shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(first.loss, second.loss)
+
+
+def test_config_file_holds_the_defaults():
+    text = (Path(__file__).parents[1] / "configs" / "train_codec.toml").read_text()
+    assert tomllib.loads(text) == dataclasses.asdict(experiment.TrainCodecConfig())
