@@ -1,13 +1,15 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
-from nam_jax.solve._observe import Activity, Energy, FullState, Overlap, Readout
-from nam_jax.solve._result import RESULTS, residual
+from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
+from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
 from nam_jax.solve._retrieve import Retrieval, retrieve
 from nam_jax.solve._settle import Equilibrium, settle
 from nam_jax.solve._simulate import Trajectory, simulate
 
 __all__ = [
+    "OUTCOMES",
     "RESULTS",
+    "AbstractObservable",
     "Activity",
     "Energy",
     "Equilibrium",
@@ -16,8 +18,10 @@ __all__ = [
     "Readout",
     "Retrieval",
     "Trajectory",
+    "outcome",
     "residual",
     "retrieve",
+    "sentences",
     "settle",
     "simulate",
 ]

@@ -13,6 +13,8 @@ from nam_jax.network import AbstractNetwork
 from nam_jax.solve._result import all_finite, residual
 
 DEFAULT_SOLVER = dfx.Tsit5()
+FORWARD = dfx.ForwardMode()
+CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
 
 
 def layer_norm(error: Any) -> Scalar:
@@ -32,6 +34,7 @@ def integrate(
     atol: float,
     rest: float | None,
     max_steps: int,
+    adjoint: dfx.AbstractAdjoint,
     step: float | None = None,
 ) -> dfx.Solution:
     """Integrates with error control (or a fixed `step`), stopping where the residual is `rest`.
@@ -70,6 +73,7 @@ def integrate(
         saveat=saveat,
         stepsize_controller=controller,
         event=dfx.Event(stop),
+        adjoint=adjoint,
         max_steps=max_steps,
         throw=False,
     )

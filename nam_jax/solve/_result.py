@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int
 
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractNetwork
@@ -19,6 +19,21 @@ class RESULTS(eqx.Enumeration):
     step_limit = "The step limit was reached before the network came to rest; raise `max_steps`."
     non_finite = "A state was NaN or infinite, or the solver could not make its step small enough."
     energy_rose = "The energy rose by more than the tolerance allows; tighten `rtol` and `atol`."
+
+
+OUTCOMES = ("converged", "time_reached", "step_limit", "non_finite", "energy_rose")
+"""The names of all results; `outcome` gives places in it."""
+
+
+def outcome(result: RESULTS) -> Int[Array, ""]:
+    """The place of `result` in `OUTCOMES`, an array that can be saved and batched."""
+    return jnp.argmax(jnp.stack([result == getattr(RESULTS, name) for name in OUTCOMES]))
+
+
+def sentences(result: RESULTS) -> list[str]:
+    """The sentence of each sample of a batched result (one sentence if it is not batched)."""
+    places = jnp.atleast_1d(jax.vmap(outcome)(jax.tree.map(jnp.atleast_1d, result)))
+    return [RESULTS[getattr(RESULTS, OUTCOMES[int(place)])] for place in places]
 
 
 def residual(

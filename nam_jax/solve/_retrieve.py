@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import DEFAULT_SOLVER
+from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD
 from nam_jax.solve._observe import Activity, Energy
 from nam_jax.solve._result import RESULTS
 from nam_jax.solve._settle import settle
@@ -50,6 +50,7 @@ def retrieve(
     atol: float = 1e-4,
     step: float | None = None,
     max_steps: int = 4096,
+    adjoint: dfx.AbstractAdjoint = FORWARD,
     throw: bool = False,
 ) -> Retrieval:
     """Recalls a pattern: `network.initial_state(cue)`, followed to rest and read out.
@@ -65,6 +66,8 @@ def retrieve(
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
         max_steps: Steps after which to give up.
+        adjoint: How Diffrax differentiates the solve. The default is the fastest and gives
+            forward-mode derivatives; `diffrax.RecursiveCheckpointAdjoint()` gives reverse mode.
         throw: Raise unless the network came to rest.
 
     Returns:
@@ -86,6 +89,7 @@ def retrieve(
         atol=atol,
         step=step,
         max_steps=max_steps,
+        adjoint=adjoint,
         throw=throw,
     )
     energy = Energy()(network, rested.time, rested.state, drive)

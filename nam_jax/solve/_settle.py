@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool
 
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractEnergyNetwork, AbstractNetwork
-from nam_jax.solve._integrate import DEFAULT_SOLVER, integrate
+from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
 
@@ -45,6 +45,7 @@ def settle(
     atol: float = 1e-5,
     step: float | None = None,
     max_steps: int = 4096,
+    adjoint: dfx.AbstractAdjoint = FORWARD,
     throw: bool = False,
 ) -> Equilibrium:
     """Follows `network` from `state` until it is at rest.
@@ -60,6 +61,8 @@ def settle(
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
         max_steps: Steps after which to give up.
+        adjoint: How Diffrax differentiates the solve. The default is the fastest and gives
+            forward-mode derivatives; `diffrax.RecursiveCheckpointAdjoint()` gives reverse mode.
         throw: Raise unless the result is `converged`.
 
     Returns:
@@ -80,6 +83,7 @@ def settle(
         atol=atol,
         rest=rest,
         max_steps=max_steps,
+        adjoint=adjoint,
         step=step,
     )
     final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))

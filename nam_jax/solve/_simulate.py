@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PyTree
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import DEFAULT_SOLVER, integrate
+from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, integrate
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless
 
@@ -61,6 +61,7 @@ def simulate(
     rest: float | None = None,
     energy_tolerance: float | None = None,
     max_steps: int = 4096,
+    adjoint: dfx.AbstractAdjoint = CHECKPOINTED,
     throw: bool = False,
 ) -> Trajectory:
     """Integrates `network` from `state` over [t0, t1].
@@ -85,6 +86,8 @@ def simulate(
             largest |energy|, before the result says so; by default not judged, as a drive that
             changes with time may raise it.
         max_steps: Steps after which to give up.
+        adjoint: How Diffrax differentiates the solve. The default gives reverse mode, and is
+            slower than `diffrax.ForwardMode()`.
         throw: Raise unless the result is `converged` or `time_reached`.
 
     Returns:
@@ -115,6 +118,7 @@ def simulate(
         atol=atol,
         rest=rest,
         max_steps=max_steps,
+        adjoint=adjoint,
         step=step,
     )
     (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)

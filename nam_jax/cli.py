@@ -1,0 +1,137 @@
+"""The command `nam-jax`: experiments from the command line."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import tyro
+import xarray as xr
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from nam_jax import experiment, plot
+from nam_jax.experiment import retrieve, train_codec
+
+
+class Command(NamedTuple):
+    """One experiment as a command: `config` is its dataclass, the rest its functions."""
+
+    config: type
+    run: Callable[..., xr.Dataset]
+    table: Callable[[xr.Dataset], Table]
+    figure: Callable[[xr.Dataset], Figure]
+    summary: str
+
+
+COMMANDS = {
+    "retrieve": Command(
+        experiment.RetrieveConfig,
+        retrieve.run,
+        retrieve.table,
+        plot.retrieve,
+        "Store images in an astrocyte's process tensor and recall them from damaged cues.",
+    ),
+    "train-codec": Command(
+        experiment.TrainCodecConfig,
+        train_codec.run,
+        train_codec.table,
+        plot.train_codec,
+        "Train the binary autoencoder that turns images into patterns.",
+    ),
+}
+
+MANUAL = """\
+every command:
+  --config FILE   read fields from a TOML file; flags overrule it
+  --out DIR       where results go (default runs/COMMAND)
+  --quiet         no progress bar and no table
+  --help          all fields of a command, with their defaults
+
+what a run leaves in DIR:
+  config.toml     every field as it was used; give it to --config to repeat the run
+  result.zarr     all numbers, as a labelled xarray Dataset
+  figure.png      the figure
+
+examples:
+  nam-jax retrieve
+  nam-jax retrieve --dynamics certified --level 0.2
+  nam-jax retrieve --config configs/retrieve.toml --num-patterns 10 --out runs/ten
+  nam-jax retrieve --source ./my-photos --num-patterns 12
+
+exit status: 0 done; 1 the run failed; 2 the command, a field or a file was wrong.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Words after `nam-jax`; by default those of the process.
+
+    Returns:
+        The exit status: 0, 1 for a failed run, 2 for wrong input.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = _parser().parse_args(words[:1]).command
+    command = COMMANDS[name]
+    try:
+        options = _options(name, command, words[1:])
+        config = experiment.validate(options.settings)
+        with experiment.staged_folder(options.out) as folder:
+            dataset = command.run(config, folder=folder, progress=not options.quiet)
+            experiment.write_config(config, folder / "config.toml")
+            dataset.to_zarr(folder / "result.zarr", zarr_format=2)
+            command.figure(dataset).savefig(folder / "figure.png", dpi=150)
+    except (ValueError, OSError) as error:
+        print(f"nam-jax {name}: {error}", file=sys.stderr)
+        return 2
+    if not options.quiet:
+        Console().print(command.table(dataset))
+        print(f"{options.out}: config.toml, result.zarr, figure.png")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nam-jax",
+        description="Associative memory in JAX: store patterns, recall them from damaged cues.",
+        epilog=MANUAL,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.summary, add_help=False)
+    return parser
+
+
+def _options(name: str, command: Command, words: list[str]) -> Any:
+    """The command's fields and the options that all commands share."""
+    settings = Annotated[command.config, tyro.conf.arg(name="")]
+    config = Annotated[Path | None, tyro.conf.arg(help="TOML file with fields.")]
+    out = Annotated[Path, tyro.conf.arg(help="Folder for the results.")]
+    quiet = Annotated[bool, tyro.conf.arg(help="No progress bar and no table.")]
+    shared = [
+        ("config", config, dataclasses.field(default=None)),
+        ("out", out, dataclasses.field(default=Path("runs") / name)),
+        ("quiet", quiet, dataclasses.field(default=False)),
+        ("settings", settings, dataclasses.field(default=_default(command, words))),
+    ]
+    return tyro.cli(
+        dataclasses.make_dataclass("Options", shared, frozen=True),
+        prog=f"nam-jax {name}",
+        description=command.summary,
+        args=words,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _default(command: Command, words: list[str]) -> Any:
+    """The fields that flags overrule: those of the file after --config, or the defaults."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path)
+    path = finder.parse_known_args(words)[0].config
+    return command.config() if path is None else experiment.read_config(command.config, path)

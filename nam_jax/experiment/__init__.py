@@ -1,0 +1,16 @@
+"""Experiments: one a file, a frozen config and `run(config) -> xarray.Dataset`."""
+
+from nam_jax.experiment._config import ConfigError, read_config, validate, write_config
+from nam_jax.experiment._output import staged_folder
+from nam_jax.experiment.retrieve import RetrieveConfig
+from nam_jax.experiment.train_codec import TrainCodecConfig
+
+__all__ = [
+    "ConfigError",
+    "RetrieveConfig",
+    "TrainCodecConfig",
+    "read_config",
+    "staged_folder",
+    "validate",
+    "write_config",
+]

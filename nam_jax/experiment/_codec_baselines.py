@@ -1,0 +1,129 @@
+"""The trained codec beside simpler ways to describe an image, all judged on held-out images."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, UInt8
+
+from nam_jax import data
+
+MAX_FIT = 5000
+"""Training images that the simpler methods are fitted to, at most."""
+
+Flat = Float[np.ndarray, "M D"]
+
+
+class _Method(NamedTuple):
+    """How to restore flattened images, and the codes in {-1, +1} where the method has any."""
+
+    bits: int
+    restore: Callable[[Flat], Flat]
+    codes: Callable[[Flat], Float[np.ndarray, "M N"]] | None = None
+
+
+def measure(
+    codec: data.BinaryAutoencoder,
+    training: UInt8[np.ndarray, "M H W C"],
+    validation: Float[np.ndarray, "V H W C"],
+    stored: Float[np.ndarray, "S H W C"],
+    *,
+    seed: int,
+) -> xr.Dataset:
+    """Held-out error and code overlaps of the codec and of the methods it must beat.
+
+    Args:
+        codec: The trained autoencoder.
+        training: What the others are fitted to (the first 5000).
+        validation: Images none of them has seen.
+        stored: Images among whose codes overlaps are taken.
+        seed: Seed of the random projection and of the randomised PCA.
+    """
+    fitted = training[:MAX_FIT].astype(np.float32) / 255
+    methods = _methods(codec, fitted, seed=seed)
+    flat = validation.reshape(len(validation), -1)
+    errors = np.array([np.mean((m.restore(flat) - flat) ** 2) for m in methods.values()])
+    overlaps = np.array([_overlaps(m, stored) for m in methods.values()])
+    return xr.Dataset(
+        {
+            "validation_mse": ("codec", errors, {"units": "1"}),
+            "validation_psnr": ("codec", -10 * np.log10(errors), {"units": "dB"}),
+            "overlap_mean": ("codec", overlaps[:, 0], {"units": "1"}),
+            "overlap_max": ("codec", overlaps[:, 1], {"units": "1"}),
+            "bits": ("codec", [m.bits for m in methods.values()], {"units": "bits"}),
+        },
+        coords={"codec": list(methods)},
+    )
+
+
+def _methods(
+    codec: data.BinaryAutoencoder, images: Float[np.ndarray, "M H W C"], *, seed: int
+) -> dict[str, _Method]:
+    flat = images.reshape(len(images), -1)
+    mean, majority = flat.mean(axis=0), _majority(flat)
+    key = jax.random.key(seed)
+    projection = data.RandomProjection.fit(jnp.asarray(images), codec.num_bits, key=key)
+    return {
+        "autoencoder": _of_codec(codec),
+        "mean image": _Method(0, lambda x: np.broadcast_to(mean, x.shape)),
+        "majority pixel": _Method(0, lambda x: np.broadcast_to(majority, x.shape)),
+        "pixel threshold": _of_codec(data.PixelThreshold.fit(jnp.asarray(images))),
+        "random projection": _of_codec(projection),
+        **_principal_components(flat, codec.num_bits, seed=seed),
+    }
+
+
+def _of_codec(codec: data.AbstractCodec) -> _Method:
+    encode, decode = jax.jit(jax.vmap(codec.encode)), jax.jit(jax.vmap(codec.decode))
+
+    def codes(flat: Flat) -> Float[np.ndarray, "M N"]:
+        return np.asarray(encode(_unflattened(flat, codec)))
+
+    def restore(flat: Flat) -> Flat:
+        return np.asarray(decode(encode(_unflattened(flat, codec)))).reshape(flat.shape)
+
+    return _Method(codec.num_bits, restore, codes)
+
+
+def _unflattened(flat: Flat, codec: data.AbstractCodec) -> Float[Array, "M H W C"]:
+    return jnp.asarray(flat).reshape(len(flat), *codec.image_shape)
+
+
+def _majority(flat: Flat) -> Float[np.ndarray, " D"]:
+    """One bit a pixel by majority vote (bright or dark), shown as the mean of those who won."""
+    bright = flat >= 0.5
+    winners = bright == (bright.mean(axis=0) >= 0.5)
+    return np.where(winners, flat, 0).sum(axis=0) / winners.sum(axis=0)
+
+
+def _principal_components(flat: Flat, num: int, *, seed: int) -> dict[str, _Method]:
+    """As many components as bits: real-valued scores, and their signs times their mean size."""
+    from sklearn.decomposition import PCA
+
+    num = min(num, *flat.shape)
+    pca = PCA(num, svd_solver="randomized", random_state=seed).fit(flat)
+    size = np.abs(pca.transform(flat)).mean(axis=0)
+
+    def codes(x: Flat) -> Float[np.ndarray, "M N"]:
+        return np.where(pca.transform(x) >= 0, 1, -1).astype(x.dtype)
+
+    return {
+        "PCA, real": _Method(
+            32 * num, lambda x: np.clip(pca.inverse_transform(pca.transform(x)), 0, 1)
+        ),
+        "PCA, signs": _Method(
+            num, lambda x: np.clip(pca.inverse_transform(size * codes(x)), 0, 1), codes
+        ),
+    }
+
+
+def _overlaps(method: _Method, stored: Float[np.ndarray, "S H W C"]) -> tuple[float, float]:
+    """Mean and largest |overlap| between the codes of different images; NaN without codes."""
+    if method.codes is None:
+        return np.nan, np.nan
+    codes = method.codes(stored.reshape(len(stored), -1))
+    overlap = np.abs(codes @ codes.T / codes.shape[1])[np.triu_indices(len(codes), 1)]
+    return float(overlap.mean()), float(overlap.max())

@@ -1,0 +1,51 @@
+"""The output folder of a run: written whole or not at all."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+_PACKAGES = ("nam-jax", "jax", "equinox", "diffrax", "optax", "numpy")
+
+
+@contextlib.contextmanager
+def staged_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose items move into `folder` only if the block ends without error.
+
+    Items of an earlier run with the same names are replaced, each by one rename.
+
+    Raises:
+        OSError: If `folder` cannot be made or written; found before the block runs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    try:
+        yield staging
+        for item in sorted(staging.iterdir()):
+            _replace(item, folder / item.name, staging)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace(item: Path, target: Path, staging: Path) -> None:
+    if target.is_dir():  # a folder cannot be renamed over a full one
+        old = Path(tempfile.mkdtemp(dir=staging)) / "old"
+        os.replace(target, old)
+    os.replace(item, target)
+
+
+def attributes(config: Any) -> dict[str, Any]:
+    """What makes a run reproducible: its config, the versions of packages and the device."""
+    device = jax.devices()[0]
+    return {
+        "config": str(dataclasses.asdict(config)),
+        "versions": str({name: importlib.metadata.version(name) for name in _PACKAGES}),
+        "device": f"{device.platform}: {device.device_kind}",
+    }

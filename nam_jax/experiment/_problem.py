@@ -1,0 +1,107 @@
+"""A recall problem from images: patterns to store and damaged cues to recall them from."""
+
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from nam_jax import data
+from nam_jax._types import Key, Patterns
+
+
+class Problem(NamedTuple):
+    """What is stored, and what recall starts from.
+
+    Attributes:
+        images: (K, H, W, C), the originals.
+        names: A short name for each image.
+        codec: Between images and patterns.
+        patterns: (K, N), the codes of the originals.
+        cues: (K, N), damaged.
+    """
+
+    images: Float[Array, "K H W C"]
+    names: tuple[str, ...]
+    codec: data.AbstractCodec
+    patterns: Patterns
+    cues: Patterns
+
+
+@runtime_checkable
+class ProblemChoice(Protocol):
+    """The fields of a config that choose a problem."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def num_patterns(self) -> int: ...
+    @property
+    def codec(self) -> str: ...
+    @property
+    def codec_path(self) -> str | None: ...
+    @property
+    def num_bits(self) -> int: ...
+    @property
+    def corruption(self) -> str: ...
+    @property
+    def level(self) -> float: ...
+
+
+def make_problem(config: ProblemChoice, *, key: Key) -> Problem:
+    """Loads images, encodes them and damages them as `config` says.
+
+    Raises:
+        ValueError: If the source has too few images, they do not suit the codec, or the level of
+            damage is out of range.
+        FileNotFoundError: If a file is missing.
+    """
+    codec_key, damage_key = jr.split(key)
+    loaded = data.load_images(config.source)
+    everything = loaded.images.astype(jnp.result_type(float))
+    images = everything[: config.num_patterns]
+    if len(images) < config.num_patterns:
+        raise ValueError(
+            f"Argument `num_patterns` must be at most {len(images)}, the number of images in "
+            f"{config.source}, but has {config.num_patterns}."
+        )
+    codec = _codec(config, everything, key=codec_key)
+    patterns = jax.vmap(codec.encode)(images)
+    cues = _damage(config, codec, images, patterns, key=damage_key)
+    return Problem(images, loaded.names[: len(images)], codec, patterns, cues)
+
+
+def _codec(
+    config: ProblemChoice, images: Float[Array, "M H W C"], *, key: Key
+) -> data.AbstractCodec:
+    if config.codec == "threshold":
+        return data.PixelThreshold.fit(images)
+    if config.codec == "projection":
+        return data.RandomProjection.fit(images, config.num_bits, key=key)
+    codec = data.load_codec(None if config.codec_path is None else Path(config.codec_path))
+    if codec.image_shape != images.shape[1:]:
+        raise ValueError(
+            f"The autoencoder takes images of shape {codec.image_shape}, but {config.source} has "
+            f"{images.shape[1:]}; choose the codec `threshold` or `projection`."
+        )
+    return codec
+
+
+def _damage(
+    config: ProblemChoice,
+    codec: data.AbstractCodec,
+    images: Float[Array, "K H W C"],
+    patterns: Patterns,
+    *,
+    key: Key,
+) -> Patterns:
+    """Damages bits, except that `occlude` hides part of the image before it is encoded."""
+    if config.corruption == "occlude":
+        hidden = jax.vmap(lambda image: data.occlude(image, config.level))(images)
+        return jax.vmap(codec.encode)(hidden)
+    damage = {"flip": data.flip, "mask": data.mask, "noise": data.add_noise}[config.corruption]
+    return jax.vmap(lambda pattern, each: damage(pattern, config.level, key=each))(
+        patterns, jr.split(key, len(patterns))
+    )
