@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with experiment.staged_folder(options.out) as folder:
             dataset = command.run(config, folder=folder, progress=not options.quiet)
             experiment.write_config(config, folder / "config.toml")
-            dataset.to_zarr(folder / "result.zarr", zarr_format=2)
+            dataset.as_numpy().to_zarr(folder / "result.zarr", zarr_format=2)
             command.figure(dataset).savefig(folder / "figure.png", dpi=150)
     except (ValueError, OSError) as error:
         print(f"nam-jax {name}: {error}", file=sys.stderr)

@@ -60,7 +60,7 @@ class RetrieveConfig:
     """Absolute tolerance of a step."""
     step: Annotated[float, Meta(gt=0)] | None = None
     """Fixed step instead of tolerances, in time constants; euler has no other way."""
-    end_time: Annotated[float, Meta(gt=0)] = 20.0
+    end_time: Annotated[float, Meta(gt=0)] = 12.0
     """Longest time of a recall, in time constants."""
     num_times: Annotated[int, Meta(ge=2)] = 61
     """Times at which observables are saved."""

@@ -17,7 +17,8 @@ def retrieve(dataset: xr.Dataset) -> Figure:
         dataset: What `nam_jax.experiment.retrieve.run` returns.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
-    images, layers, curves = figure.subfigures(3, 1, height_ratios=(1.0, 1.05, 0.95))
+    grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.05, 0.95))
+    images, layers, curves = (figure.add_subfigure(grid[row]) for row in range(3))
     _images(images, dataset)
     _layers(layers, dataset)
     energy, overlap = curves.subplots(1, 2)
