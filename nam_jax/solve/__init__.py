@@ -5,6 +5,7 @@ from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentence
 from nam_jax.solve._retrieve import Retrieval, retrieve
 from nam_jax.solve._settle import Equilibrium, settle
 from nam_jax.solve._simulate import Trajectory, simulate
+from nam_jax.solve._unrolled import Unrolled
 
 __all__ = [
     "OUTCOMES",
@@ -18,6 +19,7 @@ __all__ = [
     "Readout",
     "Retrieval",
     "Trajectory",
+    "Unrolled",
     "outcome",
     "residual",
     "retrieve",

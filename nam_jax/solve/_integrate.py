@@ -11,8 +11,10 @@ from jaxtyping import Array
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractNetwork
 from nam_jax.solve._result import all_finite, residual
+from nam_jax.solve._unrolled import Unrolled
 
-DEFAULT_SOLVER = dfx.Tsit5()
+# Few stages: on the way to rest the fast layers bound the step, whatever the order.
+DEFAULT_SOLVER = Unrolled(dfx.Bosh3())
 FORWARD = dfx.ForwardMode()
 CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
 

@@ -56,7 +56,7 @@ def settle(
         drive: Constant inputs (see `network.vector_field`).
         rest: Residual at which the state counts as an equilibrium.
         max_time: Time after which to give up, in the unit of the time constants.
-        solver: Any Diffrax solver.
+        solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.

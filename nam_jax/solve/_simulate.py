@@ -13,9 +13,11 @@ from jaxtyping import Array, Float, PyTree
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, integrate
+from nam_jax.solve._integrate import CHECKPOINTED, integrate
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless
+
+_SOLVER = dfx.Tsit5()
 
 
 class Trajectory(eqx.Module):
@@ -54,7 +56,7 @@ def simulate(
     save: Mapping[str, AbstractObservable] | None = None,
     times: int | Float[Array, " T"] | None = 101,
     target: Pattern | None = None,
-    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
+    solver: dfx.AbstractSolver = _SOLVER,
     rtol: float = 1e-3,
     atol: float = 1e-4,
     step: float | None = None,
