@@ -7,11 +7,12 @@ import equinox as eqx
 
 from nam_jax._types import Patterns
 from nam_jax.network import AbstractStart, Algebraic, Cold, Conditional, NeuronAstrocyte
+from nam_jax.solve import Unrolled
 
 SOLVERS: dict[str, dfx.AbstractSolver] = {
-    "tsit5": dfx.Tsit5(),
-    "dopri5": dfx.Dopri5(),
-    "bosh3": dfx.Bosh3(),
+    "bosh3": Unrolled(dfx.Bosh3()),
+    "tsit5": Unrolled(dfx.Tsit5()),
+    "dopri5": Unrolled(dfx.Dopri5()),
     "heun": dfx.Heun(),
     "euler": dfx.Euler(),
 }

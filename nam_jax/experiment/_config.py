@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -53,6 +54,8 @@ def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
             raise ConfigError(f"{where}unknown key `{key}`; {hint}")
+        if isinstance(content[key], float) and not math.isfinite(content[key]):
+            raise ConfigError(f"{where}key `{key}`: Expected a finite number.")
     try:
         return msgspec.convert(content, type=kind, strict=True)
     except msgspec.ValidationError as error:

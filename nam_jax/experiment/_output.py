@@ -19,11 +19,13 @@ _PACKAGES = ("nam-jax", "jax", "equinox", "diffrax", "optax", "numpy")
 def staged_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder whose items move into `folder` only if the block ends without error.
 
-    Items of an earlier run with the same names are replaced, each by one rename.
+    Items of an earlier run with the same names are replaced, each by one rename. Folders made for
+    this are removed again if nothing came to stand in them.
 
     Raises:
         OSError: If `folder` cannot be made or written; found before the block runs.
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
@@ -32,6 +34,9 @@ def staged_folder(folder: Path) -> Iterator[Path]:
             _replace(item, folder / item.name, staging)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the first that is not empty ends it
+            for path in made:
+                path.rmdir()
 
 
 def _replace(item: Path, target: Path, staging: Path) -> None:

@@ -52,8 +52,8 @@ class RetrieveConfig:
     """Certified only: leak of the neurons in units of beta M0 N."""
     start: Literal["default", "cold", "algebraic", "conditional"] = "default"
     """State of synapses and processes when the cue arrives; by default that of the dynamics."""
-    solver: Literal["tsit5", "dopri5", "bosh3", "heun", "euler"] = "tsit5"
-    """Diffrax solver."""
+    solver: Literal["bosh3", "tsit5", "dopri5", "heun", "euler"] = "bosh3"
+    """Diffrax solver, Bogacki-Shampine by default."""
     rtol: Annotated[float, Meta(gt=0)] = 1e-3
     """Relative tolerance of a step."""
     atol: Annotated[float, Meta(gt=0)] = 1e-4

@@ -13,11 +13,9 @@ from jaxtyping import Array, Float, PyTree
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import CHECKPOINTED, integrate
+from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, integrate
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless
-
-_SOLVER = dfx.Tsit5()
 
 
 class Trajectory(eqx.Module):
@@ -56,7 +54,7 @@ def simulate(
     save: Mapping[str, AbstractObservable] | None = None,
     times: int | Float[Array, " T"] | None = 101,
     target: Pattern | None = None,
-    solver: dfx.AbstractSolver = _SOLVER,
+    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-3,
     atol: float = 1e-4,
     step: float | None = None,
@@ -79,7 +77,7 @@ def simulate(
         times: How many evenly spaced times to save at, or the times themselves, or None for every
             step the solver takes (the arrays then have `max_steps` + 1 rows).
         target: (N,) pattern for the default overlap; by default the read-out of `state`.
-        solver: Any Diffrax solver.
+        solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step.
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
