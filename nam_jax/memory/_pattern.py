@@ -62,7 +62,8 @@ class PatternTensor(AbstractProcessTensor):
 
     def __call__(self, psi: Pairs) -> Pairs:
         xi = self.patterns.astype(psi.dtype)
-        flux = xi.T @ (self._drive(psi)[:, None] * xi)
+        # Scaled on the left: vmap then transposes no N x N array.
+        flux = (self._drive(psi)[:, None] * xi).T @ xi
         return flux if self.autapses else zero_diagonal(flux)
 
     def quadratic_form(self, psi: Pairs) -> Scalar:
@@ -87,7 +88,7 @@ class PatternTensor(AbstractProcessTensor):
     def _overlaps(self, psi: Pairs) -> Float[Array, " K"]:
         """q_mu = xi^mu . psi xi^mu, without the diagonal of psi when autapses are excluded."""
         xi = self.patterns.astype(psi.dtype)
-        overlaps = jnp.sum((xi @ psi) * xi, axis=1)
+        overlaps = jnp.einsum("kn,kn->k", xi @ psi, xi)
         return overlaps if self.autapses else overlaps - (xi * xi) @ jnp.diagonal(psi)
 
     def _drive(self, psi: Pairs) -> Float[Array, " K"]:

@@ -1,0 +1,50 @@
+"""Runs the benchmarks: `python -m benchmarks [NAME ...] [--repeats N] [--markdown FILE]`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import growth, memory, recall, vector_field
+from benchmarks._report import machine, markdown, rich_table
+
+BENCHMARKS = {
+    "vector_field": vector_field.run,
+    "recall": recall.run,
+    "memory": memory.run,
+    "growth": growth.run,
+}
+
+
+def main() -> None:
+    """Prints one table for each benchmark, then the Markdown table that the README shows."""
+    options = _options()
+    # Wide enough for every table where the output is a file, whose width rich cannot know.
+    console = Console() if Console().is_terminal else Console(width=120)
+    console.print(machine())
+    reports = []
+    for name in options.names or BENCHMARKS:
+        reports.append(BENCHMARKS[name](options.repeats))
+        console.print(rich_table(reports[-1]))
+    text = markdown(reports)
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = ", ".join(BENCHMARKS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {known}; default: all")
+    parser.add_argument("--repeats", type=int, default=30, help="rounds of each timing")
+    parser.add_argument("--markdown", type=Path, help="file for the Markdown table")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"NAME must be any of {known}, but has {', '.join(sorted(unknown))}.")
+    if options.repeats < 1:
+        parser.error(f"--repeats must be at least 1, but has {options.repeats}.")
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The program whose memory is measured: `python -m benchmarks._peak TIMES` (0: stay idle).
+
+Prints one line of JSON: the peak resident memory of this process in bytes, the exact recalls, and
+how many bytes of observables were saved.
+"""
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks._problem import released
+from nam_jax import simulate
+from nam_jax._types import Pattern
+from nam_jax.measure import exact_recall
+from nam_jax.network import NeuronAstrocyte
+
+NUM_NEURONS, NUM_PATTERNS, BATCH_SIZE, END_TIME = 768, 25, 4, 20.0
+
+
+def peak_bytes() -> int:
+    """Largest resident memory so far.
+
+    On Linux `ru_maxrss` of a subprocess starts at its parent's peak, because it survives exec;
+    the high-water mark in /proc does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        marks = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return 1024 * int(marks[0].split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def recall_all(num_times: int) -> dict[str, int]:
+    """Recalls all images with the default observables saved at `num_times`, a few at once."""
+    network, patterns, cues = released(NUM_PATTERNS, NUM_NEURONS)
+    program = jax.jit(_recall, static_argnums=3)
+    saved, exact = jax.device_get(program(network, cues, patterns, num_times))
+    return {"exact": int(exact.sum()), "saved": sum(leaf.nbytes for leaf in saved.values())}
+
+
+def _recall(network: NeuronAstrocyte, cues: Any, patterns: Any, num_times: int) -> Any:
+    def one(pair: tuple[Pattern, Pattern]) -> Any:
+        cue, pattern = pair
+        start = network.initial_state(cue)
+        path = simulate(network, start, END_TIME, times=num_times, target=pattern, rest=1e-2)
+        return path.observables, exact_recall(network.readout(path.state), pattern)
+
+    return jax.lax.map(one, (cues, patterns), batch_size=BATCH_SIZE)
+
+
+if __name__ == "__main__":
+    jnp.zeros(1).block_until_ready()
+    times = int(sys.argv[1])
+    found = recall_all(times) if times else {"exact": 0, "saved": 0}
+    print(json.dumps({"peak": peak_bytes(), **found}))

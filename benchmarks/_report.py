@@ -1,0 +1,83 @@
+"""What a benchmark returns: a table to read and the lines that the README shows."""
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from rich.table import Table
+from rich.text import Text
+
+
+class Line(NamedTuple):
+    """One line of the README's table.
+
+    Attributes:
+        what: What was measured.
+        value: The measurement, as text with its unit.
+        against: The baseline or bound of the same run, with its value.
+        ratio: How the two compare, median [quartiles].
+        aim: What was aimed at.
+        met: Whether the aim was met.
+    """
+
+    what: str
+    value: str
+    against: str
+    ratio: str
+    aim: str
+    met: bool
+
+
+class Report(NamedTuple):
+    """The outcome of one benchmark.
+
+    Attributes:
+        title: Heading of its table.
+        note: What the baseline or the bound is.
+        columns: Names of the table's columns.
+        rows: The table, as text.
+        lines: Its lines in the README's table.
+    """
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    lines: list[Line]
+
+
+def rich_table(report: Report) -> Table:
+    table = Table(title=report.title, caption=Text(report.note), caption_justify="left")
+    for index, name in enumerate(report.columns):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in report.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def markdown(reports: Sequence[Report]) -> str:
+    """The README's table: a line for each comparison, and the machine it was measured on."""
+    head = ("what", "measured", "against, same run", "ratio [quartiles]", "aim", "met")
+    lines = [line for report in reports for line in report.lines]
+    cells = [head, ("---",) * len(head)]
+    cells += [(*line[:-1], "yes" if line.met else "no") for line in lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + f"\n\n{machine()}\n"
+
+
+def machine() -> str:
+    """Processor, cores, their load, and the versions that matter."""
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"Measured on {_processor()}, {os.cpu_count()} cores{load}, {jax.default_backend()}, "
+        f"float32, JAX {jax.__version__}, Python {platform.python_version()}."
+    )
+
+
+def _processor() -> str:
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

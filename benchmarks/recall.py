@@ -1,0 +1,146 @@
+"""`retrieve` against a fixed-step Euler loop, and the pattern tensor against the dense one."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from benchmarks._problem import released
+from benchmarks._report import Line, Report
+from benchmarks._timing import interleaved, milliseconds, spread
+from nam_jax import retrieve
+from nam_jax._types import Pattern, Patterns
+from nam_jax.measure import overlap
+from nam_jax.memory import DenseTensor
+from nam_jax.network import NeuronAstrocyte
+
+STEPS, STEP = 1000, 0.05
+TOLERANCE = 1e-3
+AIM = 5.0
+DEFAULT = 1e-3
+"""The relative tolerance of `retrieve` unless it is told otherwise."""
+NOTE = (
+    f"Authors' tutorial problem: released parameters, 10 % of the signs flipped, algebraic start. "
+    f"Euler: {STEPS} jitted steps of {STEP} with the same vector field. Final overlaps agree "
+    f"within {TOLERANCE}. Medians [quartiles]; speed-up: baseline over `retrieve`."
+)
+
+
+def run(repeats: int) -> Report:
+    """Recalls one cue and ten of the tutorial, then compares contractions at N = 64."""
+    rows, lines = [], []
+    compared = (
+        _tutorial(one_at_a_time, 1, repeats),
+        _tutorial(one_at_a_time, 1, repeats, rtol=1e-2),
+        _tutorial(one_at_a_time, 10, repeats),
+        _tutorial(all_at_once, 10, repeats),
+        _contraction(repeats),
+    )
+    for row, line in compared:
+        rows.append(row)
+        lines.append(line)
+    columns = ("problem", "retrieve (ms)", "baseline", "baseline (ms)", "speed-up", "solver steps")
+    return Report("Recall", NOTE, columns, rows, lines)
+
+
+def euler(network: NeuronAstrocyte, cue: Pattern) -> Pattern:
+    """The read-out after the authors' 1000 Euler steps, as one compiled loop."""
+
+    def step(_: Any, state: Any) -> Any:
+        velocity = network.vector_field(0.0, state)
+        return jax.tree.map(lambda u, v: u + STEP * v, state, velocity)
+
+    final = jax.lax.fori_loop(0, STEPS, step, network.initial_state(cue))
+    return network.readout(final)
+
+
+class Batching(NamedTuple):
+    """A way to recall many cues in one compiled call, for `retrieve` and baseline alike."""
+
+    name: str
+    apply: Callable[[Callable[[Pattern], Any], Patterns], Any]
+
+
+one_at_a_time = Batching("`lax.map`", jax.lax.map)
+all_at_once = Batching("`vmap`", lambda function, cues: jax.vmap(function)(cues))
+
+
+@eqx.filter_jit
+def recall(
+    network: NeuronAstrocyte, cues: Patterns, batching: Batching, rtol: float = DEFAULT
+) -> tuple[Patterns, Array]:
+    """Read-outs and solver steps of `retrieve`, with an absolute tolerance of rtol / 10."""
+
+    def one(cue: Pattern) -> tuple[Pattern, Array]:
+        found = retrieve(network, cue, rtol=rtol, atol=rtol / 10)
+        return found.pattern, found.steps
+
+    return batching.apply(one, cues)
+
+
+@eqx.filter_jit
+def recall_by_euler(network: NeuronAstrocyte, cues: Patterns, batching: Batching) -> Patterns:
+    """Read-outs of the baseline."""
+    return batching.apply(lambda cue: euler(network, cue), cues)
+
+
+def _tutorial(
+    batching: Batching, num_cues: int, repeats: int, rtol: float = DEFAULT
+) -> tuple[tuple[str, ...], Line]:
+    network, patterns, cues = released(10, 500)
+    patterns, cues = patterns[:num_cues], cues[:num_cues]
+    found, steps = recall(network, cues, batching, rtol)
+    _assert_same_overlap(found, recall_by_euler(network, cues, batching), patterns)
+    seconds = interleaved(
+        {
+            "retrieve": lambda: recall(network, cues, batching, rtol),
+            "baseline": lambda: recall_by_euler(network, cues, batching),
+        },
+        repeats,
+    )
+    how = "1 cue" if num_cues == 1 else f"{num_cues} cues by {batching.name}"
+    how += "" if rtol == DEFAULT else f", rtol = {rtol:g}"
+    return _compare(f"N = 500, K = 10, {how}", f"{STEPS} Euler steps", seconds, steps, AIM)
+
+
+def _contraction(repeats: int) -> tuple[tuple[str, ...], Line]:
+    network, patterns, cues = released(10, 64)
+    dense = eqx.tree_at(lambda n: n.tensor, network, DenseTensor(network.tensor.to_dense()))
+    found, steps = recall(network, cues[:1], one_at_a_time)
+    _assert_same_overlap(found, recall(dense, cues[:1], one_at_a_time)[0], patterns[:1])
+    seconds = interleaved(
+        {
+            "retrieve": lambda: recall(network, cues[:1], one_at_a_time),
+            "baseline": lambda: recall(dense, cues[:1], one_at_a_time),
+        },
+        repeats,
+    )
+    return _compare("N = 64, K = 10, 1 cue", "dense tensor", seconds, steps, 1.0)
+
+
+def _assert_same_overlap(found: Patterns, baseline: Patterns, patterns: Patterns) -> None:
+    """Refuses to compare the speed of two different answers."""
+    ours, theirs = (jax.vmap(overlap)(recalled, patterns) for recalled in (found, baseline))
+    gap = float(jnp.max(jnp.abs(ours - theirs)))
+    assert gap <= TOLERANCE, f"final overlaps differ by {gap:.2g}, more than {TOLERANCE}"
+
+
+def _compare(
+    problem: str, baseline: str, seconds: dict[str, np.ndarray], steps: Array, aim: float
+) -> tuple[tuple[str, ...], Line]:
+    ours, theirs = milliseconds(seconds["retrieve"]), milliseconds(seconds["baseline"])
+    speedup = spread(seconds["baseline"] / seconds["retrieve"])
+    line = Line(
+        f"`retrieve`, {problem}",
+        f"{ours} ms",
+        f"{baseline}, {theirs} ms",
+        f"{speedup} x faster",
+        f"at least {aim:g} x faster",
+        speedup.median >= aim,
+    )
+    taken = f"{int(steps.min())} to {int(steps.max())}" if steps.size > 1 else f"{int(steps[0])}"
+    return (problem, ours, baseline, theirs, str(speedup), taken), line
