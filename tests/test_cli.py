@@ -1,0 +1,242 @@
+"""The command `nam-jax`, mostly in this process: results, reproducibility and refusals."""
+
+import dataclasses
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.io
+import xarray as xr
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from nam_jax import cli, experiment
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+
+TINY = {
+    "retrieve": {
+        "source": "digits",
+        "codec": "threshold",
+        "num_patterns": 3,
+        "num_times": 5,
+        "end_time": 3.0,
+    },
+    "train-codec": {
+        "source": "digits",
+        "steps": 2,
+        "batch_size": 4,
+        "num_bits": 16,
+        "width": 4,
+        "depth": 1,
+        "num_validation": 4,
+    },
+}
+
+
+def tiny_words(name):
+    pairs = ((f"--{key.replace('_', '-')}", str(value)) for key, value in TINY[name].items())
+    return [word for pair in pairs for word in pair]
+
+
+def command_of(config):
+    """The command in the first line of a config: `# nam-jax COMMAND --config configs/NAME`."""
+    words = config.read_text().splitlines()[0].split()
+    assert words[:2] == ["#", "nam-jax"] and words[3:] == ["--config", f"configs/{config.name}"]
+    return words[2]
+
+
+def stop(*words):
+    """The exit status, whether `main` returns it or argparse and tyro raise it."""
+    try:
+        return cli.main(words)
+    except SystemExit as error:
+        return error.code
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """`nam-jax retrieve` that computes nothing; what it is given replaces its parts."""
+
+    def replace(**parts):
+        quick = {
+            "run": lambda config, *, folder, progress: xr.Dataset({"seed": config.seed}),
+            "table": lambda dataset: Table("a table"),
+            "figure": lambda dataset: Figure(),
+        }
+        command = cli.COMMANDS["retrieve"]._replace(**quick | parts)
+        monkeypatch.setitem(cli.COMMANDS, "retrieve", command)
+
+    replace()
+    return replace
+
+
+def test_every_command_has_a_config():
+    assert {command_of(config) for config in CONFIGS} == set(cli.COMMANDS) == set(TINY)
+
+
+def test_configs_of_the_defaults_hold_the_defaults():
+    for name, kind in (
+        ("retrieve", experiment.RetrieveConfig),
+        ("train_codec", experiment.TrainCodecConfig),
+    ):
+        path = next(config for config in CONFIGS if config.stem == name)
+        assert experiment.read_config(kind, path) == kind()
+
+
+@pytest.mark.command
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_runs_and_the_run_repeats_itself(config, tmp_path, capsys):
+    name, first, second = command_of(config), tmp_path / "first", tmp_path / "second"
+    words = [name, "--config", str(config), *tiny_words(name), "--out", str(first)]
+    assert cli.main(words) == 0
+    assert f"{first}: config.toml, result.zarr, figure.png" in capsys.readouterr().out.replace(
+        "\n", " "
+    )
+    left = {path.name for path in first.iterdir()} - {"codec.safetensors"}
+    assert left == {"config.toml", "result.zarr", "figure.png"}
+    used = tomllib.loads((first / "config.toml").read_text())
+    assert used == used | tomllib.loads(config.read_text()) | TINY[name]
+
+    again = [name, "--config", str(first / "config.toml"), "--out", str(second), "--quiet"]
+    assert cli.main(again) == 0
+    assert capsys.readouterr().out == ""
+    assert (second / "config.toml").read_text() == (first / "config.toml").read_text()
+    assert (second / "codec.safetensors").exists() == (name == "train-codec")
+    with (
+        xr.open_zarr(first / "result.zarr") as results,
+        xr.open_zarr(second / "result.zarr") as repeated,
+    ):
+        assert results.data_vars and results.attrs["seed"] == 0 and results.attrs["versions"]
+        xr.testing.assert_equal(results.load(), repeated.load())
+    figure = skimage.io.imread(first / "figure.png")
+    assert min(figure.shape[:2]) > 300 and np.ptp(figure[..., :3]) > 200
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_lists_every_field(name, capsys):
+    assert stop(name, "--help") == 0
+    text = capsys.readouterr().out
+    fields = [field.name for field in dataclasses.fields(cli.COMMANDS[name].config)]
+    for field in [*fields, "config", "out", "quiet"]:
+        assert f"--{field.replace('_', '-')}" in text
+
+
+def test_help_lists_every_command(capsys):
+    assert stop("--help") == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in cli.COMMANDS) and "exit status" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "COMMAND"),
+        (["remember"], "remember"),
+        (["retrieve", "--zebra", "1"], "--zebra"),
+        (["retrieve", "--num-patterns", "three"], "--num-patterns"),
+        (["retrieve", "--dynamics", "quantum"], "--dynamics"),
+    ],
+)
+def test_wrong_words_stop_with_2(words, named, capsys):
+    assert stop(*words) == 2
+    captured = capsys.readouterr()
+    assert named in captured.err and captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--num-patterns", "0"], ["key `num_patterns`", ">= 1"]),
+        (["--end-time", "inf"], ["key `end_time`", "finite"]),
+        (["--config", "missing.toml"], ["missing.toml", "cannot be read"]),
+        (["--source", "digits"], ["autoencoder", "(32, 32, 3)", "digits"]),
+        (["--source", "digits", "--codec", "threshold", "--level", "2"], ["[0, 1]", "2.0"]),
+        (["--source", "missing-folder"], ["missing-folder", "does not exist"]),
+    ],
+)
+def test_wrong_values_stop_with_2_and_one_line(words, named, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert stop("retrieve", *words, "--out", str(out), "--quiet") == 2
+    refused_in_one_line(capsys, named)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("num_pattern = 3", ["unknown key `num_pattern`", "did you mean `num_patterns`?"]),
+        ("seed = 'one'", ["key `seed`", "int"]),
+        ("rtol = -1.0", ["key `rtol`", "> 0"]),
+        ("seed", ["is not TOML"]),
+    ],
+)
+def test_wrong_config_stops_with_2_and_one_line(text, named, tmp_path, capsys):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    assert stop("retrieve", "--config", str(path), "--out", str(tmp_path / "out")) == 2
+    refused_in_one_line(capsys, [str(path), *named])
+    assert [item.name for item in tmp_path.iterdir()] == ["bad.toml"]
+
+
+def test_truncated_cifar_file_stops_with_2(tmp_path, capsys):
+    path = tmp_path / "data_batch_1.bin"
+    path.write_bytes(bytes(3 * 3073 - 100))
+    words = ["--source", str(path), "--num-patterns", "2", "--out", str(tmp_path / "out")]
+    assert stop("retrieve", *words) == 2
+    refused_in_one_line(capsys, [str(path), "3073", str(3 * 3073 - 100)])
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+def test_unwritable_out_folder_stops_with_2_before_the_run(tmp_path, toy, capsys):
+    def run(config, *, folder, progress):
+        raise AssertionError("The experiment must not start.")
+
+    toy(run=run)
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert stop("retrieve", "--out", str(file / "below")) == 2
+    refused_in_one_line(capsys, [str(file)])
+    assert file.read_text() == "mine"
+
+
+def test_flags_overrule_the_file(tmp_path, toy, capsys):
+    path, out = tmp_path / "some.toml", tmp_path / "out"
+    path.write_text("seed = 5\nlevel = 0.2\n")
+    assert stop("retrieve", "--seed", "7", f"--config={path}", "--out", str(out)) == 0
+    assert "a table" in capsys.readouterr().out
+    used = experiment.read_config(experiment.RetrieveConfig, out / "config.toml")
+    assert used == experiment.RetrieveConfig(seed=7, level=0.2)
+
+
+def test_a_failed_run_leaves_nothing_and_spares_an_earlier_one(tmp_path, toy, capsys):
+    def broken(dataset):
+        raise ValueError("no figure today")
+
+    out, earlier = tmp_path / "new" / "out", tmp_path / "earlier"
+    assert stop("retrieve", "--seed", "1", "--out", str(earlier), "--quiet") == 0
+    toy(figure=broken)
+    for folder in (out, earlier):
+        assert stop("retrieve", "--seed", "2", "--out", str(folder), "--quiet") == 2
+        refused_in_one_line(capsys, ["no figure today"])
+    assert [item.name for item in tmp_path.iterdir()] == ["earlier"]
+    assert len(list(earlier.iterdir())) == 3
+    assert tomllib.loads((earlier / "config.toml").read_text())["seed"] == 1
+
+
+def refused_in_one_line(capsys, named):
+    captured = capsys.readouterr()
+    assert captured.err.startswith("nam-jax retrieve: ") and captured.err.count("\n") == 1
+    assert all(part in captured.err for part in named), captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.command
+def test_python_m_nam_jax():
+    words = [sys.executable, "-m", "nam_jax", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(name in done.stdout for name in cli.COMMANDS)

@@ -1,0 +1,47 @@
+"""The README: its example runs, and what it points to exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nam_jax
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def readme():
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.command
+def test_example_recalls(readme, tmp_path):
+    (example,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert len(example.splitlines()) <= 15
+    words = [sys.executable, "-c", example]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    overlap = re.findall(r"-?\d+\.\d+", done.stdout.splitlines()[-1])[-1]
+    assert float(overlap) >= 0.99, done.stdout
+
+
+def test_two_commands_set_it_up(readme):
+    assert "pip install uv && uv run nam-jax retrieve" in readme
+    assert "uv run pytest" in readme
+
+
+def test_every_room_is_in_the_table(readme):
+    package = Path(nam_jax.__file__).parent
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    listed = set(re.findall(r"^\| `(\w+)/` \|", readme, re.MULTILINE))
+    assert rooms and listed == rooms
+
+
+def test_local_links_lead_somewhere(readme):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", readme)
+    local = [link for link in links if not link.startswith("http")]
+    missing = [link for link in local if not (ROOT / link).exists()]
+    assert local and missing == []

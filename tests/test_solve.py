@@ -1,0 +1,330 @@
+"""Solvers against exact answers and a hand-written loop; how a solve says that it ended."""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+import scipy.linalg
+from networks import as_tripartite, general, random_state, released, signs
+
+import nam_jax as nam
+from nam_jax.memory import PatternTensor
+from nam_jax.network import Drive, NeuronAstrocyte
+from nam_jax.solve import RESULTS, FullState, Readout, residual
+from nam_jax.solve._observe import AbstractObservable
+
+X64 = jax.config.jax_enable_x64
+N, K = 10, 3
+TIGHT = {"rtol": 1e-6, "atol": 1e-7}
+
+
+def linear_pairs():
+    """Silent neurons (x = 0) over synapses and processes that obey a 2 x 2 linear system a pair."""
+    return NeuronAstrocyte(
+        PatternTensor(jnp.ones((1, 4)), strength=0.0),
+        leaks=(1.0, 1.3, 2.1),
+        time_constants=(1.0, 0.7, 0.4),
+    )
+
+
+MATRIX = np.array([[-1.3 / 0.7, 1 / 0.7], [1 / 0.4, -2.1 / 0.4]])
+
+
+def silent_state():
+    zeros = jnp.zeros((4, 4))
+    return nam.network.TripartiteState(jnp.zeros(4), zeros + 0.8, zeros - 0.5)
+
+
+def certified(key, **arguments):
+    return NeuronAstrocyte.certified(signs(key, (K, N)), margin=0.3, **arguments)
+
+
+def says(result, expected):
+    return bool(jnp.all(result == expected))
+
+
+TIMES = [0.0, 0.4, 1.1, 3.0]
+FREQUENCY = 1.7
+
+
+@jax.jit
+def sinusoidal(size):
+    drive = Drive(synaptic=lambda t: size * jnp.sin(FREQUENCY * t))
+    save = {"state": FullState()}
+    times = jnp.array(TIMES)
+    net, state = linear_pairs(), silent_state()
+    return nam.simulate(net, state, 3.0, drive=drive, times=times, save=save, **TIGHT)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.9])
+def test_linear_network_follows_the_exact_solution(size):
+    """u' = A u + e_s c sin(w t): the exponential of A t, and the forced part in complex form."""
+    rows = sinusoidal(jnp.asarray(size)).observables["state"]
+    force = np.array([size / 0.7, 0.0])
+    phasor = np.linalg.solve(1j * FREQUENCY * np.eye(2) - MATRIX, force)
+    for i, t in enumerate(TIMES):
+        forced = (phasor * np.exp(1j * FREQUENCY * t)).imag
+        expected = scipy.linalg.expm(MATRIX * t) @ (np.array([0.8, -0.5]) - phasor.imag) + forced
+        np.testing.assert_allclose(rows.synapses[i], np.full((4, 4), expected[0]), atol=1e-5)
+        np.testing.assert_allclose(rows.processes[i], np.full((4, 4), expected[1]), atol=1e-5)
+        assert not rows.neurons.any()
+
+
+def test_constant_drive_moves_the_equilibrium():
+    drive = Drive(synaptic=0.9, process=jnp.full((4, 4), -0.4))
+    rest = nam.settle(linear_pairs(), silent_state(), drive=drive, rest=1e-5, **TIGHT)
+    expected = np.linalg.solve(-MATRIX, np.array([0.9 / 0.7, -0.4 / 0.4]))
+    np.testing.assert_allclose(rest.state.synapses, np.full((4, 4), expected[0]), atol=1e-4)
+    np.testing.assert_allclose(rest.state.processes, np.full((4, 4), expected[1]), atol=1e-4)
+    assert says(rest.result, RESULTS.converged)
+
+
+@pytest.mark.parametrize(
+    "solver", [dfx.Bosh3(), pytest.param(dfx.Kvaerno3(), marks=pytest.mark.slow)]
+)
+def test_any_solver_of_diffrax_reaches_the_same_state(solver):
+    run = nam.simulate(linear_pairs(), silent_state(), 1.0, times=2, solver=solver, **TIGHT)
+    expected = scipy.linalg.expm(MATRIX) @ np.array([0.8, -0.5])
+    np.testing.assert_allclose(run.state.synapses[0, 0], expected[0], atol=2e-5)
+    np.testing.assert_allclose(run.state.processes[0, 0], expected[1], atol=2e-5)
+
+
+def test_fixed_euler_steps_equal_a_handwritten_loop(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    run = nam.simulate(net, state, 1.0, times=None, solver=dfx.Euler(), step=0.05, max_steps=24)
+    flow = eqx.filter_jit(net.vector_field)
+    for _ in range(20):
+        velocity = flow(0.0, state)
+        state = jax.tree.map(lambda u, v: u + 0.05 * v, state, velocity)
+    for found, expected in zip(jax.tree.leaves(run.state), jax.tree.leaves(state), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
+    assert int(run.stats["num_steps"]) in {20, 21}  # 20 float32 steps of 0.05 may not reach 1
+    assert run.ts.shape == (25,) and run.energy.shape == (25,)
+    saved = np.asarray(run.ts)[np.isfinite(run.ts)]
+    np.testing.assert_allclose(saved[:20], 0.05 * np.arange(20), atol=1e-5)
+    np.testing.assert_allclose(saved[-1], 1.0, atol=1e-6)
+    assert np.isinf(run.ts[len(saved) :]).all()
+
+
+class Extremes(AbstractObservable):
+    """A custom observable with a structure of its own."""
+
+    def __call__(self, network, t, state, drive):
+        return {"low": jnp.min(state.synapses), "high": jnp.max(state.synapses), "time": t}
+
+
+def test_times_and_observables_are_the_chosen_ones(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    chosen = {"x": Readout(), "all": FullState(), "ends": Extremes()}
+    times = jnp.array([0.5, 0.7, 2.0])
+    run = nam.simulate(net, state, 2.0, times=times, save=chosen)
+    np.testing.assert_array_equal(run.ts, times)
+    assert set(run.observables) == set(chosen)
+    rows = run.observables["all"]
+    assert run.observables["x"].shape == (3, N) and rows.synapses.shape == (3, N, N)
+    np.testing.assert_allclose(run.observables["ends"]["time"], times)
+    np.testing.assert_allclose(run.observables["ends"]["high"], rows.synapses.max((1, 2)))
+    np.testing.assert_allclose(run.observables["x"][1], net.neural.activation(rows.neurons[1]))
+    np.testing.assert_allclose(run.state.processes, rows.processes[-1], rtol=1e-5, atol=1e-6)
+
+
+def test_default_observables_are_energy_activity_and_overlap(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    run = nam.simulate(net, state, 1.0, t0=0.5, times=6)
+    np.testing.assert_allclose(run.ts, np.linspace(0.5, 1.0, 6), rtol=1e-6)
+    assert {name: rows.shape for name, rows in run.observables.items()} == {
+        "energy": (6,),
+        "activity": (6,),
+        "overlap": (6,),
+    }
+    cue, last = net.readout(state), net.readout(run.state)
+    np.testing.assert_allclose(run.observables["overlap"][0], jnp.mean(cue**2), rtol=1e-5)
+    np.testing.assert_allclose(run.observables["overlap"][-1], jnp.mean(cue * last), rtol=1e-4)
+    np.testing.assert_allclose(run.observables["activity"][0], jnp.mean(jnp.abs(cue)), rtol=1e-5)
+    np.testing.assert_allclose(run.energy[0], net.energy(state), rtol=1e-5)
+    assert float(run.stop) == 1.0 and says(run.result, RESULTS.time_reached)
+
+
+def test_energy_of_a_network_without_one_is_nan(getkey):
+    net = as_tripartite(general(getkey()))
+    run = nam.simulate(net, random_state(getkey()), 0.5, times=3)
+    assert bool(jnp.isnan(run.energy).all()) and says(run.result, RESULTS.time_reached)
+
+
+def test_a_stop_at_rest_holds_the_last_values(getkey):
+    net = certified(getkey())
+    state = net.initial_state(net.tensor.patterns[0])
+    run = nam.simulate(net, state, 400.0, times=41, save={"x": Readout()}, rest=1e-3)
+    assert says(run.result, RESULTS.converged) and 0 < float(run.stop) < 400
+    np.testing.assert_allclose(run.ts, np.linspace(0, 400, 41), rtol=1e-5)
+    after = np.asarray(run.ts) > float(run.stop)
+    assert after.any()
+    held = np.broadcast_to(net.readout(run.state), (after.sum(), N))
+    np.testing.assert_allclose(run.observables["x"][after], held, rtol=1e-6)
+    assert float(residual(net, run.state)) <= 1e-3
+
+
+def test_step_limit(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    few = nam.settle(net, state, max_steps=3)
+    assert says(few.result, RESULTS.step_limit) and int(few.steps) == 3
+    cut = nam.simulate(net, state, 50.0, times=11, max_steps=3)
+    assert says(cut.result, RESULTS.step_limit) and float(cut.stop) < 50
+    assert bool(jnp.isfinite(cut.energy).all())
+
+
+def test_residual_is_the_largest_scaled_speed_and_settle_recomputes_it(getkey):
+    net = certified(getkey())
+    state = net.initial_state(net.tensor.patterns[0])
+    flow, scales = net.vector_field(0.0, state), net.time_scales()
+    by_layer = [
+        float(scale * jnp.abs(v).max() / (1 + jnp.abs(u).max()))
+        for scale, v, u in zip(*map(jax.tree.leaves, (scales, flow, state)), strict=True)
+    ]
+    np.testing.assert_allclose(residual(net, state), max(by_layer), rtol=1e-4)
+    rest = nam.settle(net, state)
+    assert says(rest.result, RESULTS.converged) and float(rest.residual) <= 1e-3
+    np.testing.assert_allclose(rest.residual, residual(net, rest.state), rtol=1e-2)
+
+
+@eqx.filter_jit
+def retrieve_all(net, cues):
+    return jax.vmap(lambda cue: nam.retrieve(net, cue))(cues)
+
+
+def test_one_bad_cue_spares_the_batch(getkey):
+    net = certified(getkey())
+    cues = jnp.stack([net.tensor.patterns[0], jnp.full(N, jnp.nan), net.tensor.patterns[1]])
+    batch = retrieve_all(net, cues)
+    assert (batch.result == RESULTS.converged).tolist() == [True, False, True]
+    assert (batch.result == RESULTS.non_finite).tolist() == [False, True, False]
+    assert int(batch.steps[1]) <= int(batch.steps.max()) < 200  # of 4096
+    good = retrieve_all(net, cues.at[1].set(cues[0]))
+    for i in (0, 2):
+        np.testing.assert_allclose(batch.pattern[i], good.pattern[i], rtol=1e-5)
+        np.testing.assert_allclose(batch.energy[i], good.energy[i], rtol=1e-5)
+        assert int(batch.steps[i]) == int(good.steps[i])
+
+
+def test_results_are_per_sample(getkey):
+    net = certified(getkey())
+    at_rest = retrieve_all(net, net.tensor.patterns).state
+    moving = jax.vmap(net.initial_state)(-net.tensor.patterns)
+    pairs = zip(jax.tree.leaves(at_rest), jax.tree.leaves(moving), strict=True)
+    leaves = [jnp.stack([one[0], other[0], jnp.nan * other[1]]) for one, other in pairs]
+    states = jax.tree.unflatten(jax.tree.structure(moving), leaves)
+    settle = jax.vmap(lambda s: nam.settle(net, s, rest=1.1e-2, max_time=0.01))
+    found = jax.jit(settle)(states)
+    result = found.result
+    np.testing.assert_allclose(found.time[1], 0.01, rtol=1e-6)
+    assert float(found.residual[0]) <= 1.1e-2 < float(found.residual[1])
+    expected = [RESULTS.converged, RESULTS.time_reached, RESULTS.non_finite]
+    assert [bool((result == each)[i]) for i, each in enumerate(expected)] == [True] * 3
+
+
+@eqx.filter_jit
+def leap(net, state, tolerance, throw):
+    """Euler steps of 1.2 are beyond twice the fastest time constant, 0.3 / 2.1: it oscillates."""
+    arguments = {"times": 7, "solver": dfx.Euler(), "step": 1.2, "throw": throw}
+    run = nam.simulate(net, state, 6.0, energy_tolerance=tolerance, **arguments)
+    return run.energy, run.result, run.state
+
+
+def test_energy_that_rises_is_said(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    energy, result, _ = leap(net, state, 1e-3, False)
+    rise = float(nam.measure.largest_energy_rise(energy))
+    assert rise > 0.1 and says(result, RESULTS.energy_rose)
+    assert says(leap(net, state, 2.0, False)[1], RESULTS.time_reached)  # a rise of 2 is allowed
+    with pytest.raises(RuntimeError, match="The energy rose by more"):
+        jax.block_until_ready(leap(net, state, 1e-3, True))
+
+
+def test_throw_raises_with_the_sentence(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    with pytest.raises(RuntimeError, match="The step limit was reached"):
+        nam.settle(net, state, max_steps=3, throw=True)
+    bad = eqx.tree_at(lambda s: s.neurons, state, jnp.full(N, jnp.nan))
+    with pytest.raises(RuntimeError, match="A state was NaN or infinite"):
+        nam.simulate(net, bad, 1.0, times=2, throw=True)
+    assert float(nam.simulate(net, state, 1.0, times=2, throw=True).stop) == 1.0
+
+
+def test_retrieve_is_settling_from_the_initial_state(getkey):
+    net = released(signs(getkey(), (1, N)))
+    pattern = net.tensor.patterns[0]
+    cue = pattern.at[0].multiply(-1)
+    found = nam.retrieve(net, cue)
+    assert says(found.result, RESULTS.converged) and float(found.residual) <= 1e-2
+    assert bool(nam.measure.exact_recall(found.pattern, pattern))
+    rest = nam.settle(net, net.initial_state(cue), rest=1e-2, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.pattern, net.readout(rest.state), rtol=1e-4)
+    np.testing.assert_allclose(found.energy, net.energy(found.state), rtol=1e-4)
+    np.testing.assert_allclose(found.activity, jnp.mean(jnp.abs(found.pattern)), rtol=1e-5)
+    assert int(found.steps) == int(rest.steps) and float(found.time) == float(rest.time)
+
+
+@eqx.filter_jit
+def path_and_rest(net, cue):
+    state = net.initial_state(cue)
+    path = nam.simulate(net, state, 0.1, times=2, save={})
+    return path.state, nam.settle(net, state, rest=1e-4, rtol=1e-5, atol=1e-6)
+
+
+def test_time_constants_change_the_path_but_not_the_equilibrium():
+    """A residual of 1e-4 leaves an error of it over the slowest rate, 0.3 / 2: below 1e-3."""
+    found = []
+    for taus in [(1.0, 1.0, 1.0), (0.3, 1.0, 1.0), (3.0, 0.2, 0.5), (1.0, 0.5, 0.05)]:
+        net = certified(jr.key(2), gain=0.5, time_constants=taus)
+        found.append(path_and_rest(net, net.tensor.patterns[0].at[0].multiply(-1)))
+    (first_path, first), *others = found
+    for path, rest in others:
+        assert says(rest.result, RESULTS.converged)
+        layers = zip(*map(jax.tree.leaves, (path, first_path)), strict=True)
+        assert max(float(jnp.abs(a - b).max()) for a, b in layers) > 0.02
+        states = map(jax.tree.leaves, (rest.state, first.state))
+        for a, b in zip(*states, strict=True):
+            np.testing.assert_allclose(a, b, atol=5e-3 * float(jnp.abs(b).max()))
+
+
+def test_saving_observables_keeps_no_state_per_time(getkey):
+    """Memory grows with the number of times by the saved numbers, far less than N^2 each."""
+    neurons = 60
+    net = released(signs(getkey(), (K, neurons)))
+    state = net.initial_state(signs(getkey(), (neurons,)))
+
+    def memory(times):
+        # Only what was saved is returned; unused outputs are dropped by the compiler.
+        program = jax.jit(lambda s: nam.simulate(net, s, 1.0, times=times).observables)
+        found = program.lower(state).compile().memory_analysis()
+        return found.temp_size_in_bytes + found.output_size_in_bytes
+
+    itemsize = state.neurons.dtype.itemsize
+    growth = (memory(1010) - memory(10)) / 1000
+    assert growth < 20 * itemsize < neurons**2 * itemsize
+
+
+BAD = {
+    "no span": (lambda net, s: nam.simulate(net, s, 0.0), "`t1` must be after t0 = 0, but has 0"),
+    "backwards": (lambda net, s: nam.simulate(net, s, 1.0, t0=2.0), "`t1` must be after t0 = 2"),
+    "nan end": (lambda net, s: nam.simulate(net, s, float("nan")), "`t1` must be after"),
+    "one time": (
+        lambda net, s: nam.simulate(net, s, 1.0, times=1),
+        "`times` must be at least 2, but has 1",
+    ),
+    "nan cue": (
+        lambda net, s: nam.retrieve(net, s.neurons.at[0].set(jnp.nan)),
+        "`cue` must be finite",
+    ),
+    "short cue": (lambda net, s: nam.retrieve(net, s.neurons[:-1]), r"`cue` must have shape \(10,"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case, getkey):
+    act, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        act(general(getkey()), random_state(getkey()))
