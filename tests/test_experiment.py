@@ -75,9 +75,9 @@ def test_same_seed_same_numbers_and_another_seed_others(result):
     assert np.any(np.asarray(other.cue) != np.asarray(result.cue))
 
 
-@pytest.mark.parametrize("batch_size", [2, 3])
-def test_batches_change_nothing(result, batch_size):
-    batched = numbers(retrieve.run(tiny(batch_size=batch_size)))
+def test_batches_change_nothing(result):
+    # 2 does not divide 3: the second batch is filled up.
+    batched = numbers(retrieve.run(tiny(batch_size=2)))
     for name, values in numbers(result).items():
         np.testing.assert_allclose(batched[name], values, rtol=1e-3, atol=1e-3, err_msg=name)
 

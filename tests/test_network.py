@@ -287,10 +287,11 @@ def all_finite_and_some_not_zero(gradient, net):
     assert any(float(jnp.abs(leaf).max()) > 0 for leaf in found)
 
 
-def test_energy_gradients_by_every_parameter_are_finite(energetic, getkey):
-    state = random_state(getkey())
-    gradient = eqx.filter_jit(eqx.filter_grad(lambda net: net.energy(state)))(energetic)
-    all_finite_and_some_not_zero(gradient, energetic)
+@pytest.mark.parametrize("name", few("general", "softmax-neurons", names=WITH_ENERGY))
+def test_energy_gradients_by_every_parameter_are_finite(name, getkey):
+    net, state = NETWORKS[name](getkey()), random_state(getkey())
+    gradient = eqx.filter_jit(eqx.filter_grad(lambda net: net.energy(state)))(net)
+    all_finite_and_some_not_zero(gradient, net)
 
 
 @pytest.mark.parametrize("name", few("general"))

@@ -277,14 +277,13 @@ def path_and_rest(net, cue):
 def test_time_constants_change_the_path_but_not_the_equilibrium():
     """A residual of 1e-4 leaves an error of it over the slowest rate, 0.3 / 2: below 1e-3."""
     found = []
-    for taus in [(1.0, 1.0, 1.0), (0.3, 1.0, 1.0), (3.0, 0.2, 0.5), (1.0, 0.5, 0.05)]:
+    for taus in [(1.0, 1.0, 1.0), (0.3, 1.0, 1.0), (3.0, 0.2, 0.5), (2.0, 0.5, 0.05)]:
         net = certified(jr.key(2), gain=0.5, time_constants=taus)
         found.append(path_and_rest(net, net.tensor.patterns[0].at[0].multiply(-1)))
     (first_path, first), *others = found
     for path, rest in others:
         assert says(rest.result, RESULTS.converged)
-        layers = zip(*map(jax.tree.leaves, (path, first_path)), strict=True)
-        assert max(float(jnp.abs(a - b).max()) for a, b in layers) > 0.02
+        assert float(jnp.abs(path.neurons - first_path.neurons).max()) > 0.05
         states = map(jax.tree.leaves, (rest.state, first.state))
         for a, b in zip(*states, strict=True):
             np.testing.assert_allclose(a, b, atol=5e-3 * float(jnp.abs(b).max()))

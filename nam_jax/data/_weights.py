@@ -27,14 +27,14 @@ def save_codec(
         path: The file; its folder must exist.
         metadata: Texts to go with it, such as the command and seed that made it.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     height, columns, channels = codec.image_shape
     width, depth = codec.to_code.kernel.shape[0], len(codec.encoder)
     sizes = zip(_SIZES, (height, columns, channels, codec.num_bits, width, depth), strict=True)
     arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(codec).items()}
     texts = {**(metadata or {}), **{name: str(size) for name, size in sizes}}
-    save_file(arrays, str(path), metadata=texts)
+    Path(path).write_bytes(save(arrays, metadata=texts))
 
 
 def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import json
 import os
 import shutil
 import tempfile
@@ -12,7 +13,16 @@ from typing import Any
 
 import jax
 
-_PACKAGES = ("nam-jax", "jax", "equinox", "diffrax", "optax", "numpy")
+_PACKAGES = (
+    "nam-jax",
+    "jax",
+    "equinox",
+    "diffrax",
+    "optax",
+    "numpy",
+    "scikit-image",
+    "scikit-learn",
+)
 
 
 @contextlib.contextmanager
@@ -47,10 +57,11 @@ def _replace(item: Path, target: Path, staging: Path) -> None:
 
 
 def attributes(config: Any) -> dict[str, Any]:
-    """What makes a run reproducible: its config, the versions of packages and the device."""
+    """What makes a run reproducible: its config and seed, versions of packages, the device."""
     device = jax.devices()[0]
     return {
-        "config": str(dataclasses.asdict(config)),
-        "versions": str({name: importlib.metadata.version(name) for name in _PACKAGES}),
+        "seed": config.seed,
+        "config": json.dumps(dataclasses.asdict(config)),
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}),
         "device": f"{device.platform}: {device.device_kind}",
     }

@@ -52,11 +52,11 @@ class RetrieveConfig:
     """Certified only: leak of the neurons in units of beta M0 N."""
     start: Literal["default", "cold", "algebraic", "conditional"] = "default"
     """State of synapses and processes when the cue arrives; by default that of the dynamics."""
-    solver: Literal["bosh3", "tsit5", "dopri5", "heun", "euler"] = "bosh3"
-    """Diffrax solver, Bogacki-Shampine by default."""
-    rtol: Annotated[float, Meta(gt=0)] = 1e-3
+    solver: Literal["tsit5", "bosh3", "dopri5", "heun", "euler"] = "tsit5"
+    """Diffrax solver."""
+    rtol: Annotated[float, Meta(gt=0)] = 1e-4
     """Relative tolerance of a step."""
-    atol: Annotated[float, Meta(gt=0)] = 1e-4
+    atol: Annotated[float, Meta(gt=0)] = 1e-5
     """Absolute tolerance of a step."""
     step: Annotated[float, Meta(gt=0)] | None = None
     """Fixed step instead of tolerances, in time constants; euler has no other way."""
@@ -116,6 +116,10 @@ def run(
         ValueError: If the images do not suit the codec, or a level is out of range.
     """
     del folder
+    if config.solver == "euler" and config.step is None:
+        raise ValueError(
+            "Argument `step` must be given: euler has no error estimate to adapt it by."
+        )
     with jax.enable_x64(config.dtype == "float64"):
         keys = jr.split(jr.key(config.seed), 3)
         problem = make_problem(config, key=keys[0])
@@ -251,12 +255,13 @@ def _dataset(
             "original": (image, problem.images, {"units": "intensity in [0, 1]"}),
             "damaged": (image, damaged, {"units": "intensity in [0, 1]"}),
             "recalled": (image, recalled_images, {"units": "intensity in [0, 1]"}),
-            "stored_pattern": (("pattern", "neuron"), problem.patterns),
-            "cue": (("pattern", "neuron"), problem.cues),
-            "recalled_pattern": (("pattern", "neuron"), recalls["pattern"]),
+            "stored_pattern": (("pattern", "neuron"), problem.patterns, {"units": "1"}),
+            "cue": (("pattern", "neuron"), problem.cues, {"units": "1"}),
+            "recalled_pattern": (("pattern", "neuron"), recalls["pattern"], {"units": "1"}),
             "activation": (
                 ("layer", "pattern", "time", "entry"),
                 rearrange(recalls["layers"], "k t layer m -> layer k t m"),
+                {"units": "1", "long_name": "phi, g and psi of some entries"},
             ),
         },
         coords={
@@ -268,11 +273,10 @@ def _dataset(
         attrs = {"long_name": text, "units": units}
         dataset[name] = (("pattern", "time"), recalls[name], attrs)
     for name, text in _NUMBERS.items():
-        dataset[name] = ("pattern", recalls[name], {"long_name": text})
+        dataset[name] = ("pattern", recalls[name], {"long_name": text, "units": "1"})
     overlaps = problem.patterns @ problem.patterns.T / problem.patterns.shape[1]
     apart = np.asarray(overlaps)[~np.eye(len(overlaps), dtype=bool)]
     dataset.attrs = {
-        "seed": config.seed,
         "images": list(problem.names),
         "results": [solve.OUTCOMES[place] for place in recalls["outcome"]],
         "pattern_overlap": float(np.abs(apart).mean()) if apart.size else 0.0,

@@ -4,9 +4,7 @@ The decoder learns to restore the image from the bits; a penalty on the overlaps
 codes of a batch makes different images look like independent random patterns to a memory.
 """
 
-import importlib.metadata
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -25,6 +23,7 @@ from rich.table import Table
 from nam_jax import data
 from nam_jax._types import Key
 from nam_jax.experiment import _codec_baselines as baselines
+from nam_jax.experiment._output import attributes
 
 CHUNK = 50
 """Training steps between two movements of the progress bar."""
@@ -94,7 +93,7 @@ def run(
         codec, images.training, images.validation, images.stored, seed=config.seed
     )
     dataset = _dataset(config, codec, images, losses).merge(measured)
-    dataset.attrs = _attributes(config)
+    dataset.attrs = attributes(config) | {"num_validation": config.num_validation}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         error = float(dataset.validation_mse.sel(codec="autoencoder"))
@@ -249,14 +248,3 @@ def _dataset(
         },
         coords={"step": ("step", np.arange(1, config.steps + 1), {"units": "1"})},
     )
-
-
-def _attributes(config: TrainCodecConfig) -> dict[str, str | int]:
-    packages = ("nam-jax", "jax", "equinox", "optax", "scikit-image", "scikit-learn")
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {
-        "seed": config.seed,
-        "num_validation": config.num_validation,
-        "config": json.dumps(asdict(config)),
-        "versions": json.dumps(versions),
-    }

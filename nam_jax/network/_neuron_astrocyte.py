@@ -100,7 +100,9 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
             patterns: (K, N), -1 and +1.
         """
         tensor = PatternTensor(patterns, autapses=True)
-        tensor = eqx.tree_at(lambda t: t.strength, tensor, 1 / _float(tensor, tensor.num_neurons))
+        tensor = eqx.tree_at(
+            lambda t: t.strength, tensor, 1 / _float(tensor, float(tensor.num_neurons))
+        )
         steep = LogCosh(5.0)
         return cls(tensor, neural=steep, synaptic=steep, process=steep, start=Algebraic())
 

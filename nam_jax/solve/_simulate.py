@@ -55,8 +55,8 @@ def simulate(
     times: int | Float[Array, " T"] | None = 101,
     target: Pattern | None = None,
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
-    rtol: float = 1e-3,
-    atol: float = 1e-4,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
     step: float | None = None,
     rest: float | None = None,
     energy_tolerance: float | None = None,
@@ -78,7 +78,8 @@ def simulate(
             step the solver takes (the arrays then have `max_steps` + 1 rows).
         target: (N,) pattern for the default overlap; by default the read-out of `state`.
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
-        rtol: Relative tolerance of each step.
+        rtol: Relative tolerance of each step; saved energies are interpolated between steps, and
+            may seem to rise by about the size of this.
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
         rest: Residual below which to stop early; None to go on to t1.
