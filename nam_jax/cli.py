@@ -9,7 +9,6 @@ from typing import Annotated, Any, NamedTuple
 
 import tyro
 import xarray as xr
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +22,7 @@ class Command(NamedTuple):
     config: type
     run: Callable[..., xr.Dataset]
     table: Callable[[xr.Dataset], Table]
-    figure: Callable[[xr.Dataset], Figure]
+    figure: Callable[[xr.Dataset], Any]
     summary: str
 
 

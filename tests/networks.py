@@ -97,7 +97,7 @@ def arbitrary(key):
 
 
 NETWORKS = {
-    "released": lambda key: released(signs(key)),
+    "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
     "certified-hebbian": lambda key: NeuronAstrocyte.certified(signs(key), rule="hebbian"),
     "general": general,

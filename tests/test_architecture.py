@@ -82,10 +82,7 @@ def test_every_room_is_in_the_table():
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_room_imports_only_what_the_table_allows(room, request):
-    if room == "measure":
-        reason = "measure/_certificate.py imports lagrangian.Quadratic; the table does not list it"
-        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
+def test_room_imports_only_what_the_table_allows(room):
     outside = {
         (module, name)
         for module in FILES
@@ -108,7 +105,6 @@ def test_other_rooms_are_entered_through_their_front_door():
     assert not private
 
 
-@pytest.mark.xfail(strict=True, reason="cli.py imports matplotlib.figure.Figure")
 def test_only_plot_imports_matplotlib():
     users = {
         module

@@ -170,10 +170,7 @@ def test_dtype_of_the_state_is_followed(net, dtype, getkey):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", few("released", "certified", "general", "tripartite-arbitrary"))
-def test_dtype_of_the_cue_is_followed(name, dtype, getkey, request):
-    if X64 and dtype == "float32" and name.startswith("certified"):
-        reason = "Conditional: optimistix keeps its error in the default dtype, here float64"
-        request.applymarker(pytest.mark.xfail(strict=True, raises=ValueError, reason=reason))
+def test_dtype_of_the_cue_is_followed(name, dtype, getkey):
     net, cue = NETWORKS[name](getkey()), signs(getkey(), (N,)).astype(dtype)
     state, trajectory = run(net, cue, random_drive(getkey()))
     saved = (trajectory.ts, trajectory.observables, trajectory.state, trajectory.stop)
@@ -208,10 +205,7 @@ def test_vector_field_is_the_energy_gradient(energetic, getkey):
 
 
 @pytest.mark.parametrize("name", WITH_ENERGY)
-def test_energy_gradient_of_symmetric_states_is_symmetric(name, getkey, request):
-    if name == "distinct":
-        reason = "DistinctTensor is its own transpose on symmetric arrays only"
-        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
+def test_energy_gradient_of_symmetric_states_is_symmetric(name, getkey):
     net = NETWORKS[name](getkey())
     gradient = report(net, random_state(getkey()), random_drive(getkey())).gradient
     np.testing.assert_allclose(gradient.synapses, gradient.synapses.T, **SUMS)
@@ -329,7 +323,6 @@ def test_drives_may_be_numbers_arrays_or_functions_of_time(getkey):
     np.testing.assert_allclose(at_two, -2 * jnp.vdot(b, net.readout(state)), **CLOSE)
 
 
-@pytest.mark.xfail(strict=True, reason="released passes an int where its helper takes a float")
 def test_released_preset_has_the_stated_parameters(getkey):
     patterns = signs(getkey())
     assert eqx.tree_equal(NeuronAstrocyte.released(patterns), released(patterns), rtol=1e-6)

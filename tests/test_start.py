@@ -91,7 +91,6 @@ def test_conditional_start_of_a_linear_network_is_its_closed_form(getkey):
     np.testing.assert_allclose(state.processes, synapses - pairs, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.xfail(X64, strict=True, reason="in float64 Conditional accepts a state of size 1e47")
 def test_conditional_start_is_nan_where_there_is_no_equilibrium(getkey):
     """At gamma = 2 the memory mode is singular: alpha (gamma - t) = 1 and the force is not 0."""
     net = linear(getkey(), gamma=2.0)

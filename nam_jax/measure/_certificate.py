@@ -5,7 +5,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from nam_jax._types import Scalar
-from nam_jax.lagrangian import Quadratic
 from nam_jax.network import NeuronAstrocyte
 
 
@@ -49,8 +48,7 @@ def certificate(network: NeuronAstrocyte) -> Certificate:
     margin = stiffness_s * (stiffness_p - largest) - 1
     certified = (margin > 0) & (stiffness_p > largest)
 
-    linear = isinstance(network.synaptic, Quadratic) and isinstance(network.process, Quadratic)
-    known = certified & jnp.asarray(linear)
+    known = certified & jnp.asarray(network.linear_fast_layers)
     at_memory = (stiffness_p - largest) / margin
     at_rest = stiffness_p / (stiffness_s * stiffness_p - 1)
     gain = jnp.where(known, at_memory / at_rest - 1, jnp.nan)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, as_float, is_concrete, symmetrise
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._base import (
     AbstractProcessTensor,
@@ -49,7 +49,7 @@ class DistinctTensor(AbstractProcessTensor):
 
     def __call__(self, psi: Pairs) -> Pairs:
         xi = self.patterns.astype(psi.dtype)
-        psi = zero_diagonal(psi)
+        psi = zero_diagonal(symmetrise(psi))
         fields = xi @ psi
         overlaps = jnp.sum(fields * xi, axis=1)
         # sum_mu q_mu xi xi^T - 2 (R^T Xi + Xi^T R) + 2 K psi, the first two in one product:

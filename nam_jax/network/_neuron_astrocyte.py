@@ -210,6 +210,11 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks)
 
+    @property
+    def linear_fast_layers(self) -> bool:
+        """Whether synapses and processes have linear activations g and psi."""
+        return isinstance(self.synaptic, Quadratic) and isinstance(self.process, Quadratic)
+
     def activations(self, state: TripartiteState) -> tuple[Pattern, Pairs, Pairs]:
         """The activations phi (N,), g (N, N) and psi (N, N) at `state`."""
         return (

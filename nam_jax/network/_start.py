@@ -6,7 +6,8 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optimistix as optx
+from jax.scipy.sparse.linalg import cg
+from jaxtyping import Array
 
 from nam_jax._types import Pairs, Pattern
 from nam_jax.lagrangian import AbstractLagrangian
@@ -61,11 +62,13 @@ class Conditional(AbstractStart):
 
     Eliminating s leaves gamma p - T psi(p) - g((psi(p) + phi phi^T) / alpha) = 0, solved by
     Newton's method with matrix-free conjugate gradients: one linear solve where g and psi are
-    linear. The state is NaN where the solve fails, as it may where the certificate does.
+    linear. Derivatives are implicit. The state is NaN where the solve fails, as it may where the
+    certificate does.
 
     Attributes:
         voltage: Membrane voltage x of a neuron whose cue entry is 1.
-        tolerance: Relative and absolute tolerance of the solve.
+        tolerance: Relative tolerance of the steps and linear solves; the solve has failed if the
+            left side above stays larger than 100 times this, relative to 1 + max phi phi^T.
     """
 
     voltage: float = 1.0
@@ -76,16 +79,44 @@ class Conditional(AbstractStart):
         phi = network.neural.activation(x)
         pairs = phi[:, None] * phi[None, :]
         alpha = network.leaks.synaptic.astype(x.dtype)
-        solution = optx.fixed_point(
-            lambda p, _: p + _newton_step(network, pairs, p, self.tolerance),
-            optx.FixedPointIteration(rtol=self.tolerance, atol=self.tolerance),
-            jnp.zeros_like(pairs),
-            max_steps=50,
-            throw=False,
-        )
-        solved = solution.result == optx.RESULTS.successful
-        p = jnp.where(solved, solution.value, jnp.nan)
+        arrays, rest = eqx.partition(network, eqx.is_array)
+        # The loop is cut off from derivatives. One more step from the root has the derivatives
+        # of the root itself, as the implicit function theorem gives them.
+        p = _newton(*jax.lax.stop_gradient((arrays, pairs)), rest, self.tolerance)
+        p = p + _newton_step(network, pairs, p, self.tolerance)
+        imbalance = _imbalance(network, pairs, p)
+        limit = 100 * self.tolerance * (1 + jnp.max(jnp.abs(pairs)))
+        solved = jnp.max(jnp.abs(imbalance)) <= limit
+        p = jnp.where(solved, p, jnp.nan)
         return TripartiteState(x, (network.process.activation(p) + pairs) / alpha, p)
+
+
+_MOST_STEPS, _MOST_SOLVES = 50, 500
+
+
+def _imbalance(network: Any, pairs: Pairs, p: Pairs) -> Pairs:
+    """Minus the force on the processes when the synapses are at their equilibrium for p."""
+    alpha, gamma = (leak.astype(p.dtype) for leak in network.leaks[1:])
+    psi = network.process.activation(p)
+    return gamma * p - network.tensor(psi) - network.synaptic.activation((psi + pairs) / alpha)
+
+
+def _newton(arrays: Any, pairs: Pairs, rest: Any, tolerance: float) -> Pairs:
+    """Newton's method from p = 0 until a step is small, at most 50 steps."""
+    network = eqx.combine(arrays, rest)
+
+    def unfinished(carry: tuple[Pairs, Pairs, Array]) -> Array:
+        p, step, count = carry
+        large = jnp.max(jnp.abs(step)) > tolerance * (1 + jnp.max(jnp.abs(p)))
+        return large & (count < _MOST_STEPS)
+
+    def advance(carry: tuple[Pairs, Pairs, Array]) -> tuple[Pairs, Pairs, Array]:
+        p, _, count = carry
+        step = _newton_step(network, pairs, p, tolerance)
+        return p + step, step, count + 1
+
+    start = (jnp.zeros_like(pairs), jnp.full_like(pairs, jnp.inf), jnp.asarray(0))
+    return jax.lax.while_loop(unfinished, advance, start)[0]
 
 
 def _newton_step(network: Any, pairs: Pairs, p: Pairs, tolerance: float) -> Pairs:
@@ -107,8 +138,11 @@ def _newton_step(network: Any, pairs: Pairs, p: Pairs, tolerance: float) -> Pair
 
     # Not lineax.CG: its guard against singular operators compares with 100 eps N^2, which in
     # float32 refuses every operator of this size.
-    w, _ = jax.scipy.sparse.linalg.cg(
-        lambda v: gamma * v - root * spread(v), -root * imbalance, tol=tolerance, maxiter=500
+    w, _ = cg(
+        lambda v: gamma * v - root * spread(v),
+        -root * imbalance,
+        tol=tolerance,
+        maxiter=_MOST_SOLVES,
     )
     return (spread(w) - imbalance) / gamma
 
