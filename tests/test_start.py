@@ -98,9 +98,6 @@ def test_conditional_start_is_nan_where_there_is_no_equilibrium(getkey):
     assert bool(jnp.isnan(state.synapses).any()) and bool(jnp.isnan(state.processes).any())
 
 
-@pytest.mark.xfail(
-    not X64, strict=True, reason="Conditional asks of float32 more digits than the system has"
-)
 def test_conditional_start_of_a_strong_memory_is_found(getkey):
     """Certified with margin 0.01; the science page uses margins down to 0.02."""
     patterns = signs(jr.key(1), (20, 100))

@@ -1,5 +1,6 @@
 """How well patterns were recalled: per sample, and as a rate with an interval."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ class Rate(NamedTuple):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def rate(successes: ArrayLike, *, confidence: float = 0.95) -> Rate:
+def rate(successes: ArrayLike | Sequence[bool], *, confidence: float = 0.95) -> Rate:
     """The rate of `successes` with its Wilson score interval (Wilson 1927), on the host.
 
     Args:
