@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import diffrax as dfx
 import jax
 import jax.numpy as jnp
 
@@ -19,7 +20,7 @@ from nam_jax._types import Pattern
 from nam_jax.measure import exact_recall
 from nam_jax.network import NeuronAstrocyte
 
-NUM_NEURONS, NUM_PATTERNS, BATCH_SIZE, END_TIME = 768, 25, 4, 20.0
+NUM_NEURONS, NUM_PATTERNS, BATCH_SIZE, END_TIME = 768, 25, 1, 20.0
 
 
 def peak_bytes() -> int:
@@ -37,7 +38,7 @@ def peak_bytes() -> int:
 
 
 def recall_all(num_times: int) -> dict[str, int]:
-    """Recalls all images with the default observables saved at `num_times`, a few at once."""
+    """Recalls all images with the default observables saved at `num_times`, one after the other."""
     network, patterns, cues = released(NUM_PATTERNS, NUM_NEURONS)
     program = jax.jit(_recall, static_argnums=3)
     saved, exact = jax.device_get(program(network, cues, patterns, num_times))
@@ -48,7 +49,15 @@ def _recall(network: NeuronAstrocyte, cues: Any, patterns: Any, num_times: int) 
     def one(pair: tuple[Pattern, Pattern]) -> Any:
         cue, pattern = pair
         start = network.initial_state(cue)
-        path = simulate(network, start, END_TIME, times=num_times, target=pattern, rest=1e-2)
+        path = simulate(
+            network,
+            start,
+            END_TIME,
+            times=num_times,
+            target=pattern,
+            rest=1e-2,
+            adjoint=dfx.ForwardMode(),
+        )
         return path.observables, exact_recall(network.readout(path.state), pattern)
 
     return jax.lax.map(one, (cues, patterns), batch_size=BATCH_SIZE)

@@ -13,7 +13,7 @@ from benchmarks._report import Line, Report
 MEBI = 2**20
 LIMIT = 1024 * MEBI
 GROWTH = 1.05
-FEW, MANY = 61, 601
+FEW, MANY = 61, 241
 NOTE = (
     f"{NUM_PATTERNS} cues at N = {NUM_NEURONS}, {BATCH_SIZE} at once (`jax.lax.map`), energy, "
     "activity and overlap saved. Peak resident memory of a fresh process, compilation included; "
