@@ -2,10 +2,9 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, as_float, is_concrete, symmetrise
+from nam_jax._misc import as_float, symmetrise
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._base import (
     AbstractProcessTensor,
@@ -38,12 +37,7 @@ class DistinctTensor(AbstractProcessTensor):
         Raises:
             ValueError: If `patterns` is empty, not (K, N), or holds anything but -1 and +1.
         """
-        self.patterns = check_patterns(patterns)
-        if is_concrete(self.patterns):
-            wrong = int((np.abs(np.asarray(self.patterns)) != 1).sum())
-            if wrong:
-                requirement = "hold only -1 and +1 (distinct indices)"
-                raise argument_error("patterns", requirement, f"{wrong} other entries")
+        self.patterns = check_patterns(patterns, binary=True)
         self.strength = as_float(strength)
         self.num_neurons = self.patterns.shape[1]
 

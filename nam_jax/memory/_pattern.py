@@ -3,9 +3,10 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, check_finite
+from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._base import AbstractProcessTensor
 from nam_jax.memory._lesion import isolate
@@ -82,7 +83,7 @@ class PatternTensor(AbstractProcessTensor):
         """The eigenvalues that are not zero by rank, ascending, from K x K matrices alone."""
         values, vectors = jnp.linalg.eigh(pair_gram(self.patterns, autapses=self.autapses))
         root = vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
-        small = root.T @ _couple(self.couplings, root)
+        small = root.T @ couple(self.couplings, root)
         return jnp.sort(self.strength.astype(small.dtype) * jnp.linalg.eigvalsh(small))
 
     def _overlaps(self, psi: Pairs) -> Float[Array, " K"]:
@@ -94,7 +95,7 @@ class PatternTensor(AbstractProcessTensor):
     def _drive(self, psi: Pairs) -> Float[Array, " K"]:
         """(t / D) A q."""
         size = self.num_neurons * (self.num_neurons - (not self.autapses))
-        drive = _couple(self.couplings.astype(psi.dtype), self._overlaps(psi))
+        drive = couple(self.couplings.astype(psi.dtype), self._overlaps(psi))
         return self.strength.astype(psi.dtype) / size * drive
 
     def _ends(self) -> tuple[Scalar, Scalar]:
@@ -129,13 +130,20 @@ def zero_diagonal(matrix: Pairs) -> Pairs:
     return jnp.where(jnp.eye(matrix.shape[0], dtype=bool), 0, matrix)
 
 
-def check_patterns(patterns: ArrayLike) -> Patterns:
-    """`patterns` as floats, refused when empty, not two-dimensional or not finite."""
+def check_patterns(patterns: ArrayLike, *, binary: bool = False) -> Patterns:
+    """`patterns` as floats, refused when empty, not two-dimensional or not finite.
+
+    With `binary` also when they hold anything but -1 and +1.
+    """
     found = as_float(patterns)
     if found.ndim != 2 or found.shape[0] < 1 or found.shape[1] < 2:
         requirement = "have shape (K, N) with K >= 1 patterns and N >= 2 neurons"
         raise argument_error("patterns", requirement, f"shape {found.shape}")
     check_finite("patterns", found)
+    if binary and is_concrete(found):
+        wrong = int((np.abs(np.asarray(found)) != 1).sum())
+        if wrong:
+            raise argument_error("patterns", "hold only -1 and +1", f"{wrong} other entries")
     return found
 
 
@@ -147,7 +155,7 @@ def _as_rule(rule: AbstractPatternRule | str) -> AbstractPatternRule:
     return _RULES[rule]
 
 
-def _couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
+def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
     """A @ right for a full or a diagonal A."""
     if couplings.ndim == 2:
         return couplings @ right

@@ -13,9 +13,9 @@ State = PyTree[Float[Array, "..."]]
 
 
 class AbstractNetwork(eqx.Module):
-    """A dynamical system that recalls a pattern from a cue.
+    """A system that recalls a pattern from a cue.
 
-    Everything is for one sample; batch with `jax.vmap`. Times are in units of the time constants.
+    Everything is for one sample; batch with `jax.vmap`.
     """
 
     @abc.abstractmethod
@@ -33,6 +33,14 @@ class AbstractNetwork(eqx.Module):
         """
 
     @abc.abstractmethod
+    def readout(self, state: State) -> Pattern:
+        """What the network says it recalled: (N,), graded; its signs are the recalled bits."""
+
+
+class AbstractContinuousNetwork(AbstractNetwork):
+    """A network that flows in time. Times are in units of the time constants."""
+
+    @abc.abstractmethod
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
         """The time derivative of every layer.
 
@@ -46,10 +54,6 @@ class AbstractNetwork(eqx.Module):
         """
 
     @abc.abstractmethod
-    def readout(self, state: State) -> Pattern:
-        """What the network says it recalled: (N,), graded; its signs are the recalled bits."""
-
-    @abc.abstractmethod
     def time_scales(self) -> PyTree[Scalar]:
         """The time in which each layer relaxes: a number in place of each layer of the state.
 
@@ -57,7 +61,7 @@ class AbstractNetwork(eqx.Module):
         """
 
 
-class AbstractEnergyNetwork(AbstractNetwork):
+class AbstractEnergyNetwork(AbstractContinuousNetwork):
     """A network whose flow goes down an energy while its drive is constant."""
 
     @abc.abstractmethod
@@ -71,3 +75,19 @@ class AbstractEnergyNetwork(AbstractNetwork):
     @abc.abstractmethod
     def energy_rate(self, state: State, drive: Any = None) -> Scalar:
         """dE/dt by the network's formula, at most 0 when every Lagrangian is convex."""
+
+
+class AbstractDiscreteNetwork(AbstractNetwork):
+    """A network of neurons with states -1 and +1 that are updated, not integrated.
+
+    Its state is the pattern itself, (N,). A neuron takes the sign of its local field; where the
+    field is exactly 0 it keeps its state.
+    """
+
+    @abc.abstractmethod
+    def local_field(self, state: Pattern) -> Pattern:
+        """The local field of every neuron, (N,), given the states of all."""
+
+    @abc.abstractmethod
+    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        """The energy of `state`, dimensionless; the arguments besides it are not used."""

@@ -64,13 +64,45 @@ def per_layer(
         raise argument_error(name, requirement, f"{len(values)}")
     numbers = PerLayer(*(as_float(value) for value in values))
     for field, number in zip(PerLayer._fields, numbers, strict=True):
-        if not is_concrete(number):
-            continue
-        value = np.asarray(number)
-        if not np.isfinite(value).all() or (value < 0).any() or (not zero_allowed and value == 0):
+        if not _in_range(number, zero_allowed):
             requirement = "be at least 0 in" if zero_allowed else "be above 0 in"
-            raise argument_error(name, f"{requirement} every layer", f"{field} = {value:.3g}")
+            raise argument_error(name, f"{requirement} every layer", f"{field} = {number:.3g}")
     return numbers
+
+
+def positive_number(name: str, value: float | Scalar, *, zero_allowed: bool = False) -> Scalar:
+    """A checked number as a float array.
+
+    Raises:
+        ValueError: If it is negative, not finite, or a forbidden zero.
+    """
+    number = as_float(value)
+    if not _in_range(number, zero_allowed):
+        requirement = "be at least 0" if zero_allowed else "be above 0"
+        raise argument_error(name, requirement, f"{number:.3g}")
+    return number
+
+
+def _in_range(number: Scalar, zero_allowed: bool) -> bool:
+    """Whether a number is finite and not negative; one that is traced passes."""
+    if not is_concrete(number):
+        return True
+    value = np.asarray(number)
+    return bool(np.isfinite(value).all() and (value >= 0).all() and (zero_allowed or value.all()))
+
+
+def neural_only(drive: Drive | None) -> Signal:
+    """The neural input of `drive`, for networks that have no other layer to drive.
+
+    Raises:
+        ValueError: If it drives synapses or processes.
+    """
+    if drive is None:
+        return None
+    if drive.synaptic is not None or drive.process is not None:
+        requirement = "drive neurons only, as this network has no other layer"
+        raise argument_error("drive", requirement, "a synaptic or process input")
+    return drive.neural
 
 
 def relaxation_times(time_constants: PerLayer, leaks: PerLayer) -> TripartiteState:

@@ -6,7 +6,7 @@ import equinox as eqx
 
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.memory import AbstractProcessTensor
-from nam_jax.network._base import AbstractNetwork
+from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._layers import (
     Drive,
     PerLayer,
@@ -19,7 +19,7 @@ from nam_jax.network._layers import (
 from nam_jax.network._start import AbstractStart, Cold
 
 
-class TripartiteNetwork(AbstractNetwork):
+class TripartiteNetwork(AbstractContinuousNetwork):
     """Neurons, synapses and astrocyte processes with functions of the user's choice.
 
         tau_n dx_i/dt  = -lambda x_i + sum_j g(s_ij) phi(x_j) + b_i

@@ -9,7 +9,7 @@ import optimistix as optx
 from jaxtyping import Array
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractNetwork
+from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._result import all_finite, residual
 from nam_jax.solve._unrolled import Unrolled
 
@@ -25,7 +25,7 @@ def layer_norm(error: Any) -> Scalar:
 
 
 def integrate(
-    network: AbstractNetwork,
+    network: AbstractContinuousNetwork,
     state: Any,
     span: tuple[float | Scalar, float | Scalar],
     drive: Any,

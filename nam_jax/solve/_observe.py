@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractEnergyNetwork, AbstractNetwork
+from nam_jax.network import AbstractDiscreteNetwork, AbstractEnergyNetwork, AbstractNetwork
 
 
 class AbstractObservable(eqx.Module):
@@ -25,7 +25,7 @@ class Energy(AbstractObservable):
     """The network's energy, one number; NaN for a network without one."""
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
-        if isinstance(network, AbstractEnergyNetwork):
+        if isinstance(network, AbstractEnergyNetwork | AbstractDiscreteNetwork):
             return network.energy(state, drive, t)
         return jnp.full_like(t, jnp.nan)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractNetwork
+from nam_jax.network import AbstractContinuousNetwork
 
 
 class RESULTS(eqx.Enumeration):
@@ -19,9 +19,10 @@ class RESULTS(eqx.Enumeration):
     step_limit = "The step limit was reached before the network came to rest; raise `max_steps`."
     non_finite = "A state was NaN or infinite, or the solver could not make its step small enough."
     energy_rose = "The energy rose by more than the tolerance allows; tighten `rtol` and `atol`."
+    cycled = "The updates of a discrete network came back to the state before the last one."
 
 
-OUTCOMES = ("converged", "time_reached", "step_limit", "non_finite", "energy_rose")
+OUTCOMES = ("converged", "time_reached", "step_limit", "non_finite", "energy_rose", "cycled")
 """The names of all results; `outcome` gives places in it."""
 
 
@@ -37,7 +38,7 @@ def sentences(result: RESULTS) -> list[str]:
 
 
 def residual(
-    network: AbstractNetwork, state: Any, drive: Any = None, t: Scalar | float = 0.0
+    network: AbstractContinuousNetwork, state: Any, drive: Any = None, t: Scalar | float = 0.0
 ) -> Scalar:
     """How far `state` is from rest: largest speed over any layer, dimensionless.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
@@ -23,7 +23,9 @@ class Retrieval(eqx.Module):
         steps: Solver steps taken.
         time: The time recall took, in the unit of the time constants.
         energy: Energy at rest; NaN for a network without one.
-        activity: Mean |pattern|: near 0 when the cue was not recognised and the network is silent.
+        activity: Mean |pattern|.
+        known: Whether the cue was recognised: the network is active (its activity is at least
+            `silence`) rather than silent, where leak gating lets unknown cues decay.
         residual: How far the state is from rest.
         result: How recall ended.
     """
@@ -34,6 +36,7 @@ class Retrieval(eqx.Module):
     time: Scalar
     energy: Scalar
     activity: Scalar
+    known: Bool[Array, ""]
     residual: Scalar
     result: RESULTS
 
@@ -44,6 +47,7 @@ def retrieve(
     *,
     drive: Any = None,
     rest: float = 1e-2,
+    silence: float = 0.5,
     max_time: float = float("inf"),
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-3,
@@ -60,6 +64,7 @@ def retrieve(
         cue: (N,) finite numbers; batch with `jax.vmap(lambda cue: retrieve(network, cue))`.
         drive: Constant inputs (see `network.vector_field`).
         rest: Residual at which the state counts as an equilibrium.
+        silence: Activity below which the network counts as silent and the cue as unknown.
         max_time: Time after which to give up, in the unit of the time constants.
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
@@ -101,6 +106,7 @@ def retrieve(
         rested.time,
         energy,
         activity,
+        activity >= silence,
         rested.residual,
         rested.result,
     )

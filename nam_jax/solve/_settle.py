@@ -9,8 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractEnergyNetwork, AbstractNetwork
+from nam_jax.network import (
+    AbstractContinuousNetwork,
+    AbstractDiscreteNetwork,
+    AbstractEnergyNetwork,
+    AbstractNetwork,
+)
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
+from nam_jax.solve._iterate import iterate
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
 
@@ -20,9 +26,10 @@ class Equilibrium(eqx.Module):
 
     Attributes:
         state: The last state.
-        residual: How far it is from rest, computed anew after the solve (see `residual`).
-        time: The time it took, in the unit of the time constants.
-        steps: Solver steps taken.
+        residual: How far it is from rest, computed anew after the solve (see `residual`); for a
+            discrete network the fraction of neurons that the next update would flip.
+        time: The time it took, in the unit of the time constants; for a discrete network updates.
+        steps: Solver steps taken, or updates of all neurons.
         result: How it ended.
     """
 
@@ -50,6 +57,9 @@ def settle(
 ) -> Equilibrium:
     """Follows `network` from `state` until it is at rest.
 
+    A discrete network is updated, all neurons at once, until nothing flips; of the arguments
+    below only `max_steps` and `throw` then count.
+
     Args:
         network: Any network.
         state: One sample's initial state; batch with `jax.vmap`.
@@ -72,35 +82,40 @@ def settle(
     Raises:
         RuntimeError: If `throw` and the network did not come to rest.
     """
-    solution = integrate(
-        network,
-        state,
-        (0.0, max_time),
-        drive,
-        dfx.SaveAt(t1=True),
-        solver=solver,
-        rtol=rtol,
-        atol=atol,
-        rest=rest,
-        max_steps=max_steps,
-        adjoint=adjoint,
-        step=step,
-    )
-    final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
-    distance = residual(network, final, drive)
-    result = ending(solution, final, RESULTS.time_reached)
-    # The event's word is not taken: the residual of the state that is returned decides.
-    claimed = (result == RESULTS.converged) & ~(distance <= rest)
-    result = RESULTS.where(claimed, RESULTS.time_reached, result)
-    rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
-    result = RESULTS.where(rose, RESULTS.energy_rose, result)
+    if isinstance(network, AbstractDiscreteNetwork):
+        final, distance, steps, result = iterate(network, state, max_steps)
+        time = steps.astype(distance.dtype)
+    else:
+        assert isinstance(network, AbstractContinuousNetwork)
+        solution = integrate(
+            network,
+            state,
+            (0.0, max_time),
+            drive,
+            dfx.SaveAt(t1=True),
+            solver=solver,
+            rtol=rtol,
+            atol=atol,
+            rest=rest,
+            max_steps=max_steps,
+            adjoint=adjoint,
+            step=step,
+        )
+        final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
+        distance, steps = residual(network, final, drive), solution.stats["num_steps"]
+        result = ending(solution, final, RESULTS.time_reached)
+        # The event's word is not taken: the residual of the state that is returned decides.
+        claimed = (result == RESULTS.converged) & ~(distance <= rest)
+        result = RESULTS.where(claimed, RESULTS.time_reached, result)
+        rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
+        result = RESULTS.where(rose, RESULTS.energy_rose, result)
     if throw:
         final = raise_unless(result, (RESULTS.converged,), final)
-    return Equilibrium(final, distance, time, solution.stats["num_steps"], result)
+    return Equilibrium(final, distance, time, steps, result)
 
 
 def _energy_rose(
-    network: AbstractNetwork, first: Any, final: Any, drive: Any
+    network: AbstractContinuousNetwork, first: Any, final: Any, drive: Any
 ) -> Bool[Array, ""] | bool:
     if not isinstance(network, AbstractEnergyNetwork):
         return jnp.asarray(False)

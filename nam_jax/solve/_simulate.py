@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractNetwork
+from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, integrate
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless
@@ -45,7 +45,7 @@ class Trajectory(eqx.Module):
 
 
 def simulate(
-    network: AbstractNetwork,
+    network: AbstractContinuousNetwork,
     state: Any,
     t1: float | Scalar,
     *,
@@ -151,7 +151,7 @@ def _times(
 
 
 def _default_observables(
-    network: AbstractNetwork, state: Any, target: Pattern | None
+    network: AbstractContinuousNetwork, state: Any, target: Pattern | None
 ) -> dict[str, AbstractObservable]:
     pattern = network.readout(state) if target is None else target
     return {"energy": Energy(), "activity": Activity(), "overlap": Overlap(pattern)}

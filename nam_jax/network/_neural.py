@@ -1,0 +1,94 @@
+"""Networks of neurons alone: one layer, a leak, and the force of an interaction energy."""
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from nam_jax._types import Pattern, Scalar
+from nam_jax.lagrangian import AbstractLagrangian
+from nam_jax.network._base import AbstractEnergyNetwork
+from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only
+
+
+class NeuralEnergyTerms(NamedTuple):
+    """The energy's terms: the neurons' own, their interaction, and the input (0 without one)."""
+
+    neural: Scalar
+    interaction: Scalar
+    inputs: Scalar
+
+
+class AbstractNeuralNetwork(AbstractEnergyNetwork):
+    """Neurons x whose activity phi meets a force that is minus the gradient of V(phi).
+
+        E = lambda [x.phi - L_n] + V(phi) - b.phi
+        tau dx/dt = -dE/dphi = -lambda x - dV/dphi + b
+
+    The state is x, (N,). A drive may have a neural part only.
+
+    Attributes:
+        neural: L_n, Lagrangian of the neurons; its activation is phi.
+        leak: lambda, at least 0.
+        time_constant: tau, above 0, in the user's unit of time.
+        num_neurons: N.
+        voltage: x of a neuron whose cue entry is 1, when recall starts.
+    """
+
+    neural: eqx.AbstractVar[AbstractLagrangian]
+    leak: eqx.AbstractVar[Scalar]
+    time_constant: eqx.AbstractVar[Scalar]
+    num_neurons: eqx.AbstractVar[int]
+    voltage: eqx.AbstractVar[float]
+
+    @abc.abstractmethod
+    def force(self, state: Pattern) -> Pattern:
+        """-dV/dphi, (N,), at the activity of `state`."""
+
+    @abc.abstractmethod
+    def interaction(self, state: Pattern) -> Scalar:
+        """V, at the activity of `state`."""
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """`voltage` times the cue."""
+        check_cue(cue, self.num_neurons)
+        return self.voltage * cue
+
+    def vector_field(
+        self, t: Scalar | float, state: Pattern, drive: Drive | None = None
+    ) -> Pattern:
+        """dx/dt, (N,)."""
+        force = -self.leak.astype(state.dtype) * state + self.force(state)
+        force = force + drive_at(neural_only(drive), t, state)
+        return force / self.time_constant.astype(state.dtype)
+
+    def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
+        """E at `state`."""
+        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
+
+    def energy_terms(
+        self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0
+    ) -> NeuralEnergyTerms:
+        """The three terms of E."""
+        phi = self.neural.activation(state)
+        return NeuralEnergyTerms(
+            self.leak.astype(state.dtype) * self.neural.energy(state),
+            self.interaction(state),
+            -jnp.vdot(drive_at(neural_only(drive), t, state), phi),
+        )
+
+    def energy_rate(self, state: Pattern, drive: Drive | None = None) -> Scalar:
+        """dE/dt = -tau x'.H x', with H the Hessian of the neurons' Lagrangian."""
+        flow = self.vector_field(0.0, state, drive)
+        slope = jax.jvp(self.neural.activation, (state,), (flow,))[1]
+        return -self.time_constant.astype(state.dtype) * jnp.vdot(flow, slope)
+
+    def readout(self, state: Pattern) -> Pattern:
+        """phi, (N,)."""
+        return self.neural.activation(state)
+
+    def time_scales(self) -> Scalar:
+        """tau / max(lambda, 1)."""
+        return self.time_constant / jnp.maximum(self.leak, 1)
