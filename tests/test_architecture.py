@@ -115,7 +115,8 @@ def test_only_plot_imports_matplotlib():
 
 
 def test_solve_uses_base_classes_of_networks_only():
-    allowed = {"nam_jax.network.AbstractNetwork", "nam_jax.network.AbstractEnergyNetwork"}
+    kinds = ("Network", "ContinuousNetwork", "DiscreteNetwork", "EnergyNetwork")
+    allowed = {f"nam_jax.network.Abstract{kind}" for kind in kinds}
     named = {
         f"{node.module}.{alias.name}"
         for module, path in FILES.items()
