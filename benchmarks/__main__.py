@@ -5,12 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import growth, memory, recall, vector_field
+from benchmarks import effective, growth, memory, recall, vector_field
 from benchmarks._report import machine, markdown, rich_table
 
 BENCHMARKS = {
     "vector_field": vector_field.run,
     "recall": recall.run,
+    "effective": effective.run,
     "memory": memory.run,
     "growth": growth.run,
 }

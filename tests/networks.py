@@ -8,7 +8,18 @@ import jax.random as jr
 from nam_jax._misc import symmetrise
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, LogCosh, LogSumExp, Softplus
 from nam_jax.memory import DiffusionTensor, DistinctTensor, PatternTensor, lattice_edges
-from nam_jax.network import Algebraic, Drive, NeuronAstrocyte, TripartiteNetwork, TripartiteState
+from nam_jax.network import (
+    AbstractNeuralNetwork,
+    Algebraic,
+    ContinuousDenseMemory,
+    Drive,
+    EffectiveNeuronAstrocyte,
+    NeuronAstrocyte,
+    QuasiStatic,
+    TripartiteNetwork,
+    TripartiteState,
+    TwoLayerMemory,
+)
 
 N, K = 10, 3
 
@@ -96,6 +107,24 @@ def arbitrary(key):
     )
 
 
+def certified_nonlinear(key):
+    """Certified: (3 / 1.5) (4 / 1.2 - 1) = 4.7 > 1."""
+    tensor = PatternTensor(signs(key), "projection")
+    layers = {"synaptic": LogCosh(1.5), "process": LogCosh(1.2)}
+    return NeuronAstrocyte(tensor, **layers, leaks=(1.0, 3.0, 4.0))
+
+
+def effective(key, **arguments):
+    full = NeuronAstrocyte.certified(signs(key), margin=0.3, **arguments)
+    return EffectiveNeuronAstrocyte.from_full(full)
+
+
+def quasi_static(key):
+    """Solved as far as the dtype can: the contract compares derivatives of its solutions."""
+    tolerance = 1e-12 if jax.config.jax_enable_x64 else 1e-6
+    return QuasiStatic(certified_nonlinear(key), tolerance=tolerance)
+
+
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
@@ -106,8 +135,47 @@ NETWORKS = {
     "distinct": lambda key: general(key, tensor=DistinctTensor(signs(key), strength=0.8)),
     "tripartite": lambda key: as_tripartite(general(key)),
     "tripartite-arbitrary": arbitrary,
+    "effective": effective,
+    "effective-autapses": lambda key: effective(key, rule="hebbian", autapses=True),
+    "quasi-static": quasi_static,
+    "continuous-dense": lambda key: ContinuousDenseMemory(signs(key), leak=0.8, time_constant=0.6),
+    "two-layer-a": lambda key: TwoLayerMemory.model_a(signs(key) / 3, time_constants=(0.6, 1.7)),
+    "two-layer-b": lambda key: TwoLayerMemory.model_b(signs(key), beta=0.7),
+    "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
 }
 WITH_ENERGY = [name for name in NETWORKS if not name.startswith("tripartite")]
+THREE_LAYERS = list(NETWORKS)[: list(NETWORKS).index("tripartite")]
+
+
+def layers_of(net):
+    """The Lagrangian of each layer and the factor of H u' in -dE/du, as leaves of the state."""
+    if isinstance(net, NeuronAstrocyte):
+        tau = net.time_constants
+        return [
+            (net.neural, tau.neural),
+            (net.synaptic, tau.synaptic / 2),
+            (net.process, tau.process / 2),
+        ]
+    if isinstance(net, AbstractNeuralNetwork):
+        return [(net.neural, net.time_constant)]
+    return list(zip((net.features, net.hidden), net.time_constants, strict=True))
+
+
+def state_of(net, key, dtype=float):
+    """A state of order one for any network, symmetric where a layer has pairs."""
+    shapes = jax.eval_shape(net.initial_state, jax.ShapeDtypeStruct((N,), dtype))
+    leaves, structure = jax.tree.flatten(shapes)
+    keys = jr.split(key, len(leaves))
+    made = [jr.normal(key, leaf.shape, dtype) for key, leaf in zip(keys, leaves, strict=True)]
+    made = [symmetrise(leaf) if leaf.ndim == 2 else leaf for leaf in made]
+    return jax.tree.unflatten(structure, made)
+
+
+def drive_of(net, key):
+    """Constant inputs to every layer that the network lets drive."""
+    if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
+        return random_drive(key)
+    return Drive(jr.normal(key, (N,)))
 
 
 def random_state(key, dtype=float, num_neurons=N):

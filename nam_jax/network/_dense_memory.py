@@ -1,5 +1,7 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
@@ -152,8 +154,9 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
 
     def local_field(self, state: Pattern) -> Pattern:
         xi = self.patterns.astype(state.dtype)
-        # Only signs matter: overlaps over N keep high powers from overflowing.
-        size = xi.shape[1]
+        # Only signs matter: scaled overlaps keep high powers from overflowing, and scaled by a
+        # power of two they are exact, so that ties stay ties.
+        size = 2.0 ** math.ceil(math.log2(xi.shape[1]))
         overlaps = xi @ state / size
         if self.self_coupling:
             return xi.T @ self.separation.slope(overlaps)
