@@ -13,17 +13,25 @@ from rich.console import Console
 from rich.table import Table
 
 from nam_jax import experiment, plot
-from nam_jax.experiment import retrieve, train_codec
+from nam_jax.experiment import claims, lesion, recognise, reduce, retrieve, train_codec
 
 
 class Command(NamedTuple):
-    """One experiment as a command: `config` is its dataclass, the rest its functions."""
+    """One experiment as a command: `config` is its dataclass, the rest its functions.
+
+    `more` gives further figures by name, each to be written as NAME.png.
+    """
 
     config: type
     run: Callable[..., xr.Dataset]
     table: Callable[[xr.Dataset], Table]
     figure: Callable[[xr.Dataset], Any]
     summary: str
+    more: Callable[[xr.Dataset], dict[str, Any]] = lambda dataset: {}
+
+
+def _claim_figures(dataset: xr.Dataset) -> dict[str, Any]:
+    return {f"figure-{key}": plot.claim(dataset, key) for key in plot.curves(dataset)}
 
 
 COMMANDS = {
@@ -41,6 +49,35 @@ COMMANDS = {
         plot.train_codec,
         "Train the binary autoencoder that turns images into patterns.",
     ),
+    "reduce": Command(
+        experiment.ReduceConfig,
+        reduce.run,
+        reduce.table,
+        plot.reduce,
+        "Walk from the full network to the discrete dense memory on the same cues.",
+    ),
+    "recognise": Command(
+        experiment.RecogniseConfig,
+        recognise.run,
+        recognise.table,
+        plot.recognise,
+        "Tell known cues from unknown ones by whether a leak-gated network stays active.",
+    ),
+    "lesion": Command(
+        experiment.LesionConfig,
+        lesion.run,
+        lesion.table,
+        plot.lesion,
+        "Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
+    ),
+    "claims": Command(
+        experiment.ClaimsConfig,
+        claims.run,
+        claims.table,
+        plot.claims,
+        "Check every claim of the theory and say where it holds.",
+        _claim_figures,
+    ),
 }
 
 MANUAL = """\
@@ -53,13 +90,15 @@ every command:
 what a run leaves in DIR:
   config.toml     every field as it was used; give it to --config to repeat the run
   result.zarr     all numbers, as a labelled xarray Dataset
-  figure.png      the figure
+  figure.png      the figure; claims also draws one for each claim, and writes claims.md
 
 examples:
   nam-jax retrieve
   nam-jax retrieve --dynamics certified --level 0.2
   nam-jax retrieve --config configs/retrieve.toml --num-patterns 10 --out runs/ten
   nam-jax retrieve --source ./my-photos --num-patterns 12
+  nam-jax claims --fast
+  nam-jax claims --only capacity gating
 
 exit status: 0 done; 1 the run failed; 2 the command, a field or a file was wrong.
 """
@@ -84,7 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             dataset = command.run(config, folder=folder, progress=not options.quiet)
             experiment.write_config(config, folder / "config.toml")
             dataset.as_numpy().to_zarr(folder / "result.zarr", zarr_format=2)
-            command.figure(dataset).savefig(folder / "figure.png", dpi=150)
+            figures = {"figure": command.figure(dataset)} | command.more(dataset)
+            for title, figure in figures.items():
+                figure.savefig(folder / f"{title}.png", dpi=150)
     except (ValueError, OSError) as error:
         print(f"nam-jax {name}: {error}", file=sys.stderr)
         return 2

@@ -34,12 +34,32 @@ TINY = {
         "depth": 1,
         "num_validation": 4,
     },
+    "reduce": {
+        "num_neurons": 12,
+        "num_patterns": 2,
+        "num_cues": 2,
+        "leaks": [1.0],
+        "margins": [0.2],
+        "ratios": [1.0],
+    },
+    "recognise": {
+        "num_neurons": 16,
+        "num_patterns": [2],
+        "levels": [0.1],
+        "gains": [0.9],
+        "num_cues": 4,
+    },
+    "lesion": {},
+    "claims": {"only": ["saddle", "speed-gain"]},
 }
 
 
 def tiny_words(name):
-    pairs = ((f"--{key.replace('_', '-')}", str(value)) for key, value in TINY[name].items())
-    return [word for pair in pairs for word in pair]
+    words = []
+    for key, value in TINY[name].items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{key.replace('_', '-')}", *(str(each) for each in values)]
+    return words
 
 
 def command_of(config):
@@ -82,6 +102,9 @@ def test_configs_of_the_defaults_hold_the_defaults():
     for name, kind in (
         ("retrieve", experiment.RetrieveConfig),
         ("train_codec", experiment.TrainCodecConfig),
+        ("reduce", experiment.ReduceConfig),
+        ("recognise", experiment.RecogniseConfig),
+        ("lesion", experiment.LesionConfig),
     ):
         path = next(config for config in CONFIGS if config.stem == name)
         assert experiment.read_config(kind, path) == kind()
@@ -96,7 +119,8 @@ def test_config_runs_and_the_run_repeats_itself(config, tmp_path, capsys):
     assert f"{first}: config.toml, result.zarr, figure.png" in capsys.readouterr().out.replace(
         "\n", " "
     )
-    left = {path.name for path in first.iterdir()} - {"codec.safetensors"}
+    extra = {"codec.safetensors", "claims.md", "figure-speed-gain.png"}
+    left = {path.name for path in first.iterdir()} - extra
     assert left == {"config.toml", "result.zarr", "figure.png"}
     used = tomllib.loads((first / "config.toml").read_text())
     assert used == used | tomllib.loads(config.read_text()) | TINY[name]

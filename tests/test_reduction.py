@@ -125,7 +125,8 @@ def test_contract_and_its_gradient_are_those_of_the_flux(binary, autapses, getke
     tensor, phi = PatternTensor(xi, strength=0.7, autapses=autapses), jr.normal(getkey(), (N,))
 
     def by_flux(tensor, phi):
-        return jnp.vdot(phi**2, tensor(phi[:, None] * phi[None, :]) @ phi)
+        flux = jnp.einsum("ijkl,j,k,l->i", tensor.to_dense(), phi, phi, phi)
+        return jnp.vdot(phi**2, flux)
 
     def by_overlaps(tensor, phi):
         return jnp.vdot(phi**2, contract(tensor, phi))
@@ -135,10 +136,10 @@ def test_contract_and_its_gradient_are_those_of_the_flux(binary, autapses, getke
     np.testing.assert_allclose(found.patterns, expected.patterns, **EXACT)
 
 
-@pytest.mark.parametrize("tensor", ["distinct", "dense"])
-def test_contract_of_other_tensors_is_one_call(tensor, getkey):
+@pytest.mark.parametrize("name", [*TENSORS, "distinct"])
+def test_contract_of_every_tensor_is_that_of_its_flux(name, getkey):
     xi, phi = signs(getkey(), (K, N)), jr.normal(getkey(), (N,))
-    made = DistinctTensor(xi) if tensor == "distinct" else TENSORS["dense"](getkey(), xi)
+    made = DistinctTensor(xi) if name == "distinct" else TENSORS[name](getkey(), xi)
     np.testing.assert_allclose(contract(made, phi), made(jnp.outer(phi, phi)) @ phi, **EXACT)
 
 
@@ -166,6 +167,15 @@ def test_settle_fast_converges_however_saturated(voltage):
     state = settle_fast(net, voltage * signs(jr.key(1), (N,)), drive=Drive(None, 2.0, -1.0))
     flow = net.vector_field(0.0, state, Drive(None, 2.0, -1.0))
     assert max(float(jnp.abs(layer).max()) for layer in (flow.synapses, flow.processes)) < 2e-3
+
+
+def test_settle_fast_is_nan_where_the_memory_mode_is_singular(getkey):
+    """alpha (gamma - t) = 1 at t = 1, and neurons at a memory push along that mode."""
+    tensor = PatternTensor(signs(getkey(), (K, N)), "projection")
+    net = NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 2.0))
+    state = settle_fast(net, tensor.patterns[0])
+    assert bool(jnp.isnan(state.synapses).all()) and bool(jnp.isnan(state.processes).all())
+    assert bool(jnp.isfinite(state.neurons).all())
 
 
 def test_quasi_static_is_the_effective_network_where_layers_are_linear(getkey):
@@ -282,6 +292,15 @@ def test_features_of_a_two_layer_memory_are_a_dense_memory(getkey):
     dense = ContinuousDenseMemory(xi, Power(4), strength=1.0)
     np.testing.assert_allclose(flow.features, dense.vector_field(0.0, v), rtol=1e-5)
     np.testing.assert_allclose(flow.hidden, 0, atol=1e-6)
+
+
+def test_a_step_of_model_b_is_softmax_attention(getkey):
+    """dt = tau_f from hidden neurons at their equilibrium: v becomes softmax(beta Xi v) Xi."""
+    xi, v = signs(getkey(), (K, N)), jr.normal(getkey(), (N,))
+    net = TwoLayerMemory.model_b(xi, beta=0.7, time_constants=(0.6, 0.1))
+    flow = net.vector_field(0.0, net.initial_state(v))
+    expected = jax.nn.softmax(0.7 * (xi @ v)) @ xi
+    np.testing.assert_allclose(v + 0.6 * flow.features, expected, **EXACT)
 
 
 @pytest.mark.parametrize("model", ["model_a", "model_b", "model_c"])

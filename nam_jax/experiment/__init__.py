@@ -2,11 +2,19 @@
 
 from nam_jax.experiment._config import ConfigError, read_config, validate, write_config
 from nam_jax.experiment._output import staged_folder
+from nam_jax.experiment.claims import ClaimsConfig
+from nam_jax.experiment.lesion import LesionConfig
+from nam_jax.experiment.recognise import RecogniseConfig
+from nam_jax.experiment.reduce import ReduceConfig
 from nam_jax.experiment.retrieve import RetrieveConfig
 from nam_jax.experiment.train_codec import TrainCodecConfig
 
 __all__ = [
+    "ClaimsConfig",
     "ConfigError",
+    "LesionConfig",
+    "RecogniseConfig",
+    "ReduceConfig",
     "RetrieveConfig",
     "TrainCodecConfig",
     "read_config",

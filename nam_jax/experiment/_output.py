@@ -56,11 +56,14 @@ def _replace(item: Path, target: Path, staging: Path) -> None:
     os.replace(item, target)
 
 
-def attributes(config: Any) -> dict[str, Any]:
-    """What makes a run reproducible: its config and seed, versions of packages, the device."""
+def attributes(config: Any, *, seed: int | None = None) -> dict[str, Any]:
+    """What makes a run reproducible: its config and seed, versions of packages, the device.
+
+    `seed` is for configs without one.
+    """
     device = jax.devices()[0]
     return {
-        "seed": config.seed,
+        "seed": config.seed if seed is None else seed,
         "config": json.dumps(dataclasses.asdict(config)),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}),
         "device": f"{device.platform}: {device.device_kind}",

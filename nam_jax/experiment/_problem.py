@@ -29,6 +29,12 @@ class Problem(NamedTuple):
     patterns: Patterns
     cues: Patterns
 
+    def first(self, num: int | None) -> "Problem":
+        """The problem of the first `num` images alone; all of them if None."""
+        return Problem(
+            self.images[:num], self.names[:num], self.codec, self.patterns[:num], self.cues[:num]
+        )
+
 
 @runtime_checkable
 class ProblemChoice(Protocol):

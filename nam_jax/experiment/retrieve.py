@@ -99,7 +99,11 @@ class LayerSample(solve.AbstractObservable):
 
 
 def run(
-    config: RetrieveConfig, *, folder: Path | None = None, progress: bool = False
+    config: RetrieveConfig,
+    *,
+    folder: Path | None = None,
+    progress: bool = False,
+    num_recalled: int | None = None,
 ) -> xr.Dataset:
     """Stores K images, damages each and recalls it by integrating all three layers.
 
@@ -107,6 +111,7 @@ def run(
         config: What to do.
         folder: Not used; this experiment has no files besides its Dataset.
         progress: Whether to show a progress bar.
+        num_recalled: How many of the stored images are recalled, the first ones; by default all.
 
     Returns:
         Images, patterns, cues and recalled patterns; energy, overlap and activity at each time of
@@ -124,6 +129,7 @@ def run(
         keys = jr.split(jr.key(config.seed), 3)
         problem = make_problem(config, key=keys[0])
         network = build_network(config, problem.patterns)
+        problem = problem.first(num_recalled)
         recalls, seconds = _recall_all(config, network, problem, key=keys[1], progress=progress)
         recalled_images = jax.vmap(problem.codec.decode)(jnp.sign(recalls["pattern"]))
         dataset = _dataset(config, problem, recalls, recalled_images)
@@ -169,7 +175,8 @@ def _recall_all(
     """Observables of every recall, a batch at a time so that memory stays bounded."""
     rows, columns = jr.randint(key, (2, NUM_SHOWN), 0, network.tensor.num_neurons)
     sample = LayerSample(rows, columns)
-    num, size = config.num_patterns, min(config.batch_size, config.num_patterns)
+    num = len(problem.cues)
+    size = min(config.batch_size, num)
     begun, parts = time.perf_counter(), []
     starts = range(0, num, size)
     for first in track(starts, description="recalling", disable=not progress):

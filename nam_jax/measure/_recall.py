@@ -68,4 +68,5 @@ def rate(successes: ArrayLike | Sequence[bool], *, confidence: float = 0.95) -> 
         raise argument_error("confidence", "lie in (0, 1)", confidence)
     test = stats.binomtest(int(outcomes.sum()), outcomes.size)
     interval = test.proportion_ci(confidence, method="wilson")
-    return Rate(float(outcomes.mean()), interval.low, interval.high, outcomes.size)
+    low, high = float(interval.low), float(interval.high)
+    return Rate(float(outcomes.mean()), low, high, outcomes.size)

@@ -88,12 +88,8 @@ def reduction_report(
         max_time: Time after which a recall is read out, in the network's unit.
 
     Raises:
-        ValueError: If `cues` and `targets` differ in shape, no ratio is given, or the tensor is not
-            made of patterns.
+        ValueError: If no ratio above 0 is given, or the tensor is not made of patterns.
     """
-    if cues.shape != targets.shape:
-        requirement = f"have the shape of `cues`, {cues.shape}"
-        raise argument_error("targets", requirement, f"shape {targets.shape}")
     if not ratios or min(ratios) <= 0:
         raise argument_error("ratios", "hold numbers above 0", f"{list(ratios)}")
     found = certificate(network)
@@ -113,7 +109,7 @@ def _ladder(
 ) -> dict[str, Callable[[], AbstractNetwork] | None]:
     dense = ContinuousDenseMemory.from_full(network)
     linear = network.linear_fast_layers
-    full = {
+    full: dict[str, Callable[[], AbstractNetwork] | None] = {
         f"full, fast/neural time = {ratio:g}": lambda ratio=ratio: with_ratio(network, ratio)
         for ratio in ratios
     }

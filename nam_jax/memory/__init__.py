@@ -6,6 +6,12 @@ from nam_jax.memory._dense import DenseTensor
 from nam_jax.memory._diffusion import DiffusionTensor, lattice_edges
 from nam_jax.memory._distinct import DistinctTensor
 from nam_jax.memory._lesion import IsolatedTensor, lesion
+from nam_jax.memory._morphology import (
+    GapJunctionTensor,
+    Morphology,
+    exchange_within,
+    grow_astrocyte,
+)
 from nam_jax.memory._pattern import PatternTensor, check_patterns, pair_gram
 from nam_jax.memory._rule import AbstractPatternRule, Hebbian, Projection, Weighted
 from nam_jax.memory._separation import AbstractSeparation, Power
@@ -17,8 +23,10 @@ __all__ = [
     "DenseTensor",
     "DiffusionTensor",
     "DistinctTensor",
+    "GapJunctionTensor",
     "Hebbian",
     "IsolatedTensor",
+    "Morphology",
     "PatternTensor",
     "Power",
     "Projection",
@@ -27,6 +35,8 @@ __all__ = [
     "Weighted",
     "check_patterns",
     "contract",
+    "exchange_within",
+    "grow_astrocyte",
     "lattice_edges",
     "lesion",
     "pair_gram",

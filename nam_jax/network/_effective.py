@@ -156,8 +156,15 @@ class QuasiStatic(AbstractNeuralNetwork):
     """
 
     full: NeuronAstrocyte
-    drive: Drive = Drive()
-    tolerance: float = 1e-5
+    drive: Drive
+    tolerance: float
+
+    def __init__(
+        self, full: NeuronAstrocyte, drive: Drive | None = None, *, tolerance: float = 1e-5
+    ):
+        self.full = full
+        self.drive = Drive() if drive is None else drive
+        self.tolerance = tolerance
 
     @property
     def neural(self) -> AbstractLagrangian:  # type: ignore[override]

@@ -1,6 +1,19 @@
 """Figures: one a function, from a Dataset. The only room that imports matplotlib."""
 
+from nam_jax.plot.claims import claim, claims, curves
+from nam_jax.plot.lesion import lesion
+from nam_jax.plot.recognise import recognise
+from nam_jax.plot.reduce import reduce
 from nam_jax.plot.retrieve import retrieve
 from nam_jax.plot.train_codec import train_codec
 
-__all__ = ["retrieve", "train_codec"]
+__all__ = [
+    "claim",
+    "claims",
+    "curves",
+    "lesion",
+    "recognise",
+    "reduce",
+    "retrieve",
+    "train_codec",
+]

@@ -1,6 +1,7 @@
 """Closed forms, with citation and validity; what they judge never imports them."""
 
 from nam_jax.theory._astrocyte import (
+    SUPPORT,
     certificate_margin,
     gating_window,
     load_limit,
@@ -28,6 +29,7 @@ from nam_jax.theory._units import (
 )
 
 __all__ = [
+    "SUPPORT",
     "capacity_at_error",
     "capacity_without_errors",
     "certificate_margin",

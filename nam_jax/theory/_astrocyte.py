@@ -12,6 +12,10 @@ Number = float | ArrayLike
 """A number, or an array of numbers for which the form is evaluated one by one."""
 
 
+SUPPORT = 0.495786
+"""max tanh(u)^3 / u: of beta M N, the largest leak that lambda x = M |phi|^2 phi can hold."""
+
+
 def certificate_margin(
     largest_eigenvalue: Number,
     alpha: Number,
@@ -40,7 +44,11 @@ def memory_gain(eigenvalue: Number, alpha: Number, gamma: Number) -> Array:
 
 
 def recall_threshold(gain: Number) -> Array:
-    """The cue overlap m with R m^3 = 1 (few memories, saturated phi, weak neural leak)."""
+    """The cue overlap m with R m^3 = 1 (few memories, saturated phi, weak neural leak).
+
+    Good to 10 % from |x| = 5; from x = cue, where tanh is not saturated, cues of 0.8 m are
+    recalled too.
+    """
     return _arrays(gain)[0] ** (-1 / 3)
 
 
@@ -54,7 +62,8 @@ def load_limit(overlap: Number, gain: Number = jnp.inf) -> Array:
     """The load kappa = K / (N^2 / 2) below which cues of overlap m are recalled.
 
     From R (1 - kappa) m^3 > 1 + R kappa: kappa = (m^3 - 1/R) / (1 + m^3). Projection rule, weak
-    neural leak; a signal-to-background estimate, good to some 15 %.
+    neural leak, saturated phi; a signal-to-background estimate, good to some 15 %. Where recall
+    starts unsaturated, at x = cue, more is recalled: a quarter more patterns.
     """
     m, r = _arrays(overlap, gain)
     return (m**3 - 1 / r) / (1 + m**3)
@@ -82,10 +91,11 @@ def relaxation_time_asymptotic(margin: Number, tau: Number) -> Array:
 def gating_window(
     beta: Number, num_neurons: Number, eigenvalue: Number, alpha: Number, gamma: Number
 ) -> tuple[Array, Array]:
-    """Neural leaks (beta M(0) N, beta M(t) N) between which only stored states support themselves.
+    """Neural leaks (beta M(0) N, beta M(t) N): the scales on which unstored, stored states decay.
 
-    Orders of magnitude for phi = tanh(beta x): |phi|^2 is N where saturated, so that a state is
-    supported with beta M N at most. The upper end is for few memories.
+    A state of strength M supports itself with phi = tanh(beta x) up to the leak
+    [`nam_jax.theory.SUPPORT`][] * beta M N, thus between `SUPPORT` times both ends only stored
+    states do. Exact with autapses, for memories orthogonal to each other and to what is unstored.
     """
     b, n = _arrays(beta, num_neurons)
     return b * transfer(0.0, alpha, gamma) * n, b * transfer(eigenvalue, alpha, gamma) * n

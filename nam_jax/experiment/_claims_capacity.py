@@ -1,0 +1,302 @@
+"""Claims about capacity, memories per unit, and what hinders recall."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from scipy import stats
+
+from nam_jax import measure, memory, theory
+from nam_jax._types import Patterns
+from nam_jax.experiment import retrieve
+from nam_jax.experiment._finding import (
+    Claim,
+    Curve,
+    Finding,
+    Series,
+    Slope,
+    log_slope,
+    of_rate,
+    series_of_rates,
+)
+from nam_jax.experiment._random import random_problem, recall_all
+from nam_jax.experiment._variants import released_with
+from nam_jax.network import (
+    AbstractNetwork,
+    DenseAssociativeMemory,
+    EffectiveNeuronAstrocyte,
+    NeuronAstrocyte,
+    TwoLayerMemory,
+)
+
+PAPER = "Kozachkov, Slotine & Krotov"
+LEVEL = 0.1
+"""Flipped bits of the cues from which capacity is judged."""
+
+
+class Model(NamedTuple):
+    """A model whose capacity is measured.
+
+    Attributes:
+        make: The network that stores patterns.
+        guess: A number of patterns near its capacity, by number of neurons.
+        sizes: Numbers of neurons, in the quick and in the full version.
+    """
+
+    make: Callable[[Patterns], AbstractNetwork]
+    guess: Callable[[int], float]
+    sizes: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def _effective(patterns: Patterns) -> AbstractNetwork:
+    return EffectiveNeuronAstrocyte.from_full(NeuronAstrocyte.certified(patterns, margin=0.02))
+
+
+MODELS = {
+    "dense memory, energy difference": Model(
+        DenseAssociativeMemory, lambda n: 0.011 * n**3, ((32, 64), (24, 32, 48, 64, 80))
+    ),
+    "dense memory, single pass (eq 17)": Model(
+        lambda patterns: DenseAssociativeMemory(patterns, self_coupling=True),
+        lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
+    ),
+    "certified network": Model(
+        _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))
+    ),
+    "released network": Model(
+        released_with, lambda n: 1.6 * n**1.2, ((32, 64), (24, 32, 48, 64, 96))
+    ),
+}  # fmt: skip
+
+
+class HalfPoint(NamedTuple):
+    """The number of patterns at which half the cues are recalled, and its relative error."""
+
+    number: float
+    error: float
+
+
+def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) -> HalfPoint:
+    """Exact recall from 10 % flips at numbers of patterns around the guess, and a probit fit.
+
+    The bracket moves until recall is above one half at its lower and below at its upper end.
+    """
+    numbers, found = [], []
+    number, seed = model.guess(num_neurons), 0
+
+    def rate_at(number: float) -> float:
+        count = max(1, round(number))
+        problem = random_problem(count, num_neurons, LEVEL, num_cues, key=jr.key(seed))
+        recalls = recall_all(model.make(problem.patterns), problem.cues, problem.targets)
+        numbers.append(count)
+        found.append(float(recalls.exact.mean()))
+        return found[-1]
+
+    step = 1.5 if rate_at(number) > 0.5 else 1 / 1.5
+    while True:
+        seed, last = seed + 1, number
+        number = number * step
+        if (rate_at(number) > 0.5) == (step < 1) or number <= 1:
+            break
+    for index in range(points):
+        seed += 1
+        rate_at(last * (number / last) ** ((index + 1) / (points + 1)))
+    return _probit(np.array(numbers, float), np.array(found), num_cues)
+
+
+def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:
+    """Weighted straight line through probits of the rates against log K."""
+    clipped = np.clip(rates, 0.5 / num_cues, 1 - 0.5 / num_cues)
+    probit = stats.norm.ppf(clipped)
+    weight = stats.norm.pdf(probit) * np.sqrt(num_cues / (clipped * (1 - clipped)))
+    (slope, offset), covariance = np.polyfit(np.log(numbers), probit, 1, w=weight, cov="unscaled")
+    half = -offset / slope
+    spread = np.array([half, 1.0]) / slope
+    return HalfPoint(float(np.exp(half)), float(np.sqrt(spread @ covariance @ spread)))
+
+
+_MEASURED: dict[bool, dict[str, tuple[list[int], list[HalfPoint]]]] = {}
+
+
+def half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
+    """Half points of every model at every size; two claims rest on them, so they are kept."""
+    if fast not in _MEASURED:
+        _MEASURED[fast] = {
+            name: (
+                list(model.sizes[not fast]),
+                [
+                    half_point(model, n, num_cues=40 if fast else 200, points=0 if fast else 4)
+                    for n in model.sizes[not fast]
+                ],
+            )
+            for name, model in MODELS.items()
+        }
+    return _MEASURED[fast]
+
+
+def _slopes(
+    points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable
+) -> dict[str, Slope]:
+    return {
+        name: log_slope(
+            sizes, [h.number / divisor(n) for n, h in zip(sizes, halves, strict=True)],
+            [h.error for h in halves],
+        )
+        for name, (sizes, halves) in points.items()
+    }  # fmt: skip
+
+
+def _capacity_curve(
+    points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable, y_label: str
+) -> Curve:
+    every = sorted({n for sizes, _ in points.values() for n in sizes})
+    series = {}
+    for name, (sizes, halves) in points.items():
+        there = dict(zip(sizes, halves, strict=True))
+        value = [there[n].number / divisor(n) if n in there else math.nan for n in every]
+        error = [1.96 * there[n].error if n in there else math.nan for n in every]
+        low = [v * math.exp(-e) for v, e in zip(value, error, strict=True)]
+        high = [v * math.exp(e) for v, e in zip(value, error, strict=True)]
+        series[name] = Series(value, low, high)
+    return Curve(every, "neurons N", y_label, series, log=True)
+
+
+def cubic_capacity(fast: bool) -> Finding:
+    """Exponent of the number of patterns recalled from 10 % flips."""
+    points = half_points(fast)
+    slopes = _slopes(points, lambda n: 1.0)
+    first = slopes["dense memory, energy difference"]
+    meaning = "exponent of K50 in N, energy differences; " + "; ".join(
+        f"{name}: {s.value:.2f} [{s.low:.2f}, {s.high:.2f}]" for name, s in list(slopes.items())[1:]
+    )
+    curve = _capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips (K50)")
+    return Finding(*first[:3], meaning, {k: s.reaches(3.0) for k, s in slopes.items()}, curve)
+
+
+def memories_per_unit(fast: bool) -> Finding:
+    """Patterns per compute unit N + 2 N^2, beside a two-layer network of as many units."""
+    points = half_points(fast)
+    slopes = _slopes(points, theory.compute_units_astrocyte)
+    curve = _capacity_curve(points, theory.compute_units_astrocyte, "memories per compute unit (1)")
+    sizes = curve.x[:2] if fast else curve.x[:4]
+    two_layer = [_two_layer(int(n), 40 if fast else 200) for n in sizes]
+    padded = [*two_layer, *[math.nan] * (len(curve.x) - len(two_layer))]
+    curve.series["two-layer network, same units"] = Series(padded)  # type: ignore[index]
+    best = slopes["dense memory, energy difference"]
+    highest = max(
+        h.number / theory.compute_units_astrocyte(n)
+        for sizes_, halves in points.values()
+        for n, h in zip(sizes_, halves, strict=True)
+    )
+    meaning = (
+        f"exponent of memories per unit in N, energy differences; largest measured of any model "
+        f"{float(highest):.3f}, two-layer network {two_layer[-1]:.2f}"
+    )
+    return Finding(*best[:3], meaning, {k: s.reaches(1.0) for k, s in slopes.items()}, curve)
+
+
+def _two_layer(num_neurons: int, num_cues: int) -> float:
+    """Memories per unit of a softmax two-layer network with the units of an astrocyte network.
+
+    All units but N hold one pattern each; what counts is the share recalled from 10 % flips.
+    """
+    units = num_neurons + 2 * num_neurons**2
+    num_patterns = units - num_neurons
+    problem = random_problem(num_patterns, num_neurons, LEVEL, num_cues, key=jr.key(1))
+    found = recall_all(TwoLayerMemory.model_b(problem.patterns), problem.cues, problem.targets)
+    return float(found.exact.mean()) * num_patterns / units
+
+
+def dense_limit(fast: bool) -> Finding:
+    """Do the full network and the dense memory recall the same cues?"""
+    num_cues = 10 if fast else 100
+    fine, value = {}, None
+    for number in (20, 50, 200):
+        problem = random_problem(number, 64, 0.15, num_cues, key=jr.key(number))
+        dense = recall_all(
+            DenseAssociativeMemory(problem.patterns, self_coupling=True),
+            problem.cues, problem.targets,
+        )  # fmt: skip
+        full = recall_all(
+            released_with(problem.patterns), problem.cues, problem.targets,
+            max_time=jnp.asarray(30.0, float),
+        )  # fmt: skip
+        same = measure.rate(dense.exact == full.exact)
+        fine[f"released, N = 64, K = {number}"] = same.value > 0.9
+        value = same
+    assert value is not None
+    meaning = (
+        "K = 200: share of cues on which eq 17 and the released network agree (recalled or not)"
+    )
+    return Finding(*of_rate(value), meaning, fine)
+
+
+def photographs(fast: bool) -> Finding:
+    """`nam-jax retrieve`: 25 photographs as 768-bit codes, 10 % flips, released parameters."""
+    config = retrieve.RetrieveConfig(solver="bosh3", rtol=1e-3, atol=1e-4, num_times=2)
+    dataset = retrieve.run(config, num_recalled=3 if fast else None)
+    rate = measure.rate(dataset.exact.values)
+    meaning = f"rate of exact recall of {dataset.sizes['pattern']} of 25 stored photographs"
+    return Finding(*of_rate(rate), meaning, {"released parameters": rate.value >= 0.9})
+
+
+CUTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
+
+
+def cut_fluxes(fast: bool) -> Finding:
+    """Exact recall after single fluxes of T are cut at random, N = 24, both regimes."""
+    num_cues, size = (24 if fast else 100), 24
+    problem = random_problem(8, size, 0.15, num_cues, key=jr.key(30))
+    rates: dict[str, list[measure.Rate]] = {}
+    for name, full in {
+        "released": released_with(problem.patterns),
+        "certified": NeuronAstrocyte.certified(problem.patterns, margin=0.05),
+    }.items():
+        dense = memory.DenseTensor(full.tensor.to_dense())
+        rates[name] = []
+        for cut in CUTS:
+            tensor = memory.lesion(dense, cut, key=jr.key(31))
+            lesioned = eqx.tree_at(lambda n: n.tensor, full, tensor)
+            found = recall_all(lesioned, problem.cues, problem.targets, max_time=60.0)
+            rates[name].append(measure.rate(found.exact & found.known))
+    curve = Curve(
+        CUTS, "cut fluxes (fraction)", "rate of exact recall",
+        {name: series_of_rates(each) for name, each in rates.items()},
+    )  # fmt: skip
+    worst = min((r for each in rates.values() for r in each), key=lambda r: r.value)
+    fine = {f"{name} network": each[-1].high < each[0].low for name, each in rates.items()}
+    return Finding(*of_rate(worst), "least rate of exact recall; whole tensors: " + ", ".join(
+        f"{name} {each[0].value:.2f}" for name, each in rates.items()), fine, curve)  # fmt: skip
+
+
+CLAIMS = {
+    "dense-limit": Claim(
+        "The network recalls as a quartic dense associative memory does",
+        f"{PAPER}, section 3, eq 17",
+        dense_limit,
+    ),
+    "capacity": Claim(
+        "K_max grows as N^3",
+        f"{PAPER}, section 3",
+        cubic_capacity,
+    ),
+    "per-unit": Claim(
+        "Memories per compute unit grow as N",
+        f"{PAPER}, section 3",
+        memories_per_unit,
+    ),
+    "photographs": Claim(
+        "25 images as 768-bit codes are recalled from damaged cues",
+        f"{PAPER}, Figure 2 (CIFAR-10; here photographs)",
+        photographs,
+    ),
+    "diffusion": Claim(
+        "Hindering the diffusion of calcium impairs recall",
+        f"{PAPER}, discussion",
+        cut_fluxes,
+    ),
+}

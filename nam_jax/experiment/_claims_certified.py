@@ -1,0 +1,287 @@
+"""Claims about the certified regime: its effective network, thresholds, load and gating."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array
+
+from nam_jax import data, measure, network, solve, theory
+from nam_jax._types import Patterns
+from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
+from nam_jax.experiment._random import random_problem, recall_all
+from nam_jax.experiment._variants import ungated
+from nam_jax.memory import DistinctTensor, PatternTensor
+from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
+
+PAGE = "science page, section"
+
+
+def saddle(fast: bool) -> Finding:
+    """Eigenvalues of (s, p) at the algebraic equilibrium without leaks, N = 6, dense Jacobian."""
+    del fast
+    patterns = data.random_patterns(2, 6, key=jr.key(0))
+    full = NeuronAstrocyte(
+        PatternTensor(patterns, strength=0.5, autapses=True),
+        leaks=(1.0, 0.0, 0.0), start=network.Algebraic(),
+    )  # fmt: skip
+    state = full.initial_state(patterns[0])
+
+    def flat_flow(parts: tuple[Array, Array]) -> Array:
+        s, p = (part.reshape(6, 6) for part in parts)
+        flow = full.vector_field(0.0, TripartiteState(state.neurons, s, p))
+        return jnp.concatenate([flow.synapses.ravel(), flow.processes.ravel()])
+
+    jacobian = jax.jacfwd(flat_flow)((state.synapses.ravel(), state.processes.ravel()))
+    growth = float(np.linalg.eigvals(np.concatenate(jacobian, axis=1)).real.max())
+    meaning = "largest real part of an eigenvalue of the (s, p) Jacobian, tau = 1"
+    return Finding(growth, growth, growth, meaning, {"alpha = gamma = 0": growth < 0})
+
+
+def effective_is_exact(fast: bool) -> Finding:
+    """Flow of the three layers at lifted equilibria of the effective network."""
+    problem = random_problem(20, 64, 0.15, 10 if fast else 100, key=jr.key(1))
+    full = NeuronAstrocyte.certified(problem.patterns, margin=0.2)
+    gap = float(_gap(full, problem.cues).max())
+    meaning = "largest residual of the full network at a lifted effective equilibrium (rest 1e-5)"
+    return Finding(gap, gap, gap, meaning, {"linear g and psi, certified": gap < 1e-4})
+
+
+@eqx.filter_jit
+def _gap(full: NeuronAstrocyte, cues: Patterns) -> Array:
+    effective = EffectiveNeuronAstrocyte.from_full(full)
+
+    def one(cue: Array) -> Array:
+        state = effective.initial_state(cue)
+        x = solve.settle(effective, state, rest=1e-5, rtol=1e-5, atol=1e-6).state
+        return solve.residual(full, effective.lift(x))
+
+    return jax.vmap(one)(cues)
+
+
+def memory_gain(fast: bool) -> Finding:
+    """R m^3 against 1: 12 cases at N = 100, K = 10, weak leak, x(0) = 3 cue (phi saturated)."""
+    cases, overlaps, products = {}, [], []
+    for margin in (1.0, 0.2, 0.05, 0.02):
+        for flips in (0.08, 0.19, 0.30):
+            problem = random_problem(10, 100, flips, 10 if fast else 100, key=jr.key(2))
+            full = _ungated_100(problem.patterns, jnp.asarray(margin, float))
+            effective = EffectiveNeuronAstrocyte.from_full(full)
+            found = recall_all(effective, problem.cues, problem.targets)
+            gain = float(theory.memory_gain(1.0, 1.0, 2 + margin))
+            m = 1 - 2 * flips
+            recalled = float(found.overlap.mean()) > (1 + m) / 2
+            cases[f"R = {gain:.2f}, m = {m:.2f}"] = recalled == (gain * m**3 > 1)
+            overlaps.append(float(found.overlap.mean()) - m)
+            products.append(gain * m**3)
+    order = np.argsort(products)
+    curve = Curve(
+        np.asarray(products)[order].tolist(), "R m^3", "overlap gained over the cue",
+        {"measured": Series(np.asarray(overlaps)[order].tolist())},
+    )  # fmt: skip
+    right = measure.rate(np.array(list(cases.values())))
+    meaning = "share of 12 cases in which a wrong bit flips exactly where R m^3 > 1"
+    return Finding(*of_rate(right), meaning, _condensed(cases), curve)
+
+
+def _ungated_100(patterns: Patterns, margin: Array) -> NeuronAstrocyte:
+    full = NeuronAstrocyte.certified(patterns, margin=margin, autapses=True)
+    return eqx.tree_at(lambda n: n.start, ungated(full), network.Cold(voltage=3.0))
+
+
+def _condensed(cases: dict[str, bool]) -> dict[str, bool]:
+    """All cases as one condition where they agree."""
+    return {f"all {len(cases)} cases": True} if all(cases.values()) else cases
+
+
+def load_limit(fast: bool) -> Finding:
+    """Exact recall against K at N = 64, 10 % flips, margin 0.02, weak leak."""
+    numbers = (600, 800, 900, 1000) if fast else tuple(range(200, 1001, 50))
+    num_cues = 20 if fast else 100
+    rates = []
+    for number in numbers:
+        problem = random_problem(number, 64, 6 / 64, num_cues, key=jr.key(number))
+        full = ungated(NeuronAstrocyte.certified(problem.patterns, margin=0.02))
+        full = eqx.tree_at(lambda n: n.start, full, network.Cold())
+        effective = EffectiveNeuronAstrocyte.from_full(full)
+        rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
+    values = np.array([rate.value for rate in rates])
+    half = float(np.interp(0.5, values[::-1], np.array(numbers, float)[::-1]))
+    limit = float(theory.load_limit(1 - 2 * 6 / 64)) * 64**2 / 2
+    curve = Curve(
+        numbers, "stored patterns K", "rate of exact recall",
+        {
+            "measured": series_of_rates(rates),
+            "theory: limit": Series([1.0 if number < limit else 0.0 for number in numbers]),
+        },
+    )  # fmt: skip
+    below = max(n for n in numbers if n <= half)
+    above = min((n for n in numbers if n >= half), default=numbers[-1])
+    meaning = f"K at which half the cues are recalled; m^3 / (1 + m^3) N^2 / 2 = {limit:.0f}"
+    off = abs(half / limit - 1)
+    fine = {"to 15 %": off < 0.15, "to 30 %": off < 0.3}
+    return Finding(half, float(below), float(above), meaning, fine, curve)
+
+
+GAINS = (0.01, 0.9, 1.5, 3.0)
+STATED = {(20, 0.2): (0.50, 0.95, 0.75, 0.00), (200, 0.2): (0.20, 0.97, 0.70, 0.00),
+          (600, 0.2): (0.00, 0.97, 0.60, 0.00), (600, 0.02): (0.60, 0.80, 0.93, 1.00)}  # fmt: skip
+
+
+def gating(fast: bool) -> Finding:
+    """Recall of stored cues and silence after unknown ones, against the neural leak."""
+    num, fine, series = (30 if fast else 200), {}, {}
+    rejected = {}
+    for (number, margin), _ in STATED.items():
+        problem = random_problem(number, 64, 0.15, num, key=jr.key(3))
+        unknown = data.random_patterns(num, 64, key=jr.key(4))
+        pairs = [_gated(problem, unknown, margin, gain) for gain in GAINS]
+        known, silent = zip(*pairs, strict=True)
+        series[f"recall, K = {number}, margin {margin:g}"] = series_of_rates(known)
+        works = known[1].low > 0.5 and silent[1].low > 0.5
+        fine[f"K = {number}, margin {margin:g}"] = works
+        rejected[number, margin] = silent[1]
+    curve = Curve(GAINS, "neural leak (units of beta M0 N)", "rate of exact recall", series)
+    meaning = (
+        "share of unknown cues that the network falls silent on; K = 200, margin 0.2, gain 0.9"
+    )
+    return Finding(*of_rate(rejected[200, 0.2]), meaning, fine, curve)
+
+
+def _gated(
+    problem: tuple, unknown: Patterns, margin: float, gain: float
+) -> tuple[measure.Rate, measure.Rate]:
+    patterns, targets, cues = problem
+    full = NeuronAstrocyte.certified(
+        patterns, margin=jnp.asarray(margin, float), gain=jnp.asarray(gain, float)
+    )
+    found = recall_all(
+        EffectiveNeuronAstrocyte.from_full(full),
+        jnp.concatenate([cues, unknown]),
+        jnp.concatenate([targets, unknown]),
+    )
+    return measure.rate(found.exact[: len(cues)]), measure.rate(~found.known[len(cues) :])
+
+
+def hebbian_is_weaker(fast: bool) -> Finding:
+    """Hebbian against projection at one lambda_max: K = 200, margin 0.02, best gain."""
+    problem = random_problem(200, 64, 0.15, 30 if fast else 200, key=jr.key(5))
+    best = {}
+    for rule in ("hebbian", "projection"):
+        rates = []
+        for gain in GAINS:
+            full = NeuronAstrocyte.certified(
+                problem.patterns, margin=0.02, gain=jnp.asarray(gain, float), rule=rule
+            )
+            effective = EffectiveNeuronAstrocyte.from_full(full)
+            rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
+        best[rule] = max(rates, key=lambda rate: rate.value)
+    meaning = f"Hebbian rate at its best gain; projection rule: {best['projection'].value:.2f}"
+    weaker = best["hebbian"].high < best["projection"].low
+    return Finding(*of_rate(best["hebbian"]), meaning, {"K = 200, margin 0.02": weaker})
+
+
+def slow_strong(fast: bool) -> Finding:
+    """Slowest relaxation of (s, p) on a memory mode against 2 tau / margin."""
+    margins = (0.4, 0.1, 0.02) if fast else (0.8, 0.4, 0.2, 0.1, 0.05, 0.02)
+    patterns = data.random_patterns(3, 20, key=jr.key(6))
+    measured = [_relaxation(patterns, margin) for margin in margins]
+    predicted = [float(theory.relaxation_time_asymptotic(margin, 0.1)) for margin in margins]
+    ratios = {
+        f"margin {margin:g}": abs(found / expected - 1) < max(margin, 0.05)
+        for margin, found, expected in zip(margins, measured, predicted, strict=True)
+    }
+    curve = Curve(
+        margins, "margin of the certificate", "relaxation time (time constants)",
+        {"measured": Series(measured), "theory: 2 tau / margin": Series(predicted)}, log=True,
+    )  # fmt: skip
+    ratio = measured[-1] / predicted[-1]
+    meaning = f"measured over predicted relaxation time at margin {margins[-1]:g}"
+    return Finding(ratio, ratio, ratio, meaning, ratios, curve)
+
+
+def _relaxation(patterns: Patterns, margin: float) -> float:
+    full = _ungated_100(patterns, jnp.asarray(margin, float))
+    mode = patterns[0][:, None] * patterns[0][None, :]
+    state = TripartiteState(jnp.zeros_like(patterns[0]), mode, mode)
+    time = float(measure.certificate(full).relaxation_time)
+    run = solve.simulate(
+        full, state, 3 * time, times=jnp.array([0.0, 2 * time, 3 * time]),
+        save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7,
+    )  # fmt: skip
+    size = np.abs(run.observables["state"].synapses).mean((1, 2))
+    return time / float(np.log(size[1] / size[2]))
+
+
+def spectrum(fast: bool) -> Finding:
+    """The projection tensor's eigenvalues from its dense form."""
+    del fast
+    tensor = PatternTensor(data.random_patterns(5, 8, key=jr.key(7)), "projection", strength=0.7)
+    values = np.linalg.eigvalsh(np.asarray(tensor.to_dense()).reshape(64, 64))
+    gap = float(np.abs(np.sort(values) - np.array([0.0] * 59 + [0.7] * 5)).max())
+    meaning = "largest distance of a dense eigenvalue from 0 or t (N = 8, K = 5)"
+    return Finding(gap, gap, gap, meaning, {"projection rule": gap < 1e-5})
+
+
+def distinct_product(fast: bool) -> Finding:
+    """The three-product form of the distinct-index tensor against its definition."""
+    del fast
+    xi = data.random_patterns(5, 8, key=jr.key(8))
+    dense = np.einsum("mi,mj,mk,ml->ijkl", xi, xi, xi, xi) / (8 * 7)
+    for axes in ("iijk", "ijik", "ijki", "jiik", "jiki", "jkii"):
+        view = np.einsum(f"{axes}->ijk", dense)
+        view[...] = 0
+    gap = float(np.abs(DistinctTensor(xi).to_dense() - dense).max())
+    least = float(np.linalg.eigvalsh(dense.reshape(64, 64)).min())
+    meaning = f"largest difference from the dense tensor, whose least eigenvalue is {least:.2f}"
+    return Finding(gap, gap, gap, meaning, {"patterns of -1 and +1": gap < 1e-5})
+
+
+CLAIMS = {
+    "saddle": Claim(
+        "Without leaks the algebraic equilibrium of (s, p) is stable (implied by eliminating them)",
+        "Kozachkov, Slotine & Krotov, section 3",
+        saddle,
+    ),
+    "effective": Claim(
+        "The effective network has the equilibria of the three layers",
+        f"{PAGE} 7",
+        effective_is_exact,
+    ),
+    "memory-gain": Claim(
+        "A wrong bit flips if and only if R m^3 > 1",
+        f"{PAGE} 7",
+        memory_gain,
+    ),
+    "load-limit": Claim(
+        "The effective network's load limit is K / (N^2 / 2) = m^3 / (1 + m^3)",
+        f"{PAGE} 7",
+        load_limit,
+    ),
+    "gating": Claim(
+        "At gain 0.9 stored cues are recalled and unknown cues rejected",
+        f"{PAGE} 7",
+        gating,
+    ),
+    "hebbian-weaker": Claim(
+        "At one lambda_max the Hebbian tensor recalls less than the projection rule",
+        f"{PAGE} 7",
+        hebbian_is_weaker,
+    ),
+    "speed-gain": Claim(
+        "A memory mode relaxes in 2 tau / margin",
+        f"{PAGE} 7",
+        slow_strong,
+    ),
+    "spectrum": Claim(
+        "With the projection rule the eigenvalues of T are exactly 0 and t",
+        f"{PAGE} 4",
+        spectrum,
+    ),
+    "distinct": Claim(
+        "The distinct-index flux is Xi^T diag(q) Xi - 2 (R^T Xi + Xi^T R) + 2 K psi",
+        f"{PAGE} 4",
+        distinct_product,
+    ),
+}

@@ -1,0 +1,325 @@
+"""Claims about energy, equilibria, initial states and transients of the three-layer network."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array
+
+from nam_jax import measure, solve
+from nam_jax._types import Patterns
+from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
+from nam_jax.experiment._random import random_problem, recall_all
+from nam_jax.experiment._variants import Exchanged, released_with
+from nam_jax.network import (
+    Algebraic,
+    Cold,
+    NeuronAstrocyte,
+    TripartiteState,
+)
+
+N, K, CUES = 64, 20, 10
+PAPER = "Kozachkov, Slotine & Krotov, arXiv 2311.08135"
+
+
+def at(time: float) -> Array:
+    """A time as an array, so that another one needs no new compilation."""
+    return jnp.asarray(time, float)
+
+
+@eqx.filter_jit
+def _follow(network: NeuronAstrocyte, states: TripartiteState, end: Array) -> dict[str, Array]:
+    def one(state: TripartiteState) -> dict[str, Any]:
+        path = solve.simulate(
+            network, state, end, times=41,
+            save={"energy": solve.Energy(), "size": LargestProcess()},
+        )  # fmt: skip
+        phi, _, psi = network.activations(path.state)
+        return {
+            "size": path.observables["size"],
+            "rise": measure.largest_energy_rise(path.energy),
+            "consolidated": jnp.mean(psi * phi[:, None] * phi[None, :]),
+            "phi": phi,
+        }
+
+    return jax.vmap(one)(states)
+
+
+class LargestProcess(solve.AbstractObservable):
+    """max |p|."""
+
+    def __call__(self, network: Any, t: Array, state: Any, drive: Any) -> Array:
+        return jnp.max(jnp.abs(state.processes))
+
+
+def _starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
+    return jax.vmap(lambda cue: network.start(network, cue))(cues)
+
+
+def _cases(patterns: Patterns) -> dict[str, NeuronAstrocyte]:
+    return {
+        "released parameters": released_with(patterns),
+        "released without leaks alpha, gamma": released_with(patterns, leak=0.0),
+        "certified preset": NeuronAstrocyte.certified(patterns, margin=0.2),
+    }
+
+
+def energy_falls(fast: bool) -> Finding:
+    """Largest rise of energy between saved times, over three regimes."""
+    problem = random_problem(K, N, 0.15, CUES if fast else 5 * CUES, key=jr.key(0))
+    limit = 10 * 1e-3**2 + 100 * float(jnp.finfo(jnp.result_type(float)).eps)
+    rises = {
+        name: float(_follow(network, _starts(network, problem.cues), at(20.0))["rise"].max())
+        for name, network in _cases(problem.patterns).items()
+    }
+    worst = max(rises.values())
+    meaning = f"largest rise of E relative to |E| (the solver's own error allows {limit:.1e})"
+    return Finding(worst, worst, worst, meaning, {k: v <= limit for k, v in rises.items()})
+
+
+def bounded(fast: bool) -> Finding:
+    """Growth of the largest process between times 20 and 40."""
+    problem = random_problem(K, N, 0.15, CUES, key=jr.key(1))
+    sizes = {
+        name: np.asarray(_follow(network, _starts(network, problem.cues), at(40.0))["size"]).max(0)
+        for name, network in _cases(problem.patterns).items()
+    }
+    growth = {name: float(size[-1] / size[20]) for name, size in sizes.items()}
+    curve = Curve(
+        np.linspace(0, 40, 41)[1:].tolist(), "time (time constants)", "largest |p| (dimensionless)",
+        {name: Series(size[1:].tolist()) for name, size in sizes.items()}, log=True,
+    )  # fmt: skip
+    worst = max(growth.values())
+    meaning = "largest |p| at time 40 over that at time 20"
+    return Finding(worst, worst, worst, meaning, {k: v < 1.05 for k, v in growth.items()}, curve)
+
+
+RATIOS = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def time_constants(fast: bool) -> Finding:
+    """Do recalls from the same cues end in the same state whatever the time constants?"""
+    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(2))
+    networks = {
+        "certified": NeuronAstrocyte.certified(problem.patterns, margin=0.2),
+        "released": released_with(problem.patterns),
+    }
+    rates, same = {}, {}
+    for name, network in networks.items():
+        found = [
+            recall_all(
+                measure.with_ratio(network, r), problem.cues, problem.targets, max_time=at(60.0)
+            )
+            for r in RATIOS
+        ]
+        ends = np.stack([np.asarray(each.overlap) for each in found])
+        same[name] = np.all(np.abs(ends - ends[0]) < 1e-6, axis=0)
+        rates[name] = series_of_rates([measure.rate(each.exact) for each in found])
+    curve = Curve(
+        RATIOS,
+        "time constant of s and p (membrane times)",
+        "rate of exact recall",
+        rates,
+        log=False,
+    )
+    agree = {f"{name} network": bool(each.mean() > 0.95) for name, each in same.items()}
+    value = measure.rate(same["released"])
+    meaning = "released: share of cues that end in one state at all five ratios of time constants"
+    return Finding(*of_rate(value), meaning, agree, curve)
+
+
+def initial_condition(fast: bool) -> Finding:
+    """Recall by the released parameters from four states of synapses and processes."""
+    problem = random_problem(K, N, 0.15, CUES if fast else 10 * CUES, key=jr.key(3))
+    starts = {
+        "p = -phi phi^T, s = T phi phi^T (corrected)": Algebraic(),
+        "s and p as printed (exchanged)": Exchanged(),
+        "s = p = 0": Cold(),
+    }
+    rates = {
+        name: measure.rate(
+            recall_all(
+                released_with(problem.patterns, start=start), problem.cues, problem.targets,
+                max_time=at(30.0),
+            ).exact
+        )
+        for name, start in starts.items()
+    }  # fmt: skip
+    first = next(iter(rates.values()))
+    meaning = "rate of exact recall from the corrected start; others: " + ", ".join(
+        f"{rate.value:.2f}" for rate in list(rates.values())[1:]
+    )
+    return Finding(*of_rate(first), meaning, {k: r.low > 0.5 for k, r in rates.items()})
+
+
+def sign_states_are_fixed(fast: bool) -> Finding:
+    """s = 2 sigma sigma^T, p = sigma sigma^T for random sigma, in the released network."""
+    problem = random_problem(K, N, 0.0, CUES, key=jr.key(4))
+    sigmas = jr.rademacher(jr.key(5), (CUES if fast else 10 * CUES, N), problem.patterns.dtype)
+    pairs = jax.vmap(jnp.outer)(sigmas, sigmas)
+    states = jax.vmap(TripartiteState)(float(N) * sigmas, 2 * pairs, pairs)
+    found = _follow(released_with(problem.patterns), states, at(20.0))
+    kept = measure.rate(np.all(np.sign(found["phi"]) == np.asarray(sigmas), axis=1))
+    meaning = "share of random sign states, none of them stored, that stay where they are"
+    return Finding(*of_rate(kept), meaning, {"released parameters": kept.value == 1})
+
+
+def cue_freezes(fast: bool) -> Finding:
+    """Synapses and processes ten times faster than neurons, at unit leak: nothing is recalled."""
+    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(6))
+    times = (1.0, 0.1, 0.1)
+    network = released_with(problem.patterns, time_constants=times)
+    found = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
+    cold = recall_all(
+        released_with(problem.patterns, start=Cold()),
+        problem.cues,
+        problem.targets,
+        max_time=at(30.0),
+    )
+    cue = 1 - 2 * round(0.2 * N) / N
+    value = float(found.overlap.mean())
+    conditions = {
+        "fast synapses and processes": bool(np.abs(found.overlap - cue).max() < 1e-3),
+        "cold start": bool(np.abs(cold.overlap - cue).max() < 1e-3),
+    }
+    meaning = f"mean final overlap with fast layers (the cues have {cue:.3f})"
+    return Finding(value, value, value, meaning, conditions)
+
+
+def consolidation(fast: bool) -> Finding:
+    """Where psi ends on phi phi^T: +1 after consolidation, -1 at the algebraic start."""
+    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(7))
+    ends = {}
+    for leak in (0.0, 0.1, 1.0):
+        network = released_with(problem.patterns, leak=leak)
+        found = _follow(network, _starts(network, problem.cues), at(20.0))
+        ends[f"alpha = gamma = {leak:g}"] = float(found["consolidated"].mean())
+    value = ends["alpha = gamma = 0"]
+    meaning = "mean of psi_ij phi_i phi_j at time 20 without leaks; it starts near -1"
+    return Finding(value, value, value, meaning, {k: v > 0.9 for k, v in ends.items()})
+
+
+def one_equilibrium(fast: bool) -> Finding:
+    """(s, p) from random states with the neurons held: one end state, or several?"""
+    problem = random_problem(K, N, 0.15, 1, key=jr.key(8))
+    num = 8 if fast else 40
+
+    def spread(network: NeuronAstrocyte) -> float:
+        still = eqx.tree_at(lambda n: n.time_constants.neural, network, jnp.asarray(1e6))
+        parts = 2 * jr.normal(jr.key(9), (2, num, N, N), problem.cues.dtype)
+        parts = (parts + parts.mT) / 2
+        x = jnp.broadcast_to(problem.cues[0], (num, N))
+        states = jax.vmap(TripartiteState)(x, parts[0], parts[1])
+        found = _processes(still, states)
+        return float(jnp.max(jnp.ptp(found, axis=0)))
+
+    spreads = {
+        "certified": spread(NeuronAstrocyte.certified(problem.patterns, margin=0.2)),
+        "released": spread(released_with(problem.patterns)),
+    }
+    value = spreads["certified"]
+    meaning = (
+        f"largest difference of psi between {num} random starts, certified; "
+        f"released, not certified: {spreads['released']:.2g}"
+    )
+    return Finding(value, value, value, meaning, {"certified": value < 1e-2})
+
+
+@eqx.filter_jit
+def _processes(network: NeuronAstrocyte, states: TripartiteState) -> Array:
+    def one(state: TripartiteState) -> Array:
+        end = solve.simulate(network, state, 40.0, times=2, save={}).state
+        return network.process.activation(end.processes)
+
+    return jax.vmap(one)(states)
+
+
+def recall_at_100(fast: bool) -> Finding:
+    """The science page's table at N = 100, K = 25."""
+    page = {0.05: 1.0, 0.10: 1.0, 0.20: 0.95, 0.30: 0.80}
+    rates = []
+    for index, level in enumerate(page):
+        problem = random_problem(25, 100, level, 20 if fast else 100, key=jr.key(10 + index))
+        network = released_with(problem.patterns)
+        rates.append(
+            measure.rate(
+                recall_all(network, problem.cues, problem.targets, max_time=at(30.0)).exact
+            )
+        )
+    curve = Curve(
+        list(page), "flipped bits (fraction)", "rate of exact recall",
+        {"measured": series_of_rates(rates), "stated": Series(list(page.values()))},
+    )  # fmt: skip
+    fine = {
+        f"{level:.0%} flips": rate.low - 0.1 <= stated <= rate.high + 0.1
+        for (level, stated), rate in zip(page.items(), rates, strict=True)
+    }
+    return Finding(*of_rate(rates[-1]), "rate of exact recall at 30 % flips", fine, curve)
+
+
+def recall_at_64(fast: bool) -> Finding:
+    """The science page's N = 64, K = 200: 0.55 exact."""
+    problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
+    found = recall_all(released_with(problem.patterns), problem.cues, problem.targets)
+    rate = measure.rate(found.exact)
+    return Finding(
+        *of_rate(rate), "rate of exact recall at K = 200, 15 % flips",
+        {"N = 64, K = 200": rate.low <= 0.55 <= rate.high},
+    )  # fmt: skip
+
+
+CLAIMS = {
+    "energy-falls": Claim(
+        "The energy never rises along the dynamics",
+        f"{PAPER}, eq 10",
+        energy_falls,
+    ),
+    "bounded": Claim(
+        "Trajectories stay bounded",
+        f"{PAPER}, section 2",
+        bounded,
+    ),
+    "time-constants": Claim(
+        "Where recall ends does not depend on the time constants",
+        f"{PAPER}, section 3",
+        time_constants,
+    ),
+    "initial-condition": Claim(
+        "Synapses and processes start at the algebraic state; recall follows",
+        f"{PAPER}, section 3",
+        initial_condition,
+    ),
+    "one-equilibrium": Claim(
+        "A positive certificate gives (s, p) one equilibrium for each x",
+        "science page, section 5",
+        one_equilibrium,
+    ),
+    "consolidation": Claim(
+        "psi does not stay at -phi phi^T; by time 20 it is at +phi phi^T",
+        "science page, sections 5 and 6",
+        consolidation,
+    ),
+    "cue-freezes": Claim(
+        "Released parameters freeze the cue when synapses and processes are fast, or start cold",
+        "science page, sections 5 and 6",
+        cue_freezes,
+    ),
+    "sign-states": Claim(
+        "Any sign state with s = 2 sigma sigma^T is a fixed point of the released network",
+        "science page, section 6",
+        sign_states_are_fixed,
+    ),
+    "table-100": Claim(
+        "N = 100, K = 25 recalls 1.00, 1.00, 0.95, 0.80 at 5, 10, 20, 30 % flips",
+        "science page, section 6",
+        recall_at_100,
+    ),
+    "table-64": Claim(
+        "N = 64, K = 200 recalls 0.55 at 15 % flips",
+        "science page, section 6",
+        recall_at_64,
+    ),
+}

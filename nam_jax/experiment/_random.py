@@ -1,0 +1,77 @@
+"""Random patterns and damaged cues, and what one network recalls from them."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from nam_jax import data, measure, solve
+from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.network import AbstractNetwork
+
+
+class RandomProblem(NamedTuple):
+    """Patterns to store, and cues with the patterns that they stem from.
+
+    Attributes:
+        patterns: (K, N), -1 and +1.
+        targets: (C, N), the first patterns, again from the start where there are fewer than C.
+        cues: (C, N), damaged targets.
+    """
+
+    patterns: Patterns
+    targets: Patterns
+    cues: Patterns
+
+
+def random_problem(
+    num_patterns: int, num_neurons: int, flipped: float, num_cues: int, *, key: Key
+) -> RandomProblem:
+    """Independent random bits; a fraction `flipped` of each target's bits is flipped."""
+    of_patterns, of_flips = jr.split(key)
+    patterns = data.random_patterns(num_patterns, num_neurons, key=of_patterns)
+    targets = patterns[jnp.arange(num_cues) % num_patterns]
+    keys = jr.split(of_flips, num_cues)
+    cues = jax.vmap(lambda target, each: data.flip(target, flipped, key=each))(targets, keys)
+    return RandomProblem(patterns, targets, cues)
+
+
+class Recalls(eqx.Module):
+    """What a network recalled from one cue, or from a batch.
+
+    Attributes:
+        exact: Whether every bit of the target was recalled.
+        overlap: Of the read-out's signs with the target.
+        activity: Mean |read-out|.
+        known: Whether the network is active at rest.
+        outcome: Place in `solve.OUTCOMES`.
+    """
+
+    exact: Bool[Array | np.ndarray, "*batch"]
+    overlap: Float[Array | np.ndarray, "*batch"]
+    activity: Float[Array | np.ndarray, "*batch"]
+    known: Bool[Array | np.ndarray, "*batch"]
+    outcome: Int[Array | np.ndarray, "*batch"]
+
+
+@eqx.filter_jit
+def recall_all(
+    network: AbstractNetwork, cues: Patterns, targets: Patterns, **options: Any
+) -> Recalls:
+    """`retrieve` for every cue at once, with `options` for it."""
+
+    def one(cue: Pattern, target: Pattern) -> Recalls:
+        found = solve.retrieve(network, cue, **options)
+        return Recalls(
+            measure.exact_recall(found.pattern, target),
+            measure.overlap(jnp.sign(found.pattern), target),
+            found.activity,
+            found.known,
+            solve.outcome(found.result),
+        )
+
+    return jax.vmap(one)(cues, targets)

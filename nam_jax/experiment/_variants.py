@@ -1,0 +1,47 @@
+"""Variants of the presets that tables of the theory ask for."""
+
+from typing import Any
+
+import equinox as eqx
+
+from nam_jax._misc import as_float
+from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.network import (
+    AbstractStart,
+    Algebraic,
+    NeuronAstrocyte,
+    PerLayer,
+    TripartiteState,
+)
+
+
+def released_with(
+    patterns: Patterns,
+    *,
+    leak: float = 1.0,
+    time_constants: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    start: AbstractStart | None = None,
+) -> NeuronAstrocyte:
+    """The released parameters with leaks alpha = gamma = `leak` and other time constants."""
+    network = NeuronAstrocyte.released(patterns)
+    leaks = PerLayer(network.leaks.neural, as_float(leak), as_float(leak))
+    times = PerLayer(*(as_float(time) for time in time_constants))
+    network = eqx.tree_at(lambda n: (n.leaks, n.time_constants), network, (leaks, times))
+    return network if start is None else eqx.tree_at(lambda n: n.start, network, start)
+
+
+def ungated(network: NeuronAstrocyte, leak: float | Scalar = 1.0) -> NeuronAstrocyte:
+    """`network` with a weak neural leak, and its membrane time 1 again."""
+    leaks = network.leaks._replace(neural=as_float(leak))
+    times = network.time_constants._replace(neural=as_float(leak))
+    return eqx.tree_at(lambda n: (n.leaks, n.time_constants), network, (leaks, times))
+
+
+class Exchanged(AbstractStart):
+    """The algebraic start as printed in the paper's section 3, with s and p exchanged."""
+
+    voltage: float = 1.0
+
+    def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
+        state = Algebraic(self.voltage)(network, cue)
+        return TripartiteState(state.neurons, state.processes, state.synapses)

@@ -1,0 +1,68 @@
+"""Known or unknown: operating curves of leak-gated recognition, and the gain that makes it."""
+
+import json
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "d", "v", "x")
+
+
+def recognise(dataset: xr.Dataset) -> Figure:
+    """Operating curves of one gain by load and level; recall and rejection against the gain.
+
+    Args:
+        dataset: What `nam_jax.experiment.recognise.run` returns.
+    """
+    loads = dataset.sizes["stored"]
+    figure = Figure(figsize=(3.6 * loads, 6.6), layout="constrained")
+    grid = figure.subplots(2, loads, squeeze=False)
+    gain = json.loads(dataset.attrs["config"])["gain"]
+    for column in range(loads):
+        _curves(grid[0, column], dataset.sel(gain=gain).isel(stored=column))
+        _gains(grid[1, column], dataset.isel(stored=column))
+    return figure
+
+
+def _curves(axes: Axes, dataset: xr.Dataset) -> None:
+    for index, level in enumerate(dataset.level.values):
+        area = float(dataset.area.sel(level=level, bound="value"))
+        axes.plot(
+            dataset.false_positive,
+            dataset.true_positive.sel(level=level),
+            STYLES[index % len(STYLES)],
+            color=str(0.25 * (index // len(STYLES))),
+            marker=MARKERS[index % len(MARKERS)],
+            markevery=20,
+            markersize=4,
+            label=f"{level:.0%} flipped, area {area:.2f}",
+        )
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8)
+    axes.set(
+        title=f"K = {int(dataset.stored)}, gain {float(dataset.gain):g}",
+        xlabel="unknown cues taken for known (fraction)",
+        ylabel="known cues taken for known (fraction)",
+        xlim=(-0.03, 1.03),
+        ylim=(-0.03, 1.03),
+    )
+    axes.legend(fontsize="x-small", loc="lower right")
+
+
+def _gains(axes: Axes, dataset: xr.Dataset) -> None:
+    middle = dataset.isel(level=dataset.sizes["level"] // 2)
+    errors = [middle.exact - middle.exact_low, middle.exact_high - middle.exact]
+    axes.errorbar(
+        dataset.gain, middle.exact, errors, fmt="o-", color="black", capsize=3,
+        label=f"exact recall, {float(middle.level):.0%} flipped",
+    )  # fmt: skip
+    axes.plot(dataset.gain, dataset.unknown_activity, "s--", color="0.45",
+              label="activity after an unknown cue")  # fmt: skip
+    axes.set_xscale("log")
+    axes.set(
+        xlabel=r"neural leak $\lambda$ (units of $\beta M_0 N$)",
+        ylabel="rate of recall, mean activity",
+        ylim=(-0.03, 1.03),
+    )
+    axes.legend(fontsize="x-small")

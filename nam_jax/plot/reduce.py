@@ -1,0 +1,39 @@
+"""The ladder of reductions as a map: which rungs recall the same cues?"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+
+def reduce(dataset: xr.Dataset) -> Figure:
+    """Mean overlap with the target for each network and rung; hatched where not defined.
+
+    Args:
+        dataset: What `nam_jax.experiment.reduce.run` returns.
+    """
+    overlap = dataset.overlap.mean("cue").transpose("rung", "network")
+    activity = dataset.activity.mean("cue").transpose("rung", "network")
+    rungs, networks = overlap.shape
+    figure = Figure(figsize=(2.5 + 1.35 * networks, 1.8 + 0.5 * rungs), layout="constrained")
+    axes = figure.subplots()
+    axes.set_facecolor("white")
+    mesh = axes.imshow(overlap.values, cmap="gray", vmin=-0.2, vmax=1, aspect="auto")
+    for row, column in np.ndindex(rungs, networks):
+        value = overlap.values[row, column]
+        if np.isnan(value):
+            text, colour = "not\ndefined", "black"
+        else:
+            silent = activity.values[row, column] < 0.5
+            text = f"{value:.2f}" + ("\nsilent" if silent else "")
+            colour = "white" if value < 0.5 else "black"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small")
+    margins = dataset.margin.values
+    labels = [
+        str(name).replace(", ", "\n") + f"\ncertificate {margin:.2g}"
+        for name, margin in zip(dataset.network.values, margins, strict=True)
+    ]
+    axes.set_xticks(range(networks), labels, fontsize="small")
+    axes.set_yticks(range(rungs), [str(name) for name in dataset.rung.values], fontsize="small")
+    axes.set(xlabel="network", ylabel="rung, from the full network down")
+    figure.colorbar(mesh, ax=axes, label="mean overlap of recalled signs with the target")
+    return figure

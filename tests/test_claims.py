@@ -1,0 +1,120 @@
+"""The ledger: verdicts follow from measurements, and what it writes is what it measured."""
+
+import numpy as np
+import pytest
+
+from nam_jax.experiment import ClaimsConfig, claims
+from nam_jax.experiment._finding import (
+    Claim,
+    Curve,
+    Finding,
+    Series,
+    Slope,
+    log_slope,
+    series_of_rates,
+    verdict,
+)
+from nam_jax.measure import rate
+from nam_jax.plot import claim as figure_of
+from nam_jax.plot import curves
+
+
+def test_verdict_follows_from_the_conditions():
+    assert verdict({"a": True, "b": True}) == "holds"
+    assert verdict({"a": False, "b": False}) == "does not hold"
+    assert verdict({"a": True, "b": False}) == "holds where: a. Not where: b"
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.7])
+def test_exponent_of_a_power_law_is_found_within_its_interval(exponent):
+    x = np.array([16.0, 32.0, 64.0, 128.0])
+    noise = np.random.default_rng(0).normal(0, 0.05, 4)
+    found = log_slope(x.tolist(), (0.3 * x**exponent * np.exp(noise)).tolist(), [0.05] * 4)
+    assert found.low <= exponent <= found.high and found.high - found.low < 0.25
+    assert found.reaches(exponent) and not found.reaches(exponent + 1)
+
+
+def test_a_wide_interval_reaches_and_a_far_one_does_not():
+    assert Slope(2.0, 1.0, 3.1).reaches(3.0)
+    assert not Slope(2.0, 1.9, 2.1).reaches(3.0)
+
+
+def stub(value, fine, curve=None):
+    return Claim("a statement", "a | source", lambda fast: check(fast, value, fine, curve))
+
+
+def check(fast, value, fine, curve):
+    return Finding(value + fast, value - 1, value + 1, "what it is", {"here": fine}, curve)
+
+
+@pytest.fixture
+def ledger(monkeypatch):
+    line = series_of_rates([rate([True, False]), rate([True, True])])
+    curve = Curve(
+        [1.0, 2.0], "x (1)", "y (1)", {"measured": line, "theory: one": Series([1.0, 1.0])}
+    )
+    rows = {"yes": stub(1.0, True, curve), "no": stub(2.0, False)}
+    monkeypatch.setattr(claims, "CLAIMS", rows)
+    return rows
+
+
+def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
+    dataset = claims.run(ClaimsConfig(), folder=tmp_path)
+    assert dataset.verdict.values.tolist() == ["holds", "does not hold"]
+    page = (tmp_path / "claims.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| yes") or "| no" in line[:6]]
+    assert "1 [0, 2]" in rows[0] and "**holds**" in rows[0] and r"a \| source" in rows[0]
+    assert "2 [1, 3]" in rows[1] and "**does not hold**" in rows[1]
+    assert all(row.count(" | ") == 7 for row in rows)
+    assert float(claims.run(ClaimsConfig(fast=True, only=("no",))).value.item()) == 3.0
+
+
+def test_curves_are_kept_and_drawn(ledger):
+    dataset = claims.run(ClaimsConfig())
+    assert curves(dataset) == ["yes"]
+    np.testing.assert_array_equal(dataset["yes_y"].sel(yes_line="measured"), [0.5, 1.0])
+    (axes,) = figure_of(dataset, "yes").axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (1)", "y (1)")
+    assert len(axes.get_lines()) == 2
+
+
+def test_an_unknown_claim_is_named():
+    with pytest.raises(ValueError, match=r"`only` must hold keys of energy-falls.*but has zebra"):
+        claims.run(ClaimsConfig(only=("zebra",)))
+
+
+QUICK = ("sign-states", "table-64", "saddle", "effective", "spectrum", "distinct")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return claims.run(ClaimsConfig(fast=True, only=QUICK))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("sign-states", "holds"),
+        ("table-64", "does not hold"),
+        ("saddle", "does not hold"),
+        ("effective", "holds"),
+        ("spectrum", "holds"),
+        ("distinct", "holds"),
+    ],
+)
+def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected):
+    row = measured.sel(claim=key)
+    assert row.verdict.item() == expected
+    assert float(row.low) <= float(row.value) <= float(row.high)
+
+
+@pytest.mark.slow
+def test_the_whole_quick_ledger_runs():
+    dataset = claims.run(ClaimsConfig(fast=True))
+    assert dataset.claim.values.tolist() == list(claims.CLAIMS)
+    assert np.isfinite(dataset.value.values).all()
+    verdicts = dict(zip(dataset.claim.values, dataset.verdict.values, strict=True))
+    assert verdicts["memory-gain"] == "holds" and verdicts["energy-falls"] == "holds"
+    assert "Not where: released network" in verdicts["time-constants"]
+    assert "Not where: released without leaks" in verdicts["bounded"]
+    assert verdicts["capacity"].startswith("holds where: dense memory, energy difference. Not")
