@@ -65,10 +65,10 @@ MODELS = {
         lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
     ),
     "certified network": Model(
-        _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))
+        _effective, lambda n: 0.2 * n**2, ((24, 40), (24, 32, 48, 64))
     ),
     "released network": Model(
-        released_with, lambda n: 1.6 * n**1.2, ((32, 64), (24, 32, 48, 64, 96))
+        released_with, lambda n: 1.6 * n**1.2, ((24, 48), (24, 32, 48, 64, 96))
     ),
 }  # fmt: skip
 

@@ -96,19 +96,20 @@ def _condensed(cases: dict[str, bool]) -> dict[str, bool]:
 
 
 def load_limit(fast: bool) -> Finding:
-    """Exact recall against K at N = 64, 10 % flips, margin 0.02, weak leak."""
-    numbers = (600, 800, 900, 1000) if fast else tuple(range(200, 1001, 50))
+    """Exact recall against K at N = 64 (quick: 48), 10 % flips, margin 0.02, weak leak."""
+    size = 48 if fast else 64
+    numbers = (320, 400, 460, 520) if fast else tuple(range(200, 1001, 100))
     num_cues = 20 if fast else 100
     rates = []
     for number in numbers:
-        problem = random_problem(number, 64, 6 / 64, num_cues, key=jr.key(number))
+        problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
         full = ungated(NeuronAstrocyte.certified(problem.patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
         effective = EffectiveNeuronAstrocyte.from_full(full)
         rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
     values = np.array([rate.value for rate in rates])
     half = float(np.interp(0.5, values[::-1], np.array(numbers, float)[::-1]))
-    limit = float(theory.load_limit(1 - 2 * 6 / 64)) * 64**2 / 2
+    limit = float(theory.load_limit(1 - 2 * round(0.1 * size) / size)) * size**2 / 2
     curve = Curve(
         numbers, "stored patterns K", "rate of exact recall",
         {

@@ -94,7 +94,7 @@ def _dataset(rows: list[Row]) -> xr.Dataset:
 
 
 def _first_line(check: object) -> str:
-    return (check.__doc__ or "").strip().splitlines()[0]
+    return ((check.__doc__ or "").strip().splitlines() or [""])[0]
 
 
 def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
