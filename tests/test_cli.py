@@ -49,7 +49,16 @@ TINY = {
         "gains": [0.9],
         "num_cues": 4,
     },
-    "lesion": {},
+    "lesion": {
+        "num_neurons": 8,
+        "num_patterns": 2,
+        "num_sets": 1,
+        "num_cues": 2,
+        "cuts": [0.0, 0.5],
+        "radii": [0.0, 60.0],
+        "tones": [0.0, 1.0],
+        "couplings": [0.0, 1.0],
+    },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
 

@@ -57,7 +57,13 @@ def problem(num_patterns):
     return patterns, targets, jnp.where(wrong, -targets, targets), signs(strangers, (CUES, N))
 
 
-@pytest.mark.parametrize(("num_patterns", "margin"), TABLE)
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("num_patterns", "margin"),
+    [pytest.param(*case, marks=SLOW) if case[0] == 600 else case for case in TABLE],
+)
 def test_recall_and_rejection_by_the_neural_leak(num_patterns, margin):
     given = problem(num_patterns)
     for gain, rate, activity in zip(GAINS, *TABLE[num_patterns, margin], strict=True):
@@ -120,7 +126,9 @@ def recall_at(patterns, margin, flips):
 
 
 @pytest.mark.parametrize("size", [64, 128])
-@pytest.mark.parametrize("margin", [0.2, 0.05, 0.02])
+@pytest.mark.parametrize(
+    "margin", [0.2, pytest.param(0.05, marks=SLOW), pytest.param(0.02, marks=SLOW)]
+)
 def test_wrong_bits_flip_from_the_recall_threshold_on(size, margin):
     """Few memories: all cues are recalled 10 % above the threshold, hardly any 12 % below."""
     patterns = signs(jr.key(size), (3 * size // 64, size))
