@@ -1,18 +1,16 @@
 """Claims about capacity, memories per unit, and what hinders recall."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from scipy import stats
 
-from nam_jax import measure, memory, theory
+from nam_jax import theory
 from nam_jax._types import Patterns
-from nam_jax.experiment import retrieve
 from nam_jax.experiment._finding import (
     Claim,
     Curve,
@@ -20,8 +18,6 @@ from nam_jax.experiment._finding import (
     Series,
     Slope,
     log_slope,
-    of_rate,
-    series_of_rates,
 )
 from nam_jax.experiment._random import random_problem, recall_all
 from nam_jax.experiment._variants import released_with
@@ -119,23 +115,16 @@ def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:
     return HalfPoint(float(np.exp(half)), float(np.sqrt(spread @ covariance @ spread)))
 
 
-_MEASURED: dict[bool, dict[str, tuple[list[int], list[HalfPoint]]]] = {}
-
-
+@functools.cache
 def half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
     """Half points of every model at every size; two claims rest on them, so they are kept."""
-    if fast not in _MEASURED:
-        _MEASURED[fast] = {
-            name: (
-                list(model.sizes[not fast]),
-                [
-                    half_point(model, n, num_cues=40 if fast else 200, points=0 if fast else 4)
-                    for n in model.sizes[not fast]
-                ],
-            )
-            for name, model in MODELS.items()
-        }
-    return _MEASURED[fast]
+    num_cues, points = (40, 0) if fast else (200, 4)
+    measured = {}
+    for name, model in MODELS.items():
+        sizes = list(model.sizes[not fast])
+        halves = [half_point(model, n, num_cues=num_cues, points=points) for n in sizes]
+        measured[name] = (sizes, halves)
+    return measured
 
 
 def _slopes(
@@ -185,7 +174,8 @@ def memories_per_unit(fast: bool) -> Finding:
     sizes = curve.x[:2] if fast else curve.x[:4]
     two_layer = [_two_layer(int(n), 40 if fast else 200) for n in sizes]
     padded = [*two_layer, *[math.nan] * (len(curve.x) - len(two_layer))]
-    curve.series["two-layer network, same units"] = Series(padded)  # type: ignore[index]
+    beside = {"two-layer network, same units": Series(padded)}
+    curve = curve._replace(series={**curve.series, **beside})
     best = slopes["dense memory, energy difference"]
     highest = max(
         h.number / theory.compute_units_astrocyte(n)
@@ -211,74 +201,7 @@ def _two_layer(num_neurons: int, num_cues: int) -> float:
     return float(found.exact.mean()) * num_patterns / units
 
 
-def dense_limit(fast: bool) -> Finding:
-    """Do the full network and the dense memory recall the same cues?"""
-    num_cues = 10 if fast else 100
-    fine, value = {}, None
-    for number in (20, 50, 200):
-        problem = random_problem(number, 64, 0.15, num_cues, key=jr.key(number))
-        dense = recall_all(
-            DenseAssociativeMemory(problem.patterns, self_coupling=True),
-            problem.cues, problem.targets,
-        )  # fmt: skip
-        full = recall_all(
-            released_with(problem.patterns), problem.cues, problem.targets,
-            max_time=jnp.asarray(30.0, float),
-        )  # fmt: skip
-        same = measure.rate(dense.exact == full.exact)
-        fine[f"released, N = 64, K = {number}"] = same.value > 0.9
-        value = same
-    assert value is not None
-    meaning = (
-        "K = 200: share of cues on which eq 17 and the released network agree (recalled or not)"
-    )
-    return Finding(*of_rate(value), meaning, fine)
-
-
-def photographs(fast: bool) -> Finding:
-    """`nam-jax retrieve`: 25 photographs as 768-bit codes, 10 % flips, released parameters."""
-    config = retrieve.RetrieveConfig(solver="bosh3", rtol=1e-3, atol=1e-4, num_times=2)
-    dataset = retrieve.run(config, num_recalled=3 if fast else None)
-    rate = measure.rate(dataset.exact.values)
-    meaning = f"rate of exact recall of {dataset.sizes['pattern']} of 25 stored photographs"
-    return Finding(*of_rate(rate), meaning, {"released parameters": rate.value >= 0.9})
-
-
-CUTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
-
-
-def cut_fluxes(fast: bool) -> Finding:
-    """Exact recall after single fluxes of T are cut at random, N = 24, both regimes."""
-    num_cues, size = (24 if fast else 100), 24
-    problem = random_problem(8, size, 0.15, num_cues, key=jr.key(30))
-    rates: dict[str, list[measure.Rate]] = {}
-    for name, full in {
-        "released": released_with(problem.patterns),
-        "certified": NeuronAstrocyte.certified(problem.patterns, margin=0.05),
-    }.items():
-        dense = memory.DenseTensor(full.tensor.to_dense())
-        rates[name] = []
-        for cut in CUTS:
-            tensor = memory.lesion(dense, cut, key=jr.key(31))
-            lesioned = eqx.tree_at(lambda n: n.tensor, full, tensor)
-            found = recall_all(lesioned, problem.cues, problem.targets, max_time=60.0)
-            rates[name].append(measure.rate(found.exact & found.known))
-    curve = Curve(
-        CUTS, "cut fluxes (fraction)", "rate of exact recall",
-        {name: series_of_rates(each) for name, each in rates.items()},
-    )  # fmt: skip
-    worst = min((r for each in rates.values() for r in each), key=lambda r: r.value)
-    fine = {f"{name} network": each[-1].high < each[0].low for name, each in rates.items()}
-    return Finding(*of_rate(worst), "least rate of exact recall; whole tensors: " + ", ".join(
-        f"{name} {each[0].value:.2f}" for name, each in rates.items()), fine, curve)  # fmt: skip
-
-
 CLAIMS = {
-    "dense-limit": Claim(
-        "The network recalls as a quartic dense associative memory does",
-        f"{PAPER}, section 3, eq 17",
-        dense_limit,
-    ),
     "capacity": Claim(
         "K_max grows as N^3",
         f"{PAPER}, section 3",
@@ -288,15 +211,5 @@ CLAIMS = {
         "Memories per compute unit grow as N",
         f"{PAPER}, section 3",
         memories_per_unit,
-    ),
-    "photographs": Claim(
-        "25 images as 768-bit codes are recalled from damaged cues",
-        f"{PAPER}, Figure 2 (CIFAR-10; here photographs)",
-        photographs,
-    ),
-    "diffusion": Claim(
-        "Hindering the diffusion of calcium impairs recall",
-        f"{PAPER}, discussion",
-        cut_fluxes,
     ),
 }

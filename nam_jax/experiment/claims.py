@@ -10,12 +10,20 @@ import xarray as xr
 from rich.progress import track
 from rich.table import Table
 
-from nam_jax.experiment import _claims_capacity, _claims_certified, _claims_dynamics
+from nam_jax.experiment import (
+    _claims_capacity,
+    _claims_certified,
+    _claims_dynamics,
+    _claims_recall,
+)
 from nam_jax.experiment._finding import Claim, Curve, Finding
 from nam_jax.experiment._output import attributes
 
 CLAIMS: dict[str, Claim] = (
-    _claims_dynamics.CLAIMS | _claims_capacity.CLAIMS | _claims_certified.CLAIMS
+    _claims_dynamics.CLAIMS
+    | _claims_recall.CLAIMS
+    | _claims_capacity.CLAIMS
+    | _claims_certified.CLAIMS
 )
 """Every row of the ledger by its key."""
 

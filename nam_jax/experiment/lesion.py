@@ -11,20 +11,31 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
-from nam_jax import measure, memory, solve
-from nam_jax._types import Key, Pattern, Scalar
+from nam_jax import measure, memory
+from nam_jax._types import Key, Scalar
+from nam_jax.experiment._hindered import (
+    Subject,
+    Sweep,
+    as_many_as_within,
+    cut_fluxes,
+    dense,
+    isolate_processes,
+    joined,
+    with_tone,
+    within,
+)
 from nam_jax.experiment._output import attributes
-from nam_jax.experiment._random import RandomProblem, random_problem
-from nam_jax.memory import AbstractProcessTensor, DenseTensor, GapJunctionTensor, Morphology
-from nam_jax.network import AbstractNetwork, Cold, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
+from nam_jax.experiment._random import RandomProblem, Recalls, random_problem, recall_all
+from nam_jax.network import Cold, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Length = Annotated[float, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -47,16 +58,7 @@ class LesionConfig:
     """Leak of the neurons in units of beta M0 N."""
     cuts: tuple[Share, ...] = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
     """Fractions of single fluxes that are cut, and of processes that are isolated."""
-    radii: tuple[Annotated[float, Meta(ge=0)], ...] = (
-        0.0,
-        30.0,
-        60.0,
-        65.0,
-        70.0,
-        75.0,
-        80.0,
-        120.0,
-    )
+    radii: tuple[Length, ...] = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
     """Farthest exchange of calcium along the branches, in micrometres."""
     tones: tuple[float, ...] = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
     """Constant inputs d to every astrocyte process, dimensionless."""
@@ -66,48 +68,6 @@ class LesionConfig:
     """Longest time of a recall that integrates all three layers, in time constants."""
     seed: Annotated[int, Meta(ge=0)] = 0
     """Seed of everything random."""
-
-
-class Subject(eqx.Module):
-    """One set of memories and the astrocyte that holds them; stacked along a leading set axis.
-
-    Attributes:
-        network: Unharmed, with a pattern tensor.
-        morphology: Where its processes stand.
-        territory: True for processes of the first of two astrocytes.
-        problem: Stored patterns, cues and their targets.
-    """
-
-    network: NeuronAstrocyte
-    morphology: Morphology
-    territory: Bool[Array, "*sets N N"]
-    problem: RandomProblem
-
-
-class Sweep(NamedTuple):
-    """A way to hinder or modulate one astrocyte, and how strongly.
-
-    Attributes:
-        coordinate: Name of the strength's coordinate in the Dataset.
-        values: Strengths.
-        lesion: Subject, strength and key to the tensor that is left.
-        drive: Strength to constant inputs.
-        released: Whether the released parameters are tried instead of the certified ones.
-    """
-
-    coordinate: str
-    values: tuple[float, ...]
-    lesion: Callable[[Subject, Scalar, Key], AbstractProcessTensor]
-    drive: Callable[[Scalar], Drive] = lambda _: Drive(process=jnp.asarray(0.0))
-    released: bool = False
-
-
-class Recalls(NamedTuple):
-    """Recalls (set, cue): all bits right, overlap of signs with the target, network active."""
-
-    exact: Array
-    overlap: Array
-    known: Array
 
 
 class Point(NamedTuple):
@@ -214,44 +174,14 @@ def _subjects(config: LesionConfig, *, key: Key) -> Subject:
 def _sweeps(config: LesionConfig) -> dict[str, Sweep]:
     """The sweeps, by the names in `SWEEPS`."""
     return {
-        "fluxes": Sweep("cut", config.cuts, _cut_fluxes),
-        "fluxes_released": Sweep("cut", config.cuts, _cut_fluxes, released=True),
-        "processes": Sweep("cut", config.cuts, _isolate_processes),
-        "distance": Sweep("radius", config.radii, _within),
-        "distance_control": Sweep("radius", config.radii, _as_many_as_within),
-        "tone": Sweep("tone", config.tones, lambda subject, *_: subject.network.tensor, _with_tone),
-        "gap_junctions": Sweep("coupling", config.couplings, _joined),
+        "fluxes": Sweep("cut", config.cuts, cut_fluxes),
+        "fluxes_released": Sweep("cut", config.cuts, cut_fluxes, released=True),
+        "processes": Sweep("cut", config.cuts, isolate_processes),
+        "distance": Sweep("radius", config.radii, within),
+        "distance_control": Sweep("radius", config.radii, as_many_as_within),
+        "tone": Sweep("tone", config.tones, lambda subject, *_: subject.network.tensor, with_tone),
+        "gap_junctions": Sweep("coupling", config.couplings, joined),
     }
-
-
-def _dense(tensor: AbstractProcessTensor) -> DenseTensor:
-    return tensor if isinstance(tensor, DenseTensor) else DenseTensor(tensor.to_dense())
-
-
-def _cut_fluxes(subject: Subject, cut: Scalar, key: Key) -> AbstractProcessTensor:
-    return memory.lesion(_dense(subject.network.tensor), cut, key=key)
-
-
-def _isolate_processes(subject: Subject, cut: Scalar, key: Key) -> AbstractProcessTensor:
-    return memory.lesion(subject.network.tensor, cut, key=key)
-
-
-def _within(subject: Subject, radius: Scalar, key: Key) -> AbstractProcessTensor:
-    del key
-    return memory.exchange_within(subject.network.tensor, subject.morphology, radius)
-
-
-def _as_many_as_within(subject: Subject, radius: Scalar, key: Key) -> AbstractProcessTensor:
-    return _cut_fluxes(subject, 1 - subject.morphology.share_within(radius), key)
-
-
-def _with_tone(tone: Scalar) -> Drive:
-    return Drive(process=tone)
-
-
-def _joined(subject: Subject, coupling: Scalar, key: Key) -> AbstractProcessTensor:
-    del key
-    return GapJunctionTensor(subject.network.tensor, subject.territory, coupling)
 
 
 def _point(
@@ -283,7 +213,7 @@ def _harmed(lesion: Callable, subjects: Subject, value: Scalar, keys: Array) -> 
     """`subjects` with a dense tensor each, after the lesion."""
 
     def one(subject: Subject, key: Key) -> Subject:
-        tensor = _dense(lesion(subject, value, key))
+        tensor = dense(lesion(subject, value, key))
         return eqx.tree_at(lambda one: one.network.tensor, subject, tensor)
 
     return eqx.filter_vmap(one)(subjects, keys)
@@ -298,19 +228,10 @@ def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **option
         margin = network.margin()
         if effective:
             reduced = EffectiveNeuronAstrocyte.from_full(network, drive=drive)
-            return Point(_recall_cues(reduced, cues, targets), margin)
-        return Point(_recall_cues(network, cues, targets, drive=drive, **options), margin)
+            return Point(recall_all(reduced, cues, targets), margin)
+        return Point(recall_all(network, cues, targets, drive=drive, **options), margin)
 
     return eqx.filter_vmap(one)(subjects)
-
-
-def _recall_cues(network: AbstractNetwork, cues: Array, targets: Array, **options: Any) -> Recalls:
-    def one(cue: Pattern, target: Pattern) -> Recalls:
-        found = solve.retrieve(network, cue, **options)
-        overlap = measure.overlap(jnp.sign(found.pattern), target)
-        return Recalls(measure.exact_recall(found.pattern, target), overlap, found.known)
-
-    return jax.vmap(one)(cues, targets)
 
 
 def _numbers(point: Point) -> dict[str, float]:

@@ -45,7 +45,7 @@ def certificate(network: NeuronAstrocyte) -> Certificate:
     largest = network.tensor.largest_eigenvalue()
     stiffness_s = network.leaks.synaptic / network.synaptic.slope_bound
     stiffness_p = network.leaks.process / network.process.slope_bound
-    margin = network.margin()
+    margin = network.margin(largest)
     certified = margin > 0
 
     known = certified & jnp.asarray(network.linear_fast_layers)

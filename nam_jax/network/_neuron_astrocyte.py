@@ -210,14 +210,17 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks)
 
-    def margin(self) -> Scalar:
+    def margin(self, largest_eigenvalue: Scalar | None = None) -> Scalar:
         """(alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l of g and psi.
 
-        Above 0 the network is certified: see [`nam_jax.measure.certificate`][].
+        Above 0 the network is certified: see [`nam_jax.measure.certificate`][]. To be given the
+        largest eigenvalue of T where it is known, as it may take long.
         """
+        if largest_eigenvalue is None:
+            largest_eigenvalue = self.tensor.largest_eigenvalue()
         stiffness_s = self.leaks.synaptic / self.synaptic.slope_bound
         stiffness_p = self.leaks.process / self.process.slope_bound
-        return stiffness_s * (stiffness_p - self.tensor.largest_eigenvalue()) - 1
+        return stiffness_s * (stiffness_p - largest_eigenvalue) - 1
 
     @property
     def linear_fast_layers(self) -> bool:
