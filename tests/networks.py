@@ -137,6 +137,7 @@ NETWORKS = {
     "tripartite-arbitrary": arbitrary,
     "effective": effective,
     "effective-autapses": lambda key: effective(key, rule="hebbian", autapses=True),
+    "effective-dense": lambda key: EffectiveNeuronAstrocyte.dense(signs(key), memory_gain=2.0),
     "quasi-static": quasi_static,
     "continuous-dense": lambda key: ContinuousDenseMemory(signs(key), leak=0.8, time_constant=0.6),
     "two-layer-a": lambda key: TwoLayerMemory.model_a(signs(key) / 3, time_constants=(0.6, 1.7)),

@@ -107,6 +107,33 @@ def test_full_and_effective_equilibria_agree(name, getkey):
         np.testing.assert_allclose(one, other, atol=1e-8)
 
 
+@pytest.mark.parametrize("autapses", [False, True])
+def test_a_dense_memory_is_the_exact_reduction_of_a_certified_network(autapses, getkey):
+    patterns = signs(getkey(), (K, N))
+    dense = EffectiveNeuronAstrocyte.dense(patterns, memory_gain=4.0, beta=1.3, autapses=autapses)
+    full = dense.to_full()
+    assert nam.measure.certificate(full).certified
+    again = EffectiveNeuronAstrocyte.from_full(full)
+    x = jr.normal(getkey(), (N,))
+    for made in (dense, again):
+        np.testing.assert_allclose(made.force(x), dense.force(x), **EXACT)
+        lifted = made.lift(x)
+        flow = full.vector_field(0.0, lifted)
+        np.testing.assert_allclose(flow.synapses, 0, atol=EXACT["atol"])
+        np.testing.assert_allclose(flow.processes, 0, atol=EXACT["atol"])
+        np.testing.assert_allclose(flow.neurons, dense.vector_field(0.0, x), **EXACT)
+
+
+def test_the_dense_network_has_the_force_of_the_continuous_dense_memory(getkey):
+    patterns, gain = signs(getkey(), (K, N)), 4.0
+    dense = EffectiveNeuronAstrocyte.dense(patterns, memory_gain=gain, autapses=True)
+    other = ContinuousDenseMemory(patterns, strength=2 * gain / N**2, leak=dense.leak)
+    x = jr.normal(getkey(), (N,))
+    phi = jnp.tanh(x)
+    support = 2 * jnp.vdot(phi, phi) * phi
+    np.testing.assert_allclose(dense.force(x), other.force(x) + support, **EXACT)
+
+
 @each_tensor
 def test_resolvent_is_that_of_the_dense_matrix(name, getkey):
     tensor = TENSORS[name](getkey(), signs(getkey(), (K, N)))

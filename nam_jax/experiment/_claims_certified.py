@@ -12,31 +12,9 @@ from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import random_problem, recall_all
 from nam_jax.experiment._variants import ungated
-from nam_jax.memory import DistinctTensor, PatternTensor
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
 
 PAGE = "science page, section"
-
-
-def saddle(fast: bool) -> Finding:
-    """Eigenvalues of (s, p) at the algebraic equilibrium without leaks, N = 6, dense Jacobian."""
-    del fast
-    patterns = data.random_patterns(2, 6, key=jr.key(0))
-    full = NeuronAstrocyte(
-        PatternTensor(patterns, strength=0.5, autapses=True),
-        leaks=(1.0, 0.0, 0.0), start=network.Algebraic(),
-    )  # fmt: skip
-    state = full.initial_state(patterns[0])
-
-    def flat_flow(parts: tuple[Array, Array]) -> Array:
-        s, p = (part.reshape(6, 6) for part in parts)
-        flow = full.vector_field(0.0, TripartiteState(state.neurons, s, p))
-        return jnp.concatenate([flow.synapses.ravel(), flow.processes.ravel()])
-
-    jacobian = jax.jacfwd(flat_flow)((state.synapses.ravel(), state.processes.ravel()))
-    growth = float(np.linalg.eigvals(np.concatenate(jacobian, axis=1)).real.max())
-    meaning = "largest real part of an eigenvalue of the (s, p) Jacobian, tau = 1"
-    return Finding(growth, growth, growth, meaning, {"alpha = gamma = 0": growth < 0})
 
 
 def effective_is_exact(fast: bool) -> Finding:
@@ -215,36 +193,7 @@ def _relaxation(patterns: Patterns, margin: float) -> float:
     return time / float(np.log(size[1] / size[2]))
 
 
-def spectrum(fast: bool) -> Finding:
-    """The projection tensor's eigenvalues from its dense form."""
-    del fast
-    tensor = PatternTensor(data.random_patterns(5, 8, key=jr.key(7)), "projection", strength=0.7)
-    values = np.linalg.eigvalsh(np.asarray(tensor.to_dense()).reshape(64, 64))
-    gap = float(np.abs(np.sort(values) - np.array([0.0] * 59 + [0.7] * 5)).max())
-    meaning = "largest distance of a dense eigenvalue from 0 or t (N = 8, K = 5)"
-    return Finding(gap, gap, gap, meaning, {"projection rule": gap < 1e-5})
-
-
-def distinct_product(fast: bool) -> Finding:
-    """The three-product form of the distinct-index tensor against its definition."""
-    del fast
-    xi = data.random_patterns(5, 8, key=jr.key(8))
-    dense = np.einsum("mi,mj,mk,ml->ijkl", xi, xi, xi, xi) / (8 * 7)
-    for axes in ("iijk", "ijik", "ijki", "jiik", "jiki", "jkii"):
-        view = np.einsum(f"{axes}->ijk", dense)
-        view[...] = 0
-    gap = float(np.abs(DistinctTensor(xi).to_dense() - dense).max())
-    least = float(np.linalg.eigvalsh(dense.reshape(64, 64)).min())
-    meaning = f"largest difference from the dense tensor, whose least eigenvalue is {least:.2f}"
-    return Finding(gap, gap, gap, meaning, {"patterns of -1 and +1": gap < 1e-5})
-
-
 CLAIMS = {
-    "saddle": Claim(
-        "Without leaks the algebraic equilibrium of (s, p) is stable (implied by eliminating them)",
-        "Kozachkov, Slotine & Krotov, section 3",
-        saddle,
-    ),
     "effective": Claim(
         "The effective network has the equilibria of the three layers",
         f"{PAGE} 7",
@@ -274,15 +223,5 @@ CLAIMS = {
         "A memory mode relaxes in 2 tau / margin",
         f"{PAGE} 7",
         slow_strong,
-    ),
-    "spectrum": Claim(
-        "With the projection rule the eigenvalues of T are exactly 0 and t",
-        f"{PAGE} 4",
-        spectrum,
-    ),
-    "distinct": Claim(
-        "The distinct-index flux is Xi^T diag(q) Xi - 2 (R^T Xi + Xi^T R) + 2 K psi",
-        f"{PAGE} 4",
-        distinct_product,
     ),
 }

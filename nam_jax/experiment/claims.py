@@ -14,6 +14,7 @@ from nam_jax.experiment import (
     _claims_capacity,
     _claims_certified,
     _claims_dynamics,
+    _claims_exact,
     _claims_recall,
 )
 from nam_jax.experiment._finding import Claim, Curve, Finding
@@ -24,6 +25,7 @@ CLAIMS: dict[str, Claim] = (
     | _claims_recall.CLAIMS
     | _claims_capacity.CLAIMS
     | _claims_certified.CLAIMS
+    | _claims_exact.CLAIMS
 )
 """Every row of the ledger by its key."""
 

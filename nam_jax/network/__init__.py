@@ -7,11 +7,12 @@ from nam_jax.network._base import (
     AbstractNetwork,
 )
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
-from nam_jax.network._effective import EffectiveNeuronAstrocyte, QuasiStatic
+from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
 from nam_jax.network._layers import Drive, PerLayer, TripartiteState
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
+from nam_jax.network._quasi_static import QuasiStatic
 from nam_jax.network._start import AbstractStart, Algebraic, Cold, Conditional
 from nam_jax.network._tripartite import TripartiteNetwork
 from nam_jax.network._two_layer import TwoLayerMemory, TwoLayerState, TwoLayerTerms

@@ -1,16 +1,17 @@
-"""The neuron-astrocyte network without its fast layers: exact where they are linear."""
+"""The neuron-astrocyte network without its fast layers, exact where they are linear."""
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pairs, Pattern, Scalar
-from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.memory import AbstractProcessTensor, contract, resolvent
-from nam_jax.network._fast import settle_fast
-from nam_jax.network._layers import Drive, TripartiteState, drive_at
+from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
+from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent
+from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at, positive_number
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neuron_astrocyte import NeuronAstrocyte
+from nam_jax.network._start import Conditional
 
 
 class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
@@ -25,7 +26,8 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
     M = M0 + (M - M0): a Hebbian background, and a tensor on the stored patterns that
     [`nam_jax.memory.resolvent`][] gives. So a flow costs O(K N + K^2) instead of O(K N^2), and has
     the equilibria of the three layers exactly; also their energies. W is 0 unless synapses or
-    processes are driven. Made by `from_full`; the state is x, (N,).
+    processes are driven. Made by `from_full`, or by `dense`, which needs no K x K couplings; the
+    state is x, (N,).
 
     Attributes:
         excess: M - M0, the part of M that the patterns make.
@@ -100,6 +102,85 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             is_leaf=lambda x: x is None,
         )
 
+    @classmethod
+    def dense(
+        cls,
+        patterns: ArrayLike,
+        *,
+        memory_gain: float | Scalar = 10.0,
+        gain: float | Scalar = 0.9,
+        beta: float | Scalar = 1.0,
+        autapses: bool = False,
+        voltage: float = 3.0,
+    ) -> "EffectiveNeuronAstrocyte":
+        """The quartic dense memory with Hebbian self-support, as neurons feel it.
+
+            tau_n dx/dt = -lambda x + M0 |phi|^2 phi + (R M0 / D) Xi^T (Xi phi)^3
+
+        with M0 = 2 (without autapses their terms are subtracted). A flow is two matrix products.
+        `to_full` gives the certified three layers whose exact reduction this is: so the paper's
+        equivalence with the dense memory of eqs 14-15 does hold, for a T that is not Hebbian but
+        s Y (1 + Y)^-1 with Y Hebbian.
+
+        Args:
+            patterns: (K, N), usually -1 and +1.
+            memory_gain: R, above 0, of a lone pattern; what correlated ones share is stronger.
+            gain: Neural leak in units of beta M0 N, above 0, as in `NeuronAstrocyte.certified`.
+            beta: Slope of the neurons' tanh(beta x), above 0.
+            autapses: Whether i = j takes part in the memories.
+            voltage: x of a neuron whose cue entry is 1, when recall starts.
+
+        Raises:
+            ValueError: On wrong patterns, or a number that is not above 0.
+        """
+        background = jnp.asarray(2.0)
+        strength = positive_number("memory_gain", memory_gain) * background
+        tensor = PatternTensor(patterns, strength=strength, autapses=autapses)
+        neural = LogCosh(beta)
+        leak = positive_number("gain", gain) * neural.beta * background * tensor.num_neurons
+        return cls(
+            excess=tensor,
+            background=background,
+            neural=neural,
+            leak=leak,
+            time_constant=leak,
+            stiffness=jnp.ones_like(background),
+            slopes=(jnp.ones_like(background), jnp.ones_like(background)),
+            drives=None,
+            voltage=voltage,
+            num_neurons=tensor.num_neurons,
+        )
+
+    def to_full(
+        self, *, time_constants: tuple[float | Scalar, float | Scalar] = (0.1, 0.1)
+    ) -> NeuronAstrocyte:
+        """The three layers of which this is the reduction; the inverse of `from_full`.
+
+        From M0 = 1 / a + 1 / (a^2 s) follows s = gamma / psi' - 1 / a, and from
+        M - M0 = Y / (a^2 s) the process tensor T = s Y (1 + Y)^-1. Where Y is positive semidefinite
+        its eigenvalues are below s: the network is certified. Drives are not given back.
+
+        Args:
+            time_constants: tau_s and tau_p, above 0.
+
+        Raises:
+            ValueError: On a time constant that is not above 0, or an excess without a resolvent.
+        """
+        a = self.stiffness
+        shift = 1 / (a * (a * self.background - 1))
+        of_g, of_psi = self.slopes
+        # T = s Y (1 + Y)^-1 is -s times the resolvent of -Y at 1.
+        tensor = -shift * resolvent(-(a**2) * shift * self.excess, jnp.ones_like(shift))
+        return NeuronAstrocyte(
+            tensor,
+            neural=self.neural,
+            synaptic=Quadratic(of_g),
+            process=Quadratic(of_psi),
+            leaks=PerLayer(self.leak, a * of_g, (shift + 1 / a) * of_psi),
+            time_constants=(self.time_constant, *time_constants),
+            start=Conditional(voltage=self.voltage),
+        )
+
     def force(self, state: Pattern) -> Pattern:
         phi = self.neural.activation(state)
         force = self.background.astype(phi.dtype) * jnp.vdot(phi, phi) * phi
@@ -138,71 +219,6 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
     def passed(self, pairs: Pairs) -> Pairs:
         """M times an (N, N) array: what synapses return to neurons for `pairs`."""
         return self.background.astype(pairs.dtype) * pairs + self.excess(pairs)
-
-
-class QuasiStatic(AbstractNeuralNetwork):
-    """Neurons alone, with (s, p) at their equilibrium by [`nam_jax.network.settle_fast`][].
-
-        tau_n dx/dt = -lambda x + g(s*) phi,   E = E_full(x, s*, p*)
-
-    The limit of infinitely fast synapses and processes for every certified network: any tensor,
-    any additive monotone g and psi. A flow costs a solve over N x N arrays; where g and psi are
-    linear, [`nam_jax.network.EffectiveNeuronAstrocyte`][] is the same network at O(K N + K^2).
-
-    Attributes:
-        full: The three-layer network.
-        drive: Constant inputs to its synapses and processes.
-        tolerance: As for `settle_fast`.
-    """
-
-    full: NeuronAstrocyte
-    drive: Drive
-    tolerance: float
-
-    def __init__(
-        self, full: NeuronAstrocyte, drive: Drive | None = None, *, tolerance: float = 1e-5
-    ):
-        self.full = full
-        self.drive = Drive() if drive is None else drive
-        self.tolerance = tolerance
-
-    @property
-    def neural(self) -> AbstractLagrangian:  # type: ignore[override]
-        """L_n of the full network."""
-        return self.full.neural
-
-    @property
-    def leak(self) -> Scalar:  # type: ignore[override]
-        """Lambda of the full network."""
-        return self.full.leaks.neural
-
-    @property
-    def time_constant(self) -> Scalar:  # type: ignore[override]
-        """tau_n of the full network."""
-        return self.full.time_constants.neural
-
-    @property
-    def num_neurons(self) -> int:  # type: ignore[override]
-        """N."""
-        return self.full.tensor.num_neurons
-
-    @property
-    def voltage(self) -> float:  # type: ignore[override]
-        """The voltage of the full network's start."""
-        return self.full.start.voltage
-
-    def force(self, state: Pattern) -> Pattern:
-        phi, g, _ = self.full.activations(self.lift(state))
-        return g @ phi
-
-    def interaction(self, state: Pattern) -> Scalar:
-        drive = Drive(None, self.drive.synaptic, self.drive.process)
-        terms = self.full.energy_terms(self.lift(state), drive)
-        return jnp.sum(jnp.stack(terms)) - terms.neural
-
-    def lift(self, state: Pattern) -> TripartiteState:
-        """The state of all three layers with neurons at `state`, NaN where none is found."""
-        return settle_fast(self.full, state, drive=self.drive, tolerance=self.tolerance)
 
 
 def _drives(effective: EffectiveNeuronAstrocyte, drive: Drive) -> tuple[Pairs, Pairs, Scalar]:
