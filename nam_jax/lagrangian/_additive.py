@@ -1,6 +1,7 @@
 """Lagrangians that are sums over the entries: each activation depends on its own state only."""
 
 import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -16,6 +17,7 @@ from nam_jax.lagrangian._checks import into_interval, overflow_guard, positive
 class Quadratic(AbstractLagrangian):
     """L = gain u^2 / 2 summed: a linear layer, with the activation gain u."""
 
+    additive: ClassVar[bool] = True
     gain: Scalar
 
     def __init__(self, gain: ArrayLike = 1.0):
@@ -44,6 +46,7 @@ class LogCosh(AbstractLagrangian):
     The choice of Kozachkov, Slotine & Krotov (arXiv 2311.08135) for all three layers.
     """
 
+    additive: ClassVar[bool] = True
     beta: Scalar
 
     def __init__(self, beta: ArrayLike = 1.0):
@@ -78,6 +81,7 @@ class LogCosh(AbstractLagrangian):
 class Softplus(AbstractLagrangian):
     """L = log(1 + exp(beta u)) / beta summed, with the logistic activation in (0, 1)."""
 
+    additive: ClassVar[bool] = True
     beta: Scalar
 
     def __init__(self, beta: ArrayLike = 1.0):
@@ -113,6 +117,7 @@ class RectifiedPower(AbstractLagrangian):
     zero (one of many answers) for y = 0 and NaN for y < 0.
     """
 
+    additive: ClassVar[bool] = True
     n: int = eqx.field(static=True)
 
     def __init__(self, n: int = 2):
@@ -152,6 +157,7 @@ class Exponential(AbstractLagrangian):
     The inverse knows nothing of that; it gives log(y) / beta for every y > 0.
     """
 
+    additive: ClassVar[bool] = True
     beta: Scalar
 
     def __init__(self, beta: ArrayLike = 1.0):

@@ -1,6 +1,7 @@
 """The interface of a Lagrangian."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -24,7 +25,12 @@ class AbstractLagrangian(eqx.Module):
 
     To add one, write these four methods and the property, then enter it in the contract table of
     `tests/test_lagrangian.py`.
+
+    Attributes:
+        additive: Whether L is a sum over entries, and its Hessian therefore diagonal.
     """
+
+    additive: ClassVar[bool]
 
     @abc.abstractmethod
     def __call__(self, u: Float[Array, "..."]) -> Scalar:

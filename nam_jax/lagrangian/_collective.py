@@ -1,5 +1,7 @@
 """Lagrangians that couple all entries of the states: softmax and normalisations."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,7 @@ class LogSumExp(AbstractLagrangian):
     the softmax divided by beta. There is no inverse: u and u + c have one softmax.
     """
 
+    additive: ClassVar[bool] = False
     beta: Scalar
 
     def __init__(self, beta: ArrayLike = 1.0):
@@ -59,6 +62,7 @@ class LayerNorm(AbstractLagrangian):
     are equal.
     """
 
+    additive: ClassVar[bool] = False
     gain: Scalar
     shift: Float[Array, "..."]
     epsilon: float = eqx.field(static=True)
@@ -117,6 +121,7 @@ class Spherical(AbstractLagrangian):
     digits as |u|^2 / epsilon grows. The slope bound 1 / sqrt(epsilon) is met at u = 0.
     """
 
+    additive: ClassVar[bool] = False
     epsilon: float = eqx.field(static=True)
 
     def __init__(self, epsilon: float = 1e-5):

@@ -5,11 +5,13 @@ from nam_jax.network._base import (
     AbstractDiscreteNetwork,
     AbstractEnergyNetwork,
     AbstractNetwork,
+    Layer,
+    curvature,
 )
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
-from nam_jax.network._layers import Drive, PerLayer, TripartiteState
+from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
 from nam_jax.network._quasi_static import QuasiStatic
@@ -32,6 +34,7 @@ __all__ = [
     "Drive",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
+    "Layer",
     "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
@@ -41,5 +44,7 @@ __all__ = [
     "TwoLayerMemory",
     "TwoLayerState",
     "TwoLayerTerms",
+    "curvature",
+    "drive_at",
     "settle_fast",
 ]

@@ -4,9 +4,12 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from nam_jax._types import Pattern, Scalar
+from nam_jax.lagrangian import AbstractLagrangian
 
 State = PyTree[Float[Array, "..."]]
 """All layers of one network for one sample."""
@@ -61,6 +64,26 @@ class AbstractContinuousNetwork(AbstractNetwork):
         """
 
 
+class Layer(eqx.Module):
+    """One layer of a network with an energy: inertia du/dt = -dE/dy, y the activation at u.
+
+    E holds the term `leak` (u . y - L), so that the flow is inertia du/dt = -leak u + forces that
+    depend on activations only. Where an activation stands twice in E, as symmetric pairs do,
+    `leak` and `inertia` are half the layer's own.
+
+    Attributes:
+        lagrangian: L; its gradient is the activation.
+        leak: The layer's leak as it stands in E, at least 0.
+        inertia: The layer's time constant, in the same measure, above 0.
+        symmetric: Whether its states are symmetric N x N arrays.
+    """
+
+    lagrangian: AbstractLagrangian
+    leak: Scalar
+    inertia: Scalar
+    symmetric: bool = eqx.field(default=False, static=True)
+
+
 class AbstractEnergyNetwork(AbstractContinuousNetwork):
     """A network whose flow goes down an energy while its drive is constant."""
 
@@ -73,8 +96,29 @@ class AbstractEnergyNetwork(AbstractContinuousNetwork):
         """The terms of the energy one by one, a named tuple; they sum to `energy`."""
 
     @abc.abstractmethod
+    def layers(self) -> tuple[Layer, ...]:
+        """One [`nam_jax.network.Layer`][] for each leaf of the state, in the order of the tree."""
+
     def energy_rate(self, state: State, drive: Any = None) -> Scalar:
-        """dE/dt by the network's formula, at most 0 when every Lagrangian is convex."""
+        """dE/dt = -sum over layers of inertia u'.H u', H the Hessian of the Lagrangian at u.
+
+        At most 0 when every Lagrangian is convex (Kozachkov, Slotine & Krotov, eq 10).
+        """
+        flow = self.vector_field(0.0, state, drive)
+        rates = [
+            -layer.inertia.astype(u.dtype) * jnp.vdot(v, curvature(layer.lagrangian, u, v))
+            for layer, u, v in zip(
+                self.layers(), jax.tree.leaves(state), jax.tree.leaves(flow), strict=True
+            )
+        ]
+        return jnp.sum(jnp.stack(rates))
+
+
+def curvature(
+    lagrangian: AbstractLagrangian, u: Float[Array, "..."], v: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """H v, with H the Hessian of `lagrangian` at u: the change of the activation along v."""
+    return jax.jvp(lagrangian.activation, (u,), (v,))[1]
 
 
 class AbstractDiscreteNetwork(AbstractNetwork):

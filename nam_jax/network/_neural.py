@@ -4,12 +4,11 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.network._base import AbstractEnergyNetwork
+from nam_jax.network._base import AbstractEnergyNetwork, Layer
 from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only
 
 
@@ -79,11 +78,9 @@ class AbstractNeuralNetwork(AbstractEnergyNetwork):
             -jnp.vdot(drive_at(neural_only(drive), t, state), phi),
         )
 
-    def energy_rate(self, state: Pattern, drive: Drive | None = None) -> Scalar:
-        """dE/dt = -tau x'.H x', with H the Hessian of the neurons' Lagrangian."""
-        flow = self.vector_field(0.0, state, drive)
-        slope = jax.jvp(self.neural.activation, (state,), (flow,))[1]
-        return -self.time_constant.astype(state.dtype) * jnp.vdot(flow, slope)
+    def layers(self) -> tuple[Layer, ...]:
+        """The one layer of neurons."""
+        return (Layer(self.neural, self.leak, self.time_constant),)
 
     def readout(self, state: Pattern) -> Pattern:
         """phi, (N,)."""

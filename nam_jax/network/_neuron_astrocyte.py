@@ -3,14 +3,13 @@
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
 from nam_jax.memory import AbstractPatternRule, AbstractProcessTensor, PatternTensor, Projection
-from nam_jax.network._base import AbstractEnergyNetwork
+from nam_jax.network._base import AbstractEnergyNetwork, Layer
 from nam_jax.network._layers import (
     Drive,
     PerLayer,
@@ -194,14 +193,13 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
             - jnp.vdot(drive_at(drive.process, t, psi), psi) / 2,
         )
 
-    def energy_rate(self, state: TripartiteState, drive: Drive | None = None) -> Scalar:
-        """dE/dt = -tau_n x'.H_n x' - tau_s/2 s'.H_s s' - tau_p/2 p'.H_p p', H the Hessians."""
-        flow = self.vector_field(0.0, state, drive)
-        tau = _cast(self.time_constants, state)
-        return -(
-            tau.neural * _curvature(self.neural, state.neurons, flow.neurons)
-            + tau.synaptic / 2 * _curvature(self.synaptic, state.synapses, flow.synapses)
-            + tau.process / 2 * _curvature(self.process, state.processes, flow.processes)
+    def layers(self) -> tuple[Layer, ...]:
+        """Neurons, synapses and processes; pairs stand twice in E."""
+        tau, leak = self.time_constants, self.leaks
+        return (
+            Layer(self.neural, leak.neural, tau.neural),
+            Layer(self.synaptic, leak.synaptic / 2, tau.synaptic / 2, symmetric=True),
+            Layer(self.process, leak.process / 2, tau.process / 2, symmetric=True),
         )
 
     def readout(self, state: TripartiteState) -> Pattern:
@@ -242,10 +240,3 @@ def _cast(numbers: PerLayer, state: TripartiteState) -> PerLayer:
 
 def _float(tensor: PatternTensor, value: float | Scalar) -> Scalar:
     return jnp.asarray(value, tensor.patterns.dtype)
-
-
-def _curvature(
-    lagrangian: AbstractLagrangian, u: Pairs | Pattern, velocity: Pairs | Pattern
-) -> Scalar:
-    """The quadratic form velocity . H velocity, with H the Hessian of `lagrangian` at u."""
-    return jnp.vdot(velocity, jax.jvp(lagrangian.activation, (u,), (velocity,))[1])

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
@@ -18,7 +17,7 @@ from nam_jax.lagrangian import (
     Spherical,
 )
 from nam_jax.memory import check_patterns
-from nam_jax.network._base import AbstractEnergyNetwork
+from nam_jax.network._base import AbstractEnergyNetwork, Layer
 from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only, positive_number
 
 
@@ -149,13 +148,11 @@ class TwoLayerMemory(AbstractEnergyNetwork):
             -jnp.vdot(drive_at(neural_only(drive), t, v), g),
         )
 
-    def energy_rate(self, state: TwoLayerState, drive: Drive | None = None) -> Scalar:
-        """dE/dt = -tau_f v'.H_v v' - tau_h h'.H_h h', H the Hessians of the Lagrangians."""
-        flow = self.vector_field(0.0, state, drive)
-        tau_f, tau_h = (tau.astype(state.features.dtype) for tau in self.time_constants)
-        dg = jax.jvp(self.features.activation, (state.features,), (flow.features,))[1]
-        df = jax.jvp(self.hidden.activation, (state.hidden,), (flow.hidden,))[1]
-        return -tau_f * jnp.vdot(flow.features, dg) - tau_h * jnp.vdot(flow.hidden, df)
+    def layers(self) -> tuple[Layer, ...]:
+        """Features and hidden neurons, both with a leak of 1."""
+        one = jnp.ones_like(self.time_constants[0])
+        tau_f, tau_h = self.time_constants
+        return (Layer(self.features, one, tau_f), Layer(self.hidden, one, tau_h))
 
     def readout(self, state: TwoLayerState) -> Pattern:
         return self.features.activation(state.features)

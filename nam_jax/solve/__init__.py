@@ -1,5 +1,7 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
+from nam_jax.solve._conjugate import ConjugateGradients
+from nam_jax.solve._implicit import Adjoint, Implicit, adjoint, force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
 from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
 from nam_jax.solve._retrieve import Retrieval, retrieve
@@ -12,14 +14,19 @@ __all__ = [
     "RESULTS",
     "AbstractObservable",
     "Activity",
+    "Adjoint",
+    "ConjugateGradients",
     "Energy",
     "Equilibrium",
     "FullState",
+    "Implicit",
     "Overlap",
     "Readout",
     "Retrieval",
     "Trajectory",
     "Unrolled",
+    "adjoint",
+    "force",
     "outcome",
     "residual",
     "retrieve",

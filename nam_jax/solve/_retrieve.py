@@ -8,10 +8,11 @@ from jaxtyping import Array, Bool
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD
+from nam_jax.solve._implicit import Implicit
+from nam_jax.solve._integrate import DEFAULT_SOLVER
 from nam_jax.solve._observe import Activity, Energy
 from nam_jax.solve._result import RESULTS
-from nam_jax.solve._settle import settle
+from nam_jax.solve._settle import IMPLICIT, settle
 
 
 class Retrieval(eqx.Module):
@@ -54,7 +55,7 @@ def retrieve(
     atol: float = 1e-4,
     step: float | None = None,
     max_steps: int = 4096,
-    adjoint: dfx.AbstractAdjoint = FORWARD,
+    adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
     throw: bool = False,
 ) -> Retrieval:
     """Recalls a pattern: `network.initial_state(cue)`, followed to rest and read out.
@@ -71,8 +72,7 @@ def retrieve(
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
         max_steps: Steps after which to give up.
-        adjoint: How Diffrax differentiates the solve. The default is the fastest and gives
-            forward-mode derivatives; `diffrax.RecursiveCheckpointAdjoint()` gives reverse mode.
+        adjoint: How the recalled state is differentiated; as for [`nam_jax.settle`][].
         throw: Raise unless the network came to rest.
 
     Returns:

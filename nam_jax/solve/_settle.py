@@ -15,10 +15,13 @@ from nam_jax.network import (
     AbstractEnergyNetwork,
     AbstractNetwork,
 )
+from nam_jax.solve._implicit import Implicit, at_rest
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
 from nam_jax.solve._iterate import iterate
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
+
+IMPLICIT = Implicit()
 
 
 class Equilibrium(eqx.Module):
@@ -52,7 +55,7 @@ def settle(
     atol: float = 1e-5,
     step: float | None = None,
     max_steps: int = 4096,
-    adjoint: dfx.AbstractAdjoint = FORWARD,
+    adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
     throw: bool = False,
 ) -> Equilibrium:
     """Follows `network` from `state` until it is at rest.
@@ -71,8 +74,12 @@ def settle(
         atol: Absolute tolerance of each step.
         step: A fixed step size instead of tolerances.
         max_steps: Steps after which to give up.
-        adjoint: How Diffrax differentiates the solve. The default is the fastest and gives
-            forward-mode derivatives; `diffrax.RecursiveCheckpointAdjoint()` gives reverse mode.
+        adjoint: How the equilibrium is differentiated, by any leaf of `network` and `drive`. With
+            the default, [`nam_jax.solve.Implicit`][], from the equations at rest: forward and
+            reverse mode, any order, and none by `state`, on which an equilibrium does not depend.
+            Where the network did not come to rest, or the linear solve fails, derivatives are NaN;
+            [`nam_jax.solve.adjoint`][] says why. A Diffrax adjoint instead differentiates the
+            steps: `RecursiveCheckpointAdjoint()` in reverse mode, `ForwardMode()` in forward mode.
         throw: Raise unless the result is `converged`.
 
     Returns:
@@ -84,34 +91,55 @@ def settle(
     """
     if isinstance(network, AbstractDiscreteNetwork):
         final, distance, steps, result = iterate(network, state, max_steps)
-        time = steps.astype(distance.dtype)
+        found = Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
     else:
         assert isinstance(network, AbstractContinuousNetwork)
-        solution = integrate(
-            network,
-            state,
-            (0.0, max_time),
-            drive,
-            dfx.SaveAt(t1=True),
-            solver=solver,
-            rtol=rtol,
-            atol=atol,
-            rest=rest,
-            max_steps=max_steps,
-            adjoint=adjoint,
-            step=step,
-        )
-        final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
-        distance, steps = residual(network, final, drive), solution.stats["num_steps"]
-        result = ending(solution, final, RESULTS.time_reached)
-        # The event's word is not taken: the residual of the state that is returned decides.
-        claimed = (result == RESULTS.converged) & ~(distance <= rest)
-        result = RESULTS.where(claimed, RESULTS.time_reached, result)
-        rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
-        result = RESULTS.where(rose, RESULTS.energy_rose, result)
+        is_implicit = isinstance(adjoint, Implicit)
+        settings = {
+            "solver": solver, "rtol": rtol, "atol": atol, "rest": rest, "max_steps": max_steps,
+            "step": step, "adjoint": FORWARD if is_implicit else adjoint,
+        }  # fmt: skip
+        # An implicit derivative knows nothing of the way to the equilibrium.
+        still = _without_derivatives if is_implicit else _unchanged
+        found = _follow(still(network), still(state), still(drive), max_time, settings)
+        if isinstance(adjoint, Implicit):
+            rested = found.result == RESULTS.converged
+            final = at_rest(found.state, network, drive, rested, implicit=adjoint)
+            found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
     if throw:
-        final = raise_unless(result, (RESULTS.converged,), final)
+        final = raise_unless(found.result, (RESULTS.converged,), found.state)
+        found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
+    return found
+
+
+def _follow(
+    network: AbstractContinuousNetwork,
+    state: Any,
+    drive: Any,
+    max_time: float,
+    settings: dict[str, Any],
+) -> Equilibrium:
+    """The equilibrium by integration, with the judgement on it."""
+    save = dfx.SaveAt(t1=True)
+    solution = integrate(network, state, (0.0, max_time), drive, save, **settings)
+    final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
+    distance, steps = residual(network, final, drive), solution.stats["num_steps"]
+    result = ending(solution, final, RESULTS.time_reached)
+    # The event's word is not taken: the residual of the state that is returned decides.
+    claimed = (result == RESULTS.converged) & ~(distance <= settings["rest"])
+    result = RESULTS.where(claimed, RESULTS.time_reached, result)
+    rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
+    result = RESULTS.where(rose, RESULTS.energy_rose, result)
     return Equilibrium(final, distance, time, steps, result)
+
+
+def _unchanged(tree: Any) -> Any:
+    return tree
+
+
+def _without_derivatives(tree: Any) -> Any:
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
 
 
 def _energy_rose(
