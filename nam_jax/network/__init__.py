@@ -9,6 +9,7 @@ from nam_jax.network._base import (
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte, QuasiStatic
 from nam_jax.network._fast import settle_fast
+from nam_jax.network._hopfield import Hopfield
 from nam_jax.network._layers import Drive, PerLayer, TripartiteState
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
@@ -31,6 +32,7 @@ __all__ = [
     "Drive",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
+    "Hopfield",
     "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
