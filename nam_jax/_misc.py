@@ -45,3 +45,8 @@ def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
 def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
     """The symmetric part (A + A^T) / 2 of a square matrix."""
     return (matrix + matrix.T) / 2
+
+
+def zero_diagonal(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """`matrix` with its diagonal set to zero, as one elementwise pass."""
+    return jnp.where(jnp.eye(matrix.shape[0], dtype=bool), 0, matrix)

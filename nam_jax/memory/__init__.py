@@ -1,10 +1,19 @@
-"""Memory: where patterns live. Process tensors T couple every astrocyte process to every other."""
+"""Memory: where patterns live, in process tensors T of astrocytes or in weights of synapses."""
 
 from nam_jax.memory._base import AbstractProcessTensor, ScaledTensor, SumTensor
 from nam_jax.memory._closed import contract, resolvent
 from nam_jax.memory._dense import DenseTensor
 from nam_jax.memory._diffusion import DiffusionTensor, lattice_edges
 from nam_jax.memory._distinct import DistinctTensor
+from nam_jax.memory._learning import (
+    AbstractLearningRule,
+    ActivityProduct,
+    Covariance,
+    Perceptron,
+    PseudoInverse,
+    Storkey,
+    learn,
+)
 from nam_jax.memory._lesion import IsolatedTensor, lesion
 from nam_jax.memory._morphology import (
     GapJunctionTensor,
@@ -17,9 +26,12 @@ from nam_jax.memory._rule import AbstractPatternRule, Hebbian, Projection, Weigh
 from nam_jax.memory._separation import AbstractSeparation, Power
 
 __all__ = [
+    "AbstractLearningRule",
     "AbstractPatternRule",
     "AbstractProcessTensor",
     "AbstractSeparation",
+    "ActivityProduct",
+    "Covariance",
     "DenseTensor",
     "DiffusionTensor",
     "DistinctTensor",
@@ -28,9 +40,12 @@ __all__ = [
     "IsolatedTensor",
     "Morphology",
     "PatternTensor",
+    "Perceptron",
     "Power",
     "Projection",
+    "PseudoInverse",
     "ScaledTensor",
+    "Storkey",
     "SumTensor",
     "Weighted",
     "check_patterns",
@@ -38,6 +53,7 @@ __all__ = [
     "exchange_within",
     "grow_astrocyte",
     "lattice_edges",
+    "learn",
     "lesion",
     "pair_gram",
     "resolvent",

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import as_float, symmetrise
+from nam_jax._misc import as_float, symmetrise, zero_diagonal
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._base import (
     AbstractProcessTensor,
@@ -12,7 +12,7 @@ from nam_jax.memory._base import (
     smallest_eigenvalue_of,
 )
 from nam_jax.memory._lesion import isolate
-from nam_jax.memory._pattern import check_patterns, zero_diagonal
+from nam_jax.memory._pattern import check_patterns
 
 
 class DistinctTensor(AbstractProcessTensor):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
+from nam_jax._misc import argument_error, as_float, check_finite, is_concrete, zero_diagonal
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._base import AbstractProcessTensor
 from nam_jax.memory._lesion import isolate
@@ -123,11 +123,6 @@ def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
         return gram / size**2
     squares = patterns**2
     return (gram - squares @ squares.T) / (size * (size - 1))
-
-
-def zero_diagonal(matrix: Pairs) -> Pairs:
-    """`matrix` with its diagonal set to zero, as one elementwise pass."""
-    return jnp.where(jnp.eye(matrix.shape[0], dtype=bool), 0, matrix)
 
 
 def check_patterns(patterns: ArrayLike, *, binary: bool = False) -> Patterns:

@@ -11,6 +11,7 @@ from nam_jax.network._base import (
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
+from nam_jax.network._hopfield import Hopfield
 from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
@@ -34,6 +35,7 @@ __all__ = [
     "Drive",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
+    "Hopfield",
     "Layer",
     "NeuralEnergyTerms",
     "NeuronAstrocyte",

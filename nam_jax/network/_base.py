@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
@@ -126,6 +126,10 @@ class AbstractDiscreteNetwork(AbstractNetwork):
 
     Its state is the pattern itself, (N,). A neuron takes the sign of its local field; where the
     field is exactly 0 it keeps its state.
+
+    Neurons that are updated one by one need one field at a time, so a network keeps what makes
+    that cheap, its carry: `field_of(carry(state), state, i)` is `local_field(state)[i]`, and
+    `flipped` follows a change of one neuron without starting anew.
     """
 
     @abc.abstractmethod
@@ -135,3 +139,28 @@ class AbstractDiscreteNetwork(AbstractNetwork):
     @abc.abstractmethod
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """The energy of `state`, dimensionless; the arguments besides it are not used."""
+
+    @abc.abstractmethod
+    def carry(self, state: Pattern) -> PyTree[Float[Array, "..."]]:
+        """What is kept beside `state` while its neurons change one by one."""
+
+    @abc.abstractmethod
+    def field_of(self, carry: Any, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
+        """The local field of neuron i.
+
+        Args:
+            carry: That of `state`, from `carry` or `flipped`.
+            state: (N,), the states of all neurons.
+            i: The neuron.
+        """
+
+    @abc.abstractmethod
+    def flipped(self, carry: Any, state: Pattern, i: int | Int[Array, ""], change: Scalar) -> Any:
+        """The carry after neuron i changes.
+
+        Args:
+            carry: That of `state`.
+            state: (N,), the states before the change.
+            i: The neuron that changes.
+            change: Its new state minus its old one: 2, -2, or 1 from a state that was not known.
+        """

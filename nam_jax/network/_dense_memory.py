@@ -4,7 +4,7 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from nam_jax._misc import argument_error, as_float
 from nam_jax._types import Pattern, Patterns, Scalar
@@ -153,15 +153,38 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         return jnp.sign(cue)
 
     def local_field(self, state: Pattern) -> Pattern:
-        xi = self.patterns.astype(state.dtype)
-        # Only signs matter: scaled overlaps keep high powers from overflowing, and scaled by a
-        # power of two they are exact, so that ties stay ties.
-        size = 2.0 ** math.ceil(math.log2(xi.shape[1]))
-        overlaps = xi @ state / size
+        return self._fields(self.carry(state), self.patterns.astype(state.dtype).T, state)
+
+    def carry(self, state: Pattern) -> Float[Array, " K"]:
+        """The overlaps Xi sigma, over the power of two next above N.
+
+        Only signs matter: scaled overlaps keep high powers from overflowing, and scaled by a power
+        of two they are exact, so that ties stay ties.
+        """
+        return self.patterns.astype(state.dtype) @ state / self._size
+
+    def field_of(
+        self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""]
+    ) -> Scalar:
+        return self._fields(carry, self.patterns[:, i].astype(state.dtype), state[i])
+
+    def flipped(
+        self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""], change: Scalar
+    ) -> Float[Array, " K"]:
+        return carry + self.patterns[:, i].astype(carry.dtype) * (change / self._size)
+
+    @property
+    def _size(self) -> float:
+        return 2.0 ** math.ceil(math.log2(self.patterns.shape[1]))
+
+    def _fields(
+        self, overlaps: Float[Array, " K"], bits: Float[Array, "*n K"], own: Float[Array, "*n"]
+    ) -> Float[Array, "*n"]:
+        """Fields of neurons with entries `bits` of each pattern, whose own states are `own`."""
         if self.self_coupling:
-            return xi.T @ self.separation.slope(overlaps)
-        first, second = self.separation.differences(overlaps, 2 / size)
-        return xi.T @ first - state * jnp.sum(second)
+            return bits @ self.separation.slope(overlaps)
+        first, second = self.separation.differences(overlaps, 2 / self._size)
+        return bits @ first - own * jnp.sum(second)
 
     def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
         return -jnp.sum(self.separation(self.patterns.astype(state.dtype) @ state))

@@ -8,13 +8,16 @@ from nam_jax.solve._retrieve import Retrieval, retrieve
 from nam_jax.solve._settle import Equilibrium, settle
 from nam_jax.solve._simulate import Trajectory, simulate
 from nam_jax.solve._unrolled import Unrolled
+from nam_jax.solve._updates import AbstractUpdates, Asynchronous, Synchronous
 
 __all__ = [
     "OUTCOMES",
     "RESULTS",
     "AbstractObservable",
+    "AbstractUpdates",
     "Activity",
     "Adjoint",
+    "Asynchronous",
     "ConjugateGradients",
     "Energy",
     "Equilibrium",
@@ -23,6 +26,7 @@ __all__ = [
     "Overlap",
     "Readout",
     "Retrieval",
+    "Synchronous",
     "Trajectory",
     "Unrolled",
     "adjoint",

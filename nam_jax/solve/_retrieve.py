@@ -13,6 +13,7 @@ from nam_jax.solve._integrate import DEFAULT_SOLVER
 from nam_jax.solve._observe import Activity, Energy
 from nam_jax.solve._result import RESULTS
 from nam_jax.solve._settle import IMPLICIT, settle
+from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
 
 
 class Retrieval(eqx.Module):
@@ -56,6 +57,7 @@ def retrieve(
     step: float | None = None,
     max_steps: int = 4096,
     adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
+    updates: AbstractUpdates = SYNCHRONOUS,
     throw: bool = False,
 ) -> Retrieval:
     """Recalls a pattern: `network.initial_state(cue)`, followed to rest and read out.
@@ -73,6 +75,8 @@ def retrieve(
         step: A fixed step size instead of tolerances.
         max_steps: Steps after which to give up.
         adjoint: How the recalled state is differentiated; as for [`nam_jax.settle`][].
+        updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
+            once, or `Asynchronous(key)`, one by one. Continuous networks make no use of it.
         throw: Raise unless the network came to rest.
 
     Returns:
@@ -95,6 +99,7 @@ def retrieve(
         step=step,
         max_steps=max_steps,
         adjoint=adjoint,
+        updates=updates,
         throw=throw,
     )
     energy = Energy()(network, rested.time, rested.state, drive)

@@ -17,9 +17,9 @@ from nam_jax.network import (
 )
 from nam_jax.solve._implicit import Implicit, at_rest
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
-from nam_jax.solve._iterate import iterate
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
+from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
 
 IMPLICIT = Implicit()
 
@@ -30,9 +30,9 @@ class Equilibrium(eqx.Module):
     Attributes:
         state: The last state.
         residual: How far it is from rest, computed anew after the solve (see `residual`); for a
-            discrete network the fraction of neurons that the next update would flip.
-        time: The time it took, in the unit of the time constants; for a discrete network updates.
-        steps: Solver steps taken, or updates of all neurons.
+            discrete network the fraction of neurons that their fields would flip.
+        time: The time it took, in the unit of the time constants; for a discrete network steps.
+        steps: Solver steps taken, or updates of all neurons that changed something.
         result: How it ended.
     """
 
@@ -56,12 +56,13 @@ def settle(
     step: float | None = None,
     max_steps: int = 4096,
     adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
+    updates: AbstractUpdates = SYNCHRONOUS,
     throw: bool = False,
 ) -> Equilibrium:
     """Follows `network` from `state` until it is at rest.
 
-    A discrete network is updated, all neurons at once, until nothing flips; of the arguments
-    below only `max_steps` and `throw` then count.
+    A discrete network is updated until nothing flips; of the arguments below only `max_steps`,
+    `updates` and `throw` then count.
 
     Args:
         network: Any network.
@@ -80,6 +81,8 @@ def settle(
             Where the network did not come to rest, or the linear solve fails, derivatives are NaN;
             [`nam_jax.solve.adjoint`][] says why. A Diffrax adjoint instead differentiates the
             steps: `RecursiveCheckpointAdjoint()` in reverse mode, `ForwardMode()` in forward mode.
+        updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
+            once, or `Asynchronous(key)`, one by one. Continuous networks make no use of it.
         throw: Raise unless the result is `converged`.
 
     Returns:
@@ -90,7 +93,7 @@ def settle(
         RuntimeError: If `throw` and the network did not come to rest.
     """
     if isinstance(network, AbstractDiscreteNetwork):
-        final, distance, steps, result = iterate(network, state, max_steps)
+        final, distance, steps, result = updates(network, state, max_steps)
         found = Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
     else:
         assert isinstance(network, AbstractContinuousNetwork)
