@@ -11,6 +11,7 @@ from nam_jax.memory import DiffusionTensor, DistinctTensor, PatternTensor, latti
 from nam_jax.network import (
     AbstractNeuralNetwork,
     Algebraic,
+    Clamped,
     ContinuousDenseMemory,
     Drive,
     EffectiveNeuronAstrocyte,
@@ -125,6 +126,11 @@ def quasi_static(key):
     return QuasiStatic(certified_nonlinear(key), tolerance=tolerance)
 
 
+def clamped(base, key):
+    """Three neurons of ten held at voltages that no cue has."""
+    return Clamped(base, jnp.arange(N) % 4 == 1, jr.normal(key, (N,)))
+
+
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
@@ -139,6 +145,7 @@ NETWORKS = {
     "effective-autapses": lambda key: effective(key, rule="hebbian", autapses=True),
     "quasi-static": quasi_static,
     "continuous-dense": lambda key: ContinuousDenseMemory(signs(key), leak=0.8, time_constant=0.6),
+    "clamped": lambda key: clamped(general(key), jr.fold_in(key, 1)),
     "two-layer-a": lambda key: TwoLayerMemory.model_a(signs(key) / 3, time_constants=(0.6, 1.7)),
     "two-layer-b": lambda key: TwoLayerMemory.model_b(signs(key), beta=0.7),
     "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
@@ -149,6 +156,8 @@ THREE_LAYERS = list(NETWORKS)[: list(NETWORKS).index("tripartite")]
 
 def layers_of(net):
     """The Lagrangian of each layer and the factor of H u' in -dE/du, as leaves of the state."""
+    if isinstance(net, Clamped):
+        return layers_of(net.base)
     if isinstance(net, NeuronAstrocyte):
         tau = net.time_constants
         return [
@@ -173,6 +182,8 @@ def state_of(net, key, dtype=float):
 
 def drive_of(net, key):
     """Constant inputs to every layer that the network lets drive."""
+    if isinstance(net, Clamped):
+        return drive_of(net.base, key)
     if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
         return random_drive(key)
     return Drive(jr.normal(key, (N,)))

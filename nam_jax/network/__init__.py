@@ -6,6 +6,7 @@ from nam_jax.network._base import (
     AbstractEnergyNetwork,
     AbstractNetwork,
 )
+from nam_jax.network._clamped import Clamped
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte, QuasiStatic
 from nam_jax.network._fast import settle_fast
@@ -24,6 +25,7 @@ __all__ = [
     "AbstractNeuralNetwork",
     "AbstractStart",
     "Algebraic",
+    "Clamped",
     "Cold",
     "Conditional",
     "ContinuousDenseMemory",
