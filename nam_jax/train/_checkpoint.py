@@ -173,5 +173,6 @@ def _bytes(array: Array) -> bytes:
 
 
 def _text(value: Any) -> bytes:
-    # Addresses in memory change from process to process.
-    return re.sub(r" at 0x[0-9a-f]+", "", eqx.tree_pformat(value)).encode()
+    # Addresses in memory change from process to process, and wrappers, such as those of type
+    # checkers, with how it was started; both change where lines break.
+    return re.sub(r"( at 0x[0-9a-f]+)|(?<=<)wrapped |\s", "", eqx.tree_pformat(value)).encode()
