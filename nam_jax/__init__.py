@@ -1,6 +1,6 @@
 """Associative memory in JAX: networks that store patterns and recall them from damaged cues."""
 
-from nam_jax import data, lagrangian, measure, memory, network, solve, theory
+from nam_jax import data, lagrangian, measure, memory, network, solve, theory, train
 from nam_jax.solve import retrieve, settle, simulate
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "simulate",
     "solve",
     "theory",
+    "train",
 ]

@@ -9,8 +9,8 @@ from nam_jax._misc import symmetrise
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, LogCosh, LogSumExp, Softplus
 from nam_jax.memory import DiffusionTensor, DistinctTensor, PatternTensor, lattice_edges
 from nam_jax.network import (
-    AbstractNeuralNetwork,
     Algebraic,
+    Clamped,
     ContinuousDenseMemory,
     Drive,
     EffectiveNeuronAstrocyte,
@@ -125,6 +125,11 @@ def quasi_static(key):
     return QuasiStatic(certified_nonlinear(key), tolerance=tolerance)
 
 
+def clamped(base, key):
+    """Three neurons of ten held at voltages that no cue has."""
+    return Clamped(base, jnp.arange(N) % 4 == 1, jr.normal(key, (N,)))
+
+
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
@@ -140,26 +145,13 @@ NETWORKS = {
     "effective-dense": lambda key: EffectiveNeuronAstrocyte.dense(signs(key), memory_gain=2.0),
     "quasi-static": quasi_static,
     "continuous-dense": lambda key: ContinuousDenseMemory(signs(key), leak=0.8, time_constant=0.6),
+    "clamped": lambda key: clamped(general(key), jr.fold_in(key, 1)),
     "two-layer-a": lambda key: TwoLayerMemory.model_a(signs(key) / 3, time_constants=(0.6, 1.7)),
     "two-layer-b": lambda key: TwoLayerMemory.model_b(signs(key), beta=0.7),
     "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
 }
 WITH_ENERGY = [name for name in NETWORKS if not name.startswith("tripartite")]
 THREE_LAYERS = list(NETWORKS)[: list(NETWORKS).index("tripartite")]
-
-
-def layers_of(net):
-    """The Lagrangian of each layer and the factor of H u' in -dE/du, as leaves of the state."""
-    if isinstance(net, NeuronAstrocyte):
-        tau = net.time_constants
-        return [
-            (net.neural, tau.neural),
-            (net.synaptic, tau.synaptic / 2),
-            (net.process, tau.process / 2),
-        ]
-    if isinstance(net, AbstractNeuralNetwork):
-        return [(net.neural, net.time_constant)]
-    return list(zip((net.features, net.hidden), net.time_constants, strict=True))
 
 
 def state_of(net, key, dtype=float):
@@ -174,6 +166,8 @@ def state_of(net, key, dtype=float):
 
 def drive_of(net, key):
     """Constant inputs to every layer that the network lets drive."""
+    if isinstance(net, Clamped):
+        return drive_of(net.base, key)
     if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
         return random_drive(key)
     return Drive(jr.normal(key, (N,)))

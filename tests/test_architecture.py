@@ -23,7 +23,7 @@ ROOMS = {
     "network": BASE | {"memory", "lagrangian"},
     "solve": BASE | {"network"},
     "measure": BASE | {"solve", "network", "data"},
-    "train": BASE | {"solve", "network", "data"},
+    "train": BASE | {"solve", "network", "data", "measure", "memory", "lagrangian"},
     "theory": {"_types"},
     "sweep": BASE | {"solve", "measure", "data"},
     "experiment": BASE | FIRST,

@@ -18,7 +18,6 @@ from networks import (
     as_tripartite,
     drive_of,
     general,
-    layers_of,
     random_drive,
     random_state,
     released,
@@ -86,12 +85,11 @@ def report(net, state, drive):
         return Report(flow)
 
     def pulled_back(u, velocity, layer):
-        lagrangian, factor = layer
-        slope = jax.jvp(lagrangian.activation, (u,), (velocity,))[1]
-        return -factor.astype(u.dtype) * slope
+        slope = jax.jvp(layer.lagrangian.activation, (u,), (velocity,))[1]
+        return -layer.inertia.astype(u.dtype) * slope
 
     leaves, structure = jax.tree.flatten(state)
-    expected = map(pulled_back, leaves, jax.tree.leaves(flow), layers_of(net))
+    expected = map(pulled_back, leaves, jax.tree.leaves(flow), net.layers())
     return Report(
         flow,
         net.energy(state, drive),

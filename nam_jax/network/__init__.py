@@ -8,6 +8,7 @@ from nam_jax.network._base import (
     Layer,
     curvature,
 )
+from nam_jax.network._clamped import Clamped
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
@@ -28,6 +29,7 @@ __all__ = [
     "AbstractNeuralNetwork",
     "AbstractStart",
     "Algebraic",
+    "Clamped",
     "Cold",
     "Conditional",
     "ContinuousDenseMemory",

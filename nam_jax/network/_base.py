@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
@@ -76,12 +76,14 @@ class Layer(eqx.Module):
         leak: The layer's leak as it stands in E, at least 0.
         inertia: The layer's time constant, in the same measure, above 0.
         symmetric: Whether its states are symmetric N x N arrays.
+        held: None, or true where a unit is held and its state not looked at.
     """
 
     lagrangian: AbstractLagrangian
     leak: Scalar
     inertia: Scalar
     symmetric: bool = eqx.field(default=False, static=True)
+    held: Bool[Array, "..."] | None = None
 
 
 class AbstractEnergyNetwork(AbstractContinuousNetwork):

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Int
 
 from nam_jax._types import Scalar
 from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, curvature
+from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, Layer, curvature
 from nam_jax.solve._conjugate import ConjugateGradients
 from nam_jax.solve._result import RESULTS
 
@@ -230,14 +230,14 @@ def _with_energy(
 
     ones = jax.tree.map(jnp.ones_like, state)
     slopes = by_layer(lambda layer, u, v: _slope(layer.lagrangian, u))(ones)
-    mask = by_layer(lambda layer, u, v: ~_is_rounding(layer.lagrangian, v))(slopes)
+    mask = by_layer(_moves)(slopes)
 
     def masked(v: Any) -> Any:
         return jax.tree.map(lambda keep, leaf: jnp.where(keep, leaf, 0), mask, v)
 
     bend = by_layer(lambda layer, u, v: curvature(layer.lagrangian, u, v))
-    relax = by_layer(lambda layer, u, v: v * _inverse(layer.leak.astype(v.dtype), 0.0))
-    weight = by_layer(lambda layer, u, v: v * _inverse(layer.leak.astype(v.dtype), 1.0))
+    relax = by_layer(lambda layer, u, v: _free(layer, v) * _inverse(layer.leak, v, 0.0))
+    weight = by_layer(lambda layer, u, v: v * _inverse(layer.leak, v, 1.0))
     # Only a preconditioner, of which no derivatives are wanted.
     scales = jax.lax.stop_gradient(
         weight(jax.tree.map(lambda s: jnp.where(s > 0, 1 / s, 0), masked(slopes)))
@@ -307,16 +307,25 @@ def _slope(lagrangian: AbstractLagrangian, u: Array) -> Array:
     return jnp.full_like(u, size)
 
 
-def _is_rounding(lagrangian: AbstractLagrangian, slope: Array) -> Bool[Array, "..."]:
-    """Where a slope is nothing else: 1 - tanh(u)^2 is a difference of numbers near 1."""
-    if not lagrangian.additive:
-        return jnp.zeros_like(slope, bool)
-    bound = lagrangian.slope_bound.astype(slope.dtype)
+def _moves(layer: Layer, u: Array, slope: Array) -> Bool[Array, "..."]:
+    """Where an activation can change: not where a unit is held, nor where its slope is rounding.
+
+    The latter because 1 - tanh(u)^2 is a difference of numbers near 1.
+    """
+    moves = jnp.ones_like(slope, bool) if layer.held is None else ~layer.held
+    if not layer.lagrangian.additive:
+        return moves
+    bound = layer.lagrangian.slope_bound.astype(slope.dtype)
     bound = jnp.where(jnp.isfinite(bound), bound, jnp.max(slope))
-    return slope <= 100 * jnp.finfo(slope.dtype).eps * bound
+    return moves & (slope > 100 * jnp.finfo(slope.dtype).eps * bound)
 
 
-def _inverse(leak: Scalar, otherwise: float) -> Scalar:
+def _free(layer: Layer, v: Array) -> Array:
+    return v if layer.held is None else jnp.where(layer.held, 0, v)
+
+
+def _inverse(leak: Scalar, like: Array, otherwise: float) -> Scalar:
+    leak = leak.astype(like.dtype)
     return jnp.where(leak > 0, 1 / jnp.where(leak > 0, leak, 1), otherwise)
 
 

@@ -1,0 +1,88 @@
+"""Training: fit the numbers of a network to its recalls, and keep what the theory promises."""
+
+from nam_jax.train._checkpoint import Checkpoint
+from nam_jax.train._fit import ENDINGS, Fit, fit, metrics_dataset
+from nam_jax.train._loss import (
+    AbstractLoss,
+    ClampedRoute,
+    ContrastiveEnergy,
+    Cost,
+    LabelCrossEntropy,
+    Margin,
+    SquaredError,
+)
+from nam_jax.train._parameters import (
+    AbstractParameter,
+    Bounded,
+    BoundedTensor,
+    Positive,
+    PositiveSemidefinite,
+    Reduced,
+    SymmetricParameter,
+    certified_bound,
+    certify,
+    resolve,
+)
+from nam_jax.train._routes import (
+    ROUTES,
+    AbstractRoute,
+    Adjoint,
+    Effort,
+    EquilibriumPropagation,
+    ImplicitRoute,
+    Info,
+    Sample,
+    ThroughSolver,
+    Truncated,
+)
+from nam_jax.train._samples import (
+    Minibatches,
+    completion_samples,
+    denoising_samples,
+    label_samples,
+    read_label,
+    with_labels,
+)
+from nam_jax.train._step import Metrics
+
+__all__ = [
+    "ENDINGS",
+    "ROUTES",
+    "AbstractLoss",
+    "AbstractParameter",
+    "AbstractRoute",
+    "Adjoint",
+    "Bounded",
+    "BoundedTensor",
+    "Checkpoint",
+    "ClampedRoute",
+    "ContrastiveEnergy",
+    "Cost",
+    "Effort",
+    "EquilibriumPropagation",
+    "Fit",
+    "ImplicitRoute",
+    "Info",
+    "LabelCrossEntropy",
+    "Margin",
+    "Metrics",
+    "Minibatches",
+    "Positive",
+    "PositiveSemidefinite",
+    "Reduced",
+    "Sample",
+    "SquaredError",
+    "SymmetricParameter",
+    "ThroughSolver",
+    "Truncated",
+    "certified_bound",
+    "certify",
+    "completion_samples",
+    "denoising_samples",
+    "fit",
+    "label_samples",
+    "metrics_dataset",
+    "read_label",
+    "resolve",
+    "with_labels",
+]

@@ -1,0 +1,258 @@
+"""`fit`: train the numbers of a network on the recalls of damaged patterns."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from nam_jax._misc import argument_error
+from nam_jax._types import Key, Pattern, Scalar
+from nam_jax.train._checkpoint import Checkpoint, Store
+from nam_jax.train._loss import Loss, as_loss
+from nam_jax.train._routes import ROUTES, AbstractRoute, Sample
+from nam_jax.train._step import Carry, Metrics, Problem, advance, validate
+
+
+class ENDINGS(eqx.Enumeration):
+    """The ways in which training ends; `ENDINGS[result]` is the sentence."""
+
+    finished = "All steps were done."
+    stopped_early = "The validation loss did not fall for `patience` validations."
+    not_finite = "Too many steps in a row gave numbers that are not finite; the last good is kept."
+    unsettled = "In too many steps in a row no sample came to rest; the last good is kept."
+
+
+class Fit(eqx.Module):
+    """A trained network.
+
+    Attributes:
+        network: After the last step that was taken; with validation, that of the lowest loss. Its
+            nodes still stand in it: [`nam_jax.train.resolve`][] puts their values in.
+        metrics: The history, (S,) arrays.
+        result: How training ended.
+        step: Steps tried.
+    """
+
+    network: Any
+    metrics: Metrics
+    result: ENDINGS
+    step: int
+
+
+def fit(
+    network: Any,
+    batches: Callable[[Key], Sample],
+    *,
+    loss: Loss | Callable[[Pattern, Sample], Scalar],
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+    key: Key,
+    gradient: AbstractRoute | str = "implicit",
+    trainable: Callable[[Any], Any] | None = None,
+    project: Callable[[Any], Any] | None = None,
+    chunk: int = 50,
+    validation: Sample | None = None,
+    patience: int | None = None,
+    max_bad: int = 10,
+    checkpoint: Checkpoint | None = None,
+    progress: bool = False,
+) -> Fit:
+    """Descends the mean loss over minibatches with an optimizer of Optax.
+
+    A sample whose recall or gradient fails is left out of its batch. A step whose loss, gradient
+    or new numbers are not finite is not taken, and the optimizer does not see it either. Batch i
+    depends on `key` and i alone, so that a longer run begins with the steps of a shorter one.
+
+    Args:
+        network: The network, in which [`nam_jax.train.AbstractParameter`][] nodes may stand.
+        batches: Function of a key that gives a batch of samples, without a state of its own; see
+            [`nam_jax.train.Minibatches`][].
+        loss: A loss, or a function `(readout, sample)` that gives one number.
+        optimizer: With its schedule and clipping, such as
+            `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`.
+        num_steps: Steps, at least 1.
+        key: Random key of the batches.
+        gradient: A gradient route, or the name of one.
+        trainable: Function of the network that gives a list of the parts to be trained, as for
+            `equinox.tree_at`. By default every floating-point array, time constants too.
+        project: Function from a network to one that keeps a promise, such as
+            [`nam_jax.train.certify`][], after every step. It may also change what is not trained.
+        chunk: Steps of one compiled scan; also those between two validations.
+        validation: A batch that is not trained on; the network of its lowest loss is returned.
+        patience: Validations without a lower loss after which to stop; None for all steps.
+        max_bad: Steps in a row that may not be taken before training stops.
+        checkpoint: Where to keep the state, and to go on from it.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        A [`Fit`][].
+
+    Raises:
+        ValueError: On a bad argument, or a checkpoint folder of another run.
+    """
+    _check(num_steps, chunk, max_bad, patience, validation)
+    arrays, rest = eqx.partition(network, eqx.is_array)
+    problem = Problem(
+        rest=rest,
+        chosen=_chosen(network, trainable),
+        loss=as_loss(loss),
+        route=_as_route(gradient),
+        optimizer=optimizer,
+        batches=batches,
+        project=project,
+        key=key,
+        chunk=chunk,
+        max_bad=max_bad,
+    )
+    dtype = _check_batches(batches, key)
+    carry = Carry(
+        arrays=arrays,
+        optimizer=optimizer.init(eqx.filter(network, problem.chosen)),
+        step=jnp.asarray(0),
+        bad=jnp.asarray(0),
+        unsettled=jnp.asarray(False),
+        best=None if validation is None else arrays,
+        best_loss=jnp.asarray(jnp.inf, dtype),
+        since=jnp.asarray(0),
+    )
+    opened = contextlib.nullcontext() if checkpoint is None else checkpoint.open(problem, carry)
+    with opened as store, _bar(num_steps, shown=progress) as show:
+        carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
+    best = carry.arrays if validation is None else carry.best
+    result = _ending(carry, max_bad, patience)
+    return Fit(eqx.combine(best, rest), history, result, int(carry.step))
+
+
+def metrics_dataset(fit: Fit) -> Any:
+    """The history as an `xarray.Dataset` over `step`, with the result's sentence."""
+    import xarray as xr  # in the extra `experiments` only
+
+    variables = {
+        name: ("step", rows, {"units": "1"}) for name, rows in fit.metrics._asdict().items()
+    }
+    steps = {"step": ("step", np.arange(1, fit.step + 1), {"units": "1"})}
+    return xr.Dataset(variables, steps, {"result": ENDINGS[fit.result]})
+
+
+def _run(
+    problem: Problem,
+    carry: Carry,
+    num_steps: int,
+    validation: Sample | None,
+    patience: int | None,
+    store: Store | None,
+    show: Callable[[int, Metrics], None],
+) -> tuple[Carry, Metrics]:
+    """Chunk after chunk, on the host."""
+    history: list[Metrics] = []
+    if store is not None and (found := store.restore(carry, Metrics._fields)) is not None:
+        carry, rows = found
+        history = [Metrics(**rows)]
+    while int(carry.step) < num_steps and not _stopped(carry, problem.max_bad, patience):
+        start = int(carry.step)
+        # Chunks end at multiples of their size, wherever a run was taken up again.
+        stop = min((start // problem.chunk + 1) * problem.chunk, num_steps)
+        carry, rows = advance(problem, carry, jnp.asarray(stop))
+        done = int(carry.step) - start
+        rows = jax.tree.map(lambda leaf, done=done: np.array(leaf[:done]), rows)
+        if validation is not None:
+            carry, loss, correct = validate(problem, carry, validation)
+            rows.validation_loss[-1], rows.validation_correct[-1] = loss, correct
+        history.append(rows)
+        show(int(carry.step), rows)
+        over = int(carry.step) >= num_steps or _stopped(carry, problem.max_bad, patience)
+        if store is not None and store.is_due(int(carry.step), last=over):
+            history = [_joined(history)]
+            store.save(int(carry.step), carry, history[0]._asdict())
+    return carry, _joined(history)
+
+
+def _joined(history: list[Metrics]) -> Metrics:
+    return jax.tree.map(lambda *rows: np.concatenate(rows), *history)
+
+
+def _stopped(carry: Carry, max_bad: int, patience: int | None) -> bool:
+    tired = patience is not None and int(carry.since) >= patience
+    return tired or int(carry.bad) >= max_bad
+
+
+def _ending(carry: Carry, max_bad: int, patience: int | None) -> ENDINGS:
+    if int(carry.bad) >= max_bad:
+        return ENDINGS.unsettled if bool(carry.unsettled) else ENDINGS.not_finite
+    return ENDINGS.stopped_early if _stopped(carry, max_bad, patience) else ENDINGS.finished
+
+
+def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
+    """The network's tree, true at the floating-point arrays that are trained."""
+    if trainable is None:
+        chosen = jax.tree.map(eqx.is_inexact_array, network)
+    else:
+        chosen = jax.tree.map(lambda _: False, network)
+        parts = jax.tree.leaves(trainable(network), is_leaf=lambda x: x is None)
+        if not any(map(eqx.is_inexact_array, parts)):
+            found = f"{len(parts)} parts without one"
+            raise argument_error("trainable", "give parts that hold floating-point arrays", found)
+        chosen = eqx.tree_at(
+            trainable, chosen, replace_fn=lambda part: jax.tree.map(lambda _: True, part)
+        )
+        chosen = jax.tree.map(lambda c, leaf: c and eqx.is_inexact_array(leaf), chosen, network)
+    if not any(jax.tree.leaves(chosen)):
+        raise argument_error("network", "hold floating-point arrays", "none to be trained")
+    return chosen
+
+
+def _as_route(gradient: AbstractRoute | str) -> AbstractRoute:
+    if isinstance(gradient, AbstractRoute):
+        return gradient
+    if gradient not in ROUTES:
+        requirement = f"be a gradient route or one of {sorted(ROUTES)}"
+        raise argument_error("gradient", requirement, repr(gradient))
+    return ROUTES[gradient]
+
+
+def _check(
+    num_steps: int, chunk: int, max_bad: int, patience: int | None, validation: Sample | None
+) -> None:
+    counts = {"num_steps": num_steps, "chunk": chunk, "max_bad": max_bad, "patience": patience}
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise argument_error(name, "be at least 1", f"{count}")
+    if patience is not None and validation is None:
+        raise argument_error("patience", "come with a `validation` batch", "none")
+
+
+def _check_batches(batches: Callable[[Key], Sample], key: Key) -> Any:
+    """The dtype of the cues, and so of the losses."""
+    found = eqx.filter_eval_shape(batches, key)
+    if not isinstance(found, Sample):
+        raise argument_error("batches", "give a Sample with a leading axis", type(found).__name__)
+    sizes = {
+        leaf.shape[:1] for leaf in jax.tree.leaves(found) if isinstance(leaf, jax.ShapeDtypeStruct)
+    }
+    if found.cue.ndim != 2 or len(sizes) != 1:
+        shapes = f"cue {found.cue.shape}, target {found.target.shape}"
+        raise argument_error("batches", "give arrays with one common leading axis", shapes)
+    return found.cue.dtype
+
+
+@contextlib.contextmanager
+def _bar(num_steps: int, *, shown: bool) -> Iterator[Callable[[int, Metrics], None]]:
+    """A function that tells of the last step, in a progress bar if that is to be shown."""
+    if not shown:
+        yield lambda step, rows: None
+        return
+    from rich.progress import Progress  # in the extra `experiments` only
+
+    with Progress() as bar:
+        task = bar.add_task("training", total=num_steps)
+
+        def show(step: int, rows: Metrics) -> None:
+            text = f"loss {rows.loss[-1]:.4g}, recalled {rows.correct[-1]:.0%}"
+            bar.update(task, completed=step, description=text)
+
+        yield show

@@ -1,0 +1,233 @@
+"""One step of training, and a chunk of them in one compiled scan."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int
+
+from nam_jax._types import Key, Scalar
+from nam_jax.solve import RESULTS
+from nam_jax.train._loss import Loss, value_and_grad
+from nam_jax.train._parameters import resolve
+from nam_jax.train._routes import AbstractRoute, Sample
+
+
+class Metrics(NamedTuple):
+    """What is recorded at each step; in a history every entry is (S,).
+
+    Attributes:
+        loss: Mean over the samples whose recall and gradient are sound; NaN without one.
+        correct: Fraction of samples that came to rest with all that counts recalled.
+        failed: Fraction of samples left out: no rest, no solution of the gradient's equation, or
+            numbers that are not finite.
+        gradient_norm: Of the trained numbers, before the optimizer.
+        adjoint_residual: Largest over the samples that count.
+        adjoint_iterations: Mean over the batch.
+        taken: Whether the step was taken; if not, nothing but `step` changed.
+        validation_loss: Mean over the validation samples after this step; NaN where not computed.
+        validation_correct: As `correct`, of the validation samples; NaN where not computed.
+    """
+
+    loss: Any
+    correct: Any
+    failed: Any
+    gradient_norm: Any
+    adjoint_residual: Any
+    adjoint_iterations: Any
+    taken: Any
+    validation_loss: Any
+    validation_correct: Any
+
+
+class Carry(eqx.Module):
+    """All that changes in a run, as arrays alone.
+
+    Attributes:
+        arrays: The network's arrays.
+        optimizer: The optimizer's state.
+        step: Steps tried so far.
+        bad: Steps in a row that were not taken.
+        unsettled: Whether no sample of the last step came to rest.
+        best: The network's arrays at the lowest validation loss; None without validation.
+        best_loss: That loss.
+        since: Validations since then.
+    """
+
+    arrays: Any
+    optimizer: Any
+    step: Int[Array, ""]
+    bad: Int[Array, ""]
+    unsettled: Bool[Array, ""]
+    best: Any
+    best_loss: Scalar
+    since: Int[Array, ""]
+
+
+class Problem(eqx.Module):
+    """All that does not change in a run.
+
+    Attributes:
+        rest: The network but for its arrays.
+        chosen: The network's tree, true at the arrays that are trained.
+        loss: The loss.
+        route: The gradient route.
+        optimizer: From Optax.
+        batches: Function of a key that gives a batch.
+        project: Function of a network that gives one that keeps a promise; None for none.
+        key: Key of the batches: that of step i is folded in with i.
+        chunk: Steps of one compiled scan.
+        max_bad: Steps in a row that may fail.
+    """
+
+    rest: Any
+    chosen: Any
+    loss: Loss
+    route: AbstractRoute
+    optimizer: optax.GradientTransformation
+    batches: Callable[[Key], Sample]
+    project: Callable[[Any], Any] | None
+    key: Key
+    chunk: int
+    max_bad: int
+
+
+class Recall(NamedTuple):
+    """One sample's part of a step; `ok` says whether it counts, that is, whether all went well."""
+
+    loss: Scalar
+    settled: Bool[Array, ""]
+    correct: Bool[Array, ""]
+    ok: Bool[Array, ""]
+    residual: Scalar
+    iterations: Array
+    gradient: Any
+
+
+@eqx.filter_jit
+def advance(problem: Problem, carry: Carry, stop: Int[Array, ""]) -> tuple[Carry, Metrics]:
+    """Steps until `stop`, or too many failures in a row, at most `problem.chunk` of them.
+
+    Returns:
+        The state after them, and `chunk` rows of metrics, of which those of steps that were not
+        tried are to be cut off.
+    """
+
+    def body(carry: Carry, _: None) -> tuple[Carry, Metrics]:
+        running = (carry.step < stop) & (carry.bad < problem.max_bad)
+        nothing = jnp.zeros_like(carry.best_loss)
+        blank = Metrics(*[nothing] * len(Metrics._fields))._replace(taken=jnp.asarray(False))
+        return jax.lax.cond(running, lambda: step(problem, carry), lambda: (carry, blank))
+
+    return jax.lax.scan(body, carry, None, length=problem.chunk)
+
+
+def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
+    """One step, not taken where the loss, the gradient or the new numbers are not finite."""
+    batch = problem.batches(jax.random.fold_in(problem.key, carry.step))
+    network = eqx.combine(carry.arrays, problem.rest)
+    trained, frozen = eqx.partition(network, problem.chosen)
+    resolved, pull_back = eqx.filter_vjp(lambda part: resolve(eqx.combine(part, frozen)), trained)
+    recalls = recall_all(problem, resolved, batch)
+    # Nodes are differentiated once a step, not once a sample, as the way back is linear.
+    (gradient,) = pull_back(_mean_over(recalls.ok, recalls.gradient))
+    loss = _mean_over(recalls.ok, recalls.loss)
+
+    # Optax relies on promotions that JAX's strict mode refuses.
+    with jax.numpy_dtype_promotion("standard"):
+        change, optimizer = problem.optimizer.update(gradient, carry.optimizer, trained)
+        new = eqx.combine(optax.apply_updates(trained, change), frozen)
+        norm = optax.tree.norm(gradient).astype(loss.dtype)
+    new = new if problem.project is None else problem.project(new)
+    arrays = eqx.filter(new, eqx.is_array)
+    taken = jnp.isfinite(loss) & _finite(gradient) & _finite(arrays)
+    moved = Carry(
+        arrays=_choose(taken, arrays, carry.arrays),
+        optimizer=_choose(taken, optimizer, carry.optimizer),
+        step=carry.step + 1,
+        bad=jnp.where(taken, 0, carry.bad + 1),
+        unsettled=~jnp.any(recalls.settled),
+        best=carry.best,
+        best_loss=carry.best_loss,
+        since=carry.since,
+    )
+    return moved, _metrics(recalls, loss, norm, taken)
+
+
+def recall_all(problem: Problem, network: Any, batch: Sample) -> Recall:
+    """Loss and gradient of each sample of a batch."""
+
+    def one(network: Any, sample: Sample) -> Recall:
+        found, gradient = value_and_grad(problem.loss, problem.route, network, sample)
+        loss, readout, info = found
+        sound = info.settled & (info.adjoint.result == RESULTS.converged)
+        ok = sound & jnp.isfinite(loss) & _finite(gradient)
+        correct = info.settled & problem.loss.correct(readout, sample)
+        return Recall(
+            loss=loss,
+            settled=info.settled,
+            correct=correct,
+            ok=ok,
+            residual=info.adjoint.residual,
+            iterations=info.adjoint.iterations,
+            gradient=gradient,
+        )
+
+    return eqx.filter_vmap(one, in_axes=(None, eqx.if_array(0)))(network, batch)
+
+
+@eqx.filter_jit
+def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scalar, Scalar]:
+    """Loss and rate of correct recalls on `batch`; the best network so far is kept.
+
+    Samples that did not come to rest count with the loss of their last state.
+    """
+    network = resolve(eqx.combine(carry.arrays, problem.rest))
+    recalls = recall_all(problem, network, batch)
+    loss = jnp.mean(recalls.loss)
+    better = loss < carry.best_loss
+    kept = (
+        _choose(better, carry.arrays, carry.best),
+        jnp.where(better, loss, carry.best_loss),
+        jnp.where(better, 0, carry.since + 1),
+    )
+    carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.since), carry, kept)
+    return carry, loss, jnp.mean(recalls.correct.astype(loss.dtype))
+
+
+def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]) -> Metrics:
+    missing = jnp.full_like(loss, jnp.nan)
+    return Metrics(
+        loss=loss,
+        correct=jnp.mean(recalls.correct.astype(loss.dtype)),
+        failed=jnp.mean((~recalls.ok).astype(loss.dtype)),
+        gradient_norm=norm,
+        adjoint_residual=jnp.max(jnp.where(recalls.ok, recalls.residual, 0)).astype(loss.dtype),
+        adjoint_iterations=jnp.mean(recalls.iterations.astype(loss.dtype)),
+        taken=taken,
+        validation_loss=missing,
+        validation_correct=missing,
+    )
+
+
+def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:
+    """The mean over samples that are ok; NaN without one."""
+
+    def of(leaf: Array) -> Array:
+        counted = jnp.where(ok.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0)
+        return jnp.sum(counted, axis=0) / jnp.sum(ok).astype(leaf.dtype)
+
+    return jax.tree.map(of, tree)
+
+
+def _finite(tree: Any) -> Bool[Array, ""]:
+    """Whether all floating-point arrays of a tree are finite."""
+    leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+
+
+def _choose(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda new, old: jnp.where(condition, new.astype(old.dtype), old), new, old)

@@ -1,0 +1,148 @@
+"""Gradient routes: one network, one sample, four ways to the same gradient."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from networks import arbitrary, signs
+
+import nam_jax as nam
+from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
+from nam_jax.solve import RESULTS, Implicit
+from nam_jax.train import (
+    ROUTES,
+    ClampedRoute,
+    Effort,
+    EquilibriumPropagation,
+    ImplicitRoute,
+    Sample,
+    SquaredError,
+    ThroughSolver,
+    Truncated,
+)
+
+X64 = jax.config.jax_enable_x64
+N = 8
+HARD = Effort(1e-9, 1e-10, 1e-12) if X64 else Effort(1e-5, 1e-6, 1e-7)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """A certified network that is not saturated, and a cue with two wrong bits."""
+    patterns = signs(jr.key(0), (3, N))
+    net = EffectiveNeuronAstrocyte.dense(patterns, memory_gain=1.0, gain=1.2)
+    cue = patterns[0].at[:2].multiply(-0.5)
+    return net, Sample(cue, patterns[0])
+
+
+def gradient(route, net, sample):
+    (loss, _, info), found = eqx.filter_jit(route.value_and_grad)(SquaredError(), net, sample)
+    assert bool(info.settled)
+    assert info.adjoint.result == RESULTS.converged
+    return loss, jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(found)])
+
+
+def relative(found, expected):
+    return float(jnp.linalg.norm(found - expected) / jnp.linalg.norm(expected))
+
+
+@pytest.fixture(scope="module")
+def reference(problem):
+    return gradient(ImplicitRoute(effort=HARD), *problem)
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_implicit_and_through_the_solver_agree(general, problem, reference):
+    loss, expected = gradient(ThroughSolver(HARD), *problem)
+    found = gradient(ImplicitRoute(Implicit(general=general), HARD), *problem)
+    np.testing.assert_allclose(loss, reference[0], rtol=1e-5)
+    assert relative(found[1], expected) < (1e-6 if X64 else 1e-2)
+    assert relative(found[1], reference[1]) < (1e-8 if X64 else 1e-2)
+
+
+def test_truncated_tends_to_the_implicit_gradient_with_more_steps(problem, reference):
+    misses = [
+        relative(gradient(Truncated(steps, HARD), *problem)[1], reference[1])
+        for steps in (2, 10, 80)
+    ]
+    assert misses[0] > 2 * misses[1] > 4 * misses[2]
+    assert misses[2] < (1e-4 if X64 else 1e-2)
+
+
+@pytest.mark.skipif(not X64, reason="small nudges need float64")
+@pytest.mark.parametrize(("centred", "order"), [(False, 1), (True, 2)])
+def test_equilibrium_propagation_has_its_order_in_the_nudge(centred, order, problem, reference):
+    nudges = np.array([0.2, 0.1, 0.05])
+    misses = [
+        relative(gradient(EquilibriumPropagation(b, centred, HARD), *problem)[1], reference[1])
+        for b in nudges
+    ]
+    slope = np.polyfit(np.log(nudges), np.log(misses), 1)[0]
+    assert abs(slope - order) < 0.15
+
+
+def test_routes_by_name_work_on_the_three_layers_and_agree():
+    patterns = signs(jr.key(0), (3, N))
+    net = NeuronAstrocyte.certified(patterns, margin=0.5, gain=1.0)
+    sample = Sample(0.7 * patterns[0].at[:2].multiply(-0.5), patterns[0])
+    _, expected = gradient(ROUTES["implicit"], net, sample)
+    for name, tolerance in (("through_solver", 0.05), ("equilibrium_propagation", 0.1)):
+        assert relative(gradient(ROUTES[name], net, sample)[1], expected) < tolerance
+
+
+@pytest.mark.skipif(not X64, reason="finite differences need float64")
+def test_gradient_with_clamped_units_is_that_of_finite_differences(problem):
+    net, sample = problem
+    visible = jnp.arange(N) < 4
+    route = ClampedRoute(ImplicitRoute(effort=HARD), visible)
+    cost = SquaredError(~visible)
+
+    @eqx.filter_jit
+    def value_and_grad(strength):
+        changed = eqx.tree_at(lambda n: n.excess.strength, net, strength)
+        (loss, _, info), found = route.value_and_grad(cost, changed, sample)
+        return loss, info.settled, found.excess.strength
+
+    strength, step = net.excess.strength, 1e-4
+    _, settled, found = value_and_grad(strength)
+    assert bool(settled)
+    ahead, behind = (value_and_grad(strength + sign * step)[0] for sign in (1, -1))
+    np.testing.assert_allclose(found, (ahead - behind) / (2 * step), rtol=1e-5)
+
+
+def test_a_network_without_an_energy_takes_the_general_route():
+    net = arbitrary(jr.key(3))
+    sample = Sample(0.8 * signs(jr.key(1), (10,)), jnp.zeros(10))
+    found = gradient(ImplicitRoute(effort=HARD), net, sample)[1]
+    expected = gradient(ThroughSolver(HARD), net, sample)[1]
+    assert relative(found, expected) < (1e-5 if X64 else 2e-2)
+    with pytest.raises(ValueError, match="energy"):
+        gradient(EquilibriumPropagation(), net, sample)
+
+
+def test_a_recall_that_does_not_settle_says_so(problem):
+    net, sample = problem
+    for route in (ImplicitRoute(effort=Effort(max_steps=2)), ThroughSolver(Effort(max_steps=2))):
+        (_, _, info), _ = route.value_and_grad(SquaredError(), net, sample)
+        assert not bool(info.settled)
+
+
+BAD = {
+    "steps": (lambda: Truncated(0), "steps"),
+    "nudge": (lambda: EquilibriumPropagation(0.0), "nudge"),
+    "discrete": (
+        lambda: ImplicitRoute().value_and_grad(
+            SquaredError(), nam.network.Hopfield(jnp.eye(N)), Sample(jnp.ones(N), jnp.ones(N))
+        ),
+        "network",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    act, name = BAD[case]
+    with pytest.raises(ValueError, match=f"Argument `{name}`"):
+        act()
