@@ -15,8 +15,9 @@ from nam_jax.network import (
     AbstractEnergyNetwork,
     AbstractNetwork,
 )
-from nam_jax.solve._implicit import Implicit, at_rest
+from nam_jax.solve._implicit import at_rest
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
+from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
 from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
