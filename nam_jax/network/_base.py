@@ -99,6 +99,10 @@ class Layer(eqx.Module):
         size = jnp.linalg.norm(curvature(self.lagrangian, u, probe)) / jnp.linalg.norm(probe)
         return jnp.full_like(u, size)
 
+    def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
+        """H v: the change of the activation along v."""
+        return curvature(self.lagrangian, u, v)
+
     def moves(self, slope: Float[Array, "..."]) -> Bool[Array, "..."] | None:
         """Where an activation of a given `slope` can change; None for everywhere.
 

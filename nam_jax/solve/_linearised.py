@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Bool
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, Layer, curvature
+from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, Layer
 from nam_jax.solve._conjugate import ConjugateGradients
 
 Map = Callable[[Any], Any]
@@ -173,7 +173,7 @@ def _bent(layer: Layer, u: Array, slope: Array, mask: Array | None, v: Array) ->
     """H v; `slope` is masked already."""
     if layer.lagrangian.additive:
         return slope * v
-    return _masked(mask, curvature(layer.lagrangian, u, _masked(mask, v)))
+    return _masked(mask, layer.bend(u, _masked(mask, v)))
 
 
 def _masked(mask: Bool[Array, "..."] | None, v: Array) -> Array:
