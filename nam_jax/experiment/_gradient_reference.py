@@ -18,7 +18,7 @@ COST = train.SquaredError()
 LARGEST_STEP = 1e-5
 """Relative size of a finite difference; less near a critical point."""
 NEWTON_STEPS = 6
-FINE = {"rest": 1e-8, "rtol": 1e-9, "atol": 1e-11}
+FINE = train.Effort(rest=1e-8, rtol=1e-9, atol=1e-11)
 
 
 class Reference(NamedTuple):
@@ -81,10 +81,10 @@ def critical_leak(patterns: Patterns, margin: Scalar) -> Scalar:
     def survives(gain: Scalar) -> Array:
         full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
         network = EffectiveNeuronAstrocyte.from_full(full)
-        found = solve.settle(network, network.initial_state(patterns[0]), **FINE)
+        found = FINE(network, network.initial_state(patterns[0]), None)
         return jnp.mean(jnp.abs(network.readout(found.state))) > 0.05
 
-    def halve(_: int, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+    def halve(_: Any, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = ends
         middle = (low + high) / 2
         alive = survives(middle)
@@ -105,7 +105,7 @@ def _slopes(
         full = eqx.tree_at(parts, network, moved)
         effective = EffectiveNeuronAstrocyte.from_full(full)
 
-        def improve(x: Pattern, _: None) -> tuple[Pattern, None]:
+        def improve(x: Pattern, _: Any) -> tuple[Pattern, None]:
             slope = jax.jacfwd(lambda x: effective.vector_field(0.0, x))(x)
             return x - jnp.linalg.solve(slope, effective.vector_field(0.0, x)), None
 
@@ -125,7 +125,7 @@ def _slopes(
 @eqx.filter_jit
 def _at_rest(network: NeuronAstrocyte, sample: train.Sample) -> tuple[Pattern, Scalar, Scalar]:
     effective = EffectiveNeuronAstrocyte.from_full(network)
-    state = solve.settle(effective, effective.initial_state(sample.cue), **FINE).state
+    state = FINE(effective, effective.initial_state(sample.cue), None).state
     phi = effective.readout(state)
     lifted = effective.lift(state)
     cotangent = jax.grad(lambda lifted: COST(network.readout(lifted), sample))(lifted)

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nam_jax import solve
-from nam_jax._types import Scalar
 from nam_jax.experiment._gradient_reference import COST, Judgement, Reference, judge
 from nam_jax.network import NeuronAstrocyte
 from nam_jax.train import (
@@ -39,7 +38,7 @@ def _routes(network: NeuronAstrocyte) -> dict[str, AbstractRoute]:
     return {name: (ROUTES | more)[name] for name in ROUTE_NAMES}
 
 
-def _unit(network: NeuronAstrocyte) -> Scalar:
+def _unit(network: NeuronAstrocyte) -> Any:
     """N times the neural leak: so large a nudge moves a neuron as far as the readout is wrong."""
     return network.tensor.num_neurons * network.leaks.neural
 

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from nam_jax import data, solve
-from nam_jax.experiment._gradient_reference import critical_leak, reference
+from nam_jax.experiment._gradient_reference import Reference, critical_leak, reference
 from nam_jax.experiment._gradient_routes import (
     ROUTE_NAMES,
     Cost,
@@ -54,7 +54,7 @@ class GradientsConfig:
     rounds: Annotated[int, Meta(ge=0)] = 7
     """Timings of which the median is taken; 0 for no times."""
     fast: bool = False
-    """The first N, K and margin only, three distances and at most three settings of a route."""
+    """The first N, K and margin only, three distances, three nudges and two step numbers."""
     seed: Annotated[int, Meta(ge=0)] = 0
     """Seed of everything random."""
 
@@ -74,7 +74,7 @@ def quick(config: GradientsConfig) -> GradientsConfig:
         margins=config.margins[-1:],
         distances=some(config.distances),
         nudges=config.nudges[1:4] or config.nudges,
-        steps=some(config.steps),
+        steps=config.steps[-2:],
         rounds=min(config.rounds, 3),
     )
 
@@ -105,16 +105,16 @@ def run(
     with Progress(disable=not progress) as bar:
         task = bar.add_task("judging", total=total)
         for case, distance in itertools.product(cases, config.distances):
-            problem, truth = _problem(config, case, distance)
+            network, sample, truth = _problem(config, case, distance)
             with jax.enable_x64(False):
-                sized = jax.tree.map(_single, problem)
-                judged.append((truth, *single(*sized, truth)))
+                halved, shown = jax.tree.map(_single, (network, sample))
+                judged.append((truth, *single(halved, shown, truth)))
                 if case[:2] not in costs:
-                    costs[case[:2]] = cost_of(*sized, config.rounds)
+                    costs[case[:2]] = cost_of(halved, shown, config.rounds)
             if case == cases[0]:
                 with jax.enable_x64(True):
-                    found = nudged(*problem, truth, config.nudges)
-                    settings.append((*found, truncated(*problem, truth, config.steps)))
+                    found = nudged(network, sample, truth, config.nudges)
+                    settings.append((*found, truncated(network, sample, truth, config.steps)))
             bar.advance(task)
     return _dataset(config, judged, costs, settings)
 
@@ -125,7 +125,7 @@ def _single(leaf: Any) -> Any:
 
 def _problem(
     config: GradientsConfig, case: tuple[int, int, float], distance: float
-) -> tuple[tuple[NeuronAstrocyte, Sample], Any]:
+) -> tuple[NeuronAstrocyte, Sample, Reference]:
     """A network at a distance from its critical leak, what it recalls, and the reference."""
     size, count, margin = case
     of_patterns, of_directions = jr.split(jr.key(config.seed))
@@ -139,7 +139,7 @@ def _problem(
         )
         sample = Sample(patterns[0], patterns[0])
         truth = reference(network, sample, distance, config.num_directions, key=of_directions)
-    return (network, sample), truth
+    return network, sample, truth
 
 
 def _dataset(
@@ -219,7 +219,7 @@ def table(dataset: xr.Dataset) -> Table:
     orders = "; ".join(
         f"{float(each.order.sel(sides='one')):.2f}, {float(each.order.sel(sides='centred')):.2f} "
         f"at distance {float(each.distance):g}"
-        for _, each in chosen.groupby("distance", squeeze=False)
+        for each in (chosen.isel(distance=place) for place in range(chosen.sizes["distance"]))
     )
     result.caption = f"Order of equilibrium propagation in the nudge, one-sided, centred: {orders}."
     return result

@@ -58,8 +58,8 @@ def _distances(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _line(axes: Axes, x: xr.DataArray, y: xr.DataArray, index: int, style: str, label: str) -> None:
-    marker, shade = MARKERS[index % len(MARKERS)], str(0.2 * (index % 4))
-    axes.loglog(x, y.clip(FLOOR), style, marker=marker, markersize=4, color=shade, label=label)
+    marker, shade = MARKERS[index % len(MARKERS)], str(0.3 * (index % 3))
+    axes.loglog(x, y.clip(FLOOR), style, marker=marker, markersize=5, color=shade, label=label)
 
 
 def _spread(dataset: xr.Dataset) -> list[int]:
