@@ -152,7 +152,7 @@ def trained(
         key=key,
         gradient=_learnable.ROUTES[config.gradient],
         trainable=lambda net: [
-            net.excess.couplings.root.root,
+            net.excess.couplings.root,
             *([net.excess.patterns] if config.train_patterns else []),
         ],
         project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from nam_jax import solve, train
-from nam_jax._types import Key, Patterns
+from nam_jax._types import Key
 from nam_jax.experiment import _learnable
 from nam_jax.network import Clamped, EffectiveNeuronAstrocyte
 
@@ -38,8 +38,8 @@ class Inpainting(NamedTuple):
 
 
 def inpaint(
-    training: Patterns,
-    held_out: Patterns,
+    training: Float[Array, "K N"],
+    held_out: Float[Array, "M N"],
     occluded: Bool[Array, " N"],
     config: Any,
     *,
@@ -71,7 +71,7 @@ def inpaint(
 
 @eqx.filter_jit
 def complete(
-    network: EffectiveNeuronAstrocyte, images: Patterns, occluded: Bool[Array, " N"]
+    network: EffectiveNeuronAstrocyte, images: Float[Array, "M N"], occluded: Bool[Array, " N"]
 ) -> Float[Array, "M N"]:
     """Read-outs at rest, with visible neurons held."""
 
@@ -83,11 +83,11 @@ def complete(
 
 
 def regression(
-    training: Patterns, held_out: Patterns, occluded: Bool[Array, " N"]
+    training: Float[Array, "K N"], held_out: Float[Array, "M N"], occluded: Bool[Array, " N"]
 ) -> Float[Array, "M N"]:
     """Ridge regression of all pixels on the visible ones and a constant."""
 
-    def inputs(images: Patterns) -> Float[Array, "M n"]:
+    def inputs(images: Float[Array, "k N"]) -> Float[Array, "k n"]:
         ones = jnp.ones((len(images), 1), images.dtype)
         return jnp.concatenate([images[:, ~np.asarray(occluded)], ones], axis=1)
 
@@ -97,8 +97,8 @@ def regression(
 
 
 def _fit(
-    training: Patterns,
-    stored: Patterns,
+    training: Float[Array, "K N"],
+    stored: Float[Array, "S N"],
     occluded: Bool[Array, " N"],
     config: Any,
     *,
@@ -121,9 +121,9 @@ def _fit(
         key=key,
         gradient=route,
         trainable=lambda net: [
-            net.excess.couplings.root.root,
+            net.excess.couplings.root,
             net.excess.patterns,
-            net.leak.number.raw,
+            net.leak.log,
         ],
         project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),
         checkpoint=checkpoint,

@@ -1,5 +1,7 @@
 """Certified networks in a form in which their couplings can be trained without a constraint."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,37 +37,41 @@ ROUTES: dict[str, train.AbstractRoute] = {
 }
 
 
-class Whitened(train.AbstractParameter):
-    """whitener @ root: a square root of couplings, in coordinates in which patterns are alike.
+class WhitenedCouplings(train.AbstractParameter):
+    """A = W R (W R)^T, positive semidefinite, in coordinates in which patterns are alike.
 
     Correlated patterns have a Gram matrix G whose eigenvalues differ by orders of magnitude, and
     equal steps in the couplings would be very unequal ones in the tensor.
 
     Attributes:
-        whitener: G^(-1/2), (K, K), not trained.
-        root: (K, K); the unit matrix is the projection rule.
+        whitener: W = G^(-1/2), (K, K), not trained.
+        root: R, (K, K), trained; a multiple of the unit matrix is the projection rule.
     """
 
     whitener: Float[Array, "K K"]
     root: Float[Array, "K K"]
 
-    def value(self) -> Float[Array, "K K"]:
+    def square_root(self) -> Float[Array, "K K"]:
+        """W R."""
         return self.whitener @ self.root
 
+    def value(self) -> Float[Array, "K K"]:
+        return symmetrise(self.square_root() @ self.square_root().T)
 
-class Times(train.AbstractParameter):
-    """A positive number in a unit that makes it of order 1.
+
+class Relative(train.AbstractParameter):
+    """unit exp(log), above 0.
 
     Attributes:
-        number: Trained.
+        log: Trained.
         unit: Not trained.
     """
 
-    number: Scalar
+    log: Scalar
     unit: Scalar
 
     def value(self) -> Scalar:
-        return self.number * self.unit
+        return self.unit * jnp.exp(self.log)
 
 
 def certified(
@@ -82,22 +88,23 @@ def certified(
     return eqx.tree_at(lambda net: net.excess, network, excess)
 
 
-def learnable(network: EffectiveNeuronAstrocyte) -> EffectiveNeuronAstrocyte:
+def learnable(network: EffectiveNeuronAstrocyte) -> Any:
     """`network` with nodes for its couplings and its leak, to be trained from where they are.
 
     Any positive semidefinite excess is the reduction of a certified network
     ([`nam_jax.network.EffectiveNeuronAstrocyte.to_full`][]), so that training needs no bound.
     """
-    excess = network.excess
+    excess: Any = network.excess
     values, vectors = jnp.linalg.eigh(pair_gram(excess.patterns, autapses=False))
     sizes = jnp.sqrt(jnp.maximum(values, 0) + FLOOR)
-    root = (vectors * sizes) @ vectors.T @ train.PositiveSemidefinite.of(excess.couplings).root
-    node = train.PositiveSemidefinite(Whitened((vectors / sizes) @ vectors.T, root))  # pyright: ignore[reportArgumentType]
-    leak = Times(train.Positive.of(1.0), network.leak)  # pyright: ignore[reportArgumentType]
-    return eqx.tree_at(lambda net: (net.excess.couplings, net.leak), network, (node, leak))
+    whitener = (vectors / sizes[None, :]) @ vectors.T
+    unwhitener = (vectors * sizes[None, :]) @ vectors.T
+    root = unwhitener @ train.PositiveSemidefinite.of(excess.couplings).root
+    nodes = WhitenedCouplings(whitener, root), Relative(jnp.zeros_like(network.leak), network.leak)
+    return eqx.tree_at(lambda net: (net.excess.couplings, net.leak), network, nodes)
 
 
-def keep_margin(network: EffectiveNeuronAstrocyte, margin: float) -> EffectiveNeuronAstrocyte:
+def keep_margin(network: Any, margin: float) -> Any:
     """A learnable network with the eigenvalues of its excess cut off where the margin is `margin`.
 
     With alpha = g' = 1 that is at 1 / margin - (M0 - 1). Unlike a common factor this leaves alone
@@ -105,15 +112,15 @@ def keep_margin(network: EffectiveNeuronAstrocyte, margin: float) -> EffectiveNe
     """
     excess = network.excess
     largest = 1 / jnp.asarray(margin, network.background.dtype) - (network.background - 1)
-    root = excess.couplings.root.root
+    root = excess.couplings.root
     values, vectors = jnp.linalg.eigh(pair_gram(excess.patterns, autapses=False))
     half = jnp.sqrt(jnp.maximum(values, 0))[:, None] * vectors.T
-    square = half @ excess.couplings.root.value()
+    square = half @ excess.couplings.square_root()
     squares, directions = jnp.linalg.eigh(symmetrise(square.T @ square))
     most = largest / network.background
     factors = jnp.sqrt(jnp.where(squares > most, most / squares, 1))
     cut = root @ ((directions * factors[None, :]) @ directions.T)
-    return eqx.tree_at(lambda net: net.excess.couplings.root.root, network, cut)
+    return eqx.tree_at(lambda net: net.excess.couplings.root, network, cut)
 
 
 def with_gain(network: EffectiveNeuronAstrocyte, gain: float) -> EffectiveNeuronAstrocyte:

@@ -13,7 +13,7 @@ STYLES = {
     "Storkey": ("d", ":", "0.55"),
     "nearest": ("", "-", "0.75"),
 }
-DENSE = ("x", "+", "*", "1", "2")
+DENSE = ("x", "*", "P", "h", "<")
 """Markers of the dense memories, in the order of their powers."""
 
 TITLES = {"flipped": "flipped bits", "occluded": "hidden rows"}
@@ -26,14 +26,14 @@ def train(dataset: xr.Dataset) -> Figure:
         dataset: What `nam_jax.experiment.train.run` returns.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))
     flipped, occluded, losses = upper.subplots(1, 3)
     for axes, damage in ((flipped, "flipped"), (occluded, "occluded")):
         _recall(axes, dataset.sel(damage=damage))
     flipped.set_ylabel("rate of exact recall (95 % interval)")
     upper.legend(*flipped.get_legend_handles_labels(), loc="outside upper center", ncols=5)
     _losses(losses, dataset)
-    left, right = lower.subfigures(1, 2, width_ratios=(5, 8))
+    left, right = lower.subfigures(1, 2, width_ratios=(1, 1.6))
     largest = int(dataset.stored[-1])
     _pictures(left.subplots(), dataset.recalls, f"recall from flipped bits, K = {largest}")
     _pictures(right.subplots(), dataset.paintings, "held-out images completed")
@@ -65,7 +65,7 @@ def _losses(axes: Axes, dataset: xr.Dataset) -> None:
     runs = [str(run) for run in dataset.run.values]
     for index, run in enumerate(runs):
         loss = dataset.loss.sel(run=run).dropna("step").values
-        width = max(len(loss) // 15, 1)
+        width = max(len(loss) // 8, 1)
         smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
         last = run == "inpainting"
         shade = "0.0" if last else str(0.75 - 0.6 * index / max(len(runs) - 1, 1))
@@ -74,7 +74,6 @@ def _losses(axes: Axes, dataset: xr.Dataset) -> None:
             color=shade, linewidth=1.2, label=run,
         )  # fmt: skip
     axes.set(title="training", xlabel="step", ylabel="loss, running mean (units of the first)")
-    axes.set_yscale("log")
     axes.legend(fontsize="x-small")
 
 
