@@ -19,6 +19,7 @@ from nam_jax.experiment._gradient_reference import Reference, critical_leak, ref
 from nam_jax.experiment._gradient_routes import (
     ROUTE_NAMES,
     Cost,
+    compile_all,
     cost_of,
     nudged,
     single,
@@ -101,16 +102,18 @@ def run(
     config = quick(config)
     cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
     total = len(cases) * len(config.distances)
-    judged, costs, settings = [], {}, []
+    judged, costs, settings, programs = [], {}, [], {}
     with Progress(disable=not progress) as bar:
         task = bar.add_task("judging", total=total)
         for case, distance in itertools.product(cases, config.distances):
-            network, sample, truth = _problem(config, case, distance)
+            network, sample, truth = problem(config, case, distance)
             with jax.enable_x64(False):
                 halved, shown = jax.tree.map(_single, (network, sample))
-                judged.append((truth, *single(halved, shown, truth)))
-                if case[:2] not in costs:
-                    costs[case[:2]] = cost_of(halved, shown, config.rounds)
+                size = case[:2]
+                if size not in programs:
+                    programs[size] = compile_all(halved, shown)
+                    costs[size] = cost_of(programs[size], halved, shown, config.rounds)
+                judged.append((truth, *single(programs[size], halved, shown, truth)))
             if case == cases[0]:
                 with jax.enable_x64(True):
                     found = nudged(network, sample, truth, config.nudges)
@@ -123,7 +126,7 @@ def _single(leaf: Any) -> Any:
     return jnp.asarray(leaf, jnp.float32) if isinstance(leaf, jax.Array | np.ndarray) else leaf
 
 
-def _problem(
+def problem(
     config: GradientsConfig, case: tuple[int, int, float], distance: float
 ) -> tuple[NeuronAstrocyte, Sample, Reference]:
     """A network at a distance from its critical leak, what it recalls, and the reference."""

@@ -228,7 +228,7 @@ class EquilibriumPropagation(AbstractRoute):
         effort: How hard to look for equilibria; by default a hundred times harder than elsewhere.
     """
 
-    nudge: float = 0.1
+    nudge: float | Scalar = 0.1
     centred: bool = eqx.field(default=True, static=True)
     effort: Effort = Effort(rest=1e-5, rtol=1e-6, atol=1e-7)
 
@@ -246,7 +246,7 @@ class EquilibriumPropagation(AbstractRoute):
         loss = cost(readout, sample)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
 
-        def slope(phase: solve.Equilibrium, beta: float) -> Any:
+        def slope(phase: solve.Equilibrium, beta: float | Scalar) -> Any:
             def of(arrays: Any) -> Scalar:
                 net = eqx.combine(arrays, fixed)
                 nudged = beta * cost(net.readout(phase.state), sample)
@@ -254,7 +254,7 @@ class EquilibriumPropagation(AbstractRoute):
 
             return jax.grad(of)(arrays)
 
-        def nudged(beta: float) -> solve.Equilibrium:
+        def nudged(beta: float | Scalar) -> solve.Equilibrium:
             return self.effort(_Nudged(network, cost, sample, beta), free.state, sample.drive)
 
         ahead = nudged(self.nudge)
