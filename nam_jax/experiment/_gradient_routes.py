@@ -26,21 +26,14 @@ from nam_jax.train import (
 FINE = Effort(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=2**14)
 """For float64, where a route's own error is looked at and not the solver's."""
 ROUTE_NAMES = (
-    "implicit", "general", "through_solver", "truncated",
-    "equilibrium_propagation", "scaled_nudge",
+    "implicit", "general", "through_solver", "truncated", "equilibrium_propagation",
 )  # fmt: skip
 
 
-def _routes(network: NeuronAstrocyte) -> dict[str, AbstractRoute]:
-    """All routes with their defaults, and equilibrium propagation with a nudge of fitting size."""
-    scaled = EquilibriumPropagation(0.1 * _unit(network))
-    more = {"general": ImplicitRoute(solve.Implicit(general=True)), "scaled_nudge": scaled}
+def _routes() -> dict[str, AbstractRoute]:
+    """All routes with their defaults, and the implicit one as if the network had no energy."""
+    more: dict[str, AbstractRoute] = {"general": ImplicitRoute(solve.Implicit(general=True))}
     return {name: (ROUTES | more)[name] for name in ROUTE_NAMES}
-
-
-def _unit(network: NeuronAstrocyte) -> Any:
-    """N times the neural leak: so large a nudge moves a neuron as far as the readout is wrong."""
-    return network.tensor.num_neurons * network.leaks.neural
 
 
 @eqx.filter_jit
@@ -56,13 +49,35 @@ def _forward(network: NeuronAstrocyte, sample: Sample) -> solve.Equilibrium:
     return solve.settle(network, network.initial_state(sample.cue))
 
 
+class Programs(NamedTuple):
+    """One settle and every route, compiled for networks of one size; each only once.
+
+    Attributes:
+        forward: The settle.
+        routes: By name.
+    """
+
+    forward: Any
+    routes: dict[str, Any]
+
+
+def compile_all(network: NeuronAstrocyte, sample: Sample) -> Programs:
+    """The programs for networks like `network`."""
+    made = {name: _compiled(_gradient, route, network, sample) for name, route in _routes().items()}
+    return Programs(_compiled(_forward, network, sample), made)
+
+
+def _compiled(function: Any, *arguments: Any) -> Any:
+    return function.lower(*arguments).compile()
+
+
 def single(
-    network: NeuronAstrocyte, sample: Sample, truth: Reference
+    programs: Programs, network: NeuronAstrocyte, sample: Sample, truth: Reference
 ) -> tuple[list[Judgement], Int[np.ndarray, "route 2"]]:
     """Every route with its defaults: how far it is from the truth, and how it ended."""
     judged, ends = [], []
-    for route in _routes(network).values():
-        gradient, ended = _gradient(route, network, sample)
+    for name, route in _routes().items():
+        gradient, ended = programs.routes[name](route, network, sample)
         judged.append(judge(gradient, truth))
         ends.append(np.asarray(ended))
     return judged, np.array(ends)
@@ -76,19 +91,21 @@ class Cost(NamedTuple):
     relative_time: list[float]
 
 
-def cost_of(network: NeuronAstrocyte, sample: Sample, rounds: int) -> Cost:
-    """Memory of the compiled programs, and medians of `rounds` timings; 0 for NaN instead."""
-    routes = list(_routes(network).values())
-    base = _bytes(_forward, network, sample)
-    sizes = [_bytes(_gradient, route, network, sample) for route in routes]
-    whole = _seconds(lambda: _forward(network, sample), rounds)
-    times = [_seconds(lambda r=route: _gradient(r, network, sample), rounds) for route in routes]
-    return Cost(sizes, [size / base for size in sizes], [each / whole for each in times])
+def cost_of(programs: Programs, network: NeuronAstrocyte, sample: Sample, rounds: int) -> Cost:
+    """Memory of the compiled programs, and medians of `rounds` timings; NaN for 0 of them."""
+    base = _bytes(programs.forward)
+    whole = _seconds(lambda: programs.forward(network, sample), rounds)
+    sizes, times = [], []
+    for name, route in _routes().items():
+        program = programs.routes[name]
+        sizes.append(_bytes(program))
+        taken = _seconds(lambda p=program, r=route: p(r, network, sample), rounds)
+        times.append(taken / whole)
+    return Cost(sizes, [size / base for size in sizes], times)
 
 
-def _bytes(function: Any, *arguments: Any) -> float:
-    compiled = function.lower(*arguments).compile().compiled
-    return float(compiled.memory_analysis().temp_size_in_bytes)
+def _bytes(program: Any) -> float:
+    return float(program.compiled.memory_analysis().temp_size_in_bytes)
 
 
 def _seconds(function: Callable[[], Any], rounds: int) -> float:
@@ -105,14 +122,10 @@ def _seconds(function: Callable[[], Any], rounds: int) -> float:
 def nudged(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, nudges: Sequence[float]
 ) -> tuple[Float[np.ndarray, "2 nudge 3"], Float[np.ndarray, " 2"]]:
-    """Judgements of equilibrium propagation, one-sided and centred, and their orders.
-
-    Nudges are in units of N times the neural leak.
-    """
-    unit = _unit(network)
+    """Judgements of equilibrium propagation, one-sided and centred, and their orders."""
     judged = np.array(
         [
-            [_judged(EquilibriumPropagation(nudge * unit, centred, FINE), network, sample, truth)
+            [judged_route(EquilibriumPropagation(jnp.asarray(nudge), centred, FINE), network, sample, truth)
              for nudge in nudges]
             for centred in (False, True)
         ]
@@ -124,10 +137,12 @@ def truncated(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, steps: Sequence[int]
 ) -> Float[np.ndarray, "steps 3"]:
     """Judgements of the truncated route."""
-    return np.array([_judged(Truncated(count, FINE), network, sample, truth) for count in steps])
+    return np.array(
+        [judged_route(Truncated(count, FINE), network, sample, truth) for count in steps]
+    )
 
 
-def _judged(
+def judged_route(
     route: AbstractRoute, network: NeuronAstrocyte, sample: Sample, truth: Reference
 ) -> Judgement:
     return judge(_gradient(route, network, sample)[0], truth)

@@ -19,6 +19,7 @@ from nam_jax.experiment._gradient_reference import Reference, critical_leak, ref
 from nam_jax.experiment._gradient_routes import (
     ROUTE_NAMES,
     Cost,
+    compile_all,
     cost_of,
     nudged,
     single,
@@ -45,8 +46,8 @@ class GradientsConfig:
     """Margins of the certificate; the smaller, the nearer is a critical point of (s, p)."""
     distances: tuple[Distance, ...] = (0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001)
     """1 - neural leak over the critical one: near 1 saturated, near 0 about to lose its pattern."""
-    nudges: tuple[Positive, ...] = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-    """Nudges of equilibrium propagation, in units of N times the neural leak."""
+    nudges: tuple[Positive, ...] = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+    """Nudges of equilibrium propagation, in units of a neuron's restoring force."""
     steps: tuple[Count, ...] = (1, 5, 20, 80)
     """Steps of the truncated route."""
     num_directions: Count = 6
@@ -101,16 +102,18 @@ def run(
     config = quick(config)
     cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
     total = len(cases) * len(config.distances)
-    judged, costs, settings = [], {}, []
+    judged, costs, settings, programs = [], {}, [], {}
     with Progress(disable=not progress) as bar:
         task = bar.add_task("judging", total=total)
         for case, distance in itertools.product(cases, config.distances):
-            network, sample, truth = _problem(config, case, distance)
+            network, sample, truth = problem(config, case, distance)
             with jax.enable_x64(False):
                 halved, shown = jax.tree.map(_single, (network, sample))
-                judged.append((truth, *single(halved, shown, truth)))
-                if case[:2] not in costs:
-                    costs[case[:2]] = cost_of(halved, shown, config.rounds)
+                size = case[:2]
+                if size not in programs:
+                    programs[size] = compile_all(halved, shown)
+                    costs[size] = cost_of(programs[size], halved, shown, config.rounds)
+                judged.append((truth, *single(programs[size], halved, shown, truth)))
             if case == cases[0]:
                 with jax.enable_x64(True):
                     found = nudged(network, sample, truth, config.nudges)
@@ -123,7 +126,7 @@ def _single(leaf: Any) -> Any:
     return jnp.asarray(leaf, jnp.float32) if isinstance(leaf, jax.Array | np.ndarray) else leaf
 
 
-def _problem(
+def problem(
     config: GradientsConfig, case: tuple[int, int, float], distance: float
 ) -> tuple[NeuronAstrocyte, Sample, Reference]:
     """A network at a distance from its critical leak, what it recalls, and the reference."""
@@ -184,7 +187,7 @@ def _coordinates(config: GradientsConfig) -> dict[str, Any]:
         "stored": ("stored", list(config.num_patterns), {"long_name": "stored patterns K"}),
         "margin": ("margin", list(config.margins), one),
         "distance": ("distance", list(config.distances), {"units": "of the critical leak"}),
-        "nudge": ("nudge", list(config.nudges), {"units": "N neural leak"}),
+        "nudge": ("nudge", list(config.nudges), {"units": "restoring force"}),
         "steps": ("steps", list(config.steps), {"units": "half time scales"}),
         "route": list(ROUTE_NAMES),
         "sides": ["one", "centred"],
