@@ -61,7 +61,7 @@ def _recall(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _losses(axes: Axes, dataset: xr.Dataset) -> None:
-    """Losses over the mean of the first window, each smoothed by a running mean."""
+    """Losses, each smoothed by a running mean."""
     runs = [str(run) for run in dataset.run.values]
     for index, run in enumerate(runs):
         loss = dataset.loss.sel(run=run).dropna("step").values
@@ -70,10 +70,10 @@ def _losses(axes: Axes, dataset: xr.Dataset) -> None:
         last = run == "inpainting"
         shade = "0.0" if last else str(0.75 - 0.6 * index / max(len(runs) - 1, 1))
         axes.plot(
-            np.arange(len(smooth)) + width, smooth / smooth[0], "--" if last else "-",
+            np.arange(len(smooth)) + width, smooth, "--" if last else "-",
             color=shade, linewidth=1.2, label=run,
         )  # fmt: skip
-    axes.set(title="training", xlabel="step", ylabel="loss, running mean (units of the first)")
+    axes.set(title="training", xlabel="step", ylabel="loss, running mean (1)")
     axes.legend(fontsize="x-small")
 
 
