@@ -125,8 +125,15 @@ def nudged(
     """Judgements of equilibrium propagation, one-sided and centred, and their orders."""
     judged = np.array(
         [
-            [judged_route(EquilibriumPropagation(jnp.asarray(nudge), centred, FINE), network, sample, truth)
-             for nudge in nudges]
+            [
+                judged_route(
+                    EquilibriumPropagation(jnp.asarray(nudge), centred, FINE),
+                    network,
+                    sample,
+                    truth,
+                )
+                for nudge in nudges
+            ]
             for centred in (False, True)
         ]
     )  # fmt: skip
