@@ -123,20 +123,12 @@ def nudged(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, nudges: Sequence[float]
 ) -> tuple[Float[np.ndarray, "2 nudge 3"], Float[np.ndarray, " 2"]]:
     """Judgements of equilibrium propagation, one-sided and centred, and their orders."""
-    judged = np.array(
-        [
-            [
-                judged_route(
-                    EquilibriumPropagation(jnp.asarray(nudge), centred, FINE),
-                    network,
-                    sample,
-                    truth,
-                )
-                for nudge in nudges
-            ]
-            for centred in (False, True)
-        ]
-    )  # fmt: skip
+
+    def one(nudge: float, centred: bool) -> Judgement:
+        route = EquilibriumPropagation(jnp.asarray(nudge), centred, FINE)
+        return judged_route(route, network, sample, truth)
+
+    judged = np.array([[one(nudge, centred) for nudge in nudges] for centred in (False, True)])
     return judged, np.array([_order(nudges, each[:, 2]) for each in judged])
 
 
@@ -144,9 +136,8 @@ def truncated(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, steps: Sequence[int]
 ) -> Float[np.ndarray, "steps 3"]:
     """Judgements of the truncated route."""
-    return np.array(
-        [judged_route(Truncated(count, FINE), network, sample, truth) for count in steps]
-    )
+    routes = [Truncated(count, FINE) for count in steps]
+    return np.array([judged_route(route, network, sample, truth) for route in routes])
 
 
 def judged_route(

@@ -196,11 +196,12 @@ def _coordinates(config: GradientsConfig) -> dict[str, Any]:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Cosine, cost and outcome of every route, from far to near the critical leak."""
+    """Cosine, cost and outcome of every route, by distance from the critical leak ("near")."""
     result = Table(title="Gradient routes against finite differences, float32")
-    for name in ("route", "N, K, margin", "distance", "1 - cos", "norms", "memory", "time"):
-        result.add_column(name, justify="left" if name == "route" else "right")
-    result.add_column("settled; gradient")
+    for name in ("route", "N, K, margin", "near", "1 - cos", "norms", "memory", "time"):
+        is_name = name == "route"
+        result.add_column(name, justify="left" if is_name else "right", no_wrap=is_name)
+    result.add_column("ended")
     last = dataset.sizes["distance"] - 1
     chosen = dataset.isel(distance=sorted({0, (last + 1) // 2, last}))
     for cell in itertools.product(
@@ -210,14 +211,14 @@ def table(dataset: xr.Dataset) -> Table:
         row = chosen.sel(dict(zip(names, cell, strict=True)))
         ended = [solve.OUTCOMES[int(place)] for place in row.outcome]
         result.add_row(
-            str(cell[4]),
+            str(cell[4]).replace("_", " "),
             f"{cell[0]}, {cell[1]}, {cell[2]:g}",
             f"{cell[3]:g}",
             f"{float(row.miss):.1e}",
-            f"{float(row.norm_ratio):.3f}",
+            f"{float(row.norm_ratio):.3g}",
             f"{float(row.relative_memory):.1f}",
             f"{float(row.relative_time):.1f}",
-            "; ".join(ended).replace("_", " "),
+            ended[ended[0] == "converged"].replace("_", " "),
         )
     orders = "; ".join(
         f"{float(each.order.sel(sides='one')):.2f}, {float(each.order.sel(sides='centred')):.2f} "

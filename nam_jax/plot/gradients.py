@@ -34,7 +34,7 @@ def _nudges(axes: Axes, dataset: xr.Dataset) -> None:
         xlabel="nudge (units of the restoring force)",
         ylabel="1 - cosine with finite differences",
     )
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", handlelength=4)
 
 
 def _steps(axes: Axes, dataset: xr.Dataset) -> None:
@@ -43,7 +43,7 @@ def _steps(axes: Axes, dataset: xr.Dataset) -> None:
         label = f"distance {float(here.distance):g}"
         _line(axes, here.steps, here.truncated_miss, index, STYLES[index], label)
     axes.set(title="truncated, float64", xlabel="steps differentiated")
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", handlelength=4)
 
 
 def _distances(axes: Axes, dataset: xr.Dataset) -> None:
@@ -54,7 +54,7 @@ def _distances(axes: Axes, dataset: xr.Dataset) -> None:
         _line(axes, here.distance, here.miss.sel(route=route), index, style, label)
     axes.invert_xaxis()
     axes.set(title="defaults, float32", xlabel="distance from the critical leak (0: critical)")
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", handlelength=4)
 
 
 def _line(axes: Axes, x: xr.DataArray, y: xr.DataArray, index: int, style: str, label: str) -> None:
