@@ -13,7 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from nam_jax import experiment, plot
-from nam_jax.experiment import claims, gradients, lesion, recognise, reduce, retrieve, train_codec
+from nam_jax.experiment import (
+    claims,
+    gradients,
+    lesion,
+    recognise,
+    reduce,
+    retrieve,
+    train,
+    train_codec,
+)
 
 
 class Command(NamedTuple):
@@ -48,6 +57,13 @@ COMMANDS = {
         train_codec.table,
         plot.train_codec,
         "Train the binary autoencoder that turns images into patterns.",
+    ),
+    "train": Command(
+        experiment.TrainConfig,
+        train.run,
+        train.table,
+        plot.train,
+        "Train the tensor on correlated images and compare recall and inpainting.",
     ),
     "reduce": Command(
         experiment.ReduceConfig,
@@ -104,6 +120,8 @@ examples:
   nam-jax retrieve --dynamics certified --level 0.2
   nam-jax retrieve --config configs/retrieve.toml --num-patterns 10 --out runs/ten
   nam-jax retrieve --source ./my-photos --num-patterns 12
+  nam-jax train --fast
+  nam-jax train --source fashion-mnist --num-patterns 100 --gradient truncated
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 

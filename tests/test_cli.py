@@ -34,6 +34,19 @@ TINY = {
         "depth": 1,
         "num_validation": 4,
     },
+    "train": {
+        "source": "digits",
+        "num_patterns": [3],
+        "gains": [0.6],
+        "powers": [4],
+        "steps": 2,
+        "inpainting_steps": 2,
+        "batch_size": 2,
+        "num_cues": 4,
+        "num_stored": 4,
+        "num_training": 8,
+        "num_held_out": 4,
+    },
     "reduce": {
         "num_neurons": 12,
         "num_patterns": 2,
@@ -121,6 +134,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
     for name, kind in (
         ("retrieve", experiment.RetrieveConfig),
         ("train_codec", experiment.TrainCodecConfig),
+        ("train", experiment.TrainConfig),
         ("reduce", experiment.ReduceConfig),
         ("recognise", experiment.RecogniseConfig),
         ("lesion", experiment.LesionConfig),

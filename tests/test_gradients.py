@@ -34,7 +34,7 @@ def test_implicit_gradient_is_that_of_finite_differences(problem):
 
 def test_equilibrium_propagation_has_its_orders(problem):
     with jax.enable_x64(True):
-        judged, orders = nudged(*problem, (0.1, 0.05))
+        judged, orders = nudged(*problem, (0.004, 0.002))
     np.testing.assert_allclose(orders, [1, 2], atol=0.15)
     assert np.all(judged[:, 1, 2] < judged[:, 0, 2])
 

@@ -8,6 +8,7 @@ from nam_jax.experiment.lesion import LesionConfig
 from nam_jax.experiment.recognise import RecogniseConfig
 from nam_jax.experiment.reduce import ReduceConfig
 from nam_jax.experiment.retrieve import RetrieveConfig
+from nam_jax.experiment.train import TrainConfig
 from nam_jax.experiment.train_codec import TrainCodecConfig
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ReduceConfig",
     "RetrieveConfig",
     "TrainCodecConfig",
+    "TrainConfig",
     "read_config",
     "staged_folder",
     "validate",

@@ -26,25 +26,14 @@ from nam_jax.train import (
 FINE = Effort(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=2**14)
 """For float64, where a route's own error is looked at and not the solver's."""
 ROUTE_NAMES = (
-    "implicit", "general", "through_solver", "truncated",
-    "equilibrium_propagation", "scaled_nudge",
+    "implicit", "general", "through_solver", "truncated", "equilibrium_propagation",
 )  # fmt: skip
 
 
-def _routes(network: NeuronAstrocyte) -> dict[str, AbstractRoute]:
-    """All routes with their defaults, and equilibrium propagation with a nudge of fitting size."""
-    nudge = jnp.asarray(EquilibriumPropagation().nudge)
-    more: dict[str, AbstractRoute] = {
-        "general": ImplicitRoute(solve.Implicit(general=True)),
-        "equilibrium_propagation": EquilibriumPropagation(nudge),
-        "scaled_nudge": EquilibriumPropagation(0.1 * _unit(network)),
-    }
+def _routes() -> dict[str, AbstractRoute]:
+    """All routes with their defaults, and the implicit one as if the network had no energy."""
+    more: dict[str, AbstractRoute] = {"general": ImplicitRoute(solve.Implicit(general=True))}
     return {name: (ROUTES | more)[name] for name in ROUTE_NAMES}
-
-
-def _unit(network: NeuronAstrocyte) -> Any:
-    """N times the neural leak: so large a nudge moves a neuron as far as the readout is wrong."""
-    return network.tensor.num_neurons * network.leaks.neural
 
 
 @eqx.filter_jit
@@ -74,12 +63,7 @@ class Programs(NamedTuple):
 
 def compile_all(network: NeuronAstrocyte, sample: Sample) -> Programs:
     """The programs for networks like `network`."""
-    made: dict[str, Any] = {}
-    for name, route in _routes(network).items():
-        if name == "scaled_nudge":  # its nudge is an argument
-            made[name] = made["equilibrium_propagation"]
-        else:
-            made[name] = _compiled(_gradient, route, network, sample)
+    made = {name: _compiled(_gradient, route, network, sample) for name, route in _routes().items()}
     return Programs(_compiled(_forward, network, sample), made)
 
 
@@ -92,7 +76,7 @@ def single(
 ) -> tuple[list[Judgement], Int[np.ndarray, "route 2"]]:
     """Every route with its defaults: how far it is from the truth, and how it ended."""
     judged, ends = [], []
-    for name, route in _routes(network).items():
+    for name, route in _routes().items():
         gradient, ended = programs.routes[name](route, network, sample)
         judged.append(judge(gradient, truth))
         ends.append(np.asarray(ended))
@@ -112,7 +96,7 @@ def cost_of(programs: Programs, network: NeuronAstrocyte, sample: Sample, rounds
     base = _bytes(programs.forward)
     whole = _seconds(lambda: programs.forward(network, sample), rounds)
     sizes, times = [], []
-    for name, route in _routes(network).items():
+    for name, route in _routes().items():
         program = programs.routes[name]
         sizes.append(_bytes(program))
         taken = _seconds(lambda p=program, r=route: p(r, network, sample), rounds)
@@ -138,14 +122,10 @@ def _seconds(function: Callable[[], Any], rounds: int) -> float:
 def nudged(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, nudges: Sequence[float]
 ) -> tuple[Float[np.ndarray, "2 nudge 3"], Float[np.ndarray, " 2"]]:
-    """Judgements of equilibrium propagation, one-sided and centred, and their orders.
-
-    Nudges are in units of N times the neural leak.
-    """
-    unit = _unit(network)
+    """Judgements of equilibrium propagation, one-sided and centred, and their orders."""
 
     def one(nudge: float, centred: bool) -> Judgement:
-        route = EquilibriumPropagation(nudge * unit, centred, FINE)
+        route = EquilibriumPropagation(jnp.asarray(nudge), centred, FINE)
         return judged_route(route, network, sample, truth)
 
     judged = np.array([[one(nudge, centred) for nudge in nudges] for centred in (False, True)])

@@ -46,8 +46,8 @@ class GradientsConfig:
     """Margins of the certificate; the smaller, the nearer is a critical point of (s, p)."""
     distances: tuple[Distance, ...] = (0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001)
     """1 - neural leak over the critical one: near 1 saturated, near 0 about to lose its pattern."""
-    nudges: tuple[Positive, ...] = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-    """Nudges of equilibrium propagation, in units of N times the neural leak."""
+    nudges: tuple[Positive, ...] = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+    """Nudges of equilibrium propagation, in units of a neuron's restoring force."""
     steps: tuple[Count, ...] = (1, 5, 20, 80)
     """Steps of the truncated route."""
     num_directions: Count = 6
@@ -187,7 +187,7 @@ def _coordinates(config: GradientsConfig) -> dict[str, Any]:
         "stored": ("stored", list(config.num_patterns), {"long_name": "stored patterns K"}),
         "margin": ("margin", list(config.margins), one),
         "distance": ("distance", list(config.distances), {"units": "of the critical leak"}),
-        "nudge": ("nudge", list(config.nudges), {"units": "N neural leak"}),
+        "nudge": ("nudge", list(config.nudges), {"units": "restoring force"}),
         "steps": ("steps", list(config.steps), {"units": "half time scales"}),
         "route": list(ROUTE_NAMES),
         "sides": ["one", "centred"],

@@ -85,6 +85,10 @@ class Layer(eqx.Module):
     symmetric: bool = eqx.field(default=False, static=True)
     held: Bool[Array, "..."] | None = None
 
+    def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
+        """H v, with H the Hessian of the Lagrangian at u: the change of the activation along v."""
+        return jax.jvp(self.lagrangian.activation, (u,), (v,))[1]
+
     def slope(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
         """The diagonal of H, the Hessian of the Lagrangian at u.
 
@@ -94,14 +98,10 @@ class Layer(eqx.Module):
         if isinstance(self.lagrangian, Quadratic):
             return self.lagrangian.gain.astype(u.dtype)
         if self.lagrangian.additive:
-            return curvature(self.lagrangian, u, jnp.ones_like(u))
+            return self.bend(u, jnp.ones_like(u))
         probe = jax.random.normal(jax.random.key(0), u.shape, u.dtype)
-        size = jnp.linalg.norm(curvature(self.lagrangian, u, probe)) / jnp.linalg.norm(probe)
+        size = jnp.linalg.norm(self.bend(u, probe)) / jnp.linalg.norm(probe)
         return jnp.full_like(u, size)
-
-    def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
-        """H v: the change of the activation along v."""
-        return curvature(self.lagrangian, u, v)
 
     def moves(self, slope: Float[Array, "..."]) -> Bool[Array, "..."] | None:
         """Where an activation of a given `slope` can change; None for everywhere.
@@ -140,19 +140,12 @@ class AbstractEnergyNetwork(AbstractContinuousNetwork):
         """
         flow = self.vector_field(0.0, state, drive)
         rates = [
-            -layer.inertia.astype(u.dtype) * jnp.vdot(v, curvature(layer.lagrangian, u, v))
+            -layer.inertia.astype(u.dtype) * jnp.vdot(v, layer.bend(u, v))
             for layer, u, v in zip(
                 self.layers(), jax.tree.leaves(state), jax.tree.leaves(flow), strict=True
             )
         ]
         return jnp.sum(jnp.stack(rates))
-
-
-def curvature(
-    lagrangian: AbstractLagrangian, u: Float[Array, "..."], v: Float[Array, "..."]
-) -> Float[Array, "..."]:
-    """H v, with H the Hessian of `lagrangian` at u: the change of the activation along v."""
-    return jax.jvp(lagrangian.activation, (u,), (v,))[1]
 
 
 class AbstractDiscreteNetwork(AbstractNetwork):

@@ -6,6 +6,7 @@ from nam_jax.plot.lesion import lesion
 from nam_jax.plot.recognise import recognise
 from nam_jax.plot.reduce import reduce
 from nam_jax.plot.retrieve import retrieve
+from nam_jax.plot.train import train
 from nam_jax.plot.train_codec import train_codec
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "recognise",
     "reduce",
     "retrieve",
+    "train",
     "train_codec",
 ]

@@ -31,7 +31,7 @@ def _nudges(axes: Axes, dataset: xr.Dataset) -> None:
             _line(axes, here.nudge, here.nudged_miss.sel(sides=sides), index, style, label)
     axes.set(
         title="equilibrium propagation, float64",
-        xlabel="nudge (units of N times the neural leak)",
+        xlabel="nudge (units of the restoring force)",
         ylabel="1 - cosine with finite differences",
     )
     axes.legend(fontsize="x-small", handlelength=4)

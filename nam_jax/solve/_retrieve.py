@@ -50,7 +50,7 @@ def retrieve(
     drive: Any = None,
     rest: float = 1e-2,
     silence: float = 0.5,
-    max_time: float = float("inf"),
+    max_time: float | Scalar = float("inf"),
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-3,
     atol: float = 1e-4,

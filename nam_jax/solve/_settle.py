@@ -50,7 +50,7 @@ def settle(
     *,
     drive: Any = None,
     rest: float = 1e-3,
-    max_time: float = float("inf"),
+    max_time: float | Scalar = float("inf"),
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-4,
     atol: float = 1e-5,
@@ -120,7 +120,7 @@ def _follow(
     network: AbstractContinuousNetwork,
     state: Any,
     drive: Any,
-    max_time: float,
+    max_time: float | Scalar,
     settings: dict[str, Any],
 ) -> Equilibrium:
     """The equilibrium by integration, with the judgement on it."""
