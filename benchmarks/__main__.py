@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import effective, growth, memory, recall, vector_field
+from benchmarks import effective, gradients, growth, memory, recall, vector_field
 from benchmarks._report import machine, markdown, rich_table
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "effective": effective.run,
     "memory": memory.run,
     "growth": growth.run,
+    "gradients": gradients.run,
 }
 
 

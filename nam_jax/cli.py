@@ -13,7 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from nam_jax import experiment, plot
-from nam_jax.experiment import claims, lesion, recognise, reduce, retrieve, train, train_codec
+from nam_jax.experiment import (
+    claims,
+    gradients,
+    lesion,
+    recognise,
+    reduce,
+    retrieve,
+    train,
+    train_codec,
+)
 
 
 class Command(NamedTuple):
@@ -76,6 +85,13 @@ COMMANDS = {
         lesion.table,
         plot.lesion,
         "Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
+    ),
+    "gradients": Command(
+        experiment.GradientsConfig,
+        gradients.run,
+        gradients.table,
+        plot.gradients,
+        "Judge gradient routes by finite differences, from saturation to the critical point.",
     ),
     "claims": Command(
         experiment.ClaimsConfig,

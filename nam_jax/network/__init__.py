@@ -6,7 +6,6 @@ from nam_jax.network._base import (
     AbstractEnergyNetwork,
     AbstractNetwork,
     Layer,
-    curvature,
 )
 from nam_jax.network._clamped import Clamped
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
@@ -48,7 +47,6 @@ __all__ = [
     "TwoLayerMemory",
     "TwoLayerState",
     "TwoLayerTerms",
-    "curvature",
     "drive_at",
     "settle_fast",
 ]

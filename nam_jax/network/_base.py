@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nam_jax._types import Pattern, Scalar
-from nam_jax.lagrangian import AbstractLagrangian
+from nam_jax.lagrangian import AbstractLagrangian, Quadratic
 
 State = PyTree[Float[Array, "..."]]
 """All layers of one network for one sample."""
@@ -85,6 +85,38 @@ class Layer(eqx.Module):
     symmetric: bool = eqx.field(default=False, static=True)
     held: Bool[Array, "..."] | None = None
 
+    def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
+        """H v, with H the Hessian of the Lagrangian at u: the change of the activation along v."""
+        return jax.jvp(self.lagrangian.activation, (u,), (v,))[1]
+
+    def slope(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The diagonal of H, the Hessian of the Lagrangian at u.
+
+        One number for a linear layer, which saves passes over N x N arrays; for a Lagrangian that
+        couples entries the size of H along a random direction.
+        """
+        if isinstance(self.lagrangian, Quadratic):
+            return self.lagrangian.gain.astype(u.dtype)
+        if self.lagrangian.additive:
+            return self.bend(u, jnp.ones_like(u))
+        probe = jax.random.normal(jax.random.key(0), u.shape, u.dtype)
+        size = jnp.linalg.norm(self.bend(u, probe)) / jnp.linalg.norm(probe)
+        return jnp.full_like(u, size)
+
+    def moves(self, slope: Float[Array, "..."]) -> Bool[Array, "..."] | None:
+        """Where an activation of a given `slope` can change; None for everywhere.
+
+        Not where a unit is held, nor where its slope is rounding, as 1 - tanh(u)^2 is a difference
+        of numbers near 1.
+        """
+        free = None if self.held is None else ~self.held
+        if not self.lagrangian.additive or isinstance(self.lagrangian, Quadratic):
+            return free
+        bound = self.lagrangian.slope_bound.astype(slope.dtype)
+        bound = jnp.where(jnp.isfinite(bound), bound, jnp.max(slope))
+        steep = slope > 100 * jnp.finfo(slope.dtype).eps * bound
+        return steep if free is None else free & steep
+
 
 class AbstractEnergyNetwork(AbstractContinuousNetwork):
     """A network whose flow goes down an energy while its drive is constant."""
@@ -108,19 +140,12 @@ class AbstractEnergyNetwork(AbstractContinuousNetwork):
         """
         flow = self.vector_field(0.0, state, drive)
         rates = [
-            -layer.inertia.astype(u.dtype) * jnp.vdot(v, curvature(layer.lagrangian, u, v))
+            -layer.inertia.astype(u.dtype) * jnp.vdot(v, layer.bend(u, v))
             for layer, u, v in zip(
                 self.layers(), jax.tree.leaves(state), jax.tree.leaves(flow), strict=True
             )
         ]
         return jnp.sum(jnp.stack(rates))
-
-
-def curvature(
-    lagrangian: AbstractLagrangian, u: Float[Array, "..."], v: Float[Array, "..."]
-) -> Float[Array, "..."]:
-    """H v, with H the Hessian of `lagrangian` at u: the change of the activation along v."""
-    return jax.jvp(lagrangian.activation, (u,), (v,))[1]
 
 
 class AbstractDiscreteNetwork(AbstractNetwork):

@@ -1,6 +1,7 @@
 """Figures: one a function, from a Dataset. The only room that imports matplotlib."""
 
 from nam_jax.plot.claims import claim, claims, curves
+from nam_jax.plot.gradients import gradients
 from nam_jax.plot.lesion import lesion
 from nam_jax.plot.recognise import recognise
 from nam_jax.plot.reduce import reduce
@@ -12,6 +13,7 @@ __all__ = [
     "claim",
     "claims",
     "curves",
+    "gradients",
     "lesion",
     "recognise",
     "reduce",

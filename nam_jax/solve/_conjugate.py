@@ -52,20 +52,21 @@ class ConjugateGradients(lx.AbstractLinearSolver):
             return (size > self.rtol**2 * whole) & (least > tiny) & (count < self.max_steps)
 
         def advance(carry: Any) -> Any:
-            y, r, p, q, size, least, count = carry
+            y, r, p, scale, size, least, count = carry
             image = operator.mv(p)
-            bend, scale = dot(p, image), dot(p, q)
-            # Relative to the preconditioner's inverse, along which q goes as p along z.
+            bend = dot(p, image)
+            # Relative to the preconditioner's inverse, in which p has the squared size `scale`.
             least = jnp.minimum(least, bend / scale)
             step = jnp.where(bend > 0, size / bend, 0)
             y, r = add(y, step, p), add(r, -step, image)
             z = preconditioner.mv(r)
             after = dot(r, z)
-            p, q = add(z, after / size, p), add(r, after / size, q)
-            return y, r, p, q, after, least, count + 1
+            turn = after / size
+            # z is orthogonal to the last direction there.
+            return y, r, add(z, turn, p), after + turn**2 * scale, after, least, count + 1
 
         zeros = jax.tree.map(jnp.zeros_like, vector)
-        start = (zeros, vector, z, vector, whole, jnp.full_like(whole, jnp.inf), jnp.asarray(0))
+        start = (zeros, vector, z, whole, whole, jnp.full_like(whole, jnp.inf), jnp.asarray(0))
         y, _, _, _, size, least, count = jax.lax.while_loop(unfinished, advance, start)
         result = lx.RESULTS.where(
             size <= self.rtol**2 * whole, lx.RESULTS.successful, lx.RESULTS.max_steps_reached

@@ -8,8 +8,8 @@ from jaxtyping import Array, Bool
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._implicit import Implicit
 from nam_jax.solve._integrate import DEFAULT_SOLVER
+from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._observe import Activity, Energy
 from nam_jax.solve._result import RESULTS
 from nam_jax.solve._settle import IMPLICIT, settle
@@ -50,7 +50,7 @@ def retrieve(
     drive: Any = None,
     rest: float = 1e-2,
     silence: float = 0.5,
-    max_time: float = float("inf"),
+    max_time: float | Scalar = float("inf"),
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-3,
     atol: float = 1e-4,

@@ -15,8 +15,9 @@ from nam_jax.network import (
     AbstractEnergyNetwork,
     AbstractNetwork,
 )
-from nam_jax.solve._implicit import Implicit, at_rest
+from nam_jax.solve._implicit import at_rest
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
+from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, raise_unless, residual
 from nam_jax.solve._simulate import ending
 from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
@@ -49,7 +50,7 @@ def settle(
     *,
     drive: Any = None,
     rest: float = 1e-3,
-    max_time: float = float("inf"),
+    max_time: float | Scalar = float("inf"),
     solver: dfx.AbstractSolver = DEFAULT_SOLVER,
     rtol: float = 1e-4,
     atol: float = 1e-5,
@@ -119,7 +120,7 @@ def _follow(
     network: AbstractContinuousNetwork,
     state: Any,
     drive: Any,
-    max_time: float,
+    max_time: float | Scalar,
     settings: dict[str, Any],
 ) -> Equilibrium:
     """The equilibrium by integration, with the judgement on it."""

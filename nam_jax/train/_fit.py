@@ -96,7 +96,7 @@ def fit(
         ValueError: On a bad argument, or a checkpoint folder of another run.
     """
     _check(num_steps, chunk, max_bad, patience, validation)
-    arrays, rest = eqx.partition(network, eqx.is_array)
+    rest = eqx.filter(network, eqx.is_array, inverse=True)
     problem = Problem(
         rest=rest,
         chosen=_chosen(network, trainable),
@@ -109,17 +109,7 @@ def fit(
         chunk=chunk,
         max_bad=max_bad,
     )
-    dtype = _check_batches(batches, key)
-    carry = Carry(
-        arrays=arrays,
-        optimizer=optimizer.init(eqx.filter(network, problem.chosen)),
-        step=jnp.asarray(0),
-        bad=jnp.asarray(0),
-        unsettled=jnp.asarray(False),
-        best=None if validation is None else arrays,
-        best_loss=jnp.asarray(jnp.inf, dtype),
-        since=jnp.asarray(0),
-    )
+    carry = _start(problem, network, _check_batches(batches, key), validation)
     opened = contextlib.nullcontext() if checkpoint is None else checkpoint.open(problem, carry)
     with opened as store, _bar(num_steps, shown=progress) as show:
         carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
@@ -137,6 +127,21 @@ def metrics_dataset(fit: Fit) -> Any:
     }
     steps = {"step": ("step", np.arange(1, fit.step + 1), {"units": "1"})}
     return xr.Dataset(variables, steps, {"result": ENDINGS[fit.result]})
+
+
+def _start(problem: Problem, network: Any, dtype: Any, validation: Sample | None) -> Carry:
+    """The state before the first step."""
+    arrays = eqx.filter(network, eqx.is_array)
+    return Carry(
+        arrays=arrays,
+        optimizer=problem.optimizer.init(eqx.filter(network, problem.chosen)),
+        step=jnp.asarray(0),
+        bad=jnp.asarray(0),
+        unsettled=jnp.asarray(False),
+        best=None if validation is None else arrays,
+        best_loss=jnp.asarray(jnp.inf, dtype),
+        since=jnp.asarray(0),
+    )
 
 
 def _run(

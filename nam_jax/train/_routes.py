@@ -222,13 +222,14 @@ class EquilibriumPropagation(AbstractRoute):
     2006.03824). No derivative of the dynamics is taken. The network needs an energy and a `Drive`.
 
     Attributes:
-        nudge: beta, dimensionless. Where equilibria are found to `rest`, an error of rest / beta is
-            added.
+        nudge: The strongest push on a neuron, in units of its restoring force, so that one number
+            suits every loss and network: beta times max |dC/dreadout| is `nudge` times inertia over
+            time scale times 1 + max |x|. An error of about rest / nudge is added.
         centred: Whether to nudge both ways.
         effort: How hard to look for equilibria; by default a hundred times harder than elsewhere.
     """
 
-    nudge: float = 0.1
+    nudge: float | Scalar = 0.01
     centred: bool = eqx.field(default=True, static=True)
     effort: Effort = Effort(rest=1e-5, rtol=1e-6, atol=1e-7)
 
@@ -246,7 +247,9 @@ class EquilibriumPropagation(AbstractRoute):
         loss = cost(readout, sample)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
 
-        def slope(phase: solve.Equilibrium, beta: float) -> Any:
+        beta = self.nudge * _unit_of_nudge(network, free.state, jax.grad(cost)(readout, sample))
+
+        def slope(phase: solve.Equilibrium, beta: Scalar) -> Any:
             def of(arrays: Any) -> Scalar:
                 net = eqx.combine(arrays, fixed)
                 nudged = beta * cost(net.readout(phase.state), sample)
@@ -254,17 +257,14 @@ class EquilibriumPropagation(AbstractRoute):
 
             return jax.grad(of)(arrays)
 
-        def nudged(beta: float) -> solve.Equilibrium:
+        def nudged(beta: Scalar) -> solve.Equilibrium:
             return self.effort(_Nudged(network, cost, sample, beta), free.state, sample.drive)
 
-        ahead = nudged(self.nudge)
-        behind, width = (
-            (nudged(-self.nudge), 2 * self.nudge) if self.centred else (free, self.nudge)
-        )
-        below = -self.nudge if self.centred else 0.0
-        gradient = jax.tree.map(
-            lambda a, b: (a - b) / width, slope(ahead, self.nudge), slope(behind, below)
-        )
+        ahead = nudged(beta)
+        below = -beta if self.centred else jnp.zeros_like(beta)
+        behind = nudged(below) if self.centred else free
+        slopes = slope(ahead, beta), slope(behind, below)
+        gradient = jax.tree.map(lambda a, b: (a - b) / (beta - below).astype(a.dtype), *slopes)
         worse = RESULTS.where(ahead.result == RESULTS.converged, behind.result, ahead.result)
         residual = jnp.maximum(ahead.residual, behind.residual)
         adjoint = Adjoint(residual, ahead.steps + behind.steps, worse)
@@ -277,7 +277,7 @@ class _Nudged(AbstractContinuousNetwork):
     network: AbstractEnergyNetwork
     cost: Cost
     sample: Sample
-    beta: float | Scalar
+    beta: Scalar
 
     def initial_state(self, cue: Pattern) -> Any:
         return self.network.initial_state(cue)
@@ -294,6 +294,14 @@ class _Nudged(AbstractContinuousNetwork):
 
     def time_scales(self) -> Any:
         return self.network.time_scales()
+
+
+def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) -> Scalar:
+    """The beta at which the strongest push equals the restoring force of a neuron; see `nudge`."""
+    x, scale = jax.tree.leaves(state)[0], jax.tree.leaves(network.time_scales())[0]
+    force = network.layers()[0].inertia / scale * (1 + jnp.max(jnp.abs(x)))
+    largest = jnp.max(jnp.abs(pull))
+    return (force / jnp.where(largest > 0, largest, 1)).astype(x.dtype)
 
 
 def _differentiate(

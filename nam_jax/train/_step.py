@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Int
 from nam_jax._types import Key, Scalar
 from nam_jax.solve import RESULTS
 from nam_jax.train._loss import Loss, value_and_grad
-from nam_jax.train._parameters import resolve
+from nam_jax.train._parameters import is_parameter, resolve
 from nam_jax.train._routes import AbstractRoute, Sample
 
 
@@ -131,9 +131,11 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
     network = eqx.combine(carry.arrays, problem.rest)
     trained, frozen = eqx.partition(network, problem.chosen)
     resolved, pull_back = eqx.filter_vjp(lambda part: resolve(eqx.combine(part, frozen)), trained)
-    recalls = recall_all(problem, resolved, batch)
+    recalls = recall_all(problem, resolved, _needed(network, problem.chosen), batch)
+    mean = _mean_over(recalls.ok, recalls.gradient)
+    others = jax.tree.map(jnp.zeros_like, eqx.filter(resolved, eqx.is_inexact_array))
     # Nodes are differentiated once a step, not once a sample, as the way back is linear.
-    (gradient,) = pull_back(_mean_over(recalls.ok, recalls.gradient))
+    (gradient,) = pull_back(eqx.combine(mean, others))
     loss = _mean_over(recalls.ok, recalls.loss)
 
     # Optax relies on promotions that JAX's strict mode refuses.
@@ -157,12 +159,14 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
     return moved, _metrics(recalls, loss, norm, taken)
 
 
-def recall_all(problem: Problem, network: Any, batch: Sample) -> Recall:
-    """Loss and gradient of each sample of a batch."""
+def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Recall:
+    """Loss of each sample of a batch, and its gradient by the arrays that are `needed`."""
 
     def one(network: Any, sample: Sample) -> Recall:
         found, gradient = value_and_grad(problem.loss, problem.route, network, sample)
         loss, readout, info = found
+        # What is not trained is not computed then, and spoils no sample.
+        gradient = eqx.filter(gradient, needed)
         sound = info.settled & (info.adjoint.result == RESULTS.converged)
         ok = sound & jnp.isfinite(loss) & _finite(gradient)
         correct = info.settled & problem.loss.correct(readout, sample)
@@ -186,7 +190,7 @@ def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scal
     Samples that did not come to rest count with the loss of their last state.
     """
     network = resolve(eqx.combine(carry.arrays, problem.rest))
-    recalls = recall_all(problem, network, batch)
+    recalls = recall_all(problem, network, False, batch)
     loss = jnp.mean(recalls.loss)
     better = loss < carry.best_loss
     kept = (
@@ -196,6 +200,16 @@ def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scal
     )
     carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.since), carry, kept)
     return carry, loss, jnp.mean(recalls.correct.astype(loss.dtype))
+
+
+def _needed(network: Any, chosen: Any) -> Any:
+    """The tree of the resolved network, true where an array is trained or stems from one."""
+
+    def of(node: Any, chosen: Any) -> Any:
+        flag = any(jax.tree.leaves(chosen))
+        return jax.tree.map(lambda _: flag, resolve(node))
+
+    return jax.tree.map(of, network, chosen, is_leaf=is_parameter)
 
 
 def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]) -> Metrics:
@@ -226,7 +240,7 @@ def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:
 def _finite(tree: Any) -> Bool[Array, ""]:
     """Whether all floating-point arrays of a tree are finite."""
     leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+    return jnp.all(jnp.stack([jnp.asarray(True), *(jnp.all(jnp.isfinite(x)) for x in leaves)]))
 
 
 def _choose(condition: Bool[Array, ""], new: Any, old: Any) -> Any:

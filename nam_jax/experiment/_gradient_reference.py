@@ -1,0 +1,181 @@
+"""What gradient routes are judged by: finite differences in float64 at a polished root."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float
+
+from nam_jax import solve, train
+from nam_jax._misc import symmetrise
+from nam_jax._types import Key, Pattern, Patterns, Scalar
+from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
+
+COST = train.SquaredError()
+LARGEST_STEP = 1e-5
+"""Relative size of a finite difference; less near a critical point."""
+NEWTON_STEPS = 6
+FINE = train.Effort(rest=1e-8, rtol=1e-9, atol=1e-11)
+
+
+class Reference(NamedTuple):
+    """Derivatives of the loss along some directions, as NumPy float64.
+
+    Attributes:
+        directions: A network of changes, with a leading axis M; relative to each part's size.
+        slopes: (M,), the derivatives.
+        error: How far those with twice the step are away, relative.
+        least_curvature: Smallest curvature of the energy met by the adjoint equation.
+        slope: Mean slope of the neurons' activations over its largest: 0 where saturated.
+    """
+
+    directions: Any
+    slopes: Float[np.ndarray, " M"]
+    error: float
+    least_curvature: float
+    slope: float
+
+
+def parts(network: Any) -> list[Any]:
+    """What the loss is differentiated by: patterns, couplings, strength, gains and leaks."""
+    tensor = network.tensor
+    return [
+        tensor.patterns,
+        tensor.couplings,
+        tensor.strength,
+        network.neural.beta,
+        network.synaptic.gain,
+        network.process.gain,
+        *network.leaks,
+    ]
+
+
+def directions(network: NeuronAstrocyte, num: int, *, key: Key) -> Any:
+    """`num` random directions of each array among the parts and one of each number."""
+    leaves, structure = jax.tree.flatten(parts(network))
+    counts = [num if leaf.ndim else 1 for leaf in leaves]
+    total, done, made = sum(counts), 0, []
+    for leaf, count, each in zip(leaves, counts, jr.split(key, len(leaves)), strict=True):
+        size = jnp.sqrt(jnp.mean(leaf**2))
+        drawn = size * jr.normal(each, (count, *leaf.shape), leaf.dtype)
+        if leaf.ndim == 0:
+            drawn = jnp.broadcast_to(leaf, (1,))
+        elif leaf.ndim == 2 and leaf.shape[0] == leaf.shape[1]:
+            drawn = jax.vmap(symmetrise)(drawn)
+        padded = jnp.zeros((total, *leaf.shape), leaf.dtype)
+        made.append(padded.at[done : done + count].set(drawn))
+        done += count
+    return jax.tree.unflatten(structure, made)
+
+
+@eqx.filter_jit
+def critical_leak(patterns: Patterns, margin: Scalar) -> Scalar:
+    """Neural leak, in units of beta M0 N, at which the first pattern vanishes with a saddle.
+
+    By bisection; above it the network falls silent from the pattern itself.
+    """
+
+    def survives(gain: Scalar) -> Array:
+        full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
+        network = EffectiveNeuronAstrocyte.from_full(full)
+        found = FINE(network, network.initial_state(patterns[0]), None)
+        return jnp.mean(jnp.abs(network.readout(found.state))) > 0.05
+
+    def halve(_: Any, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        low, high = ends
+        middle = (low + high) / 2
+        alive = survives(middle)
+        return jnp.where(alive, middle, low), jnp.where(alive, high, middle)
+
+    ends = (jnp.asarray(0.05, patterns.dtype), jnp.asarray(8.0, patterns.dtype))
+    return jax.lax.fori_loop(0, 40, halve, ends)[0]
+
+
+@eqx.filter_jit
+def _slopes(
+    network: NeuronAstrocyte, sample: train.Sample, start: Pattern, changes: Any, step: Scalar
+) -> tuple[Float[Array, " M"], Float[Array, " M"]]:
+    """Central differences along `changes`, with the step and with twice the step."""
+
+    def loss(change: Any, size: Scalar) -> Scalar:
+        moved = jax.tree.map(lambda leaf, each: leaf + size * each, parts(network), change)
+        full = eqx.tree_at(parts, network, moved)
+        effective = EffectiveNeuronAstrocyte.from_full(full)
+
+        def improve(x: Pattern, _: Any) -> tuple[Pattern, None]:
+            slope = jax.jacfwd(lambda x: effective.vector_field(0.0, x))(x)
+            return x - jnp.linalg.solve(slope, effective.vector_field(0.0, x)), None
+
+        x, _ = jax.lax.scan(improve, start, length=NEWTON_STEPS)
+        return COST(effective.readout(x), sample)
+
+    def central(change: Any, size: Scalar) -> Scalar:
+        return (loss(change, size) - loss(change, -size)) / (2 * size)
+
+    fine, coarse = (
+        jax.vmap(lambda change, size=size: central(change, size))(changes)
+        for size in (step, 2 * step)
+    )
+    return fine, coarse
+
+
+@eqx.filter_jit
+def _at_rest(network: NeuronAstrocyte, sample: train.Sample) -> tuple[Pattern, Scalar, Scalar]:
+    effective = EffectiveNeuronAstrocyte.from_full(network)
+    state = FINE(effective, effective.initial_state(sample.cue), None).state
+    phi = effective.readout(state)
+    lifted = effective.lift(state)
+    cotangent = jax.grad(lambda lifted: COST(network.readout(lifted), sample))(lifted)
+    found = solve.adjoint(network, lifted, cotangent)
+    return state, found.least_curvature, jnp.mean(1 - phi**2)
+
+
+def reference(
+    network: NeuronAstrocyte,
+    sample: train.Sample,
+    distance: float,
+    num_directions: int,
+    *,
+    key: Key,
+) -> Reference:
+    """Finite differences by the effective network, whose equilibria are those of three layers.
+
+    To be called with 64-bit floats on. Nothing is taken from the routes that are to be judged: the
+    root is found by Newton's method with a dense Jacobian.
+
+    Args:
+        network: The network.
+        sample: What it recalls.
+        distance: From the critical leak, relative; differences stay a thousandth of it.
+        num_directions: For each array among the parts.
+        key: Random key.
+    """
+    step = jnp.asarray(min(LARGEST_STEP, 1e-3 * distance))
+    changes = directions(network, num_directions, key=key)
+    state, curvature, slope = _at_rest(network, sample)
+    fine, coarse = (np.asarray(each) for each in _slopes(network, sample, state, changes, step))
+    error = np.linalg.norm(fine - coarse) / np.linalg.norm(fine)
+    changes = jax.tree.map(np.asarray, changes)
+    return Reference(changes, fine, float(error), float(curvature), float(slope))
+
+
+class Judgement(NamedTuple):
+    """How far a gradient is from the reference: 1 - cosine, ratio of norms, relative error."""
+
+    miss: float
+    norm_ratio: float
+    error: float
+
+
+def judge(gradient: NeuronAstrocyte, truth: Reference) -> Judgement:
+    """Compares derivatives along the reference's directions."""
+    pairs = zip(jax.tree.leaves(parts(gradient)), jax.tree.leaves(truth.directions), strict=True)
+    found = sum(np.tensordot(d, np.asarray(g, np.float64), axes=np.ndim(g)) for g, d in pairs)
+    size, other = np.linalg.norm(found), np.linalg.norm(truth.slopes)
+    # By a difference of unit vectors, because 1 - cos of two close vectors is rounding.
+    miss = np.sum((found / size - truth.slopes / other) ** 2) / 2
+    error = np.linalg.norm(found - truth.slopes) / other
+    return Judgement(float(miss), float(size / other), float(error))
