@@ -127,14 +127,29 @@ def test_margin_is_kept_by_cutting_the_largest_eigenvalues_alone(images):
     np.testing.assert_allclose(same.excess.eigenvalues(), before, rtol=2e-2, atol=1e-3)
 
 
-def test_the_route_can_be_chosen_by_name(images):
+def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(images, tmp_path):
     assert set(_learnable.ROUTES) == set(nam.train.ROUTES)
     config = dataclasses.replace(
-        SMALL, gradient="truncated", start="hebbian", steps=2, batch_size=4
+        SMALL,
+        gradient="truncated",
+        start="hebbian",
+        steps=2,
+        batch_size=4,
+        checkpoints=str(tmp_path / "state"),
     )
     occluded = jnp.arange(64) >= 32
-    fit = _correlated_recall.trained(images, occluded, config, key=jr.key(3), checkpoint=None)
-    assert fit.metrics.taken.all() and (fit.metrics.gradient_norm > 0).all()
+
+    def fit():
+        checkpoint = train._checkpoint(config, "recall-16")
+        return _correlated_recall.trained(
+            images, occluded, config, key=jr.key(3), checkpoint=checkpoint
+        )
+
+    first, again = fit(), fit()
+    assert first.metrics.taken.all() and (first.metrics.gradient_norm > 0).all()
+    np.testing.assert_array_equal(first.metrics.loss, again.metrics.loss)
+    assert (tmp_path / "state" / "recall-16" / "2").is_dir()
+    assert train._checkpoint(SMALL, "recall-16") is None
 
 
 def test_more_stored_than_trained_images_are_refused():

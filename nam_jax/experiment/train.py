@@ -142,7 +142,7 @@ def _occluded(images: BinaryImages, hidden: float) -> Bool[Array, " N"]:
 def _checkpoint(config: TrainConfig, name: str) -> training.Checkpoint | None:
     if config.checkpoints is None:
         return None
-    told = dataclasses.asdict(config)
+    told = dataclasses.asdict(dataclasses.replace(config, checkpoints=None))
     return training.Checkpoint(Path(config.checkpoints) / name, config=told)
 
 
