@@ -66,12 +66,12 @@ class Cues(NamedTuple):
 def make_cues(
     patterns: Patterns, level: float, occluded: Bool[Array, " N"], num_cues: int, *, key: Key
 ) -> Cues:
-    """Cues of the patterns in turn.
+    """One cue for each of the first patterns.
 
     Hidden bits are 0, that is, no bit is claimed to be known: continuous networks start those
     neurons silent, and in discrete ones their first field decides.
     """
-    targets = patterns[jnp.arange(num_cues) % len(patterns)]
+    targets = patterns[:num_cues]
     keys = jr.split(key, num_cues)
     flipped = jax.vmap(lambda target, each: data.flip(target, level, key=each))(targets, keys)
     return Cues(targets, jnp.stack([flipped, jnp.where(occluded[None, :], 0, targets)]))

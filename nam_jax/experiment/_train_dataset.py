@@ -46,8 +46,9 @@ def dataset(
 def _recalled(loads: dict[int, Load]) -> xr.Dataset:
     methods = list(next(iter(loads.values())).outcomes)
     rows = [[load.outcomes[method] for load in loads.values()] for method in methods]
-    exact = np.array([[each.exact for each in row] for row in rows])
-    rates = np.apply_along_axis(lambda found: measure.rate(found)[:3], -1, exact)
+    rates = np.array(
+        [[[measure.rate(found)[:3] for found in each.exact] for each in row] for row in rows]
+    )
     dims = ("memory", "stored", "damage")
     named = ONE | {"long_name": "rate of exact recall"}
     return xr.Dataset(

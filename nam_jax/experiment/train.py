@@ -66,7 +66,7 @@ class TrainConfig:
     learning_rate: Positive = 0.01
     """Of Adam, at first."""
     num_cues: Annotated[int, Meta(ge=2)] = 200
-    """Cues of each damage on which a method is judged, and as many to choose its variant."""
+    """Cues of each damage on which a method is judged, one a stored image; at most K."""
     num_stored: Count = 100
     """Images stored for inpainting."""
     num_training: Count = 1200
@@ -156,9 +156,11 @@ def _load(
     """Trains on some patterns and judges all methods on the same cues."""
     checkpoint = _checkpoint(config, f"recall-{len(patterns)}")
     of_test, of_selection, of_updates, of_training = jr.split(key, 4)
+    # Variants are chosen on other cues: fresh flips, and the rows hidden from the other end.
+    num_cues = min(config.num_cues, len(patterns))
     test, selection = (
-        recall.make_cues(patterns, config.level, occluded, config.num_cues, key=each)
-        for each in (of_test, of_selection)
+        recall.make_cues(patterns, config.level, hidden, num_cues, key=each)
+        for hidden, each in ((occluded, of_test), (occluded[::-1], of_selection))
     )
     fit = recall.trained(patterns, occluded, config, key=of_training, checkpoint=checkpoint)
     networks = {
