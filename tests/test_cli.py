@@ -144,8 +144,15 @@ def test_configs_of_the_defaults_hold_the_defaults():
         assert experiment.read_config(kind, path) == kind()
 
 
+LONG = {"gradients", "train_fashion"}  # they compile every route, and the same command again
+EACH_CONFIG = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+    for path in CONFIGS
+]
+
+
 @pytest.mark.command
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", EACH_CONFIG)
 def test_config_runs_and_the_run_repeats_itself(config, tmp_path, capsys):
     name, first, second = command_of(config), tmp_path / "first", tmp_path / "second"
     words = [name, "--config", str(config), *tiny_words(name), "--out", str(first)]

@@ -96,7 +96,7 @@ def test_an_idx_file_is_a_source(tmp_path):
 
 def test_occluded_cues_claim_nothing_and_flipped_ones_have_as_many_flips_as_said(images):
     occluded = jnp.arange(64) >= 32
-    cues = _correlated_recall.make_cues(images, 0.1, occluded, 20, key=jr.key(1))
+    cues = _correlated_recall.make_cues(images, 0.1, occluded, 12, key=jr.key(1))
     flipped, hidden = cues.damaged
     assert ((flipped != cues.targets).sum(1) == 6).all()
     assert not hidden[:, 32:].any() and (hidden[:, :32] == cues.targets[:, :32]).all()
