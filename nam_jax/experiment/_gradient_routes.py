@@ -143,6 +143,7 @@ def truncated(
 def judged_route(
     route: AbstractRoute, network: NeuronAstrocyte, sample: Sample, truth: Reference
 ) -> Judgement:
+    """The gradient of one route, judged."""
     return judge(_gradient(route, network, sample)[0], truth)
 
 

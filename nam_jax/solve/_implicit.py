@@ -110,11 +110,8 @@ def _inverse_of(around: Around, right: Any) -> Any:
     def solve(equation: Map, right: Any) -> Any:
         return around.solve(equation, right, transpose=False)[0]
 
-    def transpose_solve(equation: Map, right: Any) -> Any:
-        return around.solve(equation, right, transpose=False)[0]
-
     return jax.lax.custom_linear_solve(
-        around.equation, right, solve, transpose_solve, symmetric=around.is_symmetric
+        around.equation, right, solve, solve, symmetric=around.is_symmetric
     )
 
 

@@ -23,12 +23,11 @@ from nam_jax.train._parameters import (
     certify,
     resolve,
 )
+from nam_jax.train._propagation import ROUTES, EquilibriumPropagation
 from nam_jax.train._routes import (
-    ROUTES,
     AbstractRoute,
     Adjoint,
     Effort,
-    EquilibriumPropagation,
     ImplicitRoute,
     Info,
     Sample,

@@ -14,7 +14,8 @@ from nam_jax._misc import argument_error
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.train._checkpoint import Checkpoint, Store
 from nam_jax.train._loss import Loss, as_loss
-from nam_jax.train._routes import ROUTES, AbstractRoute, Sample
+from nam_jax.train._propagation import ROUTES
+from nam_jax.train._routes import AbstractRoute, Sample
 from nam_jax.train._step import Carry, Metrics, Problem, advance, validate
 
 

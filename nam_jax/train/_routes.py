@@ -16,10 +16,8 @@ from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
-    AbstractEnergyNetwork,
     AbstractNetwork,
     Drive,
-    drive_at,
 )
 from nam_jax.solve import RESULTS
 
@@ -213,97 +211,6 @@ class Truncated(AbstractRoute):
         return _differentiate(rest, cost, network, sample)
 
 
-class EquilibriumPropagation(AbstractRoute):
-    """The difference that a nudge of the readout towards its target makes to dE/dtheta.
-
-    With F = E + beta C and u_beta its equilibrium the gradient is (dF/dtheta at u_beta - dE/dtheta
-    at u_0) / beta, with an error of order beta; centred it is the difference between beta and
-    -beta over 2 beta, of order beta^2 (Scellier & Bengio, arXiv 1602.05179; Laborieux et al., arXiv
-    2006.03824). No derivative of the dynamics is taken. The network needs an energy and a `Drive`.
-
-    Attributes:
-        nudge: The strongest push on a neuron, in units of its restoring force, so that one number
-            suits every loss and network: beta times max |dC/dreadout| is `nudge` times inertia over
-            time scale times 1 + max |x|. An error of about rest / nudge is added.
-        centred: Whether to nudge both ways.
-        effort: How hard to look for equilibria; by default a hundred times harder than elsewhere.
-    """
-
-    nudge: float | Scalar = 0.01
-    centred: bool = eqx.field(default=True, static=True)
-    effort: Effort = Effort(rest=1e-5, rtol=1e-6, atol=1e-7)
-
-    def __check_init__(self):
-        if not isinstance(self.nudge, jax.Array) and not self.nudge > 0:
-            raise argument_error("nudge", "be above 0", f"{self.nudge}")
-
-    def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
-        """See [`nam_jax.train.AbstractRoute`][]; `info` says how the worse nudged phase went."""
-        if not isinstance(network, AbstractEnergyNetwork):
-            found = f"a {type(network).__name__}"
-            raise argument_error("network", "have an energy for equilibrium propagation", found)
-        free = self.effort(network, network.initial_state(sample.cue), sample.drive)
-        readout = network.readout(free.state)
-        loss = cost(readout, sample)
-        arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
-
-        beta = self.nudge * _unit_of_nudge(network, free.state, jax.grad(cost)(readout, sample))
-
-        def slope(phase: solve.Equilibrium, beta: Scalar) -> Any:
-            def of(arrays: Any) -> Scalar:
-                net = eqx.combine(arrays, fixed)
-                nudged = beta * cost(net.readout(phase.state), sample)
-                return net.energy(phase.state, sample.drive) + nudged
-
-            return jax.grad(of)(arrays)
-
-        def nudged(beta: Scalar) -> solve.Equilibrium:
-            return self.effort(_Nudged(network, cost, sample, beta), free.state, sample.drive)
-
-        ahead = nudged(beta)
-        below = -beta if self.centred else jnp.zeros_like(beta)
-        behind = nudged(below) if self.centred else free
-        slopes = slope(ahead, beta), slope(behind, below)
-        gradient = jax.tree.map(lambda a, b: (a - b) / (beta - below).astype(a.dtype), *slopes)
-        worse = RESULTS.where(ahead.result == RESULTS.converged, behind.result, ahead.result)
-        residual = jnp.maximum(ahead.residual, behind.residual)
-        adjoint = Adjoint(residual, ahead.steps + behind.steps, worse)
-        return (loss, readout, Info(free.result == RESULTS.converged, adjoint)), gradient
-
-
-class _Nudged(AbstractContinuousNetwork):
-    """A network whose neurons are also driven down beta times a cost of its readout."""
-
-    network: AbstractEnergyNetwork
-    cost: Cost
-    sample: Sample
-    beta: Scalar
-
-    def initial_state(self, cue: Pattern) -> Any:
-        return self.network.initial_state(cue)
-
-    def vector_field(self, t: Scalar | float, state: Any, drive: Drive | None = None) -> Any:
-        readout = self.network.readout(state)
-        drive = Drive() if drive is None else drive
-        pull = -self.beta * jax.grad(self.cost)(readout, self.sample)
-        neural = drive_at(drive.neural, t, readout) + pull
-        return self.network.vector_field(t, state, Drive(neural, drive.synaptic, drive.process))
-
-    def readout(self, state: Any) -> Pattern:
-        return self.network.readout(state)
-
-    def time_scales(self) -> Any:
-        return self.network.time_scales()
-
-
-def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) -> Scalar:
-    """The beta at which the strongest push equals the restoring force of a neuron; see `nudge`."""
-    x, scale = jax.tree.leaves(state)[0], jax.tree.leaves(network.time_scales())[0]
-    force = network.layers()[0].inertia / scale * (1 + jnp.max(jnp.abs(x)))
-    largest = jnp.max(jnp.abs(pull))
-    return (force / jnp.where(largest > 0, largest, 1)).astype(x.dtype)
-
-
 def _differentiate(
     rest: Callable[[AbstractNetwork, Any], solve.Equilibrium],
     cost: Cost,
@@ -332,12 +239,3 @@ def _continuous(network: AbstractNetwork) -> AbstractContinuousNetwork:
 
 def _dot(a: Any, b: Any) -> Array:
     return jnp.asarray(optax.tree.vdot(a, b))
-
-
-ROUTES: dict[str, AbstractRoute] = {
-    "implicit": ImplicitRoute(),
-    "through_solver": ThroughSolver(),
-    "equilibrium_propagation": EquilibriumPropagation(),
-    "truncated": Truncated(),
-}
-"""The routes that can be asked for by name, with their defaults."""
