@@ -13,7 +13,7 @@ from networks import NETWORKS, N, drive_of, signs
 import nam_jax as nam
 from nam_jax.memory import Power
 from nam_jax.network import ContinuousDenseMemory, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.solve import RESULTS, ConjugateGradients, Implicit, adjoint, force
+from nam_jax.solve import RESULTS, ConjugateGradients, Implicit, adjoint, force, residual
 
 X64 = jax.config.jax_enable_x64
 only_x64 = pytest.mark.skipif(not X64, reason="finite differences to 1e-5 need float64")
@@ -56,8 +56,11 @@ def problem(name, key):
     net = NETWORKS[name](of_net)
     drive = jax.tree.map(lambda leaf: 0.1 * leaf, drive_of(net, of_drive))
     start = net.initial_state(0.3 * signs(of_cue, (N,)))
-    state = jax.jit(lambda: nam.settle(net, start, drive=drive, rest=1e-3).state)()
+    # Newton's method alone may leave the basin, or end on a saddle.
+    options = {"rest": 1e-5, "rtol": 1e-6, "atol": 1e-8, "max_steps": 2**15}
+    state = jax.jit(lambda: nam.settle(net, start, drive=drive, **options).state)()
     state = jax.jit(lambda: polished(net, state, drive))()
+    assert float(residual(net, state, drive=drive)) < 1e-9, f"`polished` failed on {name}"
     return net, drive, state, jr.normal(of_weights, (N,))
 
 
