@@ -57,7 +57,7 @@ def reference(problem):
 def test_implicit_and_through_the_solver_agree(general, problem, reference):
     loss, expected = gradient(ThroughSolver(HARD), *problem)
     found = gradient(ImplicitRoute(Implicit(general=general), HARD), *problem)
-    np.testing.assert_allclose(loss, reference[0], rtol=1e-5)
+    np.testing.assert_allclose(loss, reference[0], rtol=1e-5 if X64 else 1e-3)
     assert relative(found[1], expected) < (1e-6 if X64 else 1e-2)
     assert relative(found[1], reference[1]) < (1e-8 if X64 else 1e-2)
 

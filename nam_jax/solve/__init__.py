@@ -1,7 +1,7 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
 from nam_jax.solve._conjugate import ConjugateGradients
-from nam_jax.solve._implicit import Adjoint, adjoint
+from nam_jax.solve._implicit import Adjoint, adjoint, nearer
 from nam_jax.solve._linearised import Implicit, force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
 from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
@@ -32,6 +32,7 @@ __all__ = [
     "Unrolled",
     "adjoint",
     "force",
+    "nearer",
     "outcome",
     "residual",
     "retrieve",

@@ -72,11 +72,53 @@ def adjoint(
     )
 
 
+def nearer(
+    network: AbstractContinuousNetwork,
+    state: Any,
+    *,
+    drive: Any = None,
+    implicit: Implicit | None = None,
+) -> tuple[Any, Bool[Array, ""]]:
+    """`state` after three Newton steps towards its equilibrium, and whether they converge.
+
+    Derivatives grow without bound towards a critical point, and a state at rest to 1e-3 can be too
+    far from the equilibrium to tell how large they are. Where the last step is not below a quarter
+    of the one before (half is what steps do at the critical point), nor below a thousandth of the
+    state, nothing is known of the equilibrium, and the state is the
+    old one. Takes no derivatives.
+
+    Args:
+        network: Any continuous network.
+        state: One sample's state near an equilibrium.
+        drive: Constant inputs, as at the equilibrium.
+        implicit: How the linear equations are solved; by default `Implicit()`.
+    """
+    network, state, drive = map(without_derivatives, (network, state, drive))
+    implicit = implicit or Implicit()
+
+    def step(state: Any, _: None) -> tuple[Any, tuple[Scalar, Scalar]]:
+        around = linearise(network, state, drive, implicit)
+        move = _answer(around, around.symmetrise(force(network, state, drive)))
+        largest, size = (
+            jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
+            for tree in (move, state)
+        )
+        return jax.tree.map(jnp.add, state, move), (largest, size)
+
+    after, (moves, sizes) = jax.lax.scan(step, state, length=3)
+    is_near = (moves[2] <= moves[1] / 4) | (moves[2] <= 1e-3 * (1 + sizes[2]))
+    after = jax.tree.map(lambda new, old: jnp.where(is_near, new, old), after, state)
+    return jax.lax.stop_gradient(after), is_near
+
+
 @eqx.filter_custom_jvp
 def at_rest(
     state: Any, network: AbstractContinuousNetwork, drive: Any, rested: Bool[Array, ""], **options
 ) -> Any:
-    """`state`, with the derivatives of the equilibrium that it is; NaN ones unless `rested`."""
+    """`state`, with the derivatives of the equilibrium that it is; NaN ones unless `rested`.
+
+    Where derivatives are taken it is `nearer` to that equilibrium: a loss has its slope there.
+    """
     return state
 
 
@@ -84,20 +126,25 @@ def at_rest(
 def _(primals: Any, tangents: Any, implicit: Implicit) -> tuple[Any, Any]:
     state, network, drive, rested = primals
     _, of_network, of_drive, _ = tangents
-    state = at_rest(*primals, implicit=implicit)
+    state, is_near = nearer(network, state, drive=drive, implicit=implicit)
+    state = at_rest(state, network, drive, rested, implicit=implicit)
 
     def at_state(network: AbstractContinuousNetwork, drive: Any) -> Any:
         return force(network, state, drive)
 
     _, push = eqx.filter_jvp(at_state, (network, drive), (of_network, of_drive))
     around = linearise(network, state, drive, implicit)
-    push = around.symmetrise(_filled(push, state))
+    moved = _answer(around, around.symmetrise(_filled(push, state)))
+    # A factor, because the transpose of `where` would turn NaN into 0.
+    valid = jnp.where(rested & is_near, 1.0, jnp.nan)
+    return state, jax.tree.map(lambda leaf: valid.astype(leaf.dtype) * leaf, moved)
+
+
+def _answer(around: Around, push: Any) -> Any:
+    """J^-1 push: how far the equilibrium moves under a symmetrised push."""
     y = _inverse_of(around, around.hessian(push))
     rest = jax.tree.map(jnp.subtract, push, around.jacobian(y))
-    moved = around.symmetrise(jax.tree.map(jnp.add, y, around.relax(rest)))
-    # A factor, because the transpose of `where` would turn NaN into 0.
-    valid = jnp.where(rested, 1.0, jnp.nan)
-    return state, jax.tree.map(lambda leaf: valid.astype(leaf.dtype) * leaf, moved)
+    return around.symmetrise(jax.tree.map(jnp.add, y, around.relax(rest)))
 
 
 def _inverse_of(around: Around, right: Any) -> Any:
@@ -113,6 +160,12 @@ def _inverse_of(around: Around, right: Any) -> Any:
     return jax.lax.custom_linear_solve(
         around.equation, right, solve, solve, symmetric=around.is_symmetric
     )
+
+
+def without_derivatives(tree: Any) -> Any:
+    """`tree` with arrays that are constants to differentiation."""
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
 
 
 def _filled(tangent: Any, state: Any) -> Any:

@@ -20,7 +20,10 @@ class RESULTS(eqx.Enumeration):
     non_finite = "A state was NaN or infinite, or the solver could not make its step small enough."
     energy_rose = "The energy rose by more than the tolerance allows; tighten `rtol` and `atol`."
     cycled = "The updates of a discrete network came back to the state before the last one."
-    not_stable = "The equilibrium is not stable, or critical: no derivative is to be had there."
+    not_stable = (
+        "The equilibrium is not stable, or too close to a critical point for how well it is at "
+        "rest: no derivative is to be had. Lower `rest`, or move away."
+    )
     adjoint_limit = (
         "The equation behind the derivative was not solved to its tolerance; raise `max_steps` or "
         "`tolerance` of `Implicit`, or move away from the critical point."

@@ -15,7 +15,7 @@ from nam_jax.network import (
     AbstractEnergyNetwork,
     AbstractNetwork,
 )
-from nam_jax.solve._implicit import at_rest
+from nam_jax.solve._implicit import at_rest, without_derivatives
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, raise_unless, residual
@@ -104,7 +104,7 @@ def settle(
             "step": step, "adjoint": FORWARD if is_implicit else adjoint,
         }  # fmt: skip
         # An implicit derivative knows nothing of the way to the equilibrium.
-        still = _without_derivatives if is_implicit else _unchanged
+        still = without_derivatives if is_implicit else _unchanged
         found = _follow(still(network), still(state), still(drive), max_time, settings)
         if isinstance(adjoint, Implicit):
             rested = found.result == RESULTS.converged
@@ -139,11 +139,6 @@ def _follow(
 
 def _unchanged(tree: Any) -> Any:
     return tree
-
-
-def _without_derivatives(tree: Any) -> Any:
-    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
-    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
 
 
 def _energy_rose(

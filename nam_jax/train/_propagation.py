@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 
 from nam_jax import solve
 from nam_jax._misc import argument_error
@@ -84,6 +85,11 @@ class EquilibriumPropagation(AbstractRoute):
         slopes = slope(ahead, beta), slope(behind, below)
         gradient = jax.tree.map(lambda a, b: (a - b) / (beta - below).astype(a.dtype), *slopes)
         worse = RESULTS.where(ahead.result == RESULTS.converged, behind.result, ahead.result)
+        if self.centred:
+            # Both nudges move the state by as much, unless one of them pushed it out of its basin.
+            sizes = [_distance(phase.state, free.state) for phase in (ahead, behind)]
+            lopsided = jnp.maximum(*sizes) > 3 * jnp.minimum(*sizes)
+            worse = RESULTS.where(lopsided, RESULTS.not_stable, worse)
         residual = jnp.maximum(ahead.residual, behind.residual)
         adjoint = Adjoint(residual, ahead.steps + behind.steps, worse)
         return (loss, readout, Info(free.result == RESULTS.converged, adjoint)), gradient
@@ -120,6 +126,10 @@ def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) ->
     force = network.layers()[0].inertia / scale * (1 + jnp.max(jnp.abs(x)))
     largest = jnp.max(jnp.abs(pull))
     return (force / jnp.where(largest > 0, largest, 1)).astype(x.dtype)
+
+
+def _distance(one: Any, other: Any) -> Scalar:
+    return optax.tree.norm(jax.tree.map(jnp.subtract, one, other))
 
 
 ROUTES: dict[str, AbstractRoute] = {

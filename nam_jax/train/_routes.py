@@ -131,7 +131,9 @@ class ImplicitRoute(AbstractRoute):
         continuous = _continuous(network)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
         found = self.effort(network, network.initial_state(sample.cue), sample.drive)
-        state = found.state
+        state, is_near = solve.nearer(
+            continuous, found.state, drive=sample.drive, implicit=self.implicit
+        )
 
         def of(arrays: Any, state: Any) -> tuple[Scalar, Pattern]:
             readout = eqx.combine(arrays, fixed).readout(state)
@@ -148,7 +150,11 @@ class ImplicitRoute(AbstractRoute):
             return _dot(solved.force, force)
 
         gradient = jax.tree.map(jnp.add, direct, jax.grad(work)(arrays))
-        adjoint = Adjoint(solved.residual, solved.iterations, solved.result)
+        known = jnp.where(is_near, 1.0, jnp.nan)
+        gradient = jax.tree.map(lambda leaf: known.astype(leaf.dtype) * leaf, gradient)
+        far = (solved.result == RESULTS.converged) & ~is_near
+        result = RESULTS.where(far, RESULTS.not_stable, solved.result)
+        adjoint = Adjoint(solved.residual, solved.iterations, result)
         return (loss, readout, Info(found.result == RESULTS.converged, adjoint)), gradient
 
 
