@@ -1,4 +1,4 @@
-"""Reductions: effective and quasi-static networks, dense memories, discrete updates."""
+"""Reductions: effective and quasi-static networks, continuous dense memories."""
 
 import equinox as eqx
 import jax
@@ -248,55 +248,6 @@ def test_under_jit_an_uncertified_network_gives_failed_recalls_not_errors(getkey
                     ("non_finite", "converged")]  # fmt: skip
 
 
-@pytest.mark.parametrize("n", [2, 3, 4])
-def test_local_field_is_the_energy_difference(n, getkey):
-    net = DenseAssociativeMemory(signs(getkey(), (K, N)), Power(n))
-    sigma = signs(getkey(), (N,))
-    place = jnp.arange(N)
-    both = [
-        jax.vmap(lambda i, value=value: net.energy(sigma.at[i].set(value)))(place)
-        for value in (-1.0, 1.0)
-    ]
-    expected = (both[0] - both[1]) / 16**n  # the field is scaled by a power of two above N
-    np.testing.assert_allclose(net.local_field(sigma), expected, **EXACT)
-
-
-def test_quadratic_field_is_hopfields_without_its_diagonal(getkey):
-    xi, sigma = signs(getkey(), (K, N)), signs(getkey(), (N,))
-    field = DenseAssociativeMemory(xi, Power(2)).local_field(sigma)
-    expected = (xi.T @ xi - K * jnp.eye(N)) @ sigma
-    np.testing.assert_allclose(field * 16**2 / 2, expected, **EXACT)
-
-
-def test_discrete_recall_and_how_it_ends(getkey):
-    xi = signs(getkey(), (K, 40))
-    net = DenseAssociativeMemory(xi)
-    found = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()))
-    np.testing.assert_array_equal(found.pattern, xi[0])
-    assert float(found.residual) == 0 and int(found.steps) >= 1 and bool(found.known)
-    assert found.result == nam.solve.RESULTS.converged
-    limited = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()), max_steps=0)
-    assert limited.result == nam.solve.RESULTS.step_limit and float(limited.residual) > 0
-    cues = jnp.stack([xi[0], xi[0].at[0].set(jnp.nan)])
-    said = nam.solve.sentences(jax.vmap(lambda cue: nam.retrieve(net, cue).result)(cues))
-    assert "NaN" in said[1] and "rest" in said[0]
-
-
-def test_a_cycle_of_two_states_is_reported():
-    """Two neurons that each take the other's state: (1, -1) and (-1, 1) for ever."""
-    net = DenseAssociativeMemory(jnp.ones((1, 2)), Power(2))
-    found = nam.retrieve(net, jnp.array([1.0, -1.0]))
-    assert found.result == nam.solve.RESULTS.cycled and float(found.residual) == 1
-
-
-def test_a_tie_keeps_the_state():
-    patterns = jnp.array([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0]])
-    net = DenseAssociativeMemory(patterns, Power(2))
-    cue = jnp.array([-1.0, 1.0, -1.0])
-    assert float(net.local_field(cue)[0]) == 0
-    assert float(nam.retrieve(net, cue, max_steps=1).pattern[0]) == -1
-
-
 def test_continuous_dense_memory_is_the_papers_reduction(getkey):
     """Eq 14: the force g phi at g = T phi phi^T, with T Hebbian and autapses; and eq 17's signs."""
     tensor = PatternTensor(signs(getkey(), (K, N)), strength=0.3, autapses=True)
@@ -340,8 +291,6 @@ def test_two_layer_models_recall(model, getkey):
 
 
 BAD = {
-    "power": (lambda: Power(1), "`n` must be a whole number of at least 2"),
-    "patterns": (lambda: DenseAssociativeMemory(jnp.ones((2, 3)) / 2), "must hold only -1 and"),
     "strength": (lambda: ContinuousDenseMemory(jnp.ones((1, 3)), strength=-1.0), "`strength`"),
     "times": (
         lambda: TwoLayerMemory.model_a(jnp.ones((1, 3)), time_constants=(1.0,)),

@@ -23,7 +23,14 @@ from nam_jax.memory._morphology import (
 )
 from nam_jax.memory._pattern import PatternTensor, check_patterns, pair_gram
 from nam_jax.memory._rule import AbstractPatternRule, Hebbian, Projection, Weighted
-from nam_jax.memory._separation import AbstractSeparation, Power
+from nam_jax.memory._separation import (
+    AbstractSeparation,
+    DistinctPower,
+    Exponential,
+    LogSumExp,
+    Power,
+    RectifiedPower,
+)
 
 __all__ = [
     "AbstractLearningRule",
@@ -34,16 +41,20 @@ __all__ = [
     "Covariance",
     "DenseTensor",
     "DiffusionTensor",
+    "DistinctPower",
     "DistinctTensor",
+    "Exponential",
     "GapJunctionTensor",
     "Hebbian",
     "IsolatedTensor",
+    "LogSumExp",
     "Morphology",
     "PatternTensor",
     "Perceptron",
     "Power",
     "Projection",
     "PseudoInverse",
+    "RectifiedPower",
     "ScaledTensor",
     "Storkey",
     "SumTensor",

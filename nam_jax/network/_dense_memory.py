@@ -1,7 +1,5 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
-import math
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
@@ -103,7 +101,7 @@ class ContinuousDenseMemory(AbstractNeuralNetwork):
 
     def interaction(self, state: Pattern) -> Scalar:
         overlaps = self.patterns.astype(state.dtype) @ self.neural.activation(state)
-        return -self.strength.astype(state.dtype) * jnp.sum(self.separation(overlaps))
+        return -self.strength.astype(state.dtype) * self.separation(overlaps)
 
 
 class DenseAssociativeMemory(AbstractDiscreteNetwork):
@@ -115,6 +113,8 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         h = Xi^T G(S) - sigma * sum_mu H(S_mu),   S = Xi sigma,
         G = [F(S + 2) - F(S - 2)] / 2,   H = [F(S + 2) - 2 F(S) + F(S - 2)] / 2.
 
+    Fields are known up to a positive factor, which depends on the state and keeps steep F from
+    overflow. A bit that is not yet known, 0, takes Xi^T G, the difference over twice its step.
     With `self_coupling` it is instead the literal single pass h = Xi^T F'(S), the limit of
     [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau, which for even n > 2 couples each
     neuron to itself so strongly that it corrects errors only up to K ~ N^(n/2). Both differ for
@@ -141,10 +141,15 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         """Stores `patterns`; by default F = z^4 / 4.
 
         Raises:
-            ValueError: On an empty or wrongly shaped array, or entries other than -1 and +1.
+            ValueError: On an empty or wrongly shaped array, entries other than -1 and +1, or a
+                separation function made for another N.
         """
         self.patterns = check_patterns(patterns, binary=True)
         self.separation = Power(4) if separation is None else separation
+        size = self.patterns.shape[1]
+        made_for = getattr(self.separation, "num_neurons", size)
+        if made_for != size:
+            raise argument_error("separation", f"be made for {size} neurons", made_for)
         self.self_coupling = self_coupling
 
     def initial_state(self, cue: Pattern) -> Pattern:
@@ -156,12 +161,8 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         return self._fields(self.carry(state), self.patterns.astype(state.dtype).T, state)
 
     def carry(self, state: Pattern) -> Float[Array, " K"]:
-        """The overlaps Xi sigma, over the power of two next above N.
-
-        Only signs matter: scaled overlaps keep high powers from overflowing, and scaled by a power
-        of two they are exact, so that ties stay ties.
-        """
-        return self.patterns.astype(state.dtype) @ state / self._size
+        """The overlaps Xi sigma: whole numbers, and so without rounding, one flip after another."""
+        return self.patterns.astype(state.dtype) @ state
 
     def field_of(
         self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""]
@@ -171,23 +172,20 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
     def flipped(
         self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""], change: Scalar
     ) -> Float[Array, " K"]:
-        return carry + self.patterns[:, i].astype(carry.dtype) * (change / self._size)
-
-    @property
-    def _size(self) -> float:
-        return 2.0 ** math.ceil(math.log2(self.patterns.shape[1]))
+        return carry + self.patterns[:, i].astype(carry.dtype) * change
 
     def _fields(
         self, overlaps: Float[Array, " K"], bits: Float[Array, "*n K"], own: Float[Array, "*n"]
     ) -> Float[Array, "*n"]:
         """Fields of neurons with entries `bits` of each pattern, whose own states are `own`."""
         if self.self_coupling:
-            return bits @ self.separation.slope(overlaps)
-        first, second = self.separation.differences(overlaps, 2 / self._size)
+            return bits @ self.separation.scaled_slope(overlaps)
+        first, second = self.separation.differences(overlaps)
         return bits @ first - own * jnp.sum(second)
 
     def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
-        return -jnp.sum(self.separation(self.patterns.astype(state.dtype) @ state))
+        """E in units of F(N), so that a lone pattern has -1: no power of N overflows."""
+        return -self.separation.relative(self.carry(state), float(self.patterns.shape[1]))
 
     def readout(self, state: Pattern) -> Pattern:
         return state
