@@ -2,11 +2,32 @@
 
 import random
 
+import equinox
 import jax
 import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+APART = ("test_cli", "test_notebooks", "test_readme")
+"""Long tests that share nothing. Tests of other files share fixtures and compiled programs."""
+
+
+def pytest_collection_modifyitems(items):
+    """Sends each file to one worker, and tests that stand apart before all others."""
+    for item in items:
+        if item.path.stem not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: APART.index(item.path.stem) if item.path.stem in APART else 9)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs():
+    """Drops a file's programs after it: thousands of them slow a process down, and end it."""
+    yield
+    equinox.clear_caches()
+    jax.clear_caches()
 
 
 @pytest.fixture
