@@ -1,6 +1,7 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
 import random
+from pathlib import Path
 
 import equinox
 import jax
@@ -14,6 +15,7 @@ APART = ("test_cli", "test_notebooks", "test_readme")
 """Long tests that share nothing. Tests of other files share fixtures and compiled programs."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items):
     """Sends each file to one worker, and tests that stand apart before all others."""
     for item in items:
@@ -22,12 +24,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: APART.index(item.path.stem) if item.path.stem in APART else 9)
 
 
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 35_000
+"""Memory maps at which programs are dropped; Linux ends a process at 65 530, a few a program."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def forget_programs():
-    """Drops a file's programs after it: thousands of them slow a process down, and end it."""
+    """Drops compiled programs after a file when there are too many of them."""
     yield
-    equinox.clear_caches()
-    jax.clear_caches()
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        equinox.clear_caches()
+        jax.clear_caches()
 
 
 @pytest.fixture

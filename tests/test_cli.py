@@ -144,7 +144,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
         assert experiment.read_config(kind, path) == kind()
 
 
-LONG = {"gradients", "train_fashion"}  # they compile every route, and the same command again
+LONG = {"gradients", "train_fashion", "reduce", "lesion"}  # mostly compilation
 EACH_CONFIG = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
     for path in CONFIGS

@@ -77,6 +77,7 @@ def test_memory_mode_of_equal_halves(getkey):
         assert np.isclose(joined.largest_eigenvalue(), (1 + coupling) / 2, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_recall_falls_with_cut_fluxes():
     config = lesion.LesionConfig(
         num_neurons=12, num_patterns=2, num_sets=1, num_cues=4, cuts=(0.0, 1.0),

@@ -55,6 +55,7 @@ def recall_rate(net, samples):
     return jnp.mean(jax.vmap(one)(samples).astype(float))
 
 
+@pytest.mark.slow
 def test_training_through_the_solver_learns_to_tell_correlated_patterns_apart():
     """Hebbian couplings of 5 patterns with overlap 0.4 recall few of them from a flipped bit."""
     patterns = correlated()

@@ -15,6 +15,7 @@ from nam_jax.memory._learning import (
     learn,
 )
 from nam_jax.memory._lesion import IsolatedTensor, lesion
+from nam_jax.memory._local import ClampedOja, ExpandedHebbian
 from nam_jax.memory._morphology import (
     GapJunctionTensor,
     Morphology,
@@ -38,11 +39,13 @@ __all__ = [
     "AbstractProcessTensor",
     "AbstractSeparation",
     "ActivityProduct",
+    "ClampedOja",
     "Covariance",
     "DenseTensor",
     "DiffusionTensor",
     "DistinctPower",
     "DistinctTensor",
+    "ExpandedHebbian",
     "Exponential",
     "GapJunctionTensor",
     "Hebbian",

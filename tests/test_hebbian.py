@@ -1,0 +1,172 @@
+"""The expanded Hebbian rule and Oja's: what they compute, and how much of it is recalled."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from nam_jax import theory
+from nam_jax.memory import ActivityProduct, ClampedOja, ExpandedHebbian, learn
+from nam_jax.theory import Coefficients
+
+N, SETS = 200, 250
+VECTORS = {
+    "activity product": Coefficients(),
+    "presynaptic": Coefficients(c1pre=0.5),
+    "weakly presynaptic": Coefficients(c1pre=-0.2),
+    "postsynaptic": Coefficients(c1post=1.0),
+    "negative postsynaptic": Coefficients(c1post=-0.6),
+    "constant": Coefficients(c0=0.2),
+    "squares": Coefficients(c2pre=0.1, c2post=0.05),
+    "cancelling": Coefficients(c0=0.1, c2pre=-0.05, c2post=-0.05),
+    "both linear": Coefficients(c1pre=0.3, c1post=0.3),
+    "linear and constant": Coefficients(c0=-0.05, c1pre=0.25, c1post=0.5),
+    "all six": Coefficients(-0.1, 0.5, -0.5, 0.05, 0.02, 1.3),
+    "anti-Hebbian": Coefficients(c2corr=-1.0),
+    "more": Coefficients(0.05, -0.4, 0.8, -0.1, 0.02, 0.9),
+}
+
+
+@pytest.mark.parametrize("num_patterns", [20, 40])
+@pytest.mark.parametrize("name", VECTORS)
+def test_the_law_is_that_of_simulated_networks(name, num_patterns, getkey):
+    """Four standard errors over pattern sets, or a tenth of the errors, whichever is more."""
+    coefficients = VECTORS[name]
+    rule = ExpandedHebbian(*coefficients)
+
+    @jax.jit
+    def wrong(key):
+        patterns = jr.rademacher(key, (num_patterns, N), jnp.float32)
+        weights = rule(patterns)
+        weights = weights - jnp.diag(jnp.diag(weights))
+        field = weights @ patterns[0] * patterns[0]
+        return jnp.mean(jnp.where(jnp.abs(field) < 1e-3, 0.5, (field < 0).astype(float)))
+
+    measured = np.asarray(jax.lax.map(wrong, jr.split(getkey(), SETS)), float)
+    expected = theory.hebbian_one_step_error(N, num_patterns, coefficients)
+    error = measured.std(ddof=1) / math.sqrt(SETS)
+    assert abs(measured.mean() - expected) < max(4 * error, 0.02 * expected)
+
+
+def test_capacities_are_where_the_law_has_the_error():
+    """Closed forms at N = 1000, K real numbers apart by a few per cent of the exact law."""
+    law = theory.hebbian_one_step_error
+    for ratio in (0.25, 0.5):
+        capacity = theory.presynaptic_capacity(1000, ratio, 0.005)
+        np.testing.assert_allclose(
+            law(1000, round(capacity), Coefficients(c1pre=ratio)), 0.005, rtol=0.1
+        )
+    for ratio in (0.5, 1.0):
+        capacity = theory.postsynaptic_capacity(1000, ratio, 0.005)
+        np.testing.assert_allclose(
+            law(1000, round(capacity), Coefficients(c1post=ratio)), 0.005, rtol=0.1
+        )
+    capacity = theory.common_field_capacity(1000, 0.1, 0.005)
+    np.testing.assert_allclose(law(1000, round(capacity), Coefficients(c0=0.1)), 0.005, rtol=0.1)
+    for form in (theory.presynaptic_capacity, theory.common_field_capacity):
+        np.testing.assert_allclose(form(1000, 0.0, 0.005), 1000 / 6.635, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["product", "presynaptic", "postsynaptic", "covariance"])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):
+    """N = 1000, a = 0.1, K = 200: to 4 % within a pattern, up to 12 % too high between them."""
+    a, size, count = 0.1, 1000, 200
+    given = {"product": {}, "presynaptic": {"c1pre": -a}, "postsynaptic": {"c1post": -a},
+             "covariance": {"c0": a * a, "c1pre": -a, "c1post": -a}}[name]  # fmt: skip
+    coefficients = Coefficients(**given)
+    rule = ExpandedHebbian(*coefficients)
+
+    @jax.jit
+    def fields(key):
+        patterns = jr.bernoulli(key, a, (count, size)).astype(jnp.float32)
+        weights = rule(patterns)
+        return (weights - jnp.diag(jnp.diag(weights))) @ patterns[:20].T, patterns[:20].T
+
+    separations, pooled = [], [[], []]
+    for key in jr.split(getkey(), 4):
+        field, active = (np.asarray(each) for each in fields(key))
+        for h, on in zip(field.T, active.T > 0, strict=True):
+            spread = math.sqrt((h[on].var() + h[~on].var()) / 2)
+            separations.append((h[on].mean() - h[~on].mean()) / spread)
+        pooled[0].append(field[active > 0])
+        pooled[1].append(field[active == 0])
+    measured = np.mean(separations)
+    if fixed:
+        on, off = (np.concatenate(each) for each in pooled)
+        measured = (on.mean() - off.mean()) / math.sqrt((on.var() + off.var()) / 2)
+    predicted = theory.sparse_separation(size, count, a, coefficients, fixed_threshold=fixed)
+    low, high = (0.88, 1.02) if fixed else (0.96, 1.04)
+    assert low < float(measured / predicted) < high
+
+
+def test_by_default_the_expanded_rule_is_the_activity_product(getkey):
+    patterns = jr.rademacher(getkey(), (5, 12), float)
+    np.testing.assert_array_equal(
+        learn(ExpandedHebbian(), patterns), 12 * learn(ActivityProduct(), patterns)
+    )
+    order = jr.permutation(getkey(), 5)
+    np.testing.assert_array_equal(
+        learn(ExpandedHebbian(), patterns), learn(ExpandedHebbian(), patterns[order])
+    )
+
+
+def test_a_coefficient_may_be_a_function_of_the_weight(getkey):
+    """c0 = -lambda w: the leaky sum of outer products."""
+    patterns = jr.rademacher(getkey(), (6, 8), float)
+    found = learn(ExpandedHebbian(lambda w: -0.2 * w), patterns)
+    expected = sum(0.8 ** (5 - k) * jnp.outer(patterns[k], patterns[k]) for k in range(6))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_clamped_oja_is_a_leaky_average_and_a_conditional_probability(getkey):
+    patterns = jr.rademacher(getkey(), (6, 8), float)
+    found = learn(ClampedOja(0.3), patterns)
+    expected = sum(0.3 * 0.7 ** (5 - k) * jnp.outer(patterns[k], patterns[k]) for k in range(6))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    active = jr.bernoulli(getkey(), 0.4, (60, 12)).astype(float)
+    found = learn(ClampedOja(0.002, passes=400), active)
+    together = active.T @ active
+    np.testing.assert_allclose(found, together / jnp.diag(together)[:, None], atol=0.03)
+
+
+def test_old_patterns_fade_as_the_law_says(getkey):
+    """N = 200, eta = 0.0332 (science page 3.3): errors by age, and their lifetime."""
+    rate, size = 0.0332, 200
+
+    @jax.jit
+    def wrong(key):
+        patterns = jr.rademacher(key, (160, size), jnp.float32)
+        weights = ClampedOja(rate)(patterns)
+        weights = weights - jnp.diag(jnp.diag(weights))
+        shown = patterns[::-1][jnp.array([0, 10, 20, 30])]
+        return jnp.mean((weights @ shown.T).T * shown < 0, axis=1)
+
+    measured = np.asarray(jax.lax.map(wrong, jr.split(getkey(), 200)), float)
+    error = measured.std(axis=0, ddof=1) / math.sqrt(200)
+    for place, age in enumerate((0, 10, 20, 30)):
+        z = math.sqrt(theory.oja_signal_to_noise(size, rate, age))
+        expected = 0.5 * math.erfc(z / math.sqrt(2))
+        assert abs(measured[:, place].mean() - expected) < 4 * error[place] + 0.05 * expected
+    np.testing.assert_allclose(theory.oja_capacity(1000, 0.005), 55.4, rtol=2e-3)
+    best = math.e * 6.635 / (2 * size)
+    np.testing.assert_allclose(
+        theory.oja_lifetime(size, best, 0.005), theory.oja_capacity(size, 0.005), rtol=2e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: ExpandedHebbian(c1pre=float("nan")), "`c1pre` must be finite"),
+        (lambda: ClampedOja(0.0), r"`learning_rate` must be in \(0, 1\]"),
+        (lambda: ClampedOja(1.5), r"`learning_rate` must be in \(0, 1\]"),
+        (lambda: ClampedOja(0.1, passes=0), "`passes` must be at least 1"),
+    ],
+)
+def test_bad_input_is_named(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()

@@ -1,0 +1,184 @@
+"""The exact law of one step against enumeration, against simulation, and against its limits."""
+
+import functools
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from nam_jax import theory
+from nam_jax.memory import (
+    DistinctPower,
+    Exponential,
+    Power,
+    RectifiedPower,
+)
+from nam_jax.network import DenseAssociativeMemory
+
+
+def enumerated(num_neurons, num_patterns, difference):
+    """Wrong with ties counted half, over all other patterns: every (a, S) with its weight."""
+    rest = num_neurons - 1
+    sums = np.arange(-rest, num_neurons, 2, dtype=float)
+    weights = np.array([math.comb(rest, k) for k in range(num_neurons)]) / 2.0**rest
+    one = [(sign * d, w / 2) for d, w in zip(difference(sums), weights, strict=True)
+           for sign in (-1, 1)]  # fmt: skip
+    signal = difference(np.array([float(rest)]))[0]
+    wrong = 0.0
+    for others in itertools.product(one, repeat=num_patterns - 1):
+        field = signal + sum(d for d, _ in others)
+        weight = math.prod(w for _, w in others)
+        wrong += weight * (0.5 if abs(field) < 1e-9 else float(field < 0))
+    return wrong
+
+
+@pytest.mark.parametrize(("size", "count"), [(8, 4), (9, 4), (10, 3)])
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_the_law_is_that_of_all_pattern_sets(size, count, n):
+    """K is far too small for a smooth noise: the integral is cut off, to 2 % of the errors."""
+    for difference in (theory.power_difference(n), theory.distinct_difference(size, n)):
+        found = theory.one_step_error(size, count, difference)
+        assert abs(found - enumerated(size, count, difference)) < 0.02
+
+
+@pytest.mark.parametrize(("size", "count"), [(8, 4), (9, 4), (10, 3)])
+def test_the_quadratic_law_is_that_of_all_pattern_sets(size, count):
+    found = theory.quadratic_one_step_error(size, count)
+    expected = enumerated(size, count, theory.power_difference(2))
+    np.testing.assert_allclose(found.strict + found.tie / 2, expected, rtol=1e-10)
+
+
+@functools.partial(jax.jit, static_argnames=("size", "count", "flipped", "num_sets"))
+def simulated(separation, key, *, size, count, flipped, num_sets):
+    """Share of wrong bits of each pattern set, of right and of flipped bits; ties count half."""
+
+    def one(key):
+        patterns = jr.rademacher(key, (count, size), float)
+        sign = jnp.where(jnp.arange(size) < flipped, -1.0, 1.0)
+        net = DenseAssociativeMemory(patterns, separation)
+        field = jnp.sign(net.local_field(sign * patterns[0])) * patterns[0]
+        wrong = (1 - field) / 2
+        right = jnp.sum(jnp.where(sign > 0, wrong, 0)) / (size - flipped)
+        return right, jnp.sum(jnp.where(sign < 0, wrong, 0)) / max(flipped, 1)
+
+    return jax.lax.map(one, jr.split(key, num_sets), batch_size=50)
+
+
+def agrees(measured, expected):
+    """Within four standard errors over pattern sets: bits of one set are not independent."""
+    measured = np.asarray(measured, float)
+    error = measured.std(ddof=1) / math.sqrt(measured.size)
+    assert abs(measured.mean() - expected) < 4 * error, (measured.mean(), expected, error)
+    assert error < 0.2 * expected  # else the test could not fail
+
+
+CASES = {
+    "quadratic": (Power(2), theory.power_difference(2), 64, 11, 0),
+    "cubic": (Power(3), theory.power_difference(3), 32, 48, 0),
+    "cubic, larger": (Power(3), theory.power_difference(3), 64, 199, 0),
+    "quartic": (Power(4), theory.power_difference(4), 32, 307, 0),
+    "quintic": (Power(5), theory.power_difference(5), 16, 100, 0),
+    "rectified quadratic": (RectifiedPower(2), theory.rectified_difference(2), 128, 38, 0),
+    "rectified cubic": (RectifiedPower(3), theory.rectified_difference(3), 64, 400, 0),
+    "distinct cubic": (DistinctPower(3, 64), theory.distinct_difference(64, 3), 64, 294, 0),
+    "distinct quartic": (DistinctPower(4, 32), theory.distinct_difference(32, 4), 32, 600, 0),
+    "exponential": (
+        Exponential(0.3),
+        lambda s: 2 * math.sinh(0.3) * np.exp(0.3 * s),
+        30,
+        2000,
+        6,
+    ),
+    "quadratic, damaged": (Power(2), theory.power_difference(2), 64, 9, 13),
+    "cubic, damaged": (Power(3), theory.power_difference(3), 64, 100, 13),
+    "quartic, damaged": (Power(4), theory.power_difference(4), 64, 700, 13),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_law_is_that_of_simulated_memories(name, getkey):
+    separation, difference, size, count, flipped = CASES[name]
+    sets = 3000 if flipped == 0 else 1500
+    right, wrong = simulated(
+        separation, getkey(), size=size, count=count, flipped=flipped, num_sets=sets
+    )
+    law = functools.partial(theory.one_step_error, size, count, difference, num_flipped=flipped)
+    agrees(right, law())
+    if flipped:
+        agrees(wrong, law(of_flipped_bits=True))
+
+
+def test_numbers_of_the_table_and_exact_capacities():
+    """Science page 2.3; the exponents of the exact capacities tend to n - 1."""
+    table = [(3, 64, 136, 9.93e-4), (3, 256, 3271, 5.0e-3), (4, 64, 4053, 2.0e-2)]
+    for n, size, count, expected in table:
+        found = theory.one_step_error(size, count, theory.power_difference(n))
+        np.testing.assert_allclose(found, expected, rtol=2e-3)
+    for n, capacities in {2: (20.1, 39.4), 3: (811.6, 3271), 4: (20834.6, 167651)}.items():
+        difference = theory.power_difference(n)
+        found = [theory.exact_capacity_at_error(size, difference, 0.005) for size in (128, 256)]
+        np.testing.assert_allclose(found, capacities, rtol=4e-3)
+        np.testing.assert_allclose(math.log2(found[1] / found[0]), n - 1, atol=0.04)
+    np.testing.assert_allclose(
+        theory.distinct_capacity(64, 3, 0.005), 1 + math.comb(63, 2) / 6.635, rtol=1e-3
+    )
+
+
+def test_the_self_coupled_pass_has_its_law(getkey):
+    """sgn(Xi^T Xi s) at a stored pattern, N = 128: twelve times fewer errors than without."""
+
+    @jax.jit
+    def wrong(key):
+        patterns = jr.rademacher(key, (30, 128), float)
+        net = DenseAssociativeMemory(patterns, Power(2), self_coupling=True)
+        return jnp.mean(jnp.sign(net.local_field(patterns[0])) != patterns[0])
+
+    measured = jax.lax.map(wrong, jr.split(getkey(), 4000), batch_size=100)
+    agrees(measured, theory.single_pass_quadratic_error(128, 30))
+
+
+def test_no_separation_beats_bayes_beta(getkey):
+    """N = 30, K = 2000, 20 % flips: wrong bits of the posterior at beta*, and of others.
+
+    The posterior counts a bit's own state too: it is the single pass.
+    """
+    best = theory.bayes_beta(0.2)
+    np.testing.assert_allclose(best, math.atanh(0.6))
+    separations = [Exponential(best), Exponential(0.3), Exponential(3.0), Power(6)]
+
+    @jax.jit
+    def wrong(key):
+        of_patterns, of_flips = jr.split(key)
+        patterns = jr.rademacher(of_patterns, (2000, 30), float)
+        sign = jnp.where(jr.bernoulli(of_flips, 0.2, (30,)), -1.0, 1.0)
+        cue = sign * patterns[0]
+        nets = [DenseAssociativeMemory(patterns, f, self_coupling=True) for f in separations]
+        return jnp.stack([jnp.mean(net.local_field(cue) * patterns[0] < 0) for net in nets])
+
+    measured = np.asarray(jax.lax.map(wrong, jr.split(getkey(), 3000), batch_size=50), float)
+    gaps = measured[:, 1:] - measured[:, :1]
+    assert (gaps.mean(axis=0) > 2 * gaps.std(axis=0, ddof=1) / 3000**0.5).all()
+    assert measured[:, 0].mean() < 0.18
+
+
+def test_limits_and_refusals():
+    np.testing.assert_allclose([theory.basin_load(n, 0.0) for n in (3, 4, 5, 6)],
+                               [0.252, 0.198, 0.173, 0.158], atol=6e-4)  # fmt: skip
+    loads = [theory.basin_load(4, r) for r in (0.0, 0.1, 0.2, 0.3, 0.4)]
+    assert all(a > b > 0 for a, b in itertools.pairwise(loads))
+    np.testing.assert_allclose(
+        [theory.exponential_growth(r) / math.log(2) for r in (0.0, 0.1, 0.2, 0.3)],
+        [0.974, 0.531, 0.278, 0.119], atol=6e-4,
+    )  # fmt: skip
+    assert theory.one_step_error(20, 1, theory.power_difference(3)) == 0
+    for call, name in (
+        (lambda: theory.basin_load(2, 0.1), "`n`"),
+        (lambda: theory.basin_load(3, 0.5), "`flips`"),
+        (lambda: theory.exact_capacity_at_error(32, theory.power_difference(3), 0.5), "`error`"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            call()
