@@ -4,26 +4,31 @@ from nam_jax.network._base import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
     AbstractEnergyNetwork,
+    AbstractFeedforwardNetwork,
     AbstractNetwork,
     Layer,
 )
 from nam_jax.network._clamped import Clamped
+from nam_jax.network._correlation_matrix import CorrelationMatrix
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
 from nam_jax.network._hopfield import Hopfield
 from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at
+from nam_jax.network._minerva import Echo, Minerva2
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
 from nam_jax.network._quasi_static import QuasiStatic
 from nam_jax.network._start import AbstractStart, Algebraic, Cold, Conditional
 from nam_jax.network._tripartite import TripartiteNetwork
 from nam_jax.network._two_layer import TwoLayerMemory, TwoLayerState, TwoLayerTerms
+from nam_jax.network._universal import ModernHopfield, UniversalHopfield
 
 __all__ = [
     "AbstractContinuousNetwork",
     "AbstractDiscreteNetwork",
     "AbstractEnergyNetwork",
+    "AbstractFeedforwardNetwork",
     "AbstractNetwork",
     "AbstractNeuralNetwork",
     "AbstractStart",
@@ -32,12 +37,16 @@ __all__ = [
     "Cold",
     "Conditional",
     "ContinuousDenseMemory",
+    "CorrelationMatrix",
     "DenseAssociativeMemory",
     "Drive",
+    "Echo",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
     "Hopfield",
     "Layer",
+    "Minerva2",
+    "ModernHopfield",
     "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
@@ -47,6 +56,7 @@ __all__ = [
     "TwoLayerMemory",
     "TwoLayerState",
     "TwoLayerTerms",
+    "UniversalHopfield",
     "drive_at",
     "settle_fast",
 ]

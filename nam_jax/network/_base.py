@@ -191,3 +191,17 @@ class AbstractDiscreteNetwork(AbstractNetwork):
             i: The neuron that changes.
             change: Its new state minus its old one: 2, -2, or 1 from a state that was not known.
         """
+
+
+class AbstractFeedforwardNetwork(AbstractNetwork):
+    """A network that answers in passes: no dynamics, and no claim to be at rest.
+
+    Attributes:
+        passes: How many, at least 1; more than one only where an answer can be a cue.
+    """
+
+    passes: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def respond(self, state: Pattern) -> Float[Array, " M"]:
+        """The answer, (M,), to `state`, (N,): one pass."""

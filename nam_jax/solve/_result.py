@@ -20,6 +20,7 @@ class RESULTS(eqx.Enumeration):
     non_finite = "A state was NaN or infinite, or the solver could not make its step small enough."
     energy_rose = "The energy rose by more than the tolerance allows; tighten `rtol` and `atol`."
     cycled = "The updates of a discrete network came back to the state before the last one."
+    passed = "The passes asked for were made; a feedforward network is not brought to rest."
     not_stable = (
         "The equilibrium is not stable, or too close to a critical point for how well it is at "
         "rest: no derivative is to be had. Lower `rest`, or move away."
@@ -37,6 +38,7 @@ OUTCOMES = (
     "non_finite",
     "energy_rose",
     "cycled",
+    "passed",
     "not_stable",
     "adjoint_limit",
 )

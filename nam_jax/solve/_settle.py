@@ -13,12 +13,13 @@ from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
     AbstractEnergyNetwork,
+    AbstractFeedforwardNetwork,
     AbstractNetwork,
 )
 from nam_jax.solve._implicit import at_rest, without_derivatives
 from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
 from nam_jax.solve._linearised import Implicit
-from nam_jax.solve._result import RESULTS, raise_unless, residual
+from nam_jax.solve._result import RESULTS, all_finite, raise_unless, residual
 from nam_jax.solve._simulate import ending
 from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
 
@@ -63,7 +64,8 @@ def settle(
     """Follows `network` from `state` until it is at rest.
 
     A discrete network is updated until nothing flips; of the arguments below only `max_steps`,
-    `updates` and `throw` then count.
+    `updates` and `throw` then count. A feedforward network makes its passes, with the result
+    `passed`; only `throw` counts.
 
     Args:
         network: Any network.
@@ -96,6 +98,8 @@ def settle(
     if isinstance(network, AbstractDiscreteNetwork):
         final, distance, steps, result = updates(network, state, max_steps)
         found = Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
+    elif isinstance(network, AbstractFeedforwardNetwork):
+        found = _answered(network, state)
     else:
         assert isinstance(network, AbstractContinuousNetwork)
         is_implicit = isinstance(adjoint, Implicit)
@@ -111,9 +115,27 @@ def settle(
             final = at_rest(found.state, network, drive, rested, implicit=adjoint)
             found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
     if throw:
-        final = raise_unless(found.result, (RESULTS.converged,), found.state)
+        final = raise_unless(found.result, (RESULTS.converged, RESULTS.passed), found.state)
         found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
     return found
+
+
+def _answered(network: AbstractFeedforwardNetwork, state: Any) -> Equilibrium:
+    """The answer after the network's passes; the residual is how much the last one changed."""
+    before, answer = state, network.respond(state)
+    if network.passes > 1:
+
+        def again(both: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+            return (both[1], network.respond(both[1])), None
+
+        (before, answer), _ = jax.lax.scan(again, (state, answer), length=network.passes - 1)
+    if before.shape == answer.shape:
+        change = jnp.max(jnp.abs(answer - before)) / (1 + jnp.max(jnp.abs(answer)))
+    else:
+        change = jnp.asarray(jnp.nan, answer.dtype)  # an answer that is no cue
+    passes = jnp.asarray(network.passes)
+    result = RESULTS.where(all_finite(answer), RESULTS.passed, RESULTS.non_finite)
+    return Equilibrium(answer, change, passes.astype(answer.dtype), passes, result)
 
 
 def _follow(

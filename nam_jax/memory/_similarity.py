@@ -1,0 +1,204 @@
+"""Similarities of a query to stored rows, and the weights that they become."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._types import Pattern, Patterns, Scalar
+
+Similarities = Float[Array, " K"]
+"""One number for each stored row."""
+
+
+class AbstractSimilarity(eqx.Module):
+    """How like a query is to each row of a memory; larger is more alike.
+
+    With `visible`, entries of the query that are NaN are not seen: they count neither in the query
+    nor in the memory. That is not the same as filling them with zeros.
+
+    Attributes:
+        visible: Whether to look at entries of the query that are not NaN only.
+    """
+
+    visible: eqx.AbstractVar[bool]
+
+    @abc.abstractmethod
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        """One number for each row of `memory`, (K, N), finite where the query is (or `visible`)."""
+
+
+class Dot(AbstractSimilarity):
+    """memory . query."""
+
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        return memory @ _seen(query, self.visible)[0]
+
+
+class Cosine(AbstractSimilarity):
+    """The cosine of the angle to each row; 0 to a row of zeros.
+
+    By the norm of each row, and not of the whole memory, with which it is a dot product.
+    """
+
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        query, seen = _seen(query, self.visible)
+        size = jnp.sqrt(_squares(memory, seen) * jnp.sum(query**2))
+        return _over(memory @ query, size)
+
+
+class Pearson(AbstractSimilarity):
+    """The correlation with each row; 0 to a row that does not vary."""
+
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        query, seen = _seen(query, self.visible)
+        count = query.shape[0] if seen is None else jnp.maximum(jnp.sum(seen), 1)
+        centred = query - jnp.sum(query) / count
+        centred = centred if seen is None else centred * seen
+        sums = jnp.sum(memory, axis=1) if seen is None else memory @ seen
+        # Rows need no centring in the product with a centred query; their variance does.
+        variance = jnp.maximum(_squares(memory, seen) - sums**2 / count, 0)
+        return _over(memory @ centred, jnp.sqrt(variance * jnp.sum(centred**2)))
+
+
+class Euclidean(AbstractSimilarity):
+    """Minus the squared distance to each row: 0 at a match, where its reciprocal is infinite."""
+
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        query, seen = _seen(query, self.visible)
+        return 2 * memory @ query - _squares(memory, seen) - jnp.sum(query**2)
+
+
+class Manhattan(AbstractSimilarity):
+    """Minus the sum of absolute differences to each row."""
+
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
+        query, seen = _seen(query, self.visible)
+        gaps = jnp.abs(memory - query[None, :])
+        return -jnp.sum(gaps, axis=1) if seen is None else -(gaps @ seen)
+
+
+class AbstractWeighting(eqx.Module):
+    """What weight each row has in the answer, from all similarities."""
+
+    @abc.abstractmethod
+    def __call__(self, similarities: Similarities) -> Similarities:
+        """The weights, (K,)."""
+
+
+class Identity(AbstractWeighting):
+    """The similarities themselves."""
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        return similarities
+
+
+class Polynomial(AbstractWeighting):
+    """Similarities to a whole power, such as Minerva 2's 3.
+
+    Attributes:
+        power: At least 1.
+    """
+
+    power: int = eqx.field(default=3, static=True)
+
+    def __check_init__(self):
+        if self.power < 1:
+            raise argument_error("power", "be at least 1", self.power)
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        return similarities**self.power
+
+
+class Threshold(AbstractWeighting):
+    """Similarities from a threshold on, 0 below.
+
+    Attributes:
+        value: The threshold.
+    """
+
+    value: Scalar
+
+    def __init__(self, value: float | Scalar):
+        self.value = as_float(value)
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        below = similarities < self.value.astype(similarities.dtype)
+        return jnp.where(below, 0, similarities)
+
+
+class TopQ(AbstractWeighting):
+    """The same weight for the q most similar rows.
+
+    Attributes:
+        q: At least 1 and at most K.
+    """
+
+    q: int = eqx.field(static=True)
+
+    def __check_init__(self):
+        if self.q < 1:
+            raise argument_error("q", "be at least 1", self.q)
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        if self.q > similarities.shape[0]:
+            raise argument_error("q", f"be at most K = {similarities.shape[0]}", self.q)
+        _, chosen = jax.lax.top_k(similarities, self.q)
+        return jnp.zeros_like(similarities).at[chosen].set(1 / self.q)
+
+
+class Softmax(AbstractWeighting):
+    """exp(beta similarity) over its sum. One beta does not suit all similarities: cosines span 2.
+
+    Attributes:
+        beta: Steepness, above 0.
+    """
+
+    beta: Scalar
+
+    def __init__(self, beta: float | Scalar = 1.0):
+        self.beta = as_float(beta)
+        # Written so that NaN fails too.
+        if is_concrete(self.beta) and not float(self.beta) > 0:
+            raise argument_error("beta", "be above 0", f"{float(self.beta):.3g}")
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        return jax.nn.softmax(self.beta.astype(similarities.dtype) * similarities)
+
+
+class Max(AbstractWeighting):
+    """The most similar row alone; rows as similar as it share the weight, none by its place."""
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        most = (similarities == jnp.max(similarities)).astype(similarities.dtype)
+        return most / jnp.sum(most)
+
+
+def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:
+    """The query with zeros for what is not seen, and 1 where it is seen; None for everywhere."""
+    if not visible:
+        return query, None
+    hidden = jnp.isnan(query)
+    return jnp.where(hidden, 0, query), 1 - hidden.astype(query.dtype)
+
+
+def _squares(memory: Patterns, seen: Pattern | None) -> Similarities:
+    return jnp.sum(memory**2, axis=1) if seen is None else memory**2 @ seen
+
+
+def _over(products: Similarities, sizes: Similarities) -> Similarities:
+    # Written so that NaN stays NaN.
+    return jnp.where(sizes == 0, 0, products / jnp.where(sizes == 0, 1, sizes))

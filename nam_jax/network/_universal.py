@@ -1,0 +1,132 @@
+"""Universal Hopfield networks: similarity, then separation, then projection."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.memory import (
+    AbstractSimilarity,
+    AbstractWeighting,
+    Dot,
+    Softmax,
+    check_patterns,
+)
+from nam_jax.network._base import AbstractFeedforwardNetwork
+from nam_jax.network._layers import check_cue
+
+
+class UniversalHopfield(AbstractFeedforwardNetwork):
+    """y = P^T sep(sim(M, q)): most one-shot memories are choices of the three parts.
+
+    Auto-associative where the projection P is the memory M itself. Source: Millidge et al., arXiv
+    2202.04557.
+
+    Attributes:
+        memory: M, (K, N).
+        projection: P, (K, M); None for the memory itself.
+        similarity: sim.
+        weighting: sep.
+        passes: How many times; more than one only without a projection.
+    """
+
+    memory: Patterns
+    projection: Float[Array, "K M"] | None
+    similarity: AbstractSimilarity
+    weighting: AbstractWeighting
+    passes: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        memory: ArrayLike,
+        similarity: AbstractSimilarity | None = None,
+        weighting: AbstractWeighting | None = None,
+        *,
+        projection: ArrayLike | None = None,
+        passes: int = 1,
+    ):
+        """Stores the rows of `memory`; by default softmax of dot products, which is attention.
+
+        Raises:
+            ValueError: On wrong shapes, numbers that are not finite, or passes below 1; or above 1
+                with a projection.
+        """
+        self.memory = check_patterns(memory)
+        self.projection = None if projection is None else check_patterns(projection)
+        if self.projection is not None and len(self.projection) != len(self.memory):
+            requirement = f"have {len(self.memory)} rows, one for each of the memory"
+            raise argument_error("projection", requirement, f"shape {self.projection.shape}")
+        if passes < 1 or (passes > 1 and self.projection is not None):
+            raise argument_error("passes", "be 1, or more without a projection", passes)
+        self.similarity = Dot() if similarity is None else similarity
+        self.weighting = Softmax() if weighting is None else weighting
+        self.passes = passes
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """The query itself; NaN marks what is not seen if the similarity is `visible`."""
+        if self.similarity.visible:
+            check_cue(jnp.where(jnp.isnan(cue), 0, cue), self.memory.shape[1])
+        else:
+            check_cue(cue, self.memory.shape[1])
+        return cue
+
+    def respond(self, state: Pattern) -> Float[Array, " M"]:
+        memory = self.memory.astype(state.dtype)
+        weights = self.weighting(self.similarity(memory, state))
+        answers = memory if self.projection is None else self.projection.astype(state.dtype)
+        return weights @ answers
+
+    def readout(self, state: Pattern) -> Pattern:
+        return state
+
+
+class ModernHopfield(AbstractFeedforwardNetwork):
+    """x <- Xi^T softmax(beta Xi x): one pass is attention, and no pass raises the energy.
+
+        E = -log(sum_mu exp(beta xi_mu . x)) / beta + |x|^2 / 2
+
+    Source: Ramsauer et al., arXiv 2008.02217.
+
+    Attributes:
+        patterns: Xi, (K, N), real.
+        beta: Inverse temperature, above 0; 1 / sqrt(N) is that of attention.
+        passes: How many passes.
+    """
+
+    patterns: Patterns
+    beta: Scalar
+    passes: int = eqx.field(static=True)
+
+    def __init__(self, patterns: ArrayLike, beta: float | Scalar = 1.0, *, passes: int = 1):
+        """Stores `patterns`.
+
+        Raises:
+            ValueError: On wrong patterns, beta not above 0, or passes below 1.
+        """
+        self.patterns = check_patterns(patterns)
+        self.beta = as_float(beta)
+        # Written so that NaN fails too.
+        if is_concrete(self.beta) and not float(self.beta) > 0:
+            raise argument_error("beta", "be above 0", f"{float(self.beta):.3g}")
+        if passes < 1:
+            raise argument_error("passes", "be at least 1", passes)
+        self.passes = passes
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """The cue itself."""
+        check_cue(cue, self.patterns.shape[1])
+        return cue
+
+    def respond(self, state: Pattern) -> Float[Array, " M"]:
+        xi, beta = self.patterns.astype(state.dtype), self.beta.astype(state.dtype)
+        return jax.nn.softmax(beta * (xi @ state)) @ xi
+
+    def energy(self, state: Pattern) -> Scalar:
+        """E at `state`, (N,)."""
+        xi, beta = self.patterns.astype(state.dtype), self.beta.astype(state.dtype)
+        return -jax.nn.logsumexp(beta * (xi @ state)) / beta + jnp.sum(state**2) / 2
+
+    def readout(self, state: Pattern) -> Pattern:
+        return state
