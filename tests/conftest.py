@@ -11,17 +11,13 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-APART = ("test_cli", "test_notebooks", "test_readme")
-"""Long tests that share nothing. Tests of other files share fixtures and compiled programs."""
+FIRST = ("test_notebooks", "test_cli")
+"""The files that take longest, so that no worker ends with them."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items):
-    """Sends each file to one worker, and tests that stand apart before all others."""
-    for item in items:
-        if item.path.stem not in APART:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: APART.index(item.path.stem) if item.path.stem in APART else 9)
+    """Puts the longest files before all others."""
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else 9)
 
 
 MAPS = Path("/proc/self/maps")

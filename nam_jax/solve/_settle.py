@@ -81,9 +81,11 @@ def settle(
         adjoint: How the equilibrium is differentiated, by any leaf of `network` and `drive`. With
             the default, [`nam_jax.solve.Implicit`][], from the equations at rest: forward and
             reverse mode, any order, and none by `state`, on which an equilibrium does not depend.
-            Where the network did not come to rest, or the linear solve fails, derivatives are NaN;
-            [`nam_jax.solve.adjoint`][] says why. A Diffrax adjoint instead differentiates the
-            steps: `RecursiveCheckpointAdjoint()` in reverse mode, `ForwardMode()` in forward mode.
+            The state is then [`nam_jax.solve.nearer`][] to the equilibrium by three Newton steps.
+            Where the network did not come to rest, or a linear solve or those steps fail,
+            derivatives are NaN; [`nam_jax.solve.adjoint`][] says why. A Diffrax adjoint instead
+            differentiates the steps: `RecursiveCheckpointAdjoint()` in reverse mode,
+            `ForwardMode()` in forward mode.
         updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
             once, or `Asynchronous(key)`, one by one. Continuous networks make no use of it.
         throw: Raise unless the result is `converged`.
