@@ -115,7 +115,13 @@ def test_only_plot_imports_matplotlib():
 
 
 def test_solve_uses_base_classes_of_networks_only():
-    kinds = ("Network", "ContinuousNetwork", "DiscreteNetwork", "EnergyNetwork")
+    kinds = (
+        "Network",
+        "ContinuousNetwork",
+        "DiscreteNetwork",
+        "EnergyNetwork",
+        "FeedforwardNetwork",
+    )
     allowed = {f"nam_jax.network.Abstract{kind}" for kind in kinds} | {"nam_jax.network.Layer"}
     named = {
         f"{node.module}.{alias.name}"

@@ -132,15 +132,16 @@ def test_half_hidden_queries_are_told_apart_by_what_is_seen(getkey):
 
 
 def test_softmax_of_dot_products_is_the_modern_hopfield_network_and_attention(getkey):
-    patterns, query = jr.normal(getkey(), (K, N)), jr.normal(getkey(), (N,))
+    patterns = jr.normal(getkey(), (K, N), jnp.float32)
+    query = jr.normal(getkey(), (N,), jnp.float32)
     beta = N**-0.5
     modern = nam.retrieve(ModernHopfield(patterns, beta), query).pattern
     universal = UniversalHopfield(patterns, Dot(), Softmax(beta))
-    np.testing.assert_allclose(nam.retrieve(universal, query).pattern, modern, **CLOSE)
+    np.testing.assert_allclose(nam.retrieve(universal, query).pattern, modern, rtol=1e-5, atol=1e-5)
     attended = jax.nn.dot_product_attention(
         query[None, None, None], patterns[None, :, None], patterns[None, :, None]
     )
-    np.testing.assert_allclose(modern, attended[0, 0, 0], **CLOSE)
+    np.testing.assert_allclose(modern, attended[0, 0, 0], rtol=1e-5, atol=1e-5)
 
 
 def test_energy_of_the_modern_network_falls_from_pass_to_pass(getkey):
