@@ -37,6 +37,29 @@ def as_float(array: object) -> Float[Array, "..."]:
     return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
 
 
+def positive_number(
+    name: str, value: float | Array, *, zero_allowed: bool = False
+) -> Float[Array, "..."]:
+    """A checked number as a float array.
+
+    Raises:
+        ValueError: If it is negative, not finite, or a forbidden zero.
+    """
+    number = as_float(value)
+    if not in_range(number, zero_allowed):
+        requirement = "be at least 0" if zero_allowed else "be above 0"
+        raise argument_error(name, requirement, f"{number:.3g}")
+    return number
+
+
+def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
+    """Whether a number is finite and not negative; one that is traced passes."""
+    if not is_concrete(number):
+        return True
+    value = np.asarray(number)
+    return bool(np.isfinite(value).all() and (value >= 0).all() and (zero_allowed or value.all()))
+
+
 def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
     """log(cosh(u)) without overflow, elementwise; its gradient is tanh(u), also at u = 0."""
     return jnp.logaddexp(u, -u) - np.log(2.0).astype(u.dtype)

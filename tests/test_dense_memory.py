@@ -123,6 +123,14 @@ def test_steep_memories_neither_freeze_nor_overflow_in_float32(separation, updat
     assert -1.001 <= float(found.energy) <= -0.999 or isinstance(separation, LogSumExp)
 
 
+def test_distinct_indices_of_many_neurons_do_not_overflow():
+    """C(784, 4) is beyond 32-bit integers."""
+    xi = jnp.ones((1, 784))
+    separation = DistinctPower(4, 784)
+    found = separation(xi @ xi[0])
+    np.testing.assert_allclose(float(found), math.comb(784, 4), rtol=1e-5)
+
+
 def test_quadratic_signs_are_hopfields_without_its_diagonal_bit_for_bit(getkey):
     """Ties included: of 16 x 200 fields with K = 4 and N = 16 many are 0."""
     for key in jr.split(getkey(), 16):

@@ -83,6 +83,16 @@ def test_equilibrium_propagation_has_its_order_in_the_nudge(centred, order, prob
     assert abs(slope - order) < 0.15
 
 
+def test_a_nudge_out_of_the_basin_is_said(problem):
+    """Towards the negative of what is recalled, and away from it."""
+    net, sample = problem
+    opposite = Sample(sample.target, -sample.target)
+    for nudge, expected in ((0.1, RESULTS.converged), (0.3, RESULTS.not_stable)):
+        route = EquilibriumPropagation(nudge)
+        (_, _, info), _ = eqx.filter_jit(route.value_and_grad)(SquaredError(), net, opposite)
+        assert bool(info.settled) and info.adjoint.result == expected
+
+
 @pytest.mark.slow
 def test_routes_agree_on_the_three_layers():
     patterns = signs(jr.key(0), (3, N))

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Bool
 
-from nam_jax._misc import argument_error, as_float, is_concrete, zero_diagonal
+from nam_jax._misc import argument_error, as_float, positive_number, zero_diagonal
 from nam_jax._types import Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory._pattern import check_patterns
 
@@ -170,13 +169,9 @@ class Perceptron(AbstractLearningRule):
         Raises:
             ValueError: On a negative margin, no passes, or a learning rate that is not above 0.
         """
-        self.kappa, self.learning_rate = as_float(kappa), as_float(learning_rate)
+        self.kappa = positive_number("kappa", kappa, zero_allowed=True)
+        self.learning_rate = positive_number("learning_rate", learning_rate)
         self.passes = passes
-        # Written so that NaN fails too.
-        if is_concrete(self.kappa) and not np.asarray(self.kappa) >= 0:
-            raise argument_error("kappa", "be at least 0", f"{float(self.kappa):.3g}")
-        if is_concrete(self.learning_rate) and not np.asarray(self.learning_rate) > 0:
-            raise argument_error("learning_rate", "be above 0", f"{float(self.learning_rate):.3g}")
         if passes < 1:
             raise argument_error("passes", "be at least 1", passes)
 

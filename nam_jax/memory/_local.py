@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, as_float, check_finite, is_concrete, positive_number
 from nam_jax._types import Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory._learning import AbstractLearningRule
 
@@ -53,8 +53,8 @@ class ExpandedHebbian(AbstractLearningRule):
                  "c2corr": c2corr}  # fmt: skip
         for name, value in given.items():
             found = value if callable(value) else as_float(value)
-            if not callable(found) and is_concrete(found) and not bool(jnp.isfinite(found)):
-                raise argument_error(name, "be finite", f"{float(found)}")
+            if not callable(found):
+                check_finite(name, found)
             setattr(self, name, found)
 
     def __call__(self, patterns: Patterns) -> Pairs:
@@ -99,12 +99,10 @@ class ClampedOja(AbstractLearningRule):
         Raises:
             ValueError: If the learning rate is not in (0, 1], or there are no passes.
         """
-        self.learning_rate = as_float(learning_rate)
+        self.learning_rate = positive_number("learning_rate", learning_rate)
         self.passes = passes
-        if is_concrete(self.learning_rate) and not 0 < float(self.learning_rate) <= 1:
-            raise argument_error(
-                "learning_rate", "be in (0, 1]", f"{float(self.learning_rate):.3g}"
-            )
+        if is_concrete(self.learning_rate) and self.learning_rate > 1:
+            raise argument_error("learning_rate", "be at most 1", f"{self.learning_rate:.3g}")
         if passes < 1:
             raise argument_error("passes", "be at least 1", passes)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Scalar
 
 Overlaps = Float[Array, " K"]
@@ -96,13 +96,13 @@ class RectifiedPower(AbstractSeparation):
         _check_whole("n", self.n)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        return jnp.sum(jax.nn.relu(overlaps) ** self.n) / self.n
+        return Power(self.n)(jax.nn.relu(overlaps))
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
-        return jax.nn.relu(overlaps) ** (self.n - 1)
+        return Power(self.n).slope(jax.nn.relu(overlaps))
 
     def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
-        return self.slope(overlaps / _size(overlaps))
+        return Power(self.n).scaled_slope(jax.nn.relu(overlaps))
 
     def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
         size = _size(overlaps)
@@ -114,7 +114,7 @@ class RectifiedPower(AbstractSeparation):
         return jnp.where(whole, first, above / 2), jnp.where(whole, second, above / 2 - here)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        return jnp.sum((jax.nn.relu(overlaps) / whole) ** self.n)
+        return Power(self.n).relative(jax.nn.relu(overlaps), whole)
 
 
 class DistinctPower(AbstractSeparation):
@@ -180,7 +180,7 @@ class Exponential(AbstractSeparation):
     beta: Scalar
 
     def __init__(self, beta: float | Scalar = 1.0):
-        self.beta = _positive_beta(beta)
+        self.beta = positive_number("beta", beta)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
         return jnp.sum(jnp.exp(self.beta.astype(overlaps.dtype) * overlaps))
@@ -212,7 +212,7 @@ class LogSumExp(AbstractSeparation):
     beta: Scalar
 
     def __init__(self, beta: float | Scalar = 1.0):
-        self.beta = _positive_beta(beta)
+        self.beta = positive_number("beta", beta)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
         beta = self.beta.astype(overlaps.dtype)
@@ -234,14 +234,6 @@ class LogSumExp(AbstractSeparation):
 def _check_whole(name: str, n: int) -> None:
     if n != int(n) or n < 2:
         raise argument_error(name, "be a whole number of at least 2", f"the value {n}")
-
-
-def _positive_beta(beta: float | Scalar) -> Scalar:
-    found = as_float(beta)
-    # Written so that NaN fails too.
-    if is_concrete(found) and not float(found) > 0:
-        raise argument_error("beta", "be above 0", f"{float(found):.3g}")
-    return found
 
 
 def _size(overlaps: Overlaps) -> Scalar:

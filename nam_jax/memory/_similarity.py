@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, as_float, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 
 Similarities = Float[Array, " K"]
@@ -170,10 +170,7 @@ class Softmax(AbstractWeighting):
     beta: Scalar
 
     def __init__(self, beta: float | Scalar = 1.0):
-        self.beta = as_float(beta)
-        # Written so that NaN fails too.
-        if is_concrete(self.beta) and not float(self.beta) > 0:
-            raise argument_error("beta", "be above 0", f"{float(self.beta):.3g}")
+        self.beta = positive_number("beta", beta)
 
     def __call__(self, similarities: Similarities) -> Similarities:
         return jax.nn.softmax(self.beta.astype(similarities.dtype) * similarities)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, Quadratic
 
@@ -196,12 +197,22 @@ class AbstractDiscreteNetwork(AbstractNetwork):
 class AbstractFeedforwardNetwork(AbstractNetwork):
     """A network that answers in passes: no dynamics, and no claim to be at rest.
 
+    Its state is the cue, then the answer.
+
     Attributes:
         passes: How many, at least 1; more than one only where an answer can be a cue.
     """
 
     passes: eqx.AbstractVar[int]
 
+    def __check_init__(self):
+        if self.passes < 1:
+            raise argument_error("passes", "be at least 1", self.passes)
+
     @abc.abstractmethod
     def respond(self, state: Pattern) -> Float[Array, " M"]:
         """The answer, (M,), to `state`, (N,): one pass."""
+
+    def readout(self, state: Pattern) -> Pattern:
+        """The answer itself."""
+        return state

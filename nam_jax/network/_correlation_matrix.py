@@ -53,8 +53,8 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         if y.shape[0] != xi.shape[0]:
             requirement = f"have {xi.shape[0]} rows, one for each pattern"
             raise argument_error("answers", requirement, f"shape {y.shape}")
-        if passes < 1 or (passes > 1 and y.shape != xi.shape):
-            raise argument_error("passes", "be 1, or more where answers are like cues", passes)
+        if passes > 1 and y.shape != xi.shape:
+            raise argument_error("passes", "be 1 where answers are no cues", passes)
         self.weights = y.T @ xi.astype(y.dtype) / xi.shape[1]
         self.sign = sign
         self.passes = passes
@@ -67,6 +67,3 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
     def respond(self, state: Pattern) -> Float[Array, " M"]:
         answer = self.weights.astype(state.dtype) @ state
         return jnp.sign(answer) if self.sign else answer
-
-    def readout(self, state: Pattern) -> Pattern:
-        return state

@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from nam_jax._misc import argument_error, as_float
+from nam_jax._misc import argument_error, as_float, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh
 from nam_jax.memory import AbstractSeparation, PatternTensor, Power, ScaledTensor, check_patterns
 from nam_jax.network._base import AbstractDiscreteNetwork
-from nam_jax.network._layers import Drive, check_cue, positive_number
+from nam_jax.network._layers import Drive, check_cue
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neuron_astrocyte import NeuronAstrocyte
 

@@ -4,11 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, is_concrete
+from nam_jax._misc import argument_error, is_concrete, positive_number
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
 from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent
-from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at, positive_number
+from nam_jax.network._layers import Drive, PerLayer, TripartiteState, drive_at
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neuron_astrocyte import NeuronAstrocyte
 from nam_jax.network._start import Conditional

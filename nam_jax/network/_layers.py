@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
+from nam_jax._misc import argument_error, as_float, check_finite, in_range
 from nam_jax._types import Pairs, Pattern, Scalar
 
 Signal = None | float | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
@@ -64,31 +63,10 @@ def per_layer(
         raise argument_error(name, requirement, f"{len(values)}")
     numbers = PerLayer(*(as_float(value) for value in values))
     for field, number in zip(PerLayer._fields, numbers, strict=True):
-        if not _in_range(number, zero_allowed):
+        if not in_range(number, zero_allowed):
             requirement = "be at least 0 in" if zero_allowed else "be above 0 in"
             raise argument_error(name, f"{requirement} every layer", f"{field} = {number:.3g}")
     return numbers
-
-
-def positive_number(name: str, value: float | Scalar, *, zero_allowed: bool = False) -> Scalar:
-    """A checked number as a float array.
-
-    Raises:
-        ValueError: If it is negative, not finite, or a forbidden zero.
-    """
-    number = as_float(value)
-    if not _in_range(number, zero_allowed):
-        requirement = "be at least 0" if zero_allowed else "be above 0"
-        raise argument_error(name, requirement, f"{number:.3g}")
-    return number
-
-
-def _in_range(number: Scalar, zero_allowed: bool) -> bool:
-    """Whether a number is finite and not negative; one that is traced passes."""
-    if not is_concrete(number):
-        return True
-    value = np.asarray(number)
-    return bool(np.isfinite(value).all() and (value >= 0).all() and (zero_allowed or value.all()))
 
 
 def neural_only(drive: Drive | None) -> Signal:

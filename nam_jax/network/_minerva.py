@@ -59,8 +59,6 @@ class Minerva2(AbstractFeedforwardNetwork):
             raise argument_error("traces", requirement, f"shape {found.shape}")
         if is_concrete(found) and not np.isin(np.asarray(found), (-1, 0, 1)).all():
             raise argument_error("traces", "hold only -1, 0 and +1", "other numbers")
-        if passes < 1:
-            raise argument_error("passes", "be at least 1", passes)
         self.traces = found
         self.passes = passes
 
@@ -98,6 +96,3 @@ class Minerva2(AbstractFeedforwardNetwork):
         content = self.echo(state).content
         largest = jnp.max(jnp.abs(content))
         return content / jnp.where(largest > 0, largest, 1)
-
-    def readout(self, state: Pattern) -> Pattern:
-        return state

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import (
     AbstractLagrangian,
@@ -18,7 +18,7 @@ from nam_jax.lagrangian import (
 )
 from nam_jax.memory import check_patterns
 from nam_jax.network._base import AbstractEnergyNetwork, Layer
-from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only, positive_number
+from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only
 
 
 class TwoLayerState(eqx.Module):

@@ -1,16 +1,16 @@
 """Universal Hopfield networks: similarity, then separation, then projection."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractSimilarity,
     AbstractWeighting,
     Dot,
+    LogSumExp,
     Softmax,
     check_patterns,
 )
@@ -58,8 +58,8 @@ class UniversalHopfield(AbstractFeedforwardNetwork):
         if self.projection is not None and len(self.projection) != len(self.memory):
             requirement = f"have {len(self.memory)} rows, one for each of the memory"
             raise argument_error("projection", requirement, f"shape {self.projection.shape}")
-        if passes < 1 or (passes > 1 and self.projection is not None):
-            raise argument_error("passes", "be 1, or more without a projection", passes)
+        if passes > 1 and self.projection is not None:
+            raise argument_error("passes", "be 1 with a projection", passes)
         self.similarity = Dot() if similarity is None else similarity
         self.weighting = Softmax() if weighting is None else weighting
         self.passes = passes
@@ -78,25 +78,23 @@ class UniversalHopfield(AbstractFeedforwardNetwork):
         answers = memory if self.projection is None else self.projection.astype(state.dtype)
         return weights @ answers
 
-    def readout(self, state: Pattern) -> Pattern:
-        return state
-
 
 class ModernHopfield(AbstractFeedforwardNetwork):
     """x <- Xi^T softmax(beta Xi x): one pass is attention, and no pass raises the energy.
 
         E = -log(sum_mu exp(beta xi_mu . x)) / beta + |x|^2 / 2
 
-    Source: Ramsauer et al., arXiv 2008.02217.
+    The universal network of `Dot` and `Softmax`, with an energy. Source: Ramsauer et al., arXiv
+    2008.02217.
 
     Attributes:
         patterns: Xi, (K, N), real.
-        beta: Inverse temperature, above 0; 1 / sqrt(N) is that of attention.
+        separation: The log-sum-exp, with beta; 1 / sqrt(N) is that of attention.
         passes: How many passes.
     """
 
     patterns: Patterns
-    beta: Scalar
+    separation: LogSumExp
     passes: int = eqx.field(static=True)
 
     def __init__(self, patterns: ArrayLike, beta: float | Scalar = 1.0, *, passes: int = 1):
@@ -106,12 +104,7 @@ class ModernHopfield(AbstractFeedforwardNetwork):
             ValueError: On wrong patterns, beta not above 0, or passes below 1.
         """
         self.patterns = check_patterns(patterns)
-        self.beta = as_float(beta)
-        # Written so that NaN fails too.
-        if is_concrete(self.beta) and not float(self.beta) > 0:
-            raise argument_error("beta", "be above 0", f"{float(self.beta):.3g}")
-        if passes < 1:
-            raise argument_error("passes", "be at least 1", passes)
+        self.separation = LogSumExp(beta)
         self.passes = passes
 
     def initial_state(self, cue: Pattern) -> Pattern:
@@ -120,13 +113,10 @@ class ModernHopfield(AbstractFeedforwardNetwork):
         return cue
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
-        xi, beta = self.patterns.astype(state.dtype), self.beta.astype(state.dtype)
-        return jax.nn.softmax(beta * (xi @ state)) @ xi
+        xi = self.patterns.astype(state.dtype)
+        return self.separation.slope(xi @ state) @ xi
 
     def energy(self, state: Pattern) -> Scalar:
         """E at `state`, (N,)."""
-        xi, beta = self.patterns.astype(state.dtype), self.beta.astype(state.dtype)
-        return -jax.nn.logsumexp(beta * (xi @ state)) / beta + jnp.sum(state**2) / 2
-
-    def readout(self, state: Pattern) -> Pattern:
-        return state
+        overlaps = self.patterns.astype(state.dtype) @ state
+        return jnp.sum(state**2) / 2 - self.separation(overlaps)

@@ -18,6 +18,8 @@ Difference = Callable[[np.ndarray], np.ndarray]
 _POINTS = 6000
 _REACH = 60.0
 """The integral runs up to this multiple of the inverse standard deviation of the noise."""
+_MOST_VALUES = 2**20
+"""Steps of a lattice up to which probabilities are convolved."""
 
 
 def power_difference(n: int) -> Difference:
@@ -53,8 +55,9 @@ def one_step_error(
     """The probability that a bit is wrong after one step by energy differences, ties counted half.
 
     From a stored pattern of which `num_flipped` bits are flipped, for the bits that are right
-    there or for the flipped ones. Exact up to the integral (1e-9; for n = 2 with K < 6, where the
-    noise is a lattice, some per cent: there use `quadratic_one_step_error`).
+    there or for the flipped ones. Where the noise takes few values (any K with n = 2, small N and K
+    with others) their probabilities are convolved, else its characteristic function is integrated:
+    good to 1e-9 where the noise is smooth, and to some per cent at a K of a few.
 
     Args:
         num_neurons: N.
@@ -70,6 +73,10 @@ def one_step_error(
     signal = difference(np.array([float(right + 2 if of_flipped_bits else right)]))[0]
     if num_patterns <= 1:
         return float(0.5 * (1 - np.sign(signal)))
+    span = _span(values)
+    others = num_patterns - 1
+    if others == int(others) and others * np.max(np.abs(values)) < _MOST_VALUES * span:
+        return _convolved(np.rint(values / span).astype(int), weights, int(others), signal / span)
     spread = math.sqrt((num_patterns - 1) * float(weights @ values**2))
     # The midpoint rule: at u = 0 the integrand is finite and need not be evaluated.
     step = _REACH / _POINTS
@@ -78,6 +85,30 @@ def one_step_error(
     size = np.exp((num_patterns - 1) * np.log(np.maximum(np.abs(characteristic), 1e-300)))
     integral = step * np.sum(size * np.sin(signal / spread * u) / u)
     return float(0.5 - integral / math.pi)
+
+
+def _span(values: np.ndarray) -> float:
+    """The largest number of which all values are multiples, to 1e-9 of the largest value."""
+    largest = float(np.max(np.abs(values)))
+    span = 0.0
+    for value in np.abs(values):
+        rest = float(value)
+        while rest > 1e-9 * largest:
+            span, rest = rest, math.fmod(span, rest)
+            rest = 0.0 if span - rest < 1e-9 * largest else rest
+    return span
+
+
+def _convolved(values: np.ndarray, weights: np.ndarray, others: int, signal: float) -> float:
+    """The probability that `signal` plus `others` values of random sign is below 0, ties half."""
+    reach = int(np.max(np.abs(values)))
+    one = np.zeros(2 * reach + 1)
+    np.add.at(one, reach + values, weights / 2)
+    np.add.at(one, reach - values, weights / 2)
+    length = 2 * reach * others + 1
+    noise = np.fft.irfft(np.fft.rfft(one, length) ** others, length)
+    place = np.arange(length) - reach * others + signal
+    return float(noise[place < -0.25].sum() + noise[np.abs(place) <= 0.25].sum() / 2)
 
 
 class TiedError(NamedTuple):

@@ -44,7 +44,8 @@ class EquilibriumPropagation(AbstractRoute):
         nudge: The strongest push on a neuron, in units of its restoring force, so that one number
             suits every loss and network: beta times max |dC/dreadout| is `nudge` times inertia over
             time scale times 1 + max |x|. An error of about rest / nudge is added.
-        centred: Whether to nudge both ways.
+        centred: Whether to nudge both ways. Only then is a nudge out of the basin noticed, as
+            `not_stable`: it moves the state far more than the other.
         effort: How hard to look for equilibria; by default a hundred times harder than elsewhere.
     """
 
@@ -89,6 +90,7 @@ class EquilibriumPropagation(AbstractRoute):
             # Both nudges move the state by as much, unless one of them pushed it out of its basin.
             sizes = [_distance(phase.state, free.state) for phase in (ahead, behind)]
             lopsided = jnp.maximum(*sizes) > 3 * jnp.minimum(*sizes)
+            lopsided &= worse == RESULTS.converged
             worse = RESULTS.where(lopsided, RESULTS.not_stable, worse)
         residual = jnp.maximum(ahead.residual, behind.residual)
         adjoint = Adjoint(residual, ahead.steps + behind.steps, worse)
