@@ -11,7 +11,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-FIRST = ("test_notebooks", "test_cli")
+FIRST = ("test_notebooks", "test_cli_runs")
 """The files that take longest, so that no worker ends with them."""
 
 
@@ -41,3 +41,10 @@ def getkey(request):
     request.node.add_report_section("setup", "getkey", f"seed {seed}")
     count = iter(range(2**31))
     return lambda: jax.random.fold_in(jax.random.key(seed), next(count))
+
+
+@pytest.fixture
+def x64():
+    """Double precision inside one test, whatever the environment says."""
+    with jax.enable_x64(True):
+        yield
