@@ -138,9 +138,8 @@ class DistinctPower(AbstractSeparation):
             raise argument_error("num_neurons", f"be at least n = {self.n}", self.num_neurons)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        return math.comb(self.num_neurons, self.n) * self.relative(
-            overlaps, float(self.num_neurons)
-        )
+        count = float(math.comb(self.num_neurons, self.n))  # may be beyond 32-bit integers
+        return count * self.relative(overlaps, float(self.num_neurons))
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
         return jax.grad(self.__call__)(overlaps)
