@@ -97,7 +97,7 @@ def command_of(config):
     return words[2]
 
 
-LONG = {"gradients", "train_fashion", "reduce", "lesion"}  # mostly compilation
+LONG = {"gradients", "train", "train_fashion", "reduce", "lesion"}  # mostly compilation
 
 
 EACH_CONFIG = [

@@ -79,6 +79,7 @@ def test_table_and_figure(trained):
     figure.draw_without_rendering()
 
 
+@pytest.mark.slow
 def test_another_source_and_the_same_seed():
     config = dataclasses.replace(TINY, source="digits", steps=3, num_bits=8, num_validation=5)
     first, second = experiment.run(config), experiment.run(config)

@@ -32,6 +32,7 @@ def test_implicit_gradient_is_that_of_finite_differences(problem):
     np.testing.assert_allclose(found.norm_ratio, 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_equilibrium_propagation_has_its_orders(problem):
     with jax.enable_x64(True):
         judged, orders = nudged(*problem, (0.004, 0.002))

@@ -185,6 +185,7 @@ def answer(gain, cue, drive=0.1, adjoint=IMPLICIT):
     return jnp.vdot(jnp.arange(6.0), net.readout(found.state))
 
 
+@pytest.mark.slow
 def test_batched_gradients_equal_those_of_a_loop():
     cues = signs(jr.key(5), (3, 6))
     gains = jnp.array([0.8, 1.0, 1.3])
