@@ -1,6 +1,7 @@
 """Array aliases shared by every room; the symbols are those of the table in the README."""
 
 from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Key as TypedKey
 
 Scalar = Float[Array, ""]
 """One floating-point number as a JAX array."""
@@ -16,3 +17,6 @@ Pairs = Float[Array, "N N"]
 
 Key = PRNGKeyArray
 """A JAX random key; each is used once."""
+
+Keys = TypedKey[Array, " batch"]
+"""One random key for each sample."""

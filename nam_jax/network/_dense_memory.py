@@ -1,5 +1,7 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
+import itertools
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
@@ -173,6 +175,33 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""], change: Scalar
     ) -> Float[Array, " K"]:
         return carry + self.patterns[:, i].astype(carry.dtype) * change
+
+    def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
+        """The local fields if only the first K patterns were stored, for each K in `counts`.
+
+        Fields are sums over patterns, so that all of them cost what those of the last one do.
+
+        Args:
+            state: (N,).
+            counts: Ascending numbers of patterns, at least 1.
+
+        Raises:
+            ValueError: If the numbers do not ascend from at least 1 to at most K.
+        """
+        ends = (0, *counts)
+        if any(a >= b for a, b in itertools.pairwise(ends)) or ends[-1] > self.patterns.shape[0]:
+            requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
+            raise argument_error("counts", requirement, counts)
+        xi = self.patterns.astype(state.dtype)
+        overlaps = self.carry(state)
+        if self.self_coupling:
+            weight, own = self.separation.scaled_slope(overlaps), jnp.zeros_like(overlaps)
+        else:
+            weight, own = self.separation.differences(overlaps)
+        parts = [
+            weight[a:b] @ xi[a:b] - state * jnp.sum(own[a:b]) for a, b in itertools.pairwise(ends)
+        ]
+        return jnp.cumsum(jnp.stack(parts), axis=0)
 
     def _fields(
         self, overlaps: Float[Array, " K"], bits: Float[Array, "*n K"], own: Float[Array, "*n"]

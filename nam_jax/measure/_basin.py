@@ -1,0 +1,200 @@
+"""`basin`: from how damaged a cue a memory recalls, and what it reaches instead."""
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from nam_jax import data, solve
+from nam_jax._misc import argument_error
+from nam_jax._types import Key, Keys, Pattern, Patterns
+from nam_jax.measure._criterion import Recaller, allowed_errors, one_by_one
+from nam_jax.measure._sampling import (
+    Maker,
+    check_numbers,
+    nested_patterns,
+    resampled,
+    sets_at_once,
+    tails,
+)
+
+REACHED = ("target", "another", "negative", "mixture", "rest", "unsettled", "spurious")
+"""What a recall may end in, in the order in which it is asked: the pattern; another stored one; the
+negative of a stored one; a mixture, the signs of a sum of three of them with either sign; silence;
+no rest within the limits, or a cycle; and anything else."""
+
+
+class Radius(NamedTuple):
+    """The fraction of flipped bits at which half the cues are recalled, with its interval.
+
+    Infinite where more than half are recalled at every fraction tried, and 0 where at none.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class Basin(NamedTuple):
+    """Recall against damage.
+
+    Attributes:
+        flips: Fractions of flipped bits, (F,).
+        reached: (F, 7), the share of cues that ended in each of `REACHED`.
+        low: Lower ends of their intervals.
+        high: Upper ends.
+        radius: Where half the cues are recalled.
+        sets: Independent sets of patterns, the same at every fraction.
+        queries: Cues of each set and fraction.
+    """
+
+    flips: Float[np.ndarray, " F"]
+    reached: Float[np.ndarray, "F 7"]
+    low: Float[np.ndarray, "F 7"]
+    high: Float[np.ndarray, "F 7"]
+    radius: Radius
+    sets: int
+    queries: int
+
+
+def basin(
+    make: Maker,
+    num_patterns: int,
+    num_neurons: int,
+    *,
+    key: Key,
+    flips: tuple[float, ...] = tuple(round(0.05 * step, 2) for step in range(11)),
+    overlap: float = 0.95,
+    num_sets: int = 20,
+    num_queries: int = 10,
+    recall: Recaller = one_by_one,
+    confidence: float = 0.95,
+) -> Basin:
+    """Recalls random patterns from cues with more and more flipped bits.
+
+    All fractions see the same sets of patterns. Intervals are the percentile bootstrap over sets.
+
+    Args:
+        make: From patterns (K, N) of -1 and +1 to the network that stores them; traceable.
+        num_patterns: K.
+        num_neurons: N, at least 2.
+        key: Random key.
+        flips: Fractions of flipped bits, ascending, in [0, 1/2].
+        overlap: The smallest overlap that counts as having reached a state, in (0, 1].
+        num_sets: Independent sets of patterns, at least 2.
+        num_queries: Cues of each set and fraction, at most K are made.
+        recall: How: one neuron after another unless given.
+        confidence: Coverage of the intervals, in (0, 1).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    check_numbers(
+        num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets,
+        num_queries=num_queries,
+    )  # fmt: skip
+    ends_at = tails(confidence)
+    if not flips or list(flips) != sorted(set(flips)) or flips[0] < 0 or flips[-1] > 0.5:
+        raise argument_error("flips", "hold ascending fractions in [0, 0.5]", flips)
+    if not 0 < overlap <= 1:
+        raise argument_error("overlap", "lie in (0, 1]", overlap)
+    queries = min(num_queries, num_patterns)
+    batch = sets_at_once(num_sets, num_patterns, num_neurons)
+    shape = (num_patterns, num_neurons)
+    keys = jr.split(key, num_sets)
+    places = np.asarray(_places(make, recall, shape, flips, overlap, queries, batch, keys))
+    by_set = np.stack([(places == i).mean(axis=2) for i in range(len(REACHED))], axis=2)
+    over_sets = np.einsum("rs,sfc->rfc", resampled(num_sets, key=key), by_set)
+    low, high = np.quantile(over_sets, ends_at, axis=0)
+    reached = by_set.mean(axis=0)
+    # Radii may be infinite, between which nothing is interpolated.
+    radii = [_radius(flips, rates) for rates in over_sets[:, :, 0]]
+    ends = np.quantile(radii, ends_at, method="nearest")
+    radius = Radius(_radius(flips, reached[:, 0]), float(ends[0]), float(ends[1]))
+    return Basin(np.asarray(flips), reached, low, high, radius, num_sets, queries)
+
+
+@eqx.filter_jit
+def _places(
+    make: Maker,
+    recall: Recaller,
+    shape: tuple[int, int],
+    flips: tuple[float, ...],
+    overlap: float,
+    num_queries: int,
+    batch: int,
+    keys: Keys,
+) -> Int[Array, "sets flips queries"]:
+    """The place in `REACHED` of every recall."""
+
+    def of_set(key: Key) -> Int[Array, "flips queries"]:
+        of_patterns, of_order, of_queries = jr.split(key, 3)
+        patterns = nested_patterns(*shape, key=of_patterns)
+        network = make(jr.permutation(of_order, patterns))
+
+        def of_cue(target: Pattern, cue: Pattern, key: Key) -> Int[Array, ""]:
+            return _place(recall(network, cue, key), target, patterns, overlap)
+
+        targets = patterns[:num_queries]
+        of_flips, of_recall = jax.vmap(jr.split, out_axes=1)(jr.split(of_queries, num_queries))
+
+        def damaged(fraction: float) -> Patterns:
+            flip = lambda target, key: data.flip(target, fraction, key=key)  # noqa: E731
+            return jax.vmap(flip)(targets, of_flips)
+
+        cues = jnp.stack([damaged(fraction) for fraction in flips])
+        return jax.vmap(jax.vmap(of_cue), (None, 0, None))(targets, cues, of_recall)
+
+    return jax.lax.map(of_set, keys, batch_size=batch)
+
+
+def _place(
+    found: solve.Retrieval, target: Pattern, patterns: Patterns, overlap: float
+) -> Int[Array, ""]:
+    """What a recall ended in: the first of `REACHED` that is the case."""
+    state = jnp.sign(found.pattern)
+    size = target.shape[0]
+    enough = size - 2 * allowed_errors(size, overlap)
+    overlaps = patterns @ state
+    settled = (found.result == solve.RESULTS.converged) | (found.result == solve.RESULTS.passed)
+    cases = (
+        (target @ state >= enough) & found.known,
+        (jnp.max(overlaps) >= enough) & found.known,
+        (jnp.min(overlaps) <= -enough) & found.known,
+        _mixture_overlap(state, overlaps, patterns) >= enough,
+        ~found.known,
+        ~settled,
+    )
+    return jnp.argmax(jnp.stack([*cases, jnp.asarray(True)]))
+
+
+def _mixture_overlap(
+    state: Pattern, overlaps: Float[Array, " K"], patterns: Patterns
+) -> Float[Array, ""]:
+    """N times the overlap with the mixture of the three patterns that are nearest, or of fewer."""
+    if patterns.shape[0] < 3:
+        return jnp.asarray(-math.inf, state.dtype)
+    _, nearest = jax.lax.top_k(jnp.abs(overlaps), 3)
+    mixture = jnp.sign(jnp.sign(overlaps[nearest]) @ patterns[nearest])
+    return mixture @ state
+
+
+def _radius(flips: tuple[float, ...], rates: Float[np.ndarray, " F"]) -> float:
+    """The first crossing of one half, by straight lines between the fractions."""
+    below = np.flatnonzero(rates < 0.5)
+    if below.size == 0:
+        return math.inf
+    last = int(below[0])
+    if last == 0:
+        return 0.0
+    here, there = rates[last - 1], rates[last]
+    share = (here - 0.5) / (here - there)
+    return float(flips[last - 1] + share * (flips[last] - flips[last - 1]))

@@ -1,0 +1,173 @@
+"""`capacity`: how many random patterns a memory holds, by a stated criterion, with an interval."""
+
+import math
+from typing import NamedTuple
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from nam_jax._types import Key
+from nam_jax.measure._criterion import AbstractCriterion
+from nam_jax.measure._sampling import Maker, Sampler, check_numbers, resampled, tails
+
+_FACTOR = 1.6
+"""Between two numbers of patterns while the capacity is bracketed."""
+_PILOT_QUERIES = 60
+"""Queries from which a bracket is judged first."""
+
+
+class Capacity(NamedTuple):
+    """The number of patterns at which the mean score falls to the criterion's level.
+
+    Attributes:
+        value: K, a real number, by interpolation; infinity if no K tried was too large, and 0 if
+            one pattern was too many.
+        low: Lower end of its interval; the largest K tried if none was too large.
+        high: Upper end; 1 if one pattern was too many.
+        counts: The numbers of patterns that the value rests on, ascending.
+        scores: The mean score at each of them.
+        sets: Independent sets of patterns, the same at every K.
+        queries: Queries in each set.
+        trials: All queries made, those for the bracket too.
+    """
+
+    value: float
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    scores: tuple[float, ...]
+    sets: int
+    queries: int
+    trials: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def capacity(
+    make: Maker,
+    num_neurons: int,
+    criterion: AbstractCriterion,
+    *,
+    key: Key,
+    guess: float | int | None = None,
+    num_sets: int = 64,
+    num_queries: int = 8,
+    points: int = 5,
+    max_patterns: int = 1_000_000,
+    confidence: float = 0.95,
+) -> Capacity:
+    """Measures how many random patterns a memory holds; on the host, by compiled steps.
+
+    From the guess K moves by factors of 1.6 until the criterion's level is crossed. Then `points`
+    numbers around the bracket are measured on all sets, and a straight line of probits against
+    log K, weighted as binomials are, gives the value. All K see the same sets of patterns, and
+    these the same cues; the interval is the percentile bootstrap over sets. Nothing is ever
+    extrapolated. Scores are unbiased; the value is so to well within its interval.
+
+    Args:
+        make: From patterns (K, N) of -1 and +1, in random order, to the network that stores them.
+        num_neurons: N, at least 2.
+        criterion: When a pattern counts as stored.
+        key: Random key.
+        guess: A K to start from; N / 10 by default.
+        num_sets: Independent sets of patterns, at least 2.
+        num_queries: Queries in each set, at most K are made; all K if all must succeed.
+        points: Numbers of patterns within the bracket and a quarter beyond, at least 2.
+        max_patterns: The largest K that is tried.
+        confidence: Coverage of the interval, in (0, 1).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    check_numbers(
+        num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries, points=points
+    )
+    ends_at = tails(confidence)
+    sampler = Sampler(make, criterion, num_neurons, num_queries, jr.split(key, num_sets))
+    start = min(max(1, round(num_neurons / 10 if guess is None else guess)), max_patterns)
+    pilots = min(num_sets, math.ceil(_PILOT_QUERIES / num_queries))
+    low, high = _bracket(sampler, (start, start), pilots, max_patterns)
+    if low >= 1 and high <= max_patterns:
+        low, high = _bracket(sampler, (low, high), num_sets, max_patterns)
+    if low < 1:
+        return Capacity(0.0, 0.0, 1.0, (), (), num_sets, num_queries, sampler.trials)
+    if high > max_patterns:
+        return Capacity(
+            math.inf, float(low), math.inf, (), (), num_sets, num_queries, sampler.trials
+        )
+    # A little beyond the bracket, so that a crossing near its end has numbers on both sides.
+    ends = max(1, low / _FACTOR**0.5), min(max_patterns, high * _FACTOR**0.5)
+    counts = sorted({round(k) for k in np.geomspace(*ends, points)})
+    scores = sampler(counts, num_sets)
+    by_set = scores.mean(axis=2)
+    fit = _Fit(np.log(counts), criterion, scores[0].size)
+    means = by_set.mean(axis=1)
+    value = float(fit.crossing(means[None])[0])
+    over_sets = fit.crossing(resampled(num_sets, key=key) @ by_set.T)
+    low, high = (float(end) for end in np.nanquantile(over_sets, ends_at))
+    shown = tuple(float(mean) for mean in means)
+    return Capacity(
+        value, low, high, tuple(counts), shown, num_sets, scores.shape[2], sampler.trials
+    )
+
+
+def _bracket(
+    sampler: Sampler, around: tuple[int, int], num_sets: int, max_patterns: int
+) -> tuple[int, int]:
+    """Numbers of patterns with a mean score above the level, and not above it, `_FACTOR` apart.
+
+    0 if one pattern is too many; beyond `max_patterns` if that many are not.
+    """
+
+    def stored(count: int) -> bool:
+        return bool(sampler([count], num_sets).mean() > sampler.criterion.level)
+
+    low, high = around
+    if stored(low):
+        while high == low or stored(high):
+            if high == max_patterns:
+                return high, max_patterns + 1
+            low, high = high, min(max(high + 1, round(high * _FACTOR)), max_patterns)
+        return low, high
+    while True:
+        low, high = min(low - 1, round(low / _FACTOR)), low
+        if low < 1 or stored(low):
+            return low, high
+
+
+class _Fit:
+    """A straight line of transformed scores against log K, for many samples of scores at once."""
+
+    def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion, trials: int):
+        self.log_counts, self.criterion, self.trials = log_counts, criterion, trials
+
+    def crossing(
+        self, scores: Float[np.ndarray, "samples counts"]
+    ) -> Float[np.ndarray, " samples"]:
+        """The K at which each line is at the level, kept within the numbers measured."""
+        y, weights = self._transformed(scores)
+        total = weights.sum(axis=1)
+        x_mean = weights @ self.log_counts / total
+        y_mean = (weights * y).sum(axis=1) / total
+        x = self.log_counts - x_mean[:, None]
+        slope = (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
+        goal = self._transformed(np.array([[self.criterion.level]]))[0][0, 0]
+        # A line that does not fall says nothing: it crosses nowhere.
+        falls = slope < 0
+        place = x_mean + (goal - y_mean) / np.where(falls, slope, -1)
+        place = np.clip(place, self.log_counts[0], self.log_counts[-1])
+        return np.where(falls, np.exp(place), np.nan)
+
+    def _transformed(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probits of scores (their logarithms for a one-sided criterion) and binomial weights."""
+        least = 0.5 / self.trials
+        inner = np.clip(scores, least, 1 - least)
+        probit = stats.norm.ppf(inner)
+        weights = stats.norm.pdf(probit) ** 2 / (inner * (1 - inner))
+        if not self.criterion.one_sided:
+            return probit, weights
+        probit = np.maximum(probit, 1e-3)
+        return np.log(probit), weights * probit**2
