@@ -61,7 +61,7 @@ def test_the_estimator_is_unbiased_and_its_intervals_cover_on_a_memory_of_known_
     ids=["n=2", "n=3", "n=4"],
 )
 def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
-    """Bias within the science page's (0.2 to 1 %) and its noise. Coverage is not judged here."""
+    """Bias within the science page's (0.2 to 1 %) and its noise; and its intervals cover."""
     exact = theory.exact_capacity_at_error(num_neurons, theory.power_difference(n), 0.005)
 
     def make(patterns):
@@ -75,6 +75,8 @@ def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
     ]
     ratio = np.array([each.value for each in found]) / exact
     assert abs(ratio.mean() - 1) < 0.01 + 3 * ratio.std(ddof=1) / np.sqrt(len(ratio))
+    covered = np.mean([each.low <= exact <= each.high for each in found])
+    assert covered >= 0.82  # 0.95 less 3.5 standard errors
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ _FACTOR = 1.6
 """Between two numbers of patterns while the capacity is bracketed."""
 _PILOT_QUERIES = 60
 """Queries from which a bracket is judged first."""
+_ITERATIONS = 6
+_FARTHEST = 5.0
+"""The probit beyond which scores count as all right or all wrong."""
 
 
 class Capacity(NamedTuple):
@@ -62,8 +65,8 @@ def capacity(
     """Measures how many random patterns a memory holds; on the host, by compiled steps.
 
     From the guess K moves by factors of 1.6 until the criterion's level is crossed. Then `points`
-    numbers around the bracket are measured on all sets, and a straight line of probits against
-    log K, weighted as binomials are, gives the value. All K see the same sets of patterns, and
+    numbers within a quarter of the crossing are measured on all sets, and the maximum-likelihood
+    line of probits against log K gives the value. All K see the same sets of patterns, and
     these the same cues; the interval is the percentile bootstrap over sets. Nothing is ever
     extrapolated. Scores are unbiased; the value is so to well within its interval.
 
@@ -75,7 +78,7 @@ def capacity(
         guess: A K to start from; N / 10 by default.
         num_sets: Independent sets of patterns, at least 2.
         num_queries: Queries in each set, at most K are made; all K if all must succeed.
-        points: Numbers of patterns within the bracket and a quarter beyond, at least 2.
+        points: Numbers of patterns on which the value rests, at least 2.
         max_patterns: The largest K that is tried.
         confidence: Coverage of the interval, in (0, 1).
 
@@ -98,9 +101,7 @@ def capacity(
         return Capacity(
             math.inf, float(low), math.inf, (), (), num_sets, num_queries, sampler.trials
         )
-    # A little beyond the bracket, so that a crossing near its end has numbers on both sides.
-    ends = max(1, low / _FACTOR**0.5), min(max_patterns, high * _FACTOR**0.5)
-    counts = sorted({round(k) for k in np.geomspace(*ends, points)})
+    counts = _around_the_crossing(sampler, (low, high), start, points, max_patterns)
     scores = sampler(counts, num_sets)
     by_set = scores.mean(axis=2)
     fit = _Fit(np.log(counts), criterion, scores[0].size)
@@ -138,36 +139,67 @@ def _bracket(
             return low, high
 
 
+def _around_the_crossing(
+    sampler: Sampler, bracket: tuple[int, int], start: int, points: int, max_patterns: int
+) -> list[int]:
+    """Numbers within a quarter of where the ends of the bracket place the crossing.
+
+    Its place is rounded to a quarter of `_FACTOR` from the start, so that runs from one start share
+    their programs.
+    """
+    num_sets = len(sampler.keys)
+    ends = np.stack([sampler([count], num_sets)[0].mean() for count in bracket])[None]
+    fit = _Fit(np.log(bracket), sampler.criterion, num_sets)
+    steps = np.log(fit.crossing(ends)[0] / start) / math.log(_FACTOR)
+    centre = start * _FACTOR ** (np.round(4 * steps) / 4)
+    around = np.geomspace(centre / _FACTOR**0.5, centre * _FACTOR**0.5, points)
+    counts = {min(max(1, round(count)), max_patterns) for count in around}
+    return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
+
+
 class _Fit:
-    """A straight line of transformed scores against log K, for many samples of scores at once."""
+    """The maximum-likelihood probit line of scores against log K, for many samples at once."""
 
     def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion, trials: int):
         self.log_counts, self.criterion, self.trials = log_counts, criterion, trials
 
-    def crossing(
-        self, scores: Float[np.ndarray, "samples counts"]
-    ) -> Float[np.ndarray, " samples"]:
-        """The K at which each line is at the level, kept within the numbers measured."""
-        y, weights = self._transformed(scores)
-        total = weights.sum(axis=1)
-        x_mean = weights @ self.log_counts / total
-        y_mean = (weights * y).sum(axis=1) / total
-        x = self.log_counts - x_mean[:, None]
-        slope = (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
-        goal = self._transformed(np.array([[self.criterion.level]]))[0][0, 0]
-        # A line that does not fall says nothing: it crosses nowhere.
-        falls = slope < 0
-        place = x_mean + (goal - y_mean) / np.where(falls, slope, -1)
-        place = np.clip(place, self.log_counts[0], self.log_counts[-1])
-        return np.where(falls, np.exp(place), np.nan)
+    def crossing(self, scores: Float[np.ndarray, "R counts"]) -> Float[np.ndarray, " R"]:
+        """The K at which each line is at the level, kept within the numbers measured.
 
-    def _transformed(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probits of scores (their logarithms for a one-sided criterion) and binomial weights."""
+        NaN for a line that does not fall, which crosses nowhere.
+        """
+        line = self._transformed(scores)
+        weights = np.ones_like(line)
+        for _ in range(_ITERATIONS):
+            mean_x, mean_line, slope = self._straight(line, weights)
+            line = mean_line + slope * (self.log_counts - mean_x)
+            # Scoring: the response linearised at the line, weighted by the binomial's information.
+            probit = np.exp(line) if self.criterion.one_sided else line
+            probit = np.clip(probit, -_FARTHEST, _FARTHEST)
+            share = stats.norm.cdf(probit)
+            growth = stats.norm.pdf(probit) * (probit if self.criterion.one_sided else 1)
+            weights = growth**2 / (share * (1 - share))
+            line = line + (scores - share) / growth
+        mean_x, mean_line, slope = self._straight(line, weights)
+        goal = self._transformed(np.array([self.criterion.level]))[0]
+        falls = slope < 0
+        place = mean_x + (goal - mean_line) / np.where(falls, slope, -1)
+        place = np.clip(place, self.log_counts[0], self.log_counts[-1])
+        return np.where(falls, np.exp(place), np.nan)[:, 0]
+
+    def _straight(
+        self, y: Float[np.ndarray, "R counts"], weights: Float[np.ndarray, "R counts"]
+    ) -> tuple[Float[np.ndarray, "R 1"], ...]:
+        """Mean place, mean value and slope of the weighted least-squares line."""
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        mean_x = (weights * self.log_counts).sum(axis=1, keepdims=True)
+        mean_y = (weights * y).sum(axis=1, keepdims=True)
+        x = self.log_counts - mean_x
+        slope = (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
+        return mean_x, mean_y, slope[:, None]
+
+    def _transformed(self, scores: np.ndarray) -> np.ndarray:
+        """Probits of scores; for a one-sided criterion their logarithms."""
         least = 0.5 / self.trials
-        inner = np.clip(scores, least, 1 - least)
-        probit = stats.norm.ppf(inner)
-        weights = stats.norm.pdf(probit) ** 2 / (inner * (1 - inner))
-        if not self.criterion.one_sided:
-            return probit, weights
-        probit = np.maximum(probit, 1e-3)
-        return np.log(probit), weights * probit**2
+        probit = stats.norm.ppf(np.clip(scores, least, 1 - least))
+        return np.log(np.maximum(probit, 1e-3)) if self.criterion.one_sided else probit

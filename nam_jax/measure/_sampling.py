@@ -46,13 +46,29 @@ class Sampler:
     ) -> Float[np.ndarray, "counts sets queries"]:
         """Scores of the first queries at each number of patterns, for the first sets."""
         queries = 1 if self.criterion.all_patterns else min(self.queries, *counts)
+        # Apart where nothing is shared: linear solves of one program can wait for each other.
+        groups = [tuple(counts)] if self._adds_up() else [(count,) for count in counts]
+        found = [self._group(group, queries, num_sets) for group in groups]
+        each = [sum(counts)] if self.criterion.all_patterns else [queries] * len(counts)
+        self.trials += num_sets * sum(each)
+        return np.concatenate(found)
+
+    def _group(
+        self, counts: tuple[int, ...], queries: int, num_sets: int
+    ) -> Float[np.ndarray, "C sets queries"]:
         batch = sets_at_once(num_sets, max(counts), self.num_neurons)
+        keys = self.keys[:num_sets]
         found = _scores(
-            self.make, self.criterion, tuple(counts), self.num_neurons, queries, batch,
-            self.keys[:num_sets],
+            self.make, self.criterion, counts, self.num_neurons, queries, batch, keys
         )  # fmt: skip
-        self.trials += num_sets * (sum(counts) if self.criterion.all_patterns else found[0].size)
         return np.moveaxis(np.asarray(found), 0, 1)
+
+    def _adds_up(self) -> bool:
+        """Whether one pass serves every K."""
+        if not isinstance(self.criterion, OneStep):
+            return False
+        patterns = jax.ShapeDtypeStruct((2, self.num_neurons), jnp.result_type(float))
+        return isinstance(eqx.filter_eval_shape(self.make, patterns), DenseAssociativeMemory)
 
 
 @eqx.filter_jit
