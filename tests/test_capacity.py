@@ -142,6 +142,7 @@ def test_all_patterns_ask_for_more_than_one():
     assert whole.high < each.low
 
 
+@SLOW
 def test_astrocyte_networks_have_capacities_too():
     found = nam.measure.capacity(
         lambda xi: NeuronAstrocyte.certified(xi, margin=0.1), 24, Recall(overlap=0.9),
