@@ -14,6 +14,8 @@ from rich.table import Table
 
 from nam_jax import experiment, plot
 from nam_jax.experiment import (
+    basin,
+    capacity,
     claims,
     gradients,
     lesion,
@@ -86,6 +88,21 @@ COMMANDS = {
         plot.lesion,
         "Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
     ),
+    "capacity": Command(
+        experiment.CapacityConfig,
+        capacity.run,
+        capacity.table,
+        plot.capacity,
+        "Measure how many random patterns memories hold, and how that grows with their size.",
+        plot.capacity_per_cost,
+    ),
+    "basin": Command(
+        experiment.BasinConfig,
+        basin.run,
+        basin.table,
+        plot.basin,
+        "Measure from how damaged a cue a memory recalls, and what it reaches instead.",
+    ),
     "gradients": Command(
         experiment.GradientsConfig,
         gradients.run,
@@ -113,7 +130,7 @@ every command:
 what a run leaves in DIR:
   config.toml     every field as it was used; give it to --config to repeat the run
   result.zarr     all numbers, as a labelled xarray Dataset
-  figure.png      the figure; claims also draws one for each claim, and writes claims.md
+  figure.png      the figure; capacity and claims draw more, and claims writes claims.md
 
 examples:
   nam-jax retrieve
@@ -122,6 +139,9 @@ examples:
   nam-jax retrieve --source ./my-photos --num-patterns 12
   nam-jax train --fast
   nam-jax train --source fashion-mnist --num-patterns 100 --gradient truncated
+  nam-jax capacity --fast
+  nam-jax capacity --config configs/capacity_astrocyte.toml
+  nam-jax basin --memory distinct-3 --num-patterns 100 400
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 

@@ -78,6 +78,20 @@ TINY = {
         "num_directions": 1,
         "rounds": 0,
     },
+    "capacity": {
+        "memories": ["power-2", "single-pass-2"],
+        "sizes": [8, 12],
+        "num_sets": 4,
+        "num_queries": 2,
+    },
+    "basin": {
+        "memory": "power-2",
+        "num_neurons": 12,
+        "num_patterns": [2],
+        "flips": [0.1, 0.3],
+        "num_sets": 3,
+        "num_queries": 2,
+    },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
 
@@ -97,7 +111,14 @@ def command_of(config):
     return words[2]
 
 
-LONG = {"gradients", "train", "train_fashion", "reduce", "lesion"}  # mostly compilation
+LONG = {
+    "gradients",
+    "train",
+    "train_fashion",
+    "reduce",
+    "lesion",
+    "capacity_astrocyte",
+}  # mostly compilation
 
 
 EACH_CONFIG = [
@@ -129,6 +150,7 @@ def test_config_runs_and_leaves_its_settings_result_and_figure(config, tmp_path,
     name, out = command_of(config), tmp_path / "out"
     run_config(config, out, capsys)
     extra = {"codec.safetensors", "claims.md", "figure-speed-gain.png"}
+    extra |= {f"figure-per-{cost}.png" for cost in ("neuron", "synapse", "unit")}
     assert {path.name for path in out.iterdir()} - extra == {
         "config.toml",
         "result.zarr",

@@ -2,6 +2,8 @@
 
 from nam_jax.experiment._config import ConfigError, read_config, validate, write_config
 from nam_jax.experiment._output import staged_folder
+from nam_jax.experiment.basin import BasinConfig
+from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
 from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.lesion import LesionConfig
@@ -12,6 +14,8 @@ from nam_jax.experiment.train import TrainConfig
 from nam_jax.experiment.train_codec import TrainCodecConfig
 
 __all__ = [
+    "BasinConfig",
+    "CapacityConfig",
     "ClaimsConfig",
     "ConfigError",
     "GradientsConfig",

@@ -110,7 +110,9 @@ class Slope(NamedTuple):
         return self.low <= exponent <= self.high or abs(self.value - exponent) <= 0.35
 
 
-def log_slope(x: Sequence[float], y: Sequence[float], errors: Sequence[float]) -> Slope:
+def log_slope(
+    x: Sequence[float] | Sequence[int], y: Sequence[float], errors: Sequence[float]
+) -> Slope:
     """Exponent of y against x by least squares weighted with the relative `errors` of y."""
     u, v = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
     weights = 1 / np.maximum(np.asarray(errors, float), 1e-3)

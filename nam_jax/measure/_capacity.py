@@ -17,6 +17,8 @@ _FACTOR = 1.6
 _PILOT_QUERIES = 60
 """Queries from which a bracket is judged first."""
 _ITERATIONS = 6
+_MOVES = 5
+"""How often the numbers of patterns may move to have the crossing among them."""
 _FARTHEST = 5.0
 """The probit beyond which scores count as all right or all wrong."""
 
@@ -101,11 +103,11 @@ def capacity(
         return Capacity(
             math.inf, float(low), math.inf, (), (), num_sets, num_queries, sampler.trials
         )
-    counts = _around_the_crossing(sampler, (low, high), start, points, max_patterns)
-    scores = sampler(counts, num_sets)
+    centre = _pilot_crossing(sampler, (low, high), start)
+    counts, scores = _around_the_crossing(sampler, centre, points, max_patterns)
     by_set = scores.mean(axis=2)
-    fit = _Fit(np.log(counts), criterion, scores[0].size)
     means = by_set.mean(axis=1)
+    fit = _Fit(np.log(counts), criterion)
     value = float(fit.crossing(means[None])[0])
     over_sets = fit.crossing(resampled(num_sets, key=key) @ by_set.T)
     low, high = (float(end) for end in np.nanquantile(over_sets, ends_at))
@@ -139,29 +141,45 @@ def _bracket(
             return low, high
 
 
-def _around_the_crossing(
-    sampler: Sampler, bracket: tuple[int, int], start: int, points: int, max_patterns: int
-) -> list[int]:
-    """Numbers within a quarter of where the ends of the bracket place the crossing.
+def _pilot_crossing(sampler: Sampler, bracket: tuple[int, int], start: int) -> float:
+    """Where the ends of the bracket place the crossing.
 
-    Its place is rounded to a quarter of `_FACTOR` from the start, so that runs from one start share
-    their programs.
+    Rounded to a quarter of `_FACTOR` from the start, so that runs from one start share programs.
     """
-    num_sets = len(sampler.keys)
-    ends = np.stack([sampler([count], num_sets)[0].mean() for count in bracket])[None]
-    fit = _Fit(np.log(bracket), sampler.criterion, num_sets)
-    steps = np.log(fit.crossing(ends)[0] / start) / math.log(_FACTOR)
-    centre = start * _FACTOR ** (np.round(4 * steps) / 4)
-    around = np.geomspace(centre / _FACTOR**0.5, centre * _FACTOR**0.5, points)
-    counts = {min(max(1, round(count)), max_patterns) for count in around}
+    ends = np.stack([sampler([count], len(sampler.keys))[0].mean() for count in bracket])
+    found = _Fit(np.log(bracket), sampler.criterion).crossing(ends[None])[0]
+    steps = math.log(found / start) / math.log(_FACTOR)
+    return start * _FACTOR ** (round(4 * steps) / 4)
+
+
+def _around_the_crossing(
+    sampler: Sampler, centre: float, points: int, max_patterns: int
+) -> tuple[list[int], Float[np.ndarray, "C sets queries"]]:
+    """Numbers of patterns with the crossing among them, and their scores."""
+    level, num_sets = sampler.criterion.level, len(sampler.keys)
+    counts = _around(centre, points, max_patterns)
+    scores = sampler(counts, num_sets)
+    for _ in range(_MOVES):
+        means = scores.mean(axis=(1, 2))
+        if means[0] > level >= means[-1]:
+            break
+        counts = _around(counts[0] if means[0] <= level else counts[-1], points, max_patterns)
+        scores = sampler(counts, num_sets)
+    return counts, scores
+
+
+def _around(centre: float, points: int, max_patterns: int) -> list[int]:
+    """Numbers of patterns within a quarter of the centre, at least two."""
+    numbers = np.geomspace(centre / _FACTOR**0.5, centre * _FACTOR**0.5, points)
+    counts = {min(max(1, round(number)), max_patterns) for number in numbers}
     return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
 
 
 class _Fit:
     """The maximum-likelihood probit line of scores against log K, for many samples at once."""
 
-    def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion, trials: int):
-        self.log_counts, self.criterion, self.trials = log_counts, criterion, trials
+    def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion):
+        self.log_counts, self.criterion = log_counts, criterion
 
     def crossing(self, scores: Float[np.ndarray, "R counts"]) -> Float[np.ndarray, " R"]:
         """The K at which each line is at the level, kept within the numbers measured.
@@ -200,6 +218,7 @@ class _Fit:
 
     def _transformed(self, scores: np.ndarray) -> np.ndarray:
         """Probits of scores; for a one-sided criterion their logarithms."""
-        least = 0.5 / self.trials
+        level = self.criterion.level
+        least = 0.1 * min(level, 1 - level)  # only where the iteration starts
         probit = stats.norm.ppf(np.clip(scores, least, 1 - least))
         return np.log(np.maximum(probit, 1e-3)) if self.criterion.one_sided else probit

@@ -61,7 +61,7 @@ class Sampler:
         found = _scores(
             self.make, self.criterion, counts, self.num_neurons, queries, batch, keys
         )  # fmt: skip
-        return np.moveaxis(np.asarray(found), 0, 1)
+        return np.moveaxis(np.asarray(found, float), 0, 1)
 
     def _adds_up(self) -> bool:
         """Whether one pass serves every K."""

@@ -1,5 +1,7 @@
 """Figures: one a function, from a Dataset. The only room that imports matplotlib."""
 
+from nam_jax.plot.basin import basin
+from nam_jax.plot.capacity import capacity, capacity_per_cost
 from nam_jax.plot.claims import claim, claims, curves
 from nam_jax.plot.gradients import gradients
 from nam_jax.plot.lesion import lesion
@@ -10,6 +12,9 @@ from nam_jax.plot.train import train
 from nam_jax.plot.train_codec import train_codec
 
 __all__ = [
+    "basin",
+    "capacity",
+    "capacity_per_cost",
     "claim",
     "claims",
     "curves",

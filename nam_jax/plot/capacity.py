@@ -1,0 +1,54 @@
+"""Capacity against the number of neurons: measured, predicted, and per unit of what it costs."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "d", "v", "x")
+COSTS = {
+    "neuron": ("neurons", "stored patterns per neuron, K / N (1)"),
+    "synapse": ("synapses", r"stored patterns per synapse, K / N$^2$ (1)"),
+    "unit": ("compute_units", r"stored patterns per compute unit, K / (N + 2 N$^2$) (1)"),
+}
+"""What capacity can be divided by; synapses and units are those of an astrocyte network."""
+
+
+def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
+    """Capacities with their intervals on logarithmic axes; theory as thin lines without markers.
+
+    Args:
+        dataset: What `nam_jax.experiment.capacity.run` returns.
+        per: None, or a key of `COSTS`.
+    """
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.subplots()
+    cost, label = COSTS[per] if per else (None, "stored patterns K (1)")
+    divisor = dataset[cost].values if cost else np.ones(dataset.sizes["neurons"])
+    x = dataset.neurons.values
+    for index, name in enumerate(dataset.memory.values):
+        row = dataset.sel(memory=name)
+        grey = str(0.55 * (index % 3) / 2)
+        there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
+        y, low, high = (row[key].values / divisor for key in ("capacity", "low", "high"))
+        errors = np.stack([y - low, high - y])[:, there].clip(min=0)
+        slope = float(row.exponent.sel(bound="value"))
+        known = "" if per or np.isnan(slope) else f", exponent {slope:.2f}"
+        axes.errorbar(
+            x[there], y[there], errors, linestyle=STYLES[index % 4], marker=MARKERS[index % 6],
+            color=grey, capsize=3, markersize=4, label=f"{name}{known}",
+        )  # fmt: skip
+        beyond = np.isinf(row.capacity.values)
+        axes.plot(x[beyond], low[beyond], "^", color=grey, markerfacecolor="white")
+        axes.plot(x, row.predicted.values / divisor, "-", color=grey, linewidth=0.7)
+    axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
+    axes.set(xscale="log", yscale="log", xlabel="neurons N (1)", ylabel=label)
+    axes.set_xticks(x, [str(size) for size in x], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.legend(fontsize="x-small")
+    return figure
+
+
+def capacity_per_cost(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The same per neuron, per synapse and per compute unit, by the names of the files."""
+    return {f"figure-per-{per}": capacity(dataset, per) for per in COSTS}
