@@ -3,19 +3,25 @@
 import math
 from typing import NamedTuple
 
-import jax.random as jr
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
-from nam_jax.measure._sampling import Maker, Sampler, check_numbers, resampled, tails
+from nam_jax.measure._sampling import (
+    PILOT_QUERIES,
+    Maker,
+    Sampler,
+    check_numbers,
+    resampled,
+    tails,
+)
 
 _FACTOR = 1.6
 """Between two numbers of patterns while the capacity is bracketed."""
-_PILOT_QUERIES = 60
-"""Queries from which a bracket is judged first."""
+_PLACES = 4
+"""Steps in which that factor is divided once it is."""
 _ITERATIONS = 6
 _MOVES = 5
 """How often the numbers of patterns may move to have the crossing among them."""
@@ -91,20 +97,17 @@ def capacity(
         num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries, points=points
     )
     ends_at = tails(confidence)
-    sampler = Sampler(make, criterion, num_neurons, num_queries, jr.split(key, num_sets))
-    start = min(max(1, round(num_neurons / 10 if guess is None else guess)), max_patterns)
-    pilots = min(num_sets, math.ceil(_PILOT_QUERIES / num_queries))
-    low, high = _bracket(sampler, (start, start), pilots, max_patterns)
-    if low >= 1 and high <= max_patterns:
-        low, high = _bracket(sampler, (low, high), num_sets, max_patterns)
-    if low < 1:
-        return Capacity(0.0, 0.0, 1.0, (), (), num_sets, num_queries, sampler.trials)
-    if high > max_patterns:
-        return Capacity(
-            math.inf, float(low), math.inf, (), (), num_sets, num_queries, sampler.trials
-        )
-    centre = _pilot_crossing(sampler, (low, high), start)
-    counts, scores = _around_the_crossing(sampler, centre, points, max_patterns)
+    sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key)
+    start = min(max(1.0, num_neurons / 10 if guess is None else guess), max_patterns)
+    search = _Search(sampler, start, max_patterns)
+    pilots = min(num_sets, math.ceil(PILOT_QUERIES / num_queries))
+    low, high = search.bracket(*search.bracket(0, 0, pilots), num_sets)
+    if low == high:  # no K is too large, or the first one is
+        some = search.is_stored(low, num_sets)
+        value, least = (math.inf, float(max_patterns)) if some else (0.0, 0.0)
+        most = math.inf if some else 1.0
+        return Capacity(value, least, most, (), (), num_sets, num_queries, sampler.trials)
+    counts, scores = search.around(search.crossing(low, high), points)
     by_set = scores.mean(axis=2)
     means = by_set.mean(axis=1)
     fit = _Fit(np.log(counts), criterion)
@@ -117,62 +120,70 @@ def capacity(
     )
 
 
-def _bracket(
-    sampler: Sampler, around: tuple[int, int], num_sets: int, max_patterns: int
-) -> tuple[int, int]:
-    """Numbers of patterns with a mean score above the level, and not above it, `_FACTOR` apart.
+class _Search:
+    """Numbers of patterns by their place: the start times 1.6 to the power place / 4.
 
-    0 if one pattern is too many; beyond `max_patterns` if that many are not.
+    Runs from one start, and the steps of one run, so come to the same numbers and share programs.
     """
 
-    def stored(count: int) -> bool:
-        return bool(sampler([count], num_sets).mean() > sampler.criterion.level)
+    def __init__(self, sampler: Sampler, start: float | int, max_patterns: int):
+        self.sampler, self.start, self.max_patterns = sampler, start, max_patterns
 
-    low, high = around
-    if stored(low):
-        while high == low or stored(high):
-            if high == max_patterns:
-                return high, max_patterns + 1
-            low, high = high, min(max(high + 1, round(high * _FACTOR)), max_patterns)
-        return low, high
-    while True:
-        low, high = min(low - 1, round(low / _FACTOR)), low
-        if low < 1 or stored(low):
+    def number_at(self, place: float | int) -> int:
+        """K at a place, from 1 to the largest allowed."""
+        number = round(self.start * _FACTOR ** (place / _PLACES))
+        return min(max(1, number), self.max_patterns)
+
+    def is_stored(self, place: int, num_sets: int) -> bool:
+        """Whether the mean score at a place is above the level."""
+        scores = self.sampler([self.number_at(place)], num_sets)
+        return bool(scores.mean() > self.sampler.criterion.level)
+
+    def bracket(self, low: int, high: int, num_sets: int) -> tuple[int, int]:
+        """Places with a score above the level, and not above it, a factor apart; or twice one.
+
+        Twice one place: that of 1, where one pattern is too many, or of the largest K, where none
+        is.
+        """
+        if self.is_stored(low, num_sets):
+            while low == high or self.is_stored(high, num_sets):
+                if self.number_at(high) == self.max_patterns:
+                    return high, high
+                low, high = high, high + _PLACES
             return low, high
+        while True:
+            if self.number_at(low) == 1:
+                return low, low
+            low, high = low - _PLACES, low
+            if self.is_stored(low, num_sets):
+                return low, high
 
+    def crossing(self, low: int, high: int) -> int:
+        """The place nearest to where the ends of a bracket put the crossing."""
+        numbers = [self.number_at(place) for place in (low, high)]
+        ends = np.array([[self.sampler([number]).mean() for number in numbers]])
+        found = _Fit(np.log(numbers), self.sampler.criterion).crossing(ends)[0]
+        return round(_PLACES * math.log(found / self.start) / math.log(_FACTOR))
 
-def _pilot_crossing(sampler: Sampler, bracket: tuple[int, int], start: int) -> float:
-    """Where the ends of the bracket place the crossing.
+    def around(
+        self, centre: int, points: int
+    ) -> tuple[list[int], Float[np.ndarray, "C sets queries"]]:
+        """Numbers of patterns with the crossing among them, and their scores."""
+        counts = self._near(centre, points)
+        scores = self.sampler(counts)
+        for _ in range(_MOVES):
+            means, level = scores.mean(axis=(1, 2)), self.sampler.criterion.level
+            if means[0] > level >= means[-1]:
+                break
+            centre += -_PLACES // 2 if means[0] <= level else _PLACES // 2
+            counts = self._near(centre, points)
+            scores = self.sampler(counts)
+        return counts, scores
 
-    Rounded to a quarter of `_FACTOR` from the start, so that runs from one start share programs.
-    """
-    ends = np.stack([sampler([count], len(sampler.keys))[0].mean() for count in bracket])
-    found = _Fit(np.log(bracket), sampler.criterion).crossing(ends[None])[0]
-    steps = math.log(found / start) / math.log(_FACTOR)
-    return start * _FACTOR ** (round(4 * steps) / 4)
-
-
-def _around_the_crossing(
-    sampler: Sampler, centre: float, points: int, max_patterns: int
-) -> tuple[list[int], Float[np.ndarray, "C sets queries"]]:
-    """Numbers of patterns with the crossing among them, and their scores."""
-    level, num_sets = sampler.criterion.level, len(sampler.keys)
-    counts = _around(centre, points, max_patterns)
-    scores = sampler(counts, num_sets)
-    for _ in range(_MOVES):
-        means = scores.mean(axis=(1, 2))
-        if means[0] > level >= means[-1]:
-            break
-        counts = _around(counts[0] if means[0] <= level else counts[-1], points, max_patterns)
-        scores = sampler(counts, num_sets)
-    return counts, scores
-
-
-def _around(centre: float, points: int, max_patterns: int) -> list[int]:
-    """Numbers of patterns within a quarter of the centre, at least two."""
-    numbers = np.geomspace(centre / _FACTOR**0.5, centre * _FACTOR**0.5, points)
-    counts = {min(max(1, round(number)), max_patterns) for number in numbers}
-    return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
+    def _near(self, centre: int, points: int) -> list[int]:
+        places = np.linspace(centre - _PLACES / 2, centre + _PLACES / 2, points)
+        counts = {self.number_at(float(place)) for place in places}
+        return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
 
 
 class _Fit:

@@ -1,5 +1,6 @@
 """Scores of stored patterns over many random sets, at several numbers of patterns at once."""
 
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -21,6 +22,8 @@ Maker = Callable[[Patterns], AbstractNetwork]
 _NUMBERS_AT_ONCE = 2**23
 """Numbers in the patterns of all sets that are looked at side by side."""
 _RESAMPLES = 1000
+PILOT_QUERIES = 60
+"""Queries from which a bracket is judged first."""
 
 
 class Sampler:
@@ -28,40 +31,54 @@ class Sampler:
 
     Sets of patterns grow by appending, and their queries stay the same, so that all K see common
     random numbers. Sums over patterns, as in a dense memory's fields, are then sums of what was
-    appended (prefix sums), and one pass serves every K.
+    appended (prefix sums), and one pass serves every K. Sets are looked at in chunks of one size,
+    so that a K has one program, and what was found is kept.
 
     Attributes:
+        criterion: When a pattern counts as stored.
+        num_sets: Independent sets of patterns.
         trials: Queries made so far.
     """
 
     def __init__(
-        self, make: Maker, criterion: AbstractCriterion, num_neurons: int, queries: int, keys: Keys
+        self,
+        make: Maker,
+        criterion: AbstractCriterion,
+        num_neurons: int,
+        queries: int,
+        num_sets: int,
+        *,
+        key: Key,
     ):
         self.make, self.criterion, self.num_neurons = make, criterion, num_neurons
-        self.queries, self.keys = queries, keys
+        self.queries, self.num_sets, self.key = queries, num_sets, key
         self.trials = 0
+        self._kept: dict[tuple[int, ...], list[Float[np.ndarray, "C sets queries"]]] = {}
 
     def __call__(
-        self, counts: list[int], num_sets: int
-    ) -> Float[np.ndarray, "counts sets queries"]:
-        """Scores of the first queries at each number of patterns, for the first sets."""
+        self, counts: list[int], num_sets: int | None = None
+    ) -> Float[np.ndarray, "C sets queries"]:
+        """Scores at each number of patterns, for the first `num_sets` sets or all."""
         queries = 1 if self.criterion.all_patterns else min(self.queries, *counts)
         # Apart where nothing is shared: linear solves of one program can wait for each other.
         groups = [tuple(counts)] if self._adds_up() else [(count,) for count in counts]
-        found = [self._group(group, queries, num_sets) for group in groups]
-        each = [sum(counts)] if self.criterion.all_patterns else [queries] * len(counts)
-        self.trials += num_sets * sum(each)
-        return np.concatenate(found)
+        wanted = self.num_sets if num_sets is None else num_sets
+        return np.concatenate([self._group(group, queries, wanted) for group in groups])
 
     def _group(
         self, counts: tuple[int, ...], queries: int, num_sets: int
     ) -> Float[np.ndarray, "C sets queries"]:
-        batch = sets_at_once(num_sets, max(counts), self.num_neurons)
-        keys = self.keys[:num_sets]
-        found = _scores(
-            self.make, self.criterion, counts, self.num_neurons, queries, batch, keys
-        )  # fmt: skip
-        return np.moveaxis(np.asarray(found, float), 0, 1)
+        kept = self._kept.setdefault((*counts, queries), [])
+        pilots = min(self.num_sets, math.ceil(PILOT_QUERIES / self.queries))
+        chunk = sets_at_once(pilots, max(counts), self.num_neurons)
+        while len(kept) * chunk < num_sets:
+            places = jnp.arange(chunk) + len(kept) * chunk
+            keys = jax.vmap(lambda place: jr.fold_in(self.key, place))(places)
+            found = _scores(self.make, self.criterion, counts, self.num_neurons, queries, keys)
+            kept.append(np.moveaxis(np.asarray(found, float), 0, 1))
+            asked = sum(counts) if self.criterion.all_patterns else queries * len(counts)
+            self.trials += chunk * asked
+        return np.concatenate(kept, axis=1)[:, :num_sets]
 
     def _adds_up(self) -> bool:
         """Whether one pass serves every K."""
@@ -78,7 +95,6 @@ def _scores(
     counts: tuple[int, ...],
     num_neurons: int,
     queries: int,
-    batch: int,
     keys: Keys,
 ) -> Float[Array, "sets counts queries"]:
     def of_set(key: Key) -> Float[Array, "counts queries"]:
@@ -99,9 +115,7 @@ def _scores(
             ]
         )  # fmt: skip
 
-    if batch == keys.shape[0]:  # one program instead of a loop and its remainder
-        return jax.vmap(of_set)(keys)
-    return jax.lax.map(of_set, keys, batch_size=batch)
+    return jax.vmap(of_set)(keys)
 
 
 def nested_patterns(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:

@@ -31,7 +31,7 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
         grey = str(0.55 * (index % 3) / 2)
         there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
         y, low, high = (row[key].values / divisor for key in ("capacity", "low", "high"))
-        errors = np.stack([y - low, high - y])[:, there].clip(min=0)
+        errors = np.stack([y[there] - low[there], high[there] - y[there]]).clip(min=0)
         slope = float(row.exponent.sel(bound="value"))
         known = "" if per or np.isnan(slope) else f", exponent {slope:.2f}"
         axes.errorbar(
