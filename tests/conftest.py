@@ -1,5 +1,6 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
+import os
 import random
 from pathlib import Path
 
@@ -9,6 +10,16 @@ import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure(config):
+    """Compiles with few optimisations, also in commands, but not for the slow tests.
+
+    Compiling takes most of the time of the others. The environment may say otherwise.
+    """
+    if "not slow" in config.option.markexpr:
+        quick = os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", quick == "1")
 
 
 FIRST = ("test_notebooks", "test_cli_runs")

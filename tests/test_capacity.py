@@ -9,7 +9,7 @@ from jax.scipy.stats import norm
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.measure import FixedPoint, OneStep, Recall, all_at_once
-from nam_jax.measure._sampling import nested_patterns
+from nam_jax.measure._sampling import Sampler
 from nam_jax.memory import DistinctPower, Power, RectifiedPower
 from nam_jax.network import (
     AbstractFeedforwardNetwork,
@@ -98,9 +98,10 @@ def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, self_coupl
 
 
 def test_sets_grow_by_appending(getkey):
-    key = getkey()
-    few, many = (nested_patterns(count, 12, key=key) for count in (5, 9))
+    sampler = Sampler(coin, OneStep(), 12, 2, 2, key=getkey())
+    few, many = (sampler.patterns(0, count) for count in (5, 9))
     np.testing.assert_array_equal(few, many[:5])
+    assert (sampler.patterns(1, 9) != many).any()
 
 
 def test_a_pairwise_memory_stores_as_much_by_either_estimator():

@@ -17,7 +17,6 @@ from nam_jax.measure._criterion import Recaller, allowed_errors, one_by_one
 from nam_jax.measure._sampling import (
     Maker,
     check_numbers,
-    nested_patterns,
     resampled,
     sets_at_once,
     tails,
@@ -137,7 +136,7 @@ def _places(
 
     def of_set(key: Key) -> Int[Array, "flips queries"]:
         of_patterns, of_order, of_queries = jr.split(key, 3)
-        patterns = nested_patterns(*shape, key=of_patterns)
+        patterns = data.random_patterns(*shape, key=of_patterns)
         network = make(jr.permutation(of_order, patterns))
 
         def of_cue(target: Pattern, cue: Pattern, key: Key) -> Int[Array, ""]:

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from nam_jax import data
 from nam_jax._misc import argument_error
-from nam_jax._types import Key, Keys, Patterns
+from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.measure._criterion import AbstractCriterion, OneStep, right_bits
 from nam_jax.network import AbstractNetwork, DenseAssociativeMemory
 
@@ -72,13 +71,34 @@ class Sampler:
         pilots = min(self.num_sets, math.ceil(PILOT_QUERIES / self.queries))
         chunk = sets_at_once(pilots, max(counts), self.num_neurons)
         while len(kept) * chunk < num_sets:
-            places = jnp.arange(chunk) + len(kept) * chunk
-            keys = jax.vmap(lambda place: jr.fold_in(self.key, place))(places)
-            found = _scores(self.make, self.criterion, counts, self.num_neurons, queries, keys)
-            kept.append(np.moveaxis(np.asarray(found, float), 0, 1))
+            found = self._chunk(counts, queries, range(len(kept) * chunk, (len(kept) + 1) * chunk))
+            kept.append(np.asarray(found, float))
             asked = sum(counts) if self.criterion.all_patterns else queries * len(counts)
             self.trials += chunk * asked
         return np.concatenate(kept, axis=1)[:, :num_sets]
+
+    def _chunk(
+        self, counts: tuple[int, ...], queries: int, places: range
+    ) -> Float[Array, "C sets queries"]:
+        patterns = np.stack([self.patterns(place, max(counts)) for place in places])
+        if self._adds_up():
+            return _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
+        order = np.stack([self._random(place, 1).permutation(max(counts)) for place in places])
+        stored = np.take_along_axis(patterns, order[:, :, None], axis=1)
+        targets = patterns if self.criterion.all_patterns else patterns[:, :queries]
+        arrays = (jnp.asarray(each) for each in (stored, targets, places))
+        return _scores(self.make, self.criterion, self.key, *arrays)[None]
+
+    def patterns(self, place: int, num_patterns: int) -> Float[np.ndarray, "K N"]:
+        """Patterns of the set at a place: the first K are the same whatever their number.
+
+        Drawn on the host, where a new number of patterns needs no new program.
+        """
+        bits = self._random(place, 0).random((num_patterns, self.num_neurons), np.float32) < 0.5
+        return np.where(bits, 1, -1).astype(jnp.result_type(float))
+
+    def _random(self, *what: int) -> np.random.Generator:
+        return np.random.default_rng([*np.asarray(jr.key_data(self.key)).tolist(), *what])
 
     def _adds_up(self) -> bool:
         """Whether one pass serves every K."""
@@ -89,39 +109,44 @@ class Sampler:
 
 
 @eqx.filter_jit
+def _prefix_scores(
+    make: Maker, patterns: Float[Array, "sets K N"], queries: int, counts: tuple[int, ...]
+) -> Float[Array, "counts sets queries"]:
+    """Right bits after one step, by sums over the first patterns."""
+
+    def of_set(patterns: Patterns) -> Float[Array, "counts queries"]:
+        network = make(patterns)
+        assert isinstance(network, DenseAssociativeMemory)
+        return jax.vmap(lambda target: of_target(network, target), out_axes=1)(patterns[:queries])
+
+    def of_target(network: DenseAssociativeMemory, target: Pattern) -> Float[Array, " counts"]:
+        fields = network.partial_fields(target, counts)
+        return jax.vmap(lambda field: right_bits(field, target))(fields)
+
+    return jax.vmap(of_set, out_axes=1)(patterns)
+
+
+@eqx.filter_jit
 def _scores(
     make: Maker,
     criterion: AbstractCriterion,
-    counts: tuple[int, ...],
-    num_neurons: int,
-    queries: int,
-    keys: Keys,
-) -> Float[Array, "sets counts queries"]:
-    def of_set(key: Key) -> Float[Array, "counts queries"]:
-        of_patterns, of_order, of_queries = jr.split(key, 3)
-        patterns = nested_patterns(max(counts), num_neurons, key=of_patterns)
-        if isinstance(criterion, OneStep):
-            network = make(patterns)
-            if isinstance(network, DenseAssociativeMemory):
-                return _by_prefix_sums(network, patterns[:queries], counts)
-        return jnp.stack(
-            [
-                _one_by_one(
-                    criterion, make(jr.permutation(of_order, patterns[:count])),
-                    patterns[:count] if criterion.all_patterns else patterns[:queries],
-                    key=of_queries,
-                )
-                for count in counts
-            ]
-        )  # fmt: skip
+    key: Key,
+    stored: Float[Array, "sets K N"],
+    targets: Float[Array, "sets queries N"],
+    places: Int[Array, " sets"],
+) -> Float[Array, "sets queries"]:
+    """The criterion for each target; for all of them at once where all must succeed."""
 
-    return jax.vmap(of_set)(keys)
+    def of_set(
+        stored: Patterns, targets: Float[Array, "queries N"], place: Array
+    ) -> Float[Array, " queries"]:
+        network = make(stored)
+        of_set = jr.fold_in(key, place)
+        keys = jax.vmap(lambda index: jr.fold_in(of_set, index))(jnp.arange(targets.shape[0]))
+        scores = jax.vmap(lambda target, each: criterion(network, target, key=each))(targets, keys)
+        return jnp.min(scores, keepdims=True) if criterion.all_patterns else scores
 
-
-def nested_patterns(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:
-    """Random patterns of which the first K are the same whatever their number."""
-    keys = jax.vmap(lambda index: jr.fold_in(key, index))(jnp.arange(num_patterns))
-    return jax.vmap(lambda each: data.random_patterns(1, num_neurons, key=each)[0])(keys)
+    return jax.vmap(of_set)(stored, targets, places)
 
 
 def sets_at_once(num_sets: int, num_patterns: int, num_neurons: int) -> int:
@@ -152,21 +177,3 @@ def check_numbers(**numbers: int) -> None:
         least = 1 if name in {"num_patterns", "num_queries"} else 2
         if number < least:
             raise argument_error(name, f"be at least {least}", number)
-
-
-def _by_prefix_sums(
-    network: DenseAssociativeMemory, targets: Patterns, counts: tuple[int, ...]
-) -> Float[Array, "counts queries"]:
-    def of_target(target: Array) -> Float[Array, " counts"]:
-        fields = network.partial_fields(target, counts)
-        return jax.vmap(lambda field: right_bits(field, target))(fields)
-
-    return jax.vmap(of_target, out_axes=1)(targets)
-
-
-def _one_by_one(
-    criterion: AbstractCriterion, network: AbstractNetwork, targets: Patterns, *, key: Key
-) -> Float[Array, " queries"]:
-    keys = jax.vmap(lambda index: jr.fold_in(key, index))(jnp.arange(targets.shape[0]))
-    scores = jax.vmap(lambda target, each: criterion(network, target, key=each))(targets, keys)
-    return jnp.min(scores, keepdims=True) if criterion.all_patterns else scores
