@@ -1,5 +1,7 @@
 """Small numeric helpers and the one form of error text; imports nothing of ours."""
 
+import math
+
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -38,17 +40,19 @@ def as_float(array: object) -> Float[Array, "..."]:
 
 
 def positive_number(
-    name: str, value: float | Array, *, zero_allowed: bool = False
+    name: str, value: float | Array, *, zero_allowed: bool = False, most: float | int = math.inf
 ) -> Float[Array, "..."]:
     """A checked number as a float array.
 
     Raises:
-        ValueError: If it is negative, not finite, or a forbidden zero.
+        ValueError: If it is negative, not finite, a forbidden zero, or above `most`.
     """
     number = as_float(value)
     if not in_range(number, zero_allowed):
         requirement = "be at least 0" if zero_allowed else "be above 0"
         raise argument_error(name, requirement, f"{number:.3g}")
+    if is_concrete(number) and float(number) > most:
+        raise argument_error(name, f"be at most {most}", f"{number:.3g}")
     return number
 
 

@@ -1,6 +1,5 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
-import os
 import random
 from pathlib import Path
 
@@ -13,13 +12,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_configure(config):
-    """Compiles with few optimisations, also in commands, but not for the slow tests.
+    """Compiles with few optimisations, but not for the slow tests; commands run as they are.
 
-    Compiling takes most of the time of the others. The environment may say otherwise.
+    Compiling takes most of the time of the others.
     """
     if "not slow" in config.option.markexpr:
-        quick = os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-        jax.config.update("jax_disable_most_optimizations", quick == "1")
+        jax.config.update("jax_disable_most_optimizations", True)
 
 
 FIRST = ("test_notebooks", "test_cli_runs")

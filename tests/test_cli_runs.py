@@ -79,7 +79,7 @@ TINY = {
         "rounds": 0,
     },
     "capacity": {
-        "memories": ["power-2", "single-pass-2"],
+        "memories": ["power-2"],
         "sizes": [8, 12],
         "num_sets": 4,
         "num_queries": 2,
@@ -118,6 +118,7 @@ LONG = {
     "reduce",
     "lesion",
     "capacity_astrocyte",
+    "capacity_hopfield",
 }  # mostly compilation
 
 

@@ -13,6 +13,7 @@ from nam_jax.memory import ActivityProduct, ClampedOja, ExpandedHebbian, learn
 from nam_jax.theory import Coefficients
 
 N, SETS = 200, 250
+SLOW = pytest.mark.slow
 VECTORS = {
     "activity product": Coefficients(),
     "presynaptic": Coefficients(c1pre=0.5),
@@ -30,7 +31,7 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize("num_patterns", [20, 40])
+@pytest.mark.parametrize("num_patterns", [20, pytest.param(40, marks=SLOW)])
 @pytest.mark.parametrize("name", VECTORS)
 def test_the_law_is_that_of_simulated_networks(name, num_patterns, getkey):
     """Four standard errors over pattern sets, or 2 % of the errors, whichever is more."""
@@ -70,7 +71,15 @@ def test_capacities_are_where_the_law_has_the_error():
         np.testing.assert_allclose(form(1000, 0.0, 0.005), 1000 / 6.635, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["product", "presynaptic", "postsynaptic", "covariance"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("product", marks=SLOW),
+        pytest.param("presynaptic", marks=SLOW),
+        "postsynaptic",
+        pytest.param("covariance", marks=SLOW),
+    ],
+)
 @pytest.mark.parametrize("fixed", [False, True])
 def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):
     """N = 1000, a = 0.1, K = 200: to 4 % within a pattern, up to 12 % too high between them."""

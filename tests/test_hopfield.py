@@ -167,16 +167,6 @@ def test_ties_keep_their_state_one_by_one():
             nam.settle(net, cue, updates=updates)
 
 
-def test_asymmetric_weights_may_never_rest():
-    """Neuron 0 follows 1, and 1 avoids 0: no state is at rest, which the step limit says."""
-    net = Hopfield(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))
-    found = nam.retrieve(
-        net, jnp.ones(2), updates=Asynchronous(order=jnp.array([0, 1])), max_steps=9
-    )
-    assert found.result == RESULTS.step_limit and int(found.steps) == 9
-    assert float(found.residual) == 0.5
-
-
 @pytest.mark.parametrize("name", ["hopfield", "dense-4"])
 def test_batches_of_sweeps_are_their_samples(name, getkey):
     net, keys = DISCRETE[name](getkey()), jr.split(getkey(), 5)

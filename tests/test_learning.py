@@ -12,7 +12,10 @@ from networks import signs
 import nam_jax as nam
 from nam_jax.memory import (
     ActivityProduct,
+    ClampedOja,
     Covariance,
+    Decay,
+    ExpandedHebbian,
     Perceptron,
     PseudoInverse,
     Storkey,
@@ -35,6 +38,9 @@ RULES = {
     "pseudo-inverse": PseudoInverse(),
     "storkey": Storkey(),
     "perceptron": Perceptron(),
+    "expanded": ExpandedHebbian(0.1, 0.2, -0.3, 0.05, 0.02),
+    "decay": ExpandedHebbian(Decay(0.1)),
+    "clamped Oja": ClampedOja(0.1),
 }
 each_rule = pytest.mark.parametrize("name", RULES)
 

@@ -160,6 +160,7 @@ def test_the_self_coupled_pass_has_its_law(getkey):
     agrees(measured, theory.single_pass_quadratic_error(128, 30))
 
 
+@pytest.mark.slow
 def test_no_separation_beats_bayes_beta(getkey):
     """N = 30, K = 2000, 20 % flips: wrong bits of the posterior at beta*, and of others.
 
@@ -208,6 +209,7 @@ def test_basins_end_near_where_the_mean_field_says(n, flips, getkey):
     assert float(rate(round(1.6 * whole), getkey())) < 0.5
 
 
+@pytest.mark.slow
 def test_exponential_memories_grow_at_the_predicted_rate(getkey):
     """One step recovers all of 20 % flips, N = 20 and 40: K50 by its slope in N, to 10 %."""
     flips, halves = 0.2, []

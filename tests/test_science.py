@@ -160,7 +160,7 @@ def test_exact_recall_at_200_patterns_of_64_neurons():
         pytest.param(5, 1.00, marks=pytest.mark.slow),
         pytest.param(10, 1.00, marks=pytest.mark.slow),
         pytest.param(20, 0.95, marks=pytest.mark.slow),
-        (30, 0.80),
+        pytest.param(30, 0.80, marks=pytest.mark.slow),
     ],
 )
 def test_exact_recall_of_section_6_at_100_neurons(flips, page):

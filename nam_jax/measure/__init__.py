@@ -1,5 +1,6 @@
 """Measures: what a recall achieved, whether energy fell, and which regime a network is in."""
 
+from nam_jax.measure._age import ByAge, by_age
 from nam_jax.measure._basin import REACHED, Basin, Radius, basin
 from nam_jax.measure._capacity import Capacity, capacity
 from nam_jax.measure._certificate import Certificate, certificate
@@ -19,6 +20,7 @@ __all__ = [
     "REACHED",
     "AbstractCriterion",
     "Basin",
+    "ByAge",
     "Capacity",
     "Certificate",
     "FixedPoint",
@@ -30,6 +32,7 @@ __all__ = [
     "all_at_once",
     "basin",
     "bit_error",
+    "by_age",
     "capacity",
     "certificate",
     "energy_rate_along_flow",

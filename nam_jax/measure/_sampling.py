@@ -71,23 +71,33 @@ class Sampler:
         pilots = min(self.num_sets, math.ceil(PILOT_QUERIES / self.queries))
         chunk = sets_at_once(pilots, max(counts), self.num_neurons)
         while len(kept) * chunk < num_sets:
-            found = self._chunk(counts, queries, range(len(kept) * chunk, (len(kept) + 1) * chunk))
-            kept.append(np.asarray(found, float))
+            places = range(len(kept) * chunk, (len(kept) + 1) * chunk)
+            kept.append(self._chunk(counts, queries, places))
             asked = sum(counts) if self.criterion.all_patterns else queries * len(counts)
             self.trials += chunk * asked
         return np.concatenate(kept, axis=1)[:, :num_sets]
 
     def _chunk(
         self, counts: tuple[int, ...], queries: int, places: range
-    ) -> Float[Array, "C sets queries"]:
+    ) -> Float[np.ndarray, "C sets queries"]:
         patterns = np.stack([self.patterns(place, max(counts)) for place in places])
         if self._adds_up():
-            return _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
+            found = _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
+            return np.asarray(found, float)
         order = np.stack([self._random(place, 1).permutation(max(counts)) for place in places])
         stored = np.take_along_axis(patterns, order[:, :, None], axis=1)
         targets = patterns if self.criterion.all_patterns else patterns[:, :queries]
-        arrays = (jnp.asarray(each) for each in (stored, targets, places))
-        return _scores(self.make, self.criterion, self.key, *arrays)[None]
+        return self.scores(jnp.asarray(stored), jnp.asarray(targets), places)[None]
+
+    def scores(
+        self,
+        stored: Float[Array, "sets K N"],
+        targets: Float[Array, "sets queries N"],
+        places: range,
+    ) -> Float[np.ndarray, "sets scores"]:
+        """Scores of targets in the memories of given sets, which are at the given places."""
+        found = _scores(self.make, self.criterion, self.key, stored, targets, jnp.asarray(places))
+        return np.asarray(found, float)
 
     def patterns(self, place: int, num_patterns: int) -> Float[np.ndarray, "K N"]:
         """Patterns of the set at a place: the first K are the same whatever their number.
@@ -134,12 +144,12 @@ def _scores(
     stored: Float[Array, "sets K N"],
     targets: Float[Array, "sets queries N"],
     places: Int[Array, " sets"],
-) -> Float[Array, "sets queries"]:
+) -> Float[Array, "sets scores"]:
     """The criterion for each target; for all of them at once where all must succeed."""
 
     def of_set(
         stored: Patterns, targets: Float[Array, "queries N"], place: Array
-    ) -> Float[Array, " queries"]:
+    ) -> Float[Array, " scores"]:
         network = make(stored)
         of_set = jr.fold_in(key, place)
         keys = jax.vmap(lambda index: jr.fold_in(of_set, index))(jnp.arange(targets.shape[0]))

@@ -6,22 +6,23 @@ from nam_jax.memory._dense import DenseTensor
 from nam_jax.memory._diffusion import DiffusionTensor, lattice_edges
 from nam_jax.memory._distinct import DistinctTensor
 from nam_jax.memory._learning import (
+    AbstractBatchRule,
     AbstractLearningRule,
+    AbstractOnlineRule,
     ActivityProduct,
     Covariance,
-    Perceptron,
     PseudoInverse,
-    Storkey,
     learn,
 )
 from nam_jax.memory._lesion import IsolatedTensor, lesion
-from nam_jax.memory._local import ClampedOja, ExpandedHebbian
+from nam_jax.memory._local import Decay, ExpandedHebbian, Perceptron, Storkey
 from nam_jax.memory._morphology import (
     GapJunctionTensor,
     Morphology,
     exchange_within,
     grow_astrocyte,
 )
+from nam_jax.memory._oja import ClampedOja, FreeOja, OjaSubspace, Sanger
 from nam_jax.memory._pattern import PatternTensor, check_patterns, pair_gram
 from nam_jax.memory._rule import AbstractPatternRule, Hebbian, Projection, Weighted
 from nam_jax.memory._separation import (
@@ -47,9 +48,12 @@ from nam_jax.memory._similarity import (
     Threshold,
     TopQ,
 )
+from nam_jax.memory._unlearning import Unlearning
 
 __all__ = [
+    "AbstractBatchRule",
     "AbstractLearningRule",
+    "AbstractOnlineRule",
     "AbstractPatternRule",
     "AbstractProcessTensor",
     "AbstractSeparation",
@@ -59,6 +63,7 @@ __all__ = [
     "ClampedOja",
     "Cosine",
     "Covariance",
+    "Decay",
     "DenseTensor",
     "DiffusionTensor",
     "DistinctPower",
@@ -67,6 +72,7 @@ __all__ = [
     "Euclidean",
     "ExpandedHebbian",
     "Exponential",
+    "FreeOja",
     "GapJunctionTensor",
     "Hebbian",
     "Identity",
@@ -75,6 +81,7 @@ __all__ = [
     "Manhattan",
     "Max",
     "Morphology",
+    "OjaSubspace",
     "PatternTensor",
     "Pearson",
     "Perceptron",
@@ -83,12 +90,14 @@ __all__ = [
     "Projection",
     "PseudoInverse",
     "RectifiedPower",
+    "Sanger",
     "ScaledTensor",
     "Softmax",
     "Storkey",
     "SumTensor",
     "Threshold",
     "TopQ",
+    "Unlearning",
     "Weighted",
     "check_patterns",
     "contract",

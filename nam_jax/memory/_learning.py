@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool
+import jax.random as jr
+from jaxtyping import Array, ArrayLike, Bool, Float
 
-from nam_jax._misc import argument_error, as_float, positive_number, zero_diagonal
-from nam_jax._types import Pairs, Pattern, Patterns, Scalar
+from nam_jax._misc import argument_error, as_float
+from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory._pattern import check_patterns
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 else:
     from equinox import AbstractClassVar
 
-_Training = tuple[Pairs, Bool[Array, ""], Array]
-"""Weights, whether the last pass changed them, and the number of passes."""
+Learned = Float[Array, "outputs N"]
+"""What a rule changes at each pattern: the weights themselves, or those to other neurons."""
 
 
 class AbstractLearningRule(eqx.Module):
@@ -36,36 +37,131 @@ class AbstractLearningRule(eqx.Module):
     local: AbstractClassVar[bool]
 
     @abc.abstractmethod
-    def __call__(self, patterns: Patterns) -> Pairs:
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
         """The weights.
 
         Args:
             patterns: Xi, (K, N) floats, usually -1 and +1; see `learn` for the check of others.
+            passes: As for `learn`.
+            key: As for `learn`.
 
         Returns:
             W, (N, N), in the dtype of `patterns`, with its diagonal as the rule defines it.
         """
 
 
-def learn(rule: AbstractLearningRule, patterns: ArrayLike) -> Pairs:
+class AbstractBatchRule(AbstractLearningRule):
+    """All patterns at once, in closed form."""
+
+    @abc.abstractmethod
+    def weights(self, patterns: Patterns) -> Pairs:
+        """W, (N, N), of patterns (K, N)."""
+
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
+        del key
+        if passes not in {None, 1}:
+            requirement = f"be 1 for {type(self).__name__}, which takes all patterns at once"
+            raise argument_error("passes", requirement, passes)
+        return self.weights(patterns)
+
+
+class AbstractOnlineRule(AbstractLearningRule):
+    """One pattern after another changes the weights.
+
+    Attributes:
+        passes: How often all patterns are shown, at most, unless `learn` is told otherwise.
+    """
+
+    passes: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def start(self, patterns: Patterns, key: Key | None) -> Learned:
+        """What there is before the first pattern, of (K, N) that will be shown."""
+
+    @abc.abstractmethod
+    def show(self, learned: Learned, pattern: Pattern) -> Learned:
+        """What one pattern, (N,), makes of it."""
+
+    def weights(self, learned: Learned) -> Pairs:
+        """W, (N, N), of what was learned: unless overridden, just that."""
+        return learned
+
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
+        passes = check_passes(self.passes if passes is None else passes)
+        of_start, of_orders = (None, None) if key is None else jr.split(key)
+        tolerance = 4 * jnp.finfo(patterns.dtype).eps
+
+        def show_all(learned: Learned, count: Array) -> Learned:
+            shown = patterns
+            if of_orders is not None:
+                shown = jr.permutation(jr.fold_in(of_orders, count), patterns)
+            return jax.lax.scan(lambda w, x: (self.show(w, x), None), learned, shown)[0]
+
+        def unfinished(carry: tuple[Learned, Learned, Array]) -> Bool[Array, ""]:
+            before, learned, count = carry
+            change, size = (jnp.max(jnp.abs(each)) for each in (learned - before, learned))
+            return (change > tolerance * size) & (count < passes)
+
+        def advance(carry: tuple[Learned, Learned, Array]) -> tuple[Learned, Learned, Array]:
+            _, learned, count = carry
+            return learned, show_all(learned, count), count + 1
+
+        start = self.start(patterns, of_start)
+        learned = show_all(start, jnp.asarray(0))
+        if passes > 1:
+            carry = (start, learned, jnp.asarray(1))
+            _, learned, _ = jax.lax.while_loop(unfinished, advance, carry)
+        return self.weights(learned)
+
+
+def learn(
+    rule: AbstractLearningRule,
+    patterns: ArrayLike,
+    *,
+    passes: int | None = None,
+    key: Key | None = None,
+) -> Pairs:
     """The weights, (N, N), by which `rule` stores `patterns`, (K, N).
 
+    Args:
+        rule: Any learning rule.
+        patterns: (K, N) finite numbers.
+        passes: How often all patterns are shown at most, for a rule that takes one after another;
+            by default as often as the rule says. It stops after a pass that changes no weight by
+            more than round-off. Derivatives in reverse are for a single pass.
+        key: With one, each pass has a random order of its own, rather than the given one. Rules
+            that start from random weights or states need it.
+
     Raises:
-        ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite.
+        ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite; if `passes` is
+            below 1, or not 1 for a rule that takes all patterns at once; or if `key` is missing.
     """
-    return rule(check_patterns(patterns))
+    return rule(check_patterns(patterns), passes=passes, key=key)
 
 
-class ActivityProduct(AbstractLearningRule):
+def check_passes(passes: int) -> int:
+    """`passes`, or a `ValueError` if it is below 1."""
+    if passes < 1:
+        raise argument_error("passes", "be at least 1", passes)
+    return passes
+
+
+class ActivityProduct(AbstractBatchRule):
     """W = Xi^T Xi / N, with its diagonal: Hebb's rule (Hopfield 1982, PNAS 79, 2554)."""
 
     local: ClassVar[bool] = True
 
-    def __call__(self, patterns: Patterns) -> Pairs:
+    def weights(self, patterns: Patterns) -> Pairs:
         return patterns.T @ patterns / patterns.shape[1]
 
 
-class Covariance(AbstractLearningRule):
+class Covariance(AbstractBatchRule):
     """W = (Xi - m)^T (Xi - m) / N, with its diagonal (Sejnowski 1977, J. Math. Biol. 4, 303).
 
     For biased patterns. A neuron on which all patterns agree then has no input; with v the mean of
@@ -82,7 +178,7 @@ class Covariance(AbstractLearningRule):
     def __init__(self, mean: ArrayLike | None = None):
         self.mean = None if mean is None else as_float(mean)
 
-    def __call__(self, patterns: Patterns) -> Pairs:
+    def weights(self, patterns: Patterns) -> Pairs:
         mean = jnp.mean(patterns, axis=0) if self.mean is None else self.mean
         if mean.shape not in {(), patterns.shape[1:]}:
             requirement = f"be one number or have shape {patterns.shape[1:]}"
@@ -91,7 +187,7 @@ class Covariance(AbstractLearningRule):
         return centred.T @ centred / patterns.shape[1]
 
 
-class PseudoInverse(AbstractLearningRule):
+class PseudoInverse(AbstractBatchRule):
     """W = Xi^+ Xi, with its diagonal: the projector on the span of the patterns.
 
     Every pattern is a fixed point while they are linearly independent, correlated or not. Taken
@@ -101,106 +197,8 @@ class PseudoInverse(AbstractLearningRule):
 
     local: ClassVar[bool] = False
 
-    def __call__(self, patterns: Patterns) -> Pairs:
+    def weights(self, patterns: Patterns) -> Pairs:
         _, sizes, directions = jnp.linalg.svd(patterns, full_matrices=False)
         rounding = max(patterns.shape) * jnp.finfo(patterns.dtype).eps
         spanned = jnp.where((sizes > rounding * sizes[0])[:, None], directions, 0)
         return spanned.T @ spanned
-
-
-class Storkey(AbstractLearningRule):
-    """One pattern after another; the diagonal is zero.
-
-        dw_ij = (x_i x_j - x_i h_ji - h_ij x_j) / N,   h_ij = sum_{k != i, j} w_ik x_k
-
-    h_ij is the local field of neuron i without the share w_ij x_j, so the rule is local. K N^2.
-    Source: Storkey & Valabregue 1999, Neural Networks 12, 869.
-    """
-
-    local: ClassVar[bool] = True
-
-    def __call__(self, patterns: Patterns) -> Pairs:
-        size = patterns.shape[1]
-
-        def add(weights: Pairs, x: Pattern) -> tuple[Pairs, None]:
-            mixed = jnp.outer(x, weights @ x)
-            squares = jnp.broadcast_to(x**2, (size, size))
-            own_shares = weights * (squares + squares.T)
-            change = jnp.outer(x, x) - (mixed + mixed.T) + own_shares
-            return weights + zero_diagonal(change) / size, None
-
-        weights, _ = jax.lax.scan(add, jnp.zeros((size, size), patterns.dtype), patterns)
-        return weights
-
-
-class Perceptron(AbstractLearningRule):
-    """Each neuron learns to keep its state in every pattern, with a margin; the diagonal is zero.
-
-    From the activity product, the patterns are shown in turn, and where the stability of neuron i
-    is not above kappa its weights change:
-
-        dw_ij = eta x_i x_j / N   where   x_i sum_j w_ij x_j <= kappa |w_i|.
-
-    It stops after a pass that changes nothing: all stabilities are then above kappa. For random
-    patterns that is possible up to K / N = 1 / [(1 + kappa^2) Phi(kappa) + kappa phi(kappa)], 2 at
-    kappa = 0 and 0.52 at 1. The weights are not symmetric. Source: Gardner 1988, J. Phys. A 21,
-    257.
-
-    Attributes:
-        kappa: The margin, at least 0, dimensionless.
-        passes: The largest number of times that all patterns are shown.
-        learning_rate: eta, above 0: the size of a change beside the activity product.
-    """
-
-    kappa: Scalar
-    learning_rate: Scalar
-    passes: int = eqx.field(static=True)
-    local: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        kappa: float | Scalar = 0.5,
-        *,
-        passes: int = 200,
-        learning_rate: float | Scalar = 1.0,
-    ):
-        """By default a margin that random patterns allow up to K = 0.96 N.
-
-        Raises:
-            ValueError: On a negative margin, no passes, or a learning rate that is not above 0.
-        """
-        self.kappa = positive_number("kappa", kappa, zero_allowed=True)
-        self.learning_rate = positive_number("learning_rate", learning_rate)
-        self.passes = passes
-        if passes < 1:
-            raise argument_error("passes", "be at least 1", passes)
-
-    def __call__(self, patterns: Patterns) -> Pairs:
-        """The weights, (N, N).
-
-        Raises:
-            ValueError: If `patterns` holds anything but -1 and +1.
-        """
-        patterns = check_patterns(patterns, binary=True)
-
-        def unfinished(carry: _Training) -> Bool[Array, ""]:
-            _, changed, count = carry
-            return changed & (count < self.passes)
-
-        def show_all(carry: _Training) -> _Training:
-            weights, changes = jax.lax.scan(lambda w, x: self._show(w, x), carry[0], patterns)
-            return weights, jnp.any(changes), carry[2] + 1
-
-        start = zero_diagonal(ActivityProduct()(patterns))
-        weights, _, _ = jax.lax.while_loop(
-            unfinished, show_all, (start, jnp.asarray(True), jnp.asarray(0))
-        )
-        return weights
-
-    def _show(self, weights: Pairs, x: Pattern) -> tuple[Pairs, Bool[Array, ""]]:
-        """The weights after one pattern, and whether any neuron needed a change."""
-        margin = self.kappa.astype(x.dtype) * jnp.linalg.norm(weights, axis=1)
-        unstable = x * (weights @ x) <= margin
-        rate = self.learning_rate.astype(x.dtype) / x.shape[0]
-        change = jnp.outer(jnp.where(unstable, rate * x, 0), x)
-        return weights + zero_diagonal(change), jnp.any(unstable)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Int
 
 from nam_jax._misc import argument_error, as_float, check_finite, zero_diagonal
-from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax._types import Key, Pairs, Pattern, Scalar
 from nam_jax.memory import AbstractLearningRule, ActivityProduct, learn
 from nam_jax.network._base import AbstractDiscreteNetwork
 from nam_jax.network._layers import Drive, check_cue
@@ -74,15 +74,20 @@ class Hopfield(AbstractDiscreteNetwork):
         patterns: ArrayLike,
         rule: AbstractLearningRule | None = None,
         *,
+        passes: int | None = None,
+        key: Key | None = None,
         threshold: ArrayLike = 0.0,
         self_coupling: bool = False,
     ) -> "Hopfield":
         """A network that stores `patterns`, (K, N), by `rule`; by default the activity product.
 
+        `passes` and `key` are those of [`nam_jax.memory.learn`][].
+
         Raises:
-            ValueError: On wrong patterns, or as the class itself does.
+            ValueError: On wrong patterns, or as `learn` and the class itself do.
         """
-        weights = learn(ActivityProduct() if rule is None else rule, patterns)
+        rule = ActivityProduct() if rule is None else rule
+        weights = learn(rule, patterns, passes=passes, key=key)
         return cls(weights, threshold=threshold, self_coupling=self_coupling)
 
     def initial_state(self, cue: Pattern) -> Pattern:

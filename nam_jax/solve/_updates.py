@@ -16,13 +16,25 @@ from nam_jax.solve._result import RESULTS, all_finite
 Ending = tuple[Pattern, Scalar, Int[Array, ""], RESULTS]
 """Last state, fraction of neurons that want to flip, number of steps, and how it ended."""
 
+_Together = tuple[Pattern, Pattern, Pattern, Pattern, Array]
+"""The state before, the state, the one after, the one kept in mind, and the number of steps."""
+
+_InTurn = tuple[Pattern, Pattern, Scalar, Array]
+"""The state, the one kept in mind, the fraction that the last sweep flipped, number of sweeps."""
+
 
 class AbstractUpdates(eqx.Module):
-    """In which order the neurons of a discrete network take the signs of their fields."""
+    """In which order the neurons of a discrete network take the signs of their fields.
+
+    Attributes:
+        held: (N,), true for neurons that keep the state they start with; None for none of them.
+    """
+
+    held: eqx.AbstractVar[Bool[Array, " N"] | None]
 
     @abc.abstractmethod
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
-        """Updates until nothing flips.
+        """Updates until nothing flips, or a state that it had before comes again.
 
         Args:
             network: Any discrete network.
@@ -32,30 +44,51 @@ class AbstractUpdates(eqx.Module):
         Returns:
             The last state; the fraction of neurons whose fields, computed anew from it, would flip
             them; the number of steps that changed something; and how it ended.
+
+        Raises:
+            ValueError: If `held` has not the shape of `state`.
         """
+
+    def _all_aligned(self, network: AbstractDiscreteNetwork, state: Pattern) -> Pattern:
+        """The signs of all fields; neurons that are held, or have no field, keep their state."""
+        after = _aligned(network.local_field(state), state)
+        return after if self.held is None else jnp.where(self.held, state, after)
+
+    def _check_held(self, state: Pattern) -> None:
+        if self.held is not None and self.held.shape != state.shape:
+            raise argument_error("held", f"have shape {state.shape}", f"shape {self.held.shape}")
 
 
 class Synchronous(AbstractUpdates):
-    """All neurons at once, from the same fields. It may end in a cycle of two states."""
+    """All neurons at once, from the same fields.
+
+    It may end in a cycle: of two states if couplings are symmetric, of any number if not. Cycles
+    of more than two are found by comparing with the state at the last power of two steps (Brent
+    1980, BIT 20, 176), with no memory of the others.
+    """
+
+    held: Bool[Array, " N"] | None = None
 
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
-        def unfinished(carry: tuple[Pattern, Pattern, Pattern, Array]) -> Bool[Array, ""]:
-            before, state, after, count = carry
-            moving = jnp.any(after != state) & jnp.any(after != before)
+        self._check_held(state)
+
+        def unfinished(carry: _Together) -> Bool[Array, ""]:
+            before, state, after, mark, count = carry
+            moving = jnp.any(after != state) & ~_cycled(after, before, mark)
             return moving & (count < max_steps) & all_finite(after)
 
-        def advance(
-            carry: tuple[Pattern, Pattern, Pattern, Array],
-        ) -> tuple[Pattern, Pattern, Pattern, Array]:
-            _, state, after, count = carry
-            return state, after, _aligned(network.local_field(after), after), count + 1
+        def advance(carry: _Together) -> _Together:
+            _, state, after, mark, count = carry
+            mark = _marked(count, state, mark)
+            return state, after, self._all_aligned(network, after), mark, count + 1
 
         # NaN never equals the first `after`, so the first update is no cycle.
-        first = _aligned(network.local_field(state), state)
-        start = (jnp.full_like(state, jnp.nan), state, first, jnp.asarray(0))
-        before, state, after, count = jax.lax.while_loop(unfinished, advance, start)
+        nothing = jnp.full_like(state, jnp.nan)
+        first = self._all_aligned(network, state)
+        start = (nothing, state, first, nothing, jnp.asarray(0))
+        before, state, after, mark, count = jax.lax.while_loop(unfinished, advance, start)
         flips = jnp.mean((after != state).astype(state.dtype))
-        result = RESULTS.where(jnp.all(after == before), RESULTS.cycled, RESULTS.step_limit)
+        result = RESULTS.where(_cycled(after, before, mark), RESULTS.cycled, RESULTS.step_limit)
         result = RESULTS.where(flips == 0, RESULTS.converged, result)
         return state, flips, count, RESULTS.where(all_finite(after), result, RESULTS.non_finite)
 
@@ -65,7 +98,8 @@ class Asynchronous(AbstractUpdates):
 
     Where a flip lowers an energy, as in a [`nam_jax.network.DenseAssociativeMemory`][] without
     self-coupling or a [`nam_jax.network.Hopfield`][] network with symmetric weights, the updates
-    come to rest. Elsewhere they need not, and run into the step limit. A step is a sweep. Source:
+    come to rest. Elsewhere they need not: a given order then ends in a cycle, which is found as in
+    [`Synchronous`][], and random orders run into the step limit. A step is a sweep. Source:
     Hopfield 1982, PNAS 79, 2554.
 
     Attributes:
@@ -75,8 +109,15 @@ class Asynchronous(AbstractUpdates):
 
     key: Key | None
     order: Int[Array, " N"] | None
+    held: Bool[Array, " N"] | None
 
-    def __init__(self, key: Key | None = None, *, order: ArrayLike | None = None):
+    def __init__(
+        self,
+        key: Key | None = None,
+        *,
+        order: ArrayLike | None = None,
+        held: Bool[Array, " N"] | None = None,
+    ):
         """Sweeps in random order, by `key`, or in the given `order`.
 
         Raises:
@@ -87,27 +128,37 @@ class Asynchronous(AbstractUpdates):
             raise argument_error("key", "be given, or else `order`", found)
         self.key = key
         self.order = None if order is None else _permutation(order)
+        self.held = held
 
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
+        self._check_held(state)
         if self.order is not None and self.order.shape != state.shape:
             raise argument_error("order", f"have shape {state.shape}", f"shape {self.order.shape}")
 
-        def unfinished(carry: tuple[Pattern, Scalar, Array]) -> Bool[Array, ""]:
-            state, flips, count = carry
-            return (flips > 0) & (count < max_steps) & all_finite(state)
+        def unfinished(carry: _InTurn) -> Bool[Array, ""]:
+            state, mark, flips, count = carry
+            return (
+                (flips > 0) & ~self._returned(state, mark) & (count < max_steps) & all_finite(state)
+            )
 
-        def advance(carry: tuple[Pattern, Scalar, Array]) -> tuple[Pattern, Scalar, Array]:
-            state, _, count = carry
-            after = _sweep(network, state, self._order_of(count, state.shape[0]))
+        def advance(carry: _InTurn) -> _InTurn:
+            state, mark, _, count = carry
+            after = self._sweep(network, state, self._order_of(count, state.shape[0]))
             changed = jnp.mean((after != state).astype(state.dtype))
-            return after, changed, count + (changed > 0).astype(count.dtype)
+            more = (changed > 0).astype(count.dtype)
+            return after, _marked(count, state, mark), changed, count + more
 
-        start = (state, _flips(network, state), jnp.asarray(0))
-        state, changed, count = jax.lax.while_loop(unfinished, advance, start)
-        flips = _flips(network, state)
-        at_rest = (changed == 0) | (flips == 0)
-        result = RESULTS.where(at_rest, RESULTS.converged, RESULTS.step_limit)
+        nothing = jnp.full_like(state, jnp.nan)
+        start = (state, nothing, self._flips(network, state), jnp.asarray(0))
+        state, mark, changed, count = jax.lax.while_loop(unfinished, advance, start)
+        flips = self._flips(network, state)
+        result = RESULTS.where(self._returned(state, mark), RESULTS.cycled, RESULTS.step_limit)
+        result = RESULTS.where((changed == 0) | (flips == 0), RESULTS.converged, result)
         return state, flips, count, RESULTS.where(all_finite(state), result, RESULTS.non_finite)
+
+    def _returned(self, state: Pattern, mark: Pattern) -> Bool[Array, ""]:
+        """Whether all that follows was there before; in random order that is never so."""
+        return jnp.asarray(False) if self.order is None else jnp.all(state == mark)
 
     def _order_of(self, sweep: Int[Array, ""], size: int) -> Int[Array, " N"]:
         if self.key is None:
@@ -115,23 +166,33 @@ class Asynchronous(AbstractUpdates):
             return self.order
         return jax.random.permutation(jax.random.fold_in(self.key, sweep), size)
 
+    def _flips(self, network: AbstractDiscreteNetwork, state: Pattern) -> Scalar:
+        """The fraction of neurons that their fields would flip."""
+        return jnp.mean((self._all_aligned(network, state) != state).astype(state.dtype))
+
+    def _sweep(
+        self, network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]
+    ) -> Pattern:
+        """The state after each neuron was updated once.
+
+        The carry is new, so no round-off gathers.
+        """
+
+        def visit(place: Array, both: tuple[Pattern, object]) -> tuple[Pattern, object]:
+            state, carry = both
+            i = order[place]
+            after = _aligned(network.field_of(carry, state, i), state[i])
+            if self.held is not None:
+                after = jnp.where(self.held[i], state[i], after)
+            # A change of 0 is carried too: batched, both branches of a test would be computed.
+            carry = network.flipped(carry, state, i, after - state[i])
+            return state.at[i].set(after), carry
+
+        after, _ = jax.lax.fori_loop(0, order.shape[0], visit, (state, network.carry(state)))
+        return after
+
 
 SYNCHRONOUS = Synchronous()
-
-
-def _sweep(network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]) -> Pattern:
-    """The state after each neuron was updated once. The carry is new, so no round-off gathers."""
-
-    def visit(place: Array, both: tuple[Pattern, object]) -> tuple[Pattern, object]:
-        state, carry = both
-        i = order[place]
-        after = _aligned(network.field_of(carry, state, i), state[i])
-        # A change of 0 is carried too: batched, the two branches of a test would both be computed.
-        carry = network.flipped(carry, state, i, after - state[i])
-        return state.at[i].set(after), carry
-
-    after, _ = jax.lax.fori_loop(0, order.shape[0], visit, (state, network.carry(state)))
-    return after
 
 
 def _aligned(field: Array, state: Array) -> Array:
@@ -139,9 +200,14 @@ def _aligned(field: Array, state: Array) -> Array:
     return jnp.where(field == 0, state, jnp.sign(field))
 
 
-def _flips(network: AbstractDiscreteNetwork, state: Pattern) -> Scalar:
-    """The fraction of neurons that their fields would flip."""
-    return jnp.mean((_aligned(network.local_field(state), state) != state).astype(state.dtype))
+def _marked(count: Int[Array, ""], state: Pattern, mark: Pattern) -> Pattern:
+    """The state at the last power of two steps."""
+    return jnp.where((count & (count + 1)) == 0, state, mark)
+
+
+def _cycled(after: Pattern, before: Pattern, mark: Pattern) -> Bool[Array, ""]:
+    """Whether a state is that of two steps ago, or the one kept in mind."""
+    return jnp.all(after == before) | jnp.all(after == mark)
 
 
 def _permutation(order: ArrayLike) -> Int[Array, " N"]:

@@ -1,0 +1,68 @@
+"""Updates of discrete networks: neurons that are held, and cycles that are noticed."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from networks import signs
+
+import nam_jax as nam
+from nam_jax.network import DenseAssociativeMemory, Hopfield
+from nam_jax.solve import RESULTS, Asynchronous, Synchronous
+
+N, K = 24, 4
+retrieve = eqx.filter_jit(nam.retrieve)
+
+HELD = {
+    "all at once": lambda held: Synchronous(held),
+    "in order": lambda held: Asynchronous(order=jnp.arange(N)[::-1], held=held),
+    "at random": lambda held: Asynchronous(jr.key(3), held=held),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_held_neurons_keep_their_state_and_the_others_come_to_rest_with_them(name, getkey):
+    """Half of the bits are held at a pattern, the others start from another one."""
+    xi = signs(getkey(), (K, N))
+    net = DenseAssociativeMemory(xi)
+    held = jnp.arange(N) < 15
+    cue = jnp.where(held, xi[0], xi[1])
+    found = retrieve(net, cue, updates=HELD[name](held))
+    np.testing.assert_array_equal(found.pattern, xi[0])
+    wrong = jnp.arange(N) >= 20
+    cue = jnp.where(wrong, -xi[0], xi[0])
+    kept = retrieve(net, cue, updates=HELD[name](wrong))
+    np.testing.assert_array_equal(kept.pattern, cue)
+    assert kept.result == RESULTS.converged and kept.residual == 0
+
+
+def ring(length):
+    """Each neuron takes the state of the one before it: all states come again after a round."""
+    return Hopfield(jnp.roll(jnp.eye(length), 1, axis=0))
+
+
+@pytest.mark.parametrize("length", [2, 3, 5, 8])
+def test_cycles_of_any_length_are_reported(length):
+    cue = jnp.ones(length).at[0].set(-1)
+    found = retrieve(ring(length), cue, max_steps=100)
+    assert found.result == RESULTS.cycled
+    assert found.steps <= 3 * length
+    assert retrieve(ring(length), jnp.ones(length)).result == RESULTS.converged
+
+
+def test_a_cycle_of_sweeps_in_one_order_is_reported_and_random_orders_run_out():
+    """Two neurons, one of which follows the other while that one flees it."""
+    net = Hopfield(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))
+    cue = jnp.ones(2)
+    given = retrieve(net, cue, updates=Asynchronous(order=jnp.array([0, 1])), max_steps=50)
+    assert given.result == RESULTS.cycled and given.steps < 10
+    random = retrieve(net, cue, updates=Asynchronous(jr.key(0)), max_steps=50)
+    assert random.result == RESULTS.step_limit
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_held_of_another_size_is_named(name, getkey):
+    net = DenseAssociativeMemory(signs(getkey(), (K, N)))
+    with pytest.raises(ValueError, match=r"`held` must have shape \(24,\), but has shape \(3,\)"):
+        nam.retrieve(net, jnp.ones(N), updates=HELD[name](jnp.ones(3, bool)))
