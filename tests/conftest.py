@@ -20,7 +20,7 @@ def pytest_configure(config):
         jax.config.update("jax_disable_most_optimizations", True)
 
 
-FIRST = ("test_notebooks", "test_cli_runs")
+FIRST = ("test_cli_runs",)
 """The files that take longest, so that no worker ends with them."""
 
 

@@ -57,7 +57,7 @@ def test_the_estimator_is_unbiased_and_its_intervals_cover_on_a_memory_of_known_
 
 @pytest.mark.parametrize(
     ("n", "num_neurons"),
-    [pytest.param(2, 128, marks=SLOW), (3, 64), pytest.param(4, 32, marks=SLOW)],
+    [pytest.param(2, 128, marks=SLOW), (3, 32), pytest.param(4, 32, marks=SLOW)],
     ids=["n=2", "n=3", "n=4"],
 )
 def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):

@@ -1,5 +1,6 @@
 """Checkpoints: a killed run goes on to the same bits, and a folder belongs to one run."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     folder = tmp_path / "run"
     start = f"import sys; sys.path[:0] = {sys.path!r}; import test_checkpoint as t; "
     code = start + f"t.run({str(folder)!r})"
-    victim = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    quick = str(int(jax.config.read("jax_disable_most_optimizations")))
+    alike = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": quick}
+    victim = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=alike)
     give_up = time.monotonic() + 120
     while len(saved_steps(folder)) < 2 and victim.poll() is None and time.monotonic() < give_up:
         time.sleep(0.005)

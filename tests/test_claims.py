@@ -83,7 +83,7 @@ def test_an_unknown_claim_is_named():
         claims.run(ClaimsConfig(only=("zebra",)))
 
 
-QUICK = ("sign-states", "table-64", "saddle", "effective", "spectrum", "distinct")
+QUICK = ("sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online")
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,13 @@ def measured():
     ("key", "expected"),
     [
         ("sign-states", "holds"),
-        ("table-64", "does not hold"),
         ("saddle", "does not hold"),
-        ("effective", "holds"),
+        (
+            "flip-test",
+            "holds where: W without its diagonal. Not where: W with its diagonal",
+        ),
+        ("pairwise-only", "holds where: n = 2. Not where: n = 4"),
+        ("online", "holds"),
         ("spectrum", "holds"),
         ("distinct", "holds"),
     ],

@@ -119,6 +119,7 @@ LONG = {
     "lesion",
     "capacity_astrocyte",
     "capacity_hopfield",
+    "retrieve_certified",
 }  # mostly compilation
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from marks import mostly_slow
 from networks import signs
 
 import nam_jax as nam
@@ -90,7 +91,10 @@ def test_value_slope_and_relative_value_belong_together(name, getkey):
     np.testing.assert_allclose(separation.relative(z, float(N)), expected, rtol=1e-4, atol=1e-6)
 
 
-@each_separation
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(SEPARATIONS, "quartic", "rectified 3", "distinct 3", "log-sum-exp"),
+)
 def test_updates_one_by_one_lower_the_energy_and_equal_a_loop_in_a_batch(name, getkey):
     net = DenseAssociativeMemory(signs(getkey(), (K, N)), SEPARATIONS[name])
     states = signs(getkey(), (16, N))

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from marks import slow
 from rich.console import Console
 
 from nam_jax import data, experiment
@@ -89,9 +90,9 @@ def test_batches_change_nothing(result):
     "changes",
     [
         {"corruption": "mask", "dynamics": "certified", "solver": "dopri5"},
-        {"corruption": "noise", "level": 0.3, "start": "cold", "solver": "bosh3"},
-        {"corruption": "occlude", "level": 0.3, "start": "algebraic", "solver": "heun"},
-        {"dynamics": "certified", "start": "conditional", "solver": "euler", "step": 0.02},
+        slow({"corruption": "noise", "level": 0.3, "start": "cold", "solver": "bosh3"}),
+        slow({"corruption": "occlude", "level": 0.3, "start": "algebraic", "solver": "heun"}),
+        slow({"dynamics": "certified", "start": "conditional", "solver": "euler", "step": 0.02}),
         {"codec": "projection", "num_bits": 32, "num_patterns": 1, "dtype": "float64"},
     ],
     ids=lambda changes: "-".join(str(value) for value in changes.values()),

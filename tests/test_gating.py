@@ -79,6 +79,7 @@ def test_sign_recall_of_a_network_that_has_come_to_rest():
     assert float(jnp.mean(exact & (activity > 0.5))) < 0.5
 
 
+@pytest.mark.slow
 def test_the_hebbian_tensor_gates_worse():
     """Section 7: at most 0.47; by the same rule as above, 0.51 here at gain 0.9."""
     rates = [

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from marks import mostly_slow
 
 from nam_jax import theory
 from nam_jax.memory import ActivityProduct, ClampedOja, ExpandedHebbian, learn
 from nam_jax.theory import Coefficients
 
 N, SETS = 200, 250
-SLOW = pytest.mark.slow
 VECTORS = {
     "activity product": Coefficients(),
     "presynaptic": Coefficients(c1pre=0.5),
@@ -31,8 +31,11 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize("num_patterns", [20, pytest.param(40, marks=SLOW)])
-@pytest.mark.parametrize("name", VECTORS)
+QUICK = ("activity product", "presynaptic", "postsynaptic", "constant", "all six")
+
+
+@pytest.mark.parametrize("num_patterns", mostly_slow([20, 40], 20))
+@pytest.mark.parametrize("name", mostly_slow(VECTORS, *QUICK))
 def test_the_law_is_that_of_simulated_networks(name, num_patterns, getkey):
     """Four standard errors over pattern sets, or 2 % of the errors, whichever is more."""
     coefficients = VECTORS[name]
@@ -73,12 +76,7 @@ def test_capacities_are_where_the_law_has_the_error():
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param("product", marks=SLOW),
-        pytest.param("presynaptic", marks=SLOW),
-        "postsynaptic",
-        pytest.param("covariance", marks=SLOW),
-    ],
+    mostly_slow(["product", "presynaptic", "postsynaptic", "covariance"], "postsynaptic"),
 )
 @pytest.mark.parametrize("fixed", [False, True])
 def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):

@@ -35,6 +35,7 @@ def test_fast_layers_and_closed_form_agree(certified):
     assert float(report.agreement[3].min()) == 1
 
 
+@pytest.mark.slow
 def test_released_network_has_no_eliminated_rungs_and_says_so():
     problem = random_problem(3, 16, 0.1, 2, key=jr.key(1))
     network = NeuronAstrocyte.released(problem.patterns)

@@ -7,9 +7,6 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
-QUICK = {"01_recall"}
-"""Notebooks that the default suite executes; the gate executes the others too."""
-
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -41,13 +38,8 @@ def test_first_code_cell_installs_what_is_missing(path):
     assert "except ImportError:" in first and '%pip install -q "nam-jax[experiments]"' in first
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK else [pytest.mark.slow])
-        for path in NOTEBOOKS
-    ],
-)
+@each_notebook
+@pytest.mark.slow  # apart from the default suite, but the gate runs it
 @pytest.mark.command
 def test_notebook_executes(path):
     from nbclient import NotebookClient

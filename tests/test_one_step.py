@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from marks import mostly_slow
 
 from nam_jax import retrieve, theory
 from nam_jax.data import flip
@@ -111,7 +112,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("cubic", "quartic", "rectified quadratic", "distinct cubic", "cubic, damaged")
+
+
+@pytest.mark.parametrize("name", mostly_slow(CASES, *QUICK))
 def test_the_law_is_that_of_simulated_memories(name, getkey):
     separation, difference, size, count, flipped = CASES[name]
     sets = 3000 if flipped == 0 else 1500
@@ -185,7 +189,9 @@ def test_no_separation_beats_bayes_beta(getkey):
     assert measured[:, 0].mean() < 0.18
 
 
-@pytest.mark.parametrize(("n", "flips"), [(3, 0.1), (3, 0.2), (3, 0.3), (4, 0.3)])
+@pytest.mark.parametrize(
+    ("n", "flips"), mostly_slow([(3, 0.1), (3, 0.2), (3, 0.3), (4, 0.3)], (3, 0.2))
+)
 def test_basins_end_near_where_the_mean_field_says(n, flips, getkey):
     """N = 128, one by one: half the cues come within 5 % at between 0.6 and 1.6 of the load."""
     double_factorial = math.prod(range(2 * n - 3, 0, -2))

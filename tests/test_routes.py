@@ -62,6 +62,7 @@ def test_implicit_and_through_the_solver_agree(general, problem, reference):
     assert relative(found[1], reference[1]) < (1e-8 if X64 else 1e-2)
 
 
+@pytest.mark.slow
 def test_truncated_tends_to_the_implicit_gradient_with_more_steps(problem, reference):
     misses = [
         relative(gradient(Truncated(steps, HARD), *problem)[1], reference[1])

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from marks import mostly_slow
 from networks import released, signs
 from scipy import stats
 
@@ -93,7 +94,10 @@ SECTION_5 = {
 }
 
 
-@pytest.mark.parametrize(("leak", "taus"), SECTION_5)
+@pytest.mark.parametrize(
+    ("leak", "taus"),
+    mostly_slow(SECTION_5, (0.0, (1.0, 0.1, 0.1)), (1.0, (1.0, 1.0, 1.0))),
+)
 def test_recall_of_section_5_by_leaks_and_time_constants(leak, taus):
     patterns, targets, cues = problem(0, 20, 64, 13, 10)
     found = transient(released(patterns, leak, taus), cues, targets)
@@ -197,7 +201,8 @@ def twelve(margin, flips):
 
 
 @pytest.mark.parametrize(
-    ("margin", "gain"), [(1.0, 0.33), (0.2, 2.27), (0.05, 9.76), (0.02, 24.75)]
+    ("margin", "gain"),
+    mostly_slow([(1.0, 0.33), (0.2, 2.27), (0.05, 9.76), (0.02, 24.75)], (0.2, 2.27)),
 )
 def test_a_wrong_bit_flips_where_the_memory_gain_exceeds_the_threshold(margin, gain):
     """Section 7: all 12 cases of R m^3 against 1, and the numbers of the certificate."""

@@ -40,6 +40,7 @@ def images():
     return binary_images("digits", 0.5, 16, key=jr.key(0)).patterns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["flipped", "occluded"])
 def test_trained_recall_beats_hebbian_by_more_than_both_intervals(result, damage):
     trained, hebbian = (
@@ -50,17 +51,20 @@ def test_trained_recall_beats_hebbian_by_more_than_both_intervals(result, damage
     assert float(trained.exact_low) > 0.7 and float(hebbian.exact_high) < 0.2
 
 
+@pytest.mark.slow
 def test_trained_inpainting_beats_the_mean_image_and_untrained_tensors(result):
     trained = float(result.squared_error.sel(inpainter="trained", bound="high"))
     for other in ("mean image", "hebbian", "projection"):
         assert trained < float(result.squared_error.sel(inpainter=other, bound="low"))
 
 
+@pytest.mark.slow
 def test_trained_networks_stay_certified_with_the_margin_asked_for(result):
     assert (result.margin > 0.099).all()
     assert (result.ending == "All steps were done.").all()
 
 
+@pytest.mark.slow
 def test_no_memory_beats_the_nearest_pattern_and_pictures_are_those_of_the_images(result):
     nearest = result.exact.sel(memory="nearest")
     assert (result.exact <= nearest + 0.05).all()
@@ -69,6 +73,7 @@ def test_no_memory_beats_the_nearest_pattern_and_pictures_are_those_of_the_image
     assert (upper == upper.sel(painting="original")).all()
 
 
+@pytest.mark.slow
 def test_table_and_figure(result):
     console = Console(width=120, record=True, quiet=False)
     with console.capture() as text:

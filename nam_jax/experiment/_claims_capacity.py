@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from scipy import stats
+import scipy
 
 from nam_jax import theory
 from nam_jax._types import Patterns
@@ -116,8 +116,8 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
 def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:
     """Weighted straight line through probits of the rates against log K."""
     clipped = np.clip(rates, 0.5 / num_cues, 1 - 0.5 / num_cues)
-    probit = stats.norm.ppf(clipped)
-    weight = stats.norm.pdf(probit) * np.sqrt(num_cues / (clipped * (1 - clipped)))
+    probit = scipy.stats.norm.ppf(clipped)
+    weight = scipy.stats.norm.pdf(probit) * np.sqrt(num_cues / (clipped * (1 - clipped)))
     (slope, offset), covariance = np.polyfit(np.log(numbers), probit, 1, w=weight, cov="unscaled")
     half = -offset / slope
     spread = np.array([half, 1.0]) / slope

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import jax.random as jr
 import numpy as np
+import scipy
 import xarray as xr
 from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
-from scipy import optimize
 
 from nam_jax import measure
 from nam_jax.experiment._memories import Memory, memory_named
@@ -116,7 +116,7 @@ def _predicted(memory: Memory, num_neurons: int, num_patterns: int) -> float:
 
     if not excess(0.001) > 0:
         return math.nan
-    return float(optimize.root_scalar(excess, bracket=(0.001, 0.499)).root)
+    return float(scipy.optimize.root_scalar(excess, bracket=(0.001, 0.499)).root)
 
 
 def table(dataset: xr.Dataset) -> Table:

@@ -17,6 +17,7 @@ from nam_jax.experiment import (
     _claims_certified,
     _claims_dynamics,
     _claims_exact,
+    _claims_family,
     _claims_recall,
 )
 from nam_jax.experiment._finding import Claim, Curve, Finding
@@ -28,7 +29,9 @@ CLAIMS: dict[str, Claim] = (
     | _claims_capacity.CLAIMS
     | _claims_certified.CLAIMS
     | _claims_exact.CLAIMS
+    | _claims_family.CLAIMS
     | _claims_capacity.RESTING_ON_CAPACITY
+    | _claims_family.RESTING_ON_CAPACITY
 )
 """Every row of the ledger by its key."""
 WORKERS = 2

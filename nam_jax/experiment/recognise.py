@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import scipy
 import xarray as xr
 from jaxtyping import Array, Float
 from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
-from scipy import stats
 
 from nam_jax import data, measure
 from nam_jax._types import Key, Patterns
@@ -127,7 +127,7 @@ def _recall(
 
 def area_under_curve(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
     """Probability that a known cue is more active than an unknown one, ties counted half."""
-    return float(stats.mannwhitneyu(known, unknown).statistic / (known.size * unknown.size))
+    return float(scipy.stats.mannwhitneyu(known, unknown).statistic / (known.size * unknown.size))
 
 
 def _silenced(found: Recalls) -> Recalls:
@@ -179,7 +179,7 @@ def _areas(
     areas = np.empty((*known.shape[:3], 3))
     for place in np.ndindex(known.shape[:3]):
         pair = known[place].astype(float), unknown[place[:2]].astype(float)
-        interval = stats.bootstrap(
+        interval = scipy.stats.bootstrap(
             pair, area_under_curve, n_resamples=200, vectorized=False,
             method="percentile", rng=np.random.default_rng(config.seed),
         ).confidence_interval  # fmt: skip

@@ -15,6 +15,7 @@ from nam_jax.measure._criterion import (
 from nam_jax.measure._energy import energy_rate_along_flow, largest_energy_rise
 from nam_jax.measure._recall import Rate, bit_error, exact_recall, overlap, rate
 from nam_jax.measure._reduction import ReductionReport, reduction_report, with_ratio
+from nam_jax.measure._scan import Scan, scan
 
 __all__ = [
     "REACHED",
@@ -29,6 +30,7 @@ __all__ = [
     "Rate",
     "Recall",
     "ReductionReport",
+    "Scan",
     "all_at_once",
     "basin",
     "bit_error",
@@ -42,5 +44,6 @@ __all__ = [
     "overlap",
     "rate",
     "reduction_report",
+    "scan",
     "with_ratio",
 ]

@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
@@ -205,8 +205,8 @@ class _Fit:
             # Scoring: the response linearised at the line, weighted by the binomial's information.
             probit = np.exp(line) if self.criterion.one_sided else line
             probit = np.clip(probit, -_FARTHEST, _FARTHEST)
-            share = stats.norm.cdf(probit)
-            growth = stats.norm.pdf(probit) * (probit if self.criterion.one_sided else 1)
+            share = scipy.stats.norm.cdf(probit)
+            growth = scipy.stats.norm.pdf(probit) * (probit if self.criterion.one_sided else 1)
             weights = growth**2 / (share * (1 - share))
             line = line + (scores - share) / growth
         mean_x, mean_line, slope = self._straight(line, weights)
@@ -231,5 +231,5 @@ class _Fit:
         """Probits of scores; for a one-sided criterion their logarithms."""
         level = self.criterion.level
         least = 0.1 * min(level, 1 - level)  # only where the iteration starts
-        probit = stats.norm.ppf(np.clip(scores, least, 1 - least))
+        probit = scipy.stats.norm.ppf(np.clip(scores, least, 1 - least))
         return np.log(np.maximum(probit, 1e-3)) if self.criterion.one_sided else probit

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, ArrayLike, Bool
-from scipy import stats
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
@@ -66,7 +66,7 @@ def rate(successes: ArrayLike | Sequence[bool], *, confidence: float = 0.95) -> 
         raise argument_error("successes", "hold at least one trial", "none")
     if not 0 < confidence < 1:
         raise argument_error("confidence", "lie in (0, 1)", confidence)
-    test = stats.binomtest(int(outcomes.sum()), outcomes.size)
+    test = scipy.stats.binomtest(int(outcomes.sum()), outcomes.size)
     interval = test.proportion_ci(confidence, method="wilson")
     low, high = float(interval.low), float(interval.high)
     return Rate(float(outcomes.mean()), low, high, outcomes.size)

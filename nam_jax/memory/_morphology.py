@@ -4,9 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Bool, Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import shortest_path
 
 from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
@@ -239,8 +238,10 @@ def _paths(nodes: Float[np.ndarray, "a 3"], parents: Int[np.ndarray, " a"]) -> n
     """Distances along the tree between all nodes; the soma comes first and has no parent."""
     children = np.arange(1, len(nodes))
     lengths = np.linalg.norm(nodes[1:] - nodes[parents[1:]], axis=1)
-    tree = coo_array((lengths, (children, parents[1:])), shape=(len(nodes), len(nodes)))
-    return shortest_path(tree.tocsr(), method="D", directed=False)
+    tree = scipy.sparse.coo_array(
+        (lengths, (children, parents[1:])), shape=(len(nodes), len(nodes))
+    )
+    return scipy.sparse.csgraph.shortest_path(tree.tocsr(), method="D", directed=False)
 
 
 def _check_growth(num_neurons: int, radius: float, num_branches: int, step: float) -> None:

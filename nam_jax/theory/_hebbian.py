@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 
 class Coefficients(NamedTuple):
@@ -42,8 +42,8 @@ def hebbian_one_step_error(
     m = np.arange(-rest, num_neurons, 2, dtype=float)[:, None]
     a = np.arange(-others, num_patterns, 2, dtype=float)[None, :]
     weight = (
-        stats.binom.pmf(np.arange(num_neurons), rest, 0.5)[:, None]
-        * stats.binom.pmf(np.arange(num_patterns), others, 0.5)[None, :]
+        scipy.stats.binom.pmf(np.arange(num_neurons), rest, 0.5)[:, None]
+        * scipy.stats.binom.pmf(np.arange(num_patterns), others, 0.5)[None, :]
     )
     total = 0.0
     for s in (-1.0, 1.0):
@@ -52,7 +52,7 @@ def hebbian_one_step_error(
         cross = 2 * s * c.c2corr * c.c1pre * a
         spread = rest * (others * (c.c2corr**2 + c.c1pre**2) + cross)
         spread = np.sqrt(np.maximum(spread, 1e-12))
-        total += 0.5 * float(np.sum(weight * stats.norm.sf(mean / spread)))
+        total += 0.5 * float(np.sum(weight * scipy.stats.norm.sf(mean / spread)))
     return total
 
 
@@ -61,7 +61,7 @@ def common_field_capacity(num_neurons: int, common: float | int, error: float) -
 
     A common field C K m takes capacity from O(N) to O(sqrt N).
     """
-    z2 = float(stats.norm.isf(error)) ** 2
+    z2 = float(scipy.stats.norm.isf(error)) ** 2
     if common == 0:
         return num_neurons / z2
     return (math.sqrt(1 + 4 * common**2 * num_neurons / z2) - 1) / (2 * common**2)
@@ -73,8 +73,8 @@ def presynaptic_capacity(num_neurons: int, ratio: float | int, error: float) -> 
     The bias c1pre N of every neuron halves the neurons that err; 0 from |g| = 1 on.
     """
     if ratio == 0:
-        return num_neurons / float(stats.norm.isf(error)) ** 2
-    z2 = float(stats.norm.isf(2 * error)) ** 2
+        return num_neurons / float(scipy.stats.norm.isf(error)) ** 2
+    z2 = float(scipy.stats.norm.isf(2 * error)) ** 2
     return num_neurons * max(1 - abs(ratio), 0.0) ** 2 / ((1 + ratio**2) * z2)
 
 
@@ -82,7 +82,7 @@ def postsynaptic_error(num_neurons: int, num_patterns: float | int, ratio: float
     """E_u Phi(-sqrt(N / (K (1 + g^2 u^2)))), u normal and g = c1post / c2corr."""
     u, weight = np.polynomial.hermite_e.hermegauss(80)
     z = np.sqrt(num_neurons / (num_patterns * (1 + ratio**2 * u**2)))
-    return float(weight @ stats.norm.sf(z) / math.sqrt(2 * math.pi))
+    return float(weight @ scipy.stats.norm.sf(z) / math.sqrt(2 * math.pi))
 
 
 def postsynaptic_capacity(num_neurons: int, ratio: float | int, error: float) -> float:
@@ -92,7 +92,7 @@ def postsynaptic_capacity(num_neurons: int, ratio: float | int, error: float) ->
         return postsynaptic_error(num_neurons, num_patterns, ratio) - error
 
     ends = (1e-3 * num_neurons, 10.0 * num_neurons)
-    return optimize.root_scalar(miss, bracket=ends).root
+    return scipy.optimize.root_scalar(miss, bracket=ends).root
 
 
 def sparse_separation(
@@ -136,10 +136,10 @@ def oja_signal_to_noise(num_neurons: int, learning_rate: float | int, age: int) 
 
 def oja_lifetime(num_neurons: int, learning_rate: float | int, error: float) -> float:
     """ln(2 eta N / z^2) / (2 eta): the age up to which a pattern is kept at `error`, small eta."""
-    z2 = float(stats.norm.isf(error)) ** 2
+    z2 = float(scipy.stats.norm.isf(error)) ** 2
     return max(math.log(2 * learning_rate * num_neurons / z2), 0.0) / (2 * learning_rate)
 
 
 def oja_capacity(num_neurons: int, error: float | int) -> float:
     """N / (e z^2): the longest lifetime over learning rates, at eta = e z^2 / (2 N)."""
-    return num_neurons / (math.e * float(stats.norm.isf(error)) ** 2)
+    return num_neurons / (math.e * float(scipy.stats.norm.isf(error)) ** 2)

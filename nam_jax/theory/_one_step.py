@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 Difference = Callable[[np.ndarray], np.ndarray]
 """D: the difference that one bit makes, as a function of the overlap of all others."""
@@ -67,7 +67,7 @@ def one_step_error(
         of_flipped_bits: Whether to judge a flipped bit rather than one that is right.
     """
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
-    weights = stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
+    weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
     values = difference(overlaps)
     right = num_neurons - 1 - 2 * num_flipped
     signal = difference(np.array([float(right + 2 if of_flipped_bits else right)]))[0]
@@ -122,8 +122,8 @@ def quadratic_one_step_error(num_neurons: int, num_patterns: int) -> TiedError:
     """The exact law for n = 2 (Hopfield without diagonal) at a stored pattern: a binomial."""
     trials = (num_neurons - 1) * (num_patterns - 1)
     middle = (trials - num_neurons + 1) / 2
-    strict = stats.binom.cdf(math.ceil(middle) - 1, trials, 0.5)
-    tie = stats.binom.pmf(middle, trials, 0.5) if middle == int(middle) else 0.0
+    strict = scipy.stats.binom.cdf(math.ceil(middle) - 1, trials, 0.5)
+    tie = scipy.stats.binom.pmf(middle, trials, 0.5) if middle == int(middle) else 0.0
     return TiedError(float(strict), float(tie))
 
 
@@ -142,20 +142,20 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
 
     # From the Gaussian estimate outwards: at a K of a few the law is cut off and not monotone.
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
-    weights = stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
+    weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
     ratio = difference(overlaps[-1:])[0] ** 2 / float(weights @ difference(overlaps) ** 2)
-    start = math.log(1 + ratio / float(stats.norm.isf(error)) ** 2)
+    start = math.log(1 + ratio / float(scipy.stats.norm.isf(error)) ** 2)
     low, high = start - 0.1, start + 0.1
     while miss(low) > 0:
         low -= 0.2
     while miss(high) < 0:
         high += 0.2
-    return math.exp(optimize.root_scalar(miss, bracket=(low, high), xtol=1e-10).root)
+    return math.exp(scipy.optimize.root_scalar(miss, bracket=(low, high), xtol=1e-10).root)
 
 
 def distinct_capacity(num_neurons: int, n: int, error: float | int) -> float:
     """K = C(N - 1, n - 1) / z^2 + 1 without coincident indices, Gaussian tails."""
-    return 1 + math.comb(num_neurons - 1, n - 1) / float(stats.norm.isf(error)) ** 2
+    return 1 + math.comb(num_neurons - 1, n - 1) / float(scipy.stats.norm.isf(error)) ** 2
 
 
 def single_pass_quadratic_error(num_neurons: int, num_patterns: int) -> float:
@@ -164,7 +164,7 @@ def single_pass_quadratic_error(num_neurons: int, num_patterns: int) -> float:
     Never above 2.3 %, because each neuron is coupled to itself (cf. Folli et al. 2017).
     """
     spread = math.sqrt((num_neurons - 1) * (num_patterns - 1))
-    return float(stats.norm.sf((num_neurons + num_patterns - 1) / spread))
+    return float(scipy.stats.norm.sf((num_neurons + num_patterns - 1) / spread))
 
 
 def basin_load(n: int, flips: float | int) -> float:
@@ -183,7 +183,7 @@ def basin_load(n: int, flips: float | int) -> float:
         raise ValueError(f"Argument `flips` must be in [0, 0.5), but is {flips}.")
     # At the fold of m = erf(m^(n-1) / sqrt(2 a)), a is largest over m.
     m = np.linspace(1e-3, 1 - 1e-9, 200_001)
-    loads = 0.5 * (m ** (n - 1) / special.erfinv(m)) ** 2
+    loads = 0.5 * (m ** (n - 1) / scipy.special.erfinv(m)) ** 2
     start = 1 - 2 * flips
     at_start = loads[-1] if start >= m[-1] else float(np.interp(start, m, loads))
     top = int(np.argmax(loads))

@@ -1,0 +1,279 @@
+"""Binary memories against their products, overlaps computed anew, and other libraries."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import hamux
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from hopfieldkit import HopfieldNetwork
+from hopfieldkit.capacity import empirical_capacity_scan
+from jaxtyping import Array
+
+from benchmarks._report import Line, Report
+from benchmarks._timing import interleaved, milliseconds, spread
+from nam_jax import data, measure, retrieve, settle
+from nam_jax._types import Pattern, Patterns
+from nam_jax.memory import Power
+from nam_jax.network import DenseAssociativeMemory, Hopfield
+from nam_jax.solve import Asynchronous
+
+STEP_AIM, SCAN_AIM = 1.3, 20.0
+NOTE = (
+    "Step: all fields of 10,000 cues by energy differences, n = 4; bound: the products Xi s and "
+    "Xi^T g of all cues. Sweep: one of N neurons in a given order, with overlaps carried along, "
+    "against overlaps computed anew for each neuron. hopfieldkit (NumPy) and hamux (JAX, descent "
+    "on the energy, with the fewest of its steps that recall as much) do the same recall of the "
+    "same cues; shares recalled stand beside. Scan: hopfieldkit's own case, N = 100, 15 % flips, "
+    "the same numbers of patterns and trials, and so the same width of intervals; compilation is "
+    "left out, and stands in the last column where it matters. Medians [quartiles]."
+)
+
+
+class Comparison(NamedTuple):
+    """Two functions of nothing that are timed in turns, and what is said of them."""
+
+    what: str
+    ours: Callable[[], Any]
+    against: str
+    theirs: Callable[[], Any]
+    aim: float
+    faster: bool
+    more: str = ""
+
+
+def run(repeats: int) -> Report:
+    """Every comparison, ours and the baseline in turns."""
+    rows, lines = [], []
+    for make in (_step, _sweep, _sweeps, _pairwise_recall, _dense_recall, _scan, _log_domain):
+        each = make()
+        functions = {"ours": each.ours, "theirs": each.theirs}
+        seconds = interleaved(functions, max(3, repeats // 3))
+        ours, theirs = (milliseconds(seconds[name]) for name in functions)
+        ratios = seconds["ours"] / seconds["theirs"]
+        ratio = spread(1 / ratios if each.faster else ratios)
+        met = ratio.median >= each.aim if each.faster else ratio.median <= each.aim
+        text = f"{ratio} x faster" if each.faster else str(ratio)
+        aim = f"at least {each.aim:g} x faster" if each.faster else f"at most {each.aim:g}"
+        against = f"{each.against}, {theirs} ms"
+        lines.append(Line(each.what, f"{ours} ms", against, text, aim, met))
+        rows.append((each.what, ours, theirs, text, each.more))
+    columns = ("problem", "ours (ms)", "baseline (ms)", "ratio", "more")
+    return Report("Binary memories", NOTE, columns, rows, lines)
+
+
+@eqx.filter_jit
+def fields(network: DenseAssociativeMemory, states: Patterns) -> Patterns:
+    """One synchronous step's fields of all states."""
+    return jax.vmap(network.local_field)(states)
+
+
+@jax.jit
+def two_products(xi: Patterns, states: Patterns, slopes: Array) -> tuple[Array, Array]:
+    """What a step cannot do without."""
+    return states @ xi.T, slopes @ xi
+
+
+def _step() -> Comparison:
+    size, count = 784, 10_000
+    xi = data.random_patterns(count, size, key=jr.key(0))
+    states = data.random_patterns(count, size, key=jr.key(1))
+    network = DenseAssociativeMemory(xi, Power(4))
+    slopes = jr.normal(jr.key(2), (count, count))
+    return Comparison(
+        "synchronous step, N = 784, K = 10,000, 10,000 cues",
+        lambda: fields(network, states),
+        "its two products",
+        lambda: two_products(xi, states, slopes),
+        STEP_AIM,
+        faster=False,
+    )
+
+
+@eqx.filter_jit
+def carried(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Patterns:
+    """A sweep of each state as the library does it."""
+    updates = Asynchronous(order=order)
+    return jax.vmap(lambda state: settle(network, state, updates=updates, max_steps=1).state)(
+        states
+    )
+
+
+@eqx.filter_jit
+def anew(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Patterns:
+    """The same with overlaps from all neurons for each of them, and no check for rest."""
+
+    def visit(place: Array, state: Pattern) -> Pattern:
+        i = order[place]
+        field = network.field_of(network.carry(state), state, i)
+        return state.at[i].set(jnp.where(field == 0, state[i], jnp.sign(field)))
+
+    return jax.vmap(lambda state: jax.lax.fori_loop(0, state.shape[0], visit, state))(states)
+
+
+def _sweep(num_states: int = 1) -> Comparison:
+    size, count = 256, 2000
+    xi = data.random_patterns(count, size, key=jr.key(0))
+    states = jax.vmap(lambda x, key: data.flip(x, 0.2, key=key))(
+        xi[:num_states], jr.split(jr.key(1), num_states)
+    )
+    network = DenseAssociativeMemory(xi, Power(4))
+    order = jr.permutation(jr.key(2), size)
+    np.testing.assert_array_equal(
+        carried(network, states, order), anew(network, states, order)
+    )  # no comparison of two different answers
+    return Comparison(
+        f"sweep of N = 256 neurons one by one, K = 2000, {num_states} cue"
+        + ("s" if num_states > 1 else ""),
+        lambda: carried(network, states, order),
+        "overlaps anew for each neuron",
+        lambda: anew(network, states, order),
+        size / 20,
+        faster=True,
+    )
+
+
+def _sweeps() -> Comparison:
+    return _sweep(32)
+
+
+@eqx.filter_jit
+def recall(network: DenseAssociativeMemory | Hopfield, cues: Patterns, keys: Array) -> Patterns:
+    """Recall to rest, neurons one by one in random order."""
+    return jax.vmap(lambda cue, key: retrieve(network, cue, updates=Asynchronous(key)).pattern)(
+        cues, keys
+    )
+
+
+def _problem(count: int, size: int, flips: float, num_cues: int) -> tuple[Patterns, Patterns]:
+    xi = data.random_patterns(count, size, key=jr.key(3))
+    keys = jr.split(jr.key(4), num_cues)
+    targets = xi[jnp.arange(num_cues) % count]
+    return xi, jax.vmap(lambda x, key: data.flip(x, flips, key=key))(targets, keys)
+
+
+def _share(found: Array, xi: Patterns) -> float:
+    """Of cues that ended in the pattern they were made of."""
+    targets = xi[jnp.arange(len(found)) % len(xi)]
+    return float(jnp.mean(jnp.all(jnp.sign(found) == targets, axis=1)))
+
+
+def _pairwise_recall() -> Comparison:
+    xi, cues = _problem(20, 256, 0.1, 200)
+    ours = Hopfield.from_patterns(xi)
+    theirs = HopfieldNetwork(256).fit(np.asarray(xi))
+    plain, keys = np.asarray(cues), jr.split(jr.key(5), len(cues))
+
+    def by_hopfieldkit() -> np.ndarray:
+        return np.stack([np.asarray(theirs.recall(cue)) for cue in plain])
+
+    shares = _share(recall(ours, cues, keys), xi), _share(jnp.asarray(by_hopfieldkit()), xi)
+    assert abs(shares[0] - shares[1]) < 0.05, shares
+    return Comparison(
+        "recall, pairwise, N = 256, K = 20, 200 cues, 10 % flips",
+        lambda: recall(ours, cues, keys),
+        "hopfieldkit 0.1.0",
+        by_hopfieldkit,
+        1.0,
+        faster=True,
+        more=f"recalled {shares[0]:.3f}, {shares[1]:.3f}",
+    )
+
+
+class _Quartic(eqx.Module):
+    """The hyperedge -sum (Xi x)^4 / 4, in units of N^3, for hamux."""
+
+    patterns: Array
+
+    def __call__(self, activity: Array) -> Array:
+        size = self.patterns.shape[1]
+        return -jnp.sum((self.patterns @ activity / size) ** 4) * size / 4
+
+
+def _dense_recall() -> Comparison:
+    xi, cues = _problem(2000, 256, 0.1, 200)
+    ours = DenseAssociativeMemory(xi, Power(4))
+    keys = jr.split(jr.key(5), len(cues))
+    neurons = {"x": hamux.NeuronLayer(hamux.lagr_tanh, (256,))}
+    ham = hamux.VectorizedHAM(hamux.HAM(neurons, {"s": _Quartic(xi)}, [(("x",), "s")]))
+
+    @eqx.filter_jit
+    def by_hamux(steps: int) -> Array:
+        def descend(_: int, states: dict[str, Array]) -> dict[str, Array]:
+            slopes = ham.dEdact(ham.activations(states), states)
+            return jax.tree.map(lambda x, slope: x - slope, states, slopes)
+
+        return jax.lax.fori_loop(0, steps, descend, {"x": 2 * cues})["x"]
+
+    goal = _share(recall(ours, cues, keys), xi)
+    steps, share = next(
+        (steps, found)
+        for steps in range(1, 200)
+        if (found := _share(by_hamux(steps), xi)) >= goal - 0.005 or steps == 199
+    )
+    return Comparison(
+        "recall, n = 4, N = 256, K = 2000, 200 cues, 10 % flips",
+        lambda: recall(ours, cues, keys),
+        f"hamux 0.2.2, {steps} steps of 1",
+        lambda: by_hamux(steps),
+        1.0,
+        faster=True,
+        more=f"recalled {goal:.3f}, {share:.3f}",
+    )
+
+
+def _scan() -> Comparison:
+    counts, trials = (7, 13, 19, 25, 29), 30
+
+    def ours() -> measure.Scan:
+        return measure.scan(
+            Hopfield.from_patterns, counts, 100, measure.Recall(flips=0.15),
+            key=jr.key(6), num_sets=trials, num_queries=1,
+        )  # fmt: skip
+
+    def theirs() -> dict[str, list[float]]:
+        return empirical_capacity_scan(100, list(counts), n_trials=trials, seed=0)
+
+    found, other = ours().scores, np.array(theirs()["success_rates"])
+    error = np.sqrt((found * (1 - found) + other * (1 - other) + 0.1) / trials)
+    assert (np.abs(found - other) < 4 * error).all(), (found, other)
+    text = " ".join(f"{rate:.2f}" for rate in found)
+    beside = " ".join(f"{rate:.2f}" for rate in other)
+    return Comparison(
+        "capacity scan, N = 100, K = 7 to 29, 30 trials each",
+        ours,
+        "hopfieldkit's empirical_capacity_scan",
+        theirs,
+        SCAN_AIM,
+        faster=True,
+        more=f"recalled {text}; {beside}",
+    )
+
+
+@jax.jit
+def plain_fields(xi: Patterns, states: Patterns) -> Patterns:
+    """Fields of n = 20 by powers as they are written, without any care for their range."""
+
+    def one(state: Pattern) -> Pattern:
+        overlaps = xi @ state
+        up, down = (overlaps + 2) ** 20, (overlaps - 2) ** 20
+        return (up - down) @ xi - state * jnp.sum(up - 2 * overlaps**20 + down)
+
+    return jax.vmap(one)(states)
+
+
+def _log_domain() -> Comparison:
+    xi = data.random_patterns(2000, 64, key=jr.key(7))
+    states = data.random_patterns(1000, 64, key=jr.key(8))
+    network = DenseAssociativeMemory(xi, Power(20))
+    return Comparison(
+        "fields of n = 20 that neither overflow nor vanish, N = 64, K = 2000, 1000 cues",
+        lambda: fields(network, states),
+        "plain powers",
+        lambda: plain_fields(xi, states),
+        3.0,
+        faster=False,
+    )
