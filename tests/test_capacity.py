@@ -132,6 +132,23 @@ def test_a_single_pass_of_even_power_never_loses_a_fixed_point():
     assert 150 < corrects.value < 230
 
 
+@SLOW
+def test_a_single_pass_corrects_as_the_square_of_neurons():
+    """Science page 2.6: 183 and 832 patterns at N = 32 and 64, exponent 2.18 and no cube."""
+
+    def single_pass(xi):
+        return DenseAssociativeMemory(xi, self_coupling=True)
+
+    found = [
+        nam.measure.capacity(
+            single_pass, size, Recall(recall=all_at_once), key=jr.key(0), guess=guess, num_sets=32
+        )
+        for size, guess in ((32, 183), (64, 832))
+    ]
+    slopes = [np.log2(found[1].low / found[0].high), np.log2(found[1].high / found[0].low)]
+    assert 1.8 < slopes[0] < slopes[1] < 2.6
+
+
 def test_all_patterns_ask_for_more_than_one():
     options = {"key": jr.key(1), "guess": 8.0, "num_sets": 60}
     each, whole = (

@@ -1,18 +1,70 @@
 """Updates of discrete networks: neurons that are held, and cycles that are noticed."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import signs
 
 import nam_jax as nam
+from nam_jax.memory import Exponential, LogSumExp, Power
 from nam_jax.network import DenseAssociativeMemory, Hopfield
 from nam_jax.solve import RESULTS, Asynchronous, Synchronous
 
 N, K = 24, 4
 retrieve = eqx.filter_jit(nam.retrieve)
+
+
+def symmetric(numbers):
+    return Hopfield(numbers[:N] + numbers[:N].T, threshold=numbers[N])
+
+
+FAMILIES = {
+    "Hopfield": lambda key, scale: symmetric(scale * jr.normal(key, (N + 1, N))),
+    "quartic": lambda key, scale: DenseAssociativeMemory(signs(key, (K, N)), Power(4)),
+    "power 7": lambda key, scale: DenseAssociativeMemory(signs(key, (K, N)), Power(7)),
+    "exponential": lambda key, scale: DenseAssociativeMemory(
+        signs(key, (K, N)), Exponential(scale)
+    ),
+    "log-sum-exp": lambda key, scale: DenseAssociativeMemory(signs(key, (K, N)), LogSumExp(scale)),
+}
+
+
+@eqx.filter_jit
+def energies_of_sweeps(name, seed, scale, held):
+    """Energies of a random state before and after each of six sweeps in random orders."""
+    of_network, of_state, of_orders = jr.split(jr.key(seed), 3)
+    net = FAMILIES[name](of_network, scale)
+
+    def sweep(state, key):
+        updates = Asynchronous(key, held=held)
+        after = nam.settle(net, state, updates=updates, max_steps=1).state
+        return after, net.energy(after)
+
+    state = signs(of_state, (N,))
+    _, energies = jax.lax.scan(sweep, state, jr.split(of_orders, 6))
+    return jnp.concatenate([net.energy(state)[None], energies])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_sweep_raises_the_energy_whatever_is_held(name):
+    @settings(deadline=None, max_examples=40, derandomize=True)
+    @given(
+        st.integers(0, 2**31 - 1),
+        st.floats(0.1, 2.0),
+        st.lists(st.booleans(), min_size=N, max_size=N),
+    )
+    def check(seed, scale, held):
+        found = energies_of_sweeps(name, seed, jnp.asarray(scale, float), jnp.array(held))
+        allowed = 1e-5 * float(jnp.max(jnp.abs(found)))
+        assert float(jnp.max(jnp.diff(found))) <= allowed
+
+    check()
+
 
 HELD = {
     "all at once": lambda held: Synchronous(held),

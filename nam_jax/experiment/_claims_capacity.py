@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import scipy
@@ -21,7 +20,7 @@ from nam_jax.experiment._finding import (
     Slope,
     log_slope,
 )
-from nam_jax.experiment._random import random_problem, recall_all
+from nam_jax.experiment._random import padded, random_problem, recall_all
 from nam_jax.experiment._variants import released_with
 from nam_jax.network import (
     AbstractNetwork,
@@ -51,14 +50,17 @@ class Model(NamedTuple):
 
 
 def _effective(patterns: Patterns) -> AbstractNetwork:
-    return EffectiveNeuronAstrocyte.from_full(NeuronAstrocyte.certified(patterns, margin=0.02))
+    full = NeuronAstrocyte.certified(_sharing_programs(patterns), margin=0.02)
+    return EffectiveNeuronAstrocyte.from_full(full)
 
 
 def _released(patterns: Patterns) -> AbstractNetwork:
-    """With patterns of zeros up to a power of four, which change nothing and share a program."""
-    num_patterns = patterns.shape[0]
-    spare = 4 ** math.ceil(math.log(num_patterns, 4)) - num_patterns
-    return released_with(jnp.pad(patterns, ((0, spare), (0, 0))))
+    return released_with(_sharing_programs(patterns))
+
+
+def _sharing_programs(patterns: Patterns) -> Patterns:
+    """Padded to one of few numbers of patterns."""
+    return padded(patterns, max(256, 4 ** math.ceil(math.log(len(patterns), 4))))
 
 
 MODELS = {
@@ -70,7 +72,7 @@ MODELS = {
         lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
     ),
     "certified network": Model(
-        _effective, lambda n: 0.2 * n**2, ((24, 40), (24, 32, 48, 64))
+        _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))
     ),
     "released network": Model(
         _released, lambda n: 1.6 * n**1.2, ((24, 48), (24, 32, 48, 64, 96))

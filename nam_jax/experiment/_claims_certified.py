@@ -10,7 +10,7 @@ from jaxtyping import Array
 from nam_jax import data, measure, network, solve, theory
 from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
-from nam_jax.experiment._random import random_problem, recall_all
+from nam_jax.experiment._random import padded, random_problem, recall_all
 from nam_jax.experiment._variants import ungated
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
 
@@ -81,7 +81,8 @@ def load_limit(fast: bool) -> Finding:
     rates = []
     for number in numbers:
         problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
-        full = ungated(NeuronAstrocyte.certified(problem.patterns, margin=0.02))
+        patterns = padded(problem.patterns, numbers[-1])
+        full = ungated(NeuronAstrocyte.certified(patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
         effective = EffectiveNeuronAstrocyte.from_full(full)
         rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
@@ -106,6 +107,7 @@ def load_limit(fast: bool) -> Finding:
 GAINS = (0.01, 0.9, 1.5, 3.0)
 STATED = {(20, 0.2): (0.50, 0.95, 0.75, 0.00), (200, 0.2): (0.20, 0.97, 0.70, 0.00),
           (600, 0.2): (0.00, 0.97, 0.60, 0.00), (600, 0.02): (0.60, 0.80, 0.93, 1.00)}  # fmt: skip
+MOST = max(number for number, _ in STATED)
 
 
 def gating(fast: bool) -> Finding:
@@ -133,7 +135,7 @@ def _gated(
 ) -> tuple[measure.Rate, measure.Rate]:
     patterns, targets, cues = problem
     full = NeuronAstrocyte.certified(
-        patterns, margin=jnp.asarray(margin, float), gain=jnp.asarray(gain, float)
+        padded(patterns, MOST), margin=jnp.asarray(margin, float), gain=jnp.asarray(gain, float)
     )
     found = recall_all(
         EffectiveNeuronAstrocyte.from_full(full),

@@ -40,6 +40,11 @@ def random_problem(
     return RandomProblem(patterns, targets, cues)
 
 
+def padded(patterns: Patterns, num_patterns: int) -> Patterns:
+    """With patterns of zeros up to a number of them: stored nowhere, but sharing a program."""
+    return jnp.pad(patterns, ((0, num_patterns - len(patterns)), (0, 0)))
+
+
 class Recalls(eqx.Module):
     """What a network recalled from one cue, or from a batch.
 
