@@ -20,7 +20,7 @@ def readme():
 def run_example(readme, place, folder):
     """The lines that one of the README's examples prints."""
     examples = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2 and len(examples[place].splitlines()) <= 22
+    assert len(examples) == 3 and len(examples[place].splitlines()) <= 22
     words = [sys.executable, "-c", examples[place]]
     done = subprocess.run(words, capture_output=True, text=True, cwd=folder, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -38,6 +38,13 @@ def test_example_differentiates(readme, tmp_path):
     lines = run_example(readme, 1, tmp_path)
     assert "came to rest" in lines[0]
     assert int(re.findall(r"\d+ iterations", lines[1])[0].split()[0]) >= 1
+
+
+@pytest.mark.command
+def test_example_measures_a_capacity(readme, tmp_path):
+    (line,) = run_example(readme, 2, tmp_path)
+    value, low, high, exact = (float(each) for each in re.findall(r"\d+\.\d+", line))
+    assert low <= value <= high and low < exact < high, line
 
 
 def test_two_commands_set_it_up(readme):

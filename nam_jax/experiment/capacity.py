@@ -27,7 +27,7 @@ class CapacityConfig:
     memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
     """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
     exponential, storkey, pseudo-inverse, certified, effective, released."""
-    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 48, 64, 96)
+    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
     """Numbers of neurons N."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
     """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
@@ -35,14 +35,15 @@ class CapacityConfig:
     """one-step: probability of a wrong bit."""
     flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
     """recall: fraction of flipped bits of a cue."""
-    overlap: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """recall: least overlap that counts; 1 is every bit."""
+    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    """recall: least overlap that counts; 1 is every bit, with which capacity grows a little slower
+    than N^(n-1)."""
     updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
     """recall: in which order neurons of a binary network are updated. A single pass is always
     all at once."""
     all_patterns: bool = False
     """Ask for all K patterns at once, rather than for a given one."""
-    num_sets: Annotated[int, Meta(ge=2)] = 32
+    num_sets: Annotated[int, Meta(ge=2)] = 24
     """Independent sets of patterns."""
     num_queries: Annotated[int, Meta(ge=1)] = 8
     """Patterns of each set that are asked for."""
