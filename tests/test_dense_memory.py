@@ -82,7 +82,7 @@ def test_value_slope_and_relative_value_belong_together(name, getkey):
     z = xi @ xi[0].at[0].multiply(-1)
     np.testing.assert_allclose(separation(z), value(separation, z), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(separation.slope(z), jax.grad(separation)(z), rtol=1e-5)
-    scaled, slope = separation.scaled_slope(z), separation.slope(z)
+    scaled, slope = separation.scaled_slope(z, float(N)), separation.slope(z)
     factor = float(jnp.vdot(scaled, slope) / jnp.vdot(slope, slope))
     assert factor > 0
     np.testing.assert_allclose(scaled, factor * slope, rtol=1e-4, atol=1e-6)

@@ -32,16 +32,16 @@ class AbstractSeparation(eqx.Module):
         """The gradient of that by each overlap: F'(z_mu)."""
 
     @abc.abstractmethod
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
-        """`slope` times a positive number that depends on the state."""
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
+        """`slope` times a positive number that may depend on the state, of `whole` bits."""
 
     @abc.abstractmethod
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         """What a flip of a bit does to F, which moves an overlap by 2.
 
         Returns:
             [F(z + 2) - F(z - 2)] / 2 and [F(z + 2) - 2 F(z) + F(z - 2)] / 2, both times one
-            positive number that depends on the state, and without the rounding of differences.
+            positive number that may depend on the state, and without the rounding of differences.
         """
 
     @abc.abstractmethod
@@ -70,11 +70,11 @@ class Power(AbstractSeparation):
     def slope(self, overlaps: Overlaps) -> Overlaps:
         return overlaps ** (self.n - 1)
 
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
-        return self.slope(overlaps / _size(overlaps))
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
+        return self.slope(overlaps / _size(overlaps, whole, self.n))
 
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
-        size = _size(overlaps)
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
+        size = _size(overlaps, whole, self.n)
         return _binomial(self.n, overlaps / size, 2 / size)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
@@ -101,17 +101,17 @@ class RectifiedPower(AbstractSeparation):
     def slope(self, overlaps: Overlaps) -> Overlaps:
         return Power(self.n).slope(jax.nn.relu(overlaps))
 
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
-        return Power(self.n).scaled_slope(jax.nn.relu(overlaps))
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
+        return Power(self.n).scaled_slope(jax.nn.relu(overlaps), whole)
 
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
-        size = _size(overlaps)
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
+        size = _size(overlaps, whole, self.n)
         z, step = overlaps / size, 2 / size
         above, here = (jax.nn.relu(v) ** self.n for v in (z + step, z))
         first, second = _binomial(self.n, jnp.maximum(z, step), step)
         # Below the step F(z - 2) is 0, and nothing of like size is subtracted.
-        whole = z >= step
-        return jnp.where(whole, first, above / 2), jnp.where(whole, second, above / 2 - here)
+        large = z >= step
+        return jnp.where(large, first, above / 2), jnp.where(large, second, above / 2 - here)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
         return Power(self.n).relative(jax.nn.relu(overlaps), whole)
@@ -144,10 +144,10 @@ class DistinctPower(AbstractSeparation):
     def slope(self, overlaps: Overlaps) -> Overlaps:
         return jax.grad(self.__call__)(overlaps)
 
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return jax.grad(lambda z: self.relative(z, float(self.num_neurons)))(overlaps)
 
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         # Half the sum and half the difference of e_(n-1) of all but one bit, whose own is +1 or
         # -1: by the generating function these are e_(n-1) and e_(n-2) of two bits less.
         size = self._unit
@@ -188,10 +188,10 @@ class Exponential(AbstractSeparation):
         beta = self.beta.astype(overlaps.dtype)
         return beta * jnp.exp(beta * overlaps)
 
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return jax.nn.softmax(self.beta.astype(overlaps.dtype) * overlaps)
 
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         return _exponential_differences(self.beta.astype(overlaps.dtype), overlaps)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
@@ -220,10 +220,10 @@ class LogSumExp(AbstractSeparation):
     def slope(self, overlaps: Overlaps) -> Overlaps:
         return jax.nn.softmax(self.beta.astype(overlaps.dtype) * overlaps)
 
-    def scaled_slope(self, overlaps: Overlaps) -> Overlaps:
+    def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return self.slope(overlaps)
 
-    def differences(self, overlaps: Overlaps) -> tuple[Overlaps, Overlaps]:
+    def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         return _exponential_differences(self.beta.astype(overlaps.dtype), overlaps)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
@@ -235,13 +235,20 @@ def _check_whole(name: str, n: int) -> None:
         raise argument_error(name, "be a whole number of at least 2", f"the value {n}")
 
 
-def _size(overlaps: Overlaps) -> Scalar:
-    """The power of two next above the largest overlap; divided by it, ties stay ties."""
+def _size(overlaps: Overlaps, whole: float, n: int) -> Scalar | float:
+    """A power of two next above the largest overlap; divided by it, ties stay ties.
+
+    Above the largest that is possible, which needs no look at the overlaps, where even the n-th
+    power of a single bit would not vanish beside it.
+    """
+    bits = math.ceil(math.log2(whole))
+    if n * bits < 0.9 * math.log2(float(jnp.finfo(overlaps.dtype).max)):
+        return 2.0**bits
     _, exponent = jnp.frexp(jnp.max(jnp.abs(overlaps)))
     return jax.lax.stop_gradient(jnp.ldexp(jnp.ones((), overlaps.dtype), exponent))
 
 
-def _binomial(n: int, z: Overlaps, step: Scalar) -> tuple[Overlaps, Overlaps]:
+def _binomial(n: int, z: Overlaps, step: Scalar | float) -> tuple[Overlaps, Overlaps]:
     """`differences` of z^n: terms in odd and even powers, all of one sign for one sign of z.
 
     Not of z^n / n, because without a division ties are exact.

@@ -1,8 +1,10 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
 import itertools
+from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
@@ -106,6 +108,13 @@ class ContinuousDenseMemory(AbstractNeuralNetwork):
         return -self.strength.astype(state.dtype) * self.separation(overlaps)
 
 
+class Overlaps(NamedTuple):
+    """Overlaps Xi sigma, (K,), and the bits of each neuron in all patterns, (N, K)."""
+
+    values: Float[Array, " K"]
+    bits: Float[Array, "N K"]
+
+
 class DenseAssociativeMemory(AbstractDiscreteNetwork):
     """The discrete dense memory: E = -sum_mu F(xi^mu . sigma) over states -1 and +1.
 
@@ -160,21 +169,25 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         return jnp.sign(cue)
 
     def local_field(self, state: Pattern) -> Pattern:
-        return self._fields(self.carry(state), self.patterns.astype(state.dtype).T, state)
+        weight, own = self._weights(self._overlaps(state))
+        fields = weight @ self.patterns.astype(state.dtype)
+        return fields if own is None else fields - state * jnp.sum(own)
 
-    def carry(self, state: Pattern) -> Float[Array, " K"]:
-        """The overlaps Xi sigma: whole numbers, and so without rounding, one flip after another."""
-        return self.patterns.astype(state.dtype) @ state
+    def carry(self, state: Pattern) -> Overlaps:
+        """The overlaps: whole numbers, and so without rounding, one flip after another."""
+        # The barrier makes a copy of the transpose, in which the bits of a neuron lie together.
+        bits = jax.lax.optimization_barrier(self.patterns.astype(state.dtype).T)
+        return Overlaps(self._overlaps(state), bits)
 
-    def field_of(
-        self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""]
-    ) -> Scalar:
-        return self._fields(carry, self.patterns[:, i].astype(state.dtype), state[i])
+    def field_of(self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
+        weight, own = self._weights(carry.values)
+        terms = carry.bits[i] * weight
+        return jnp.sum(terms if own is None else terms - state[i] * own)
 
     def flipped(
-        self, carry: Float[Array, " K"], state: Pattern, i: int | Int[Array, ""], change: Scalar
-    ) -> Float[Array, " K"]:
-        return carry + self.patterns[:, i].astype(carry.dtype) * change
+        self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""], change: Scalar
+    ) -> Overlaps:
+        return carry._replace(values=carry.values + carry.bits[i] * change)
 
     def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
         """The local fields if only the first K patterns were stored, for each K in `counts`.
@@ -193,28 +206,28 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
             requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
             raise argument_error("counts", requirement, counts)
         xi = self.patterns.astype(state.dtype)
-        overlaps = self.carry(state)
-        if self.self_coupling:
-            weight, own = self.separation.scaled_slope(overlaps), jnp.zeros_like(overlaps)
-        else:
-            weight, own = self.separation.differences(overlaps)
+        weight, own = self._weights(self._overlaps(state))
+        own = jnp.zeros_like(weight) if own is None else own
         parts = [
             weight[a:b] @ xi[a:b] - state * jnp.sum(own[a:b]) for a, b in itertools.pairwise(ends)
         ]
         return jnp.cumsum(jnp.stack(parts), axis=0)
 
-    def _fields(
-        self, overlaps: Float[Array, " K"], bits: Float[Array, "*n K"], own: Float[Array, "*n"]
-    ) -> Float[Array, "*n"]:
-        """Fields of neurons with entries `bits` of each pattern, whose own states are `own`."""
+    def _overlaps(self, state: Pattern) -> Float[Array, " K"]:
+        return self.patterns.astype(state.dtype) @ state
+
+    def _weights(
+        self, overlaps: Float[Array, " K"]
+    ) -> tuple[Float[Array, " K"], Float[Array, " K"] | None]:
+        """G and H, with which a field is xi_i . G - sigma_i sum H; no H with self-coupling."""
+        whole = float(self.patterns.shape[1])
         if self.self_coupling:
-            return bits @ self.separation.scaled_slope(overlaps)
-        first, second = self.separation.differences(overlaps)
-        return bits @ first - own * jnp.sum(second)
+            return self.separation.scaled_slope(overlaps, whole), None
+        return self.separation.differences(overlaps, whole)
 
     def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
         """E in units of F(N), so that a lone pattern has -1: no power of N overflows."""
-        return -self.separation.relative(self.carry(state), float(self.patterns.shape[1]))
+        return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))
 
     def readout(self, state: Pattern) -> Pattern:
         return state

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Int
 
@@ -14,10 +15,14 @@ from nam_jax.network._layers import Drive, check_cue
 
 
 class Fields(NamedTuple):
-    """The local fields of all neurons as they are summed, and what is round-off in them."""
+    """The local fields of all neurons as they are summed, and what is round-off in them.
+
+    And W^T, (N, N), in which the weights from a neuron lie together.
+    """
 
     values: Pattern
     rounding: Pattern
+    outgoing: Pairs
 
 
 class Hopfield(AbstractDiscreteNetwork):
@@ -96,12 +101,16 @@ class Hopfield(AbstractDiscreteNetwork):
         return jnp.sign(cue)
 
     def local_field(self, state: Pattern) -> Pattern:
-        return _without_rounding(*self.carry(state))
+        values, rounding, _ = self.carry(state)
+        return _without_rounding(values, rounding)
 
     def carry(self, state: Pattern) -> Fields:
         weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
         terms = jnp.sum(jnp.abs(weights), axis=1) + jnp.abs(threshold)
-        return Fields(weights @ state - threshold, 4 * jnp.finfo(state.dtype).eps * terms)
+        # The barrier makes a copy of the transpose; where it is not used there is none.
+        outgoing = jax.lax.optimization_barrier(weights.T)
+        rounding = 4 * jnp.finfo(state.dtype).eps * terms
+        return Fields(weights @ state - threshold, rounding, outgoing)
 
     def field_of(self, carry: Fields, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
         return _without_rounding(carry.values[i], carry.rounding[i])
@@ -109,8 +118,7 @@ class Hopfield(AbstractDiscreteNetwork):
     def flipped(
         self, carry: Fields, state: Pattern, i: int | Int[Array, ""], change: Scalar
     ) -> Fields:
-        column = self.weights[:, i].astype(state.dtype)
-        return Fields(carry.values + column * change, carry.rounding)
+        return carry._replace(values=carry.values + carry.outgoing[i] * change)
 
     def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
         weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
