@@ -27,9 +27,16 @@ def top_eigenvalue(apply: Callable[[Pairs], Pairs], num_neurons: int) -> Scalar:
     def one_column(column):
         return symmetrise(apply(symmetrise(column.reshape(shape)))).reshape(-1)
 
-    columns = jax.vmap(one_column, in_axes=1, out_axes=1)
-    values, _, _ = lobpcg_standard(columns, start, m=_ITERATIONS)
-    return values[0]
+    # Shifted by about the size of the map, because its tolerance is relative: at an eigenvalue of 0
+    # it would go on without end, and divide by residuals that are 0.
+    size = jnp.linalg.norm(one_column(start[:, 0])) / jnp.linalg.norm(start)
+    shift = jax.lax.stop_gradient(jnp.where(size > 0, size, 1))
+
+    def shifted(x: jax.Array) -> jax.Array:
+        return jax.vmap(one_column, in_axes=1, out_axes=1)(x) + shift * x
+
+    values, _, _ = lobpcg_standard(shifted, start, m=_ITERATIONS)
+    return values[0] - shift
 
 
 def _small_basis(num_neurons: int) -> jax.Array:

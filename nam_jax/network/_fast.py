@@ -57,7 +57,10 @@ def settle_fast(
     p = p + _newton_step(network, load, p, tolerance)
     imbalance = _imbalance(network, load, p)
     limit = 100 * tolerance * (1 + jnp.max(jnp.abs(pairs)))
-    p = jnp.where(jnp.max(jnp.abs(imbalance)) <= limit, p, jnp.nan)
+    # Where the equation is singular the solution is as large as rounding lets it be.
+    largest = 0.1 * (1 + jnp.max(jnp.abs(pairs))) / jnp.finfo(p.dtype).eps
+    solved = (jnp.max(jnp.abs(imbalance)) <= limit) & (jnp.max(jnp.abs(p)) <= largest)
+    p = jnp.where(solved, p, jnp.nan)
     return TripartiteState(neurons, (network.process.activation(p) + pairs) / alpha, p)
 
 
