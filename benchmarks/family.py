@@ -1,5 +1,6 @@
 """Binary memories against their products, overlaps computed anew, and other libraries."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -28,8 +29,8 @@ NOTE = (
     "against overlaps computed anew for each neuron. hopfieldkit (NumPy) and hamux (JAX, descent "
     "on the energy, with the fewest of its steps that recall as much) do the same recall of the "
     "same cues; shares recalled stand beside. Scan: hopfieldkit's own case, N = 100, 15 % flips, "
-    "the same numbers of patterns and trials, and so the same width of intervals; compilation is "
-    "left out, and stands in the last column where it matters. Medians [quartiles]."
+    "the same numbers of patterns and trials, and so the same width of intervals; compilation, "
+    "about 1.5 s for each number of patterns, is left out. Medians [quartiles]."
 )
 
 
@@ -48,7 +49,8 @@ class Comparison(NamedTuple):
 def run(repeats: int) -> Report:
     """Every comparison, ours and the baseline in turns."""
     rows, lines = [], []
-    for make in (_step, _sweep, _sweeps, _pairwise_recall, _dense_recall, _scan, _log_domain):
+    sweeps = (functools.partial(_sweep, count) for count in (1, 32))
+    for make in (_step, *sweeps, _pairwise_recall, _dense_recall, _scan, _log_domain):
         each = make()
         functions = {"ours": each.ours, "theirs": each.theirs}
         seconds = interleaved(functions, max(3, repeats // 3))
@@ -120,7 +122,7 @@ def anew(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Pat
     return jax.vmap(one)(states)
 
 
-def _sweep(num_states: int = 1) -> Comparison:
+def _sweep(num_states: int) -> Comparison:
     size, count = 256, 2000
     xi = data.random_patterns(count, size, key=jr.key(0))
     states = jax.vmap(lambda x, key: data.flip(x, 0.2, key=key))(
@@ -140,10 +142,6 @@ def _sweep(num_states: int = 1) -> Comparison:
         size / 20,
         faster=True,
     )
-
-
-def _sweeps() -> Comparison:
-    return _sweep(32)
 
 
 @eqx.filter_jit

@@ -97,6 +97,16 @@ def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, self_coupl
         )
 
 
+def test_a_scan_has_the_known_shares_within_its_intervals_and_counts_ascend():
+    options = {"key": jr.key(2), "num_sets": 200, "num_queries": 4, "confidence": 0.9999}
+    found = nam.measure.scan(coin, (25, 50, 100), 20, Recall(flips=0.0), **options)
+    expected = norm.cdf(-2 * jnp.log(jnp.array([0.5, 1.0, 2.0])))
+    assert (found.low <= expected).all() and (expected <= found.high).all()
+    assert (found.high - found.low).max() < 0.2
+    with pytest.raises(ValueError, match="`counts` must ascend from at least 1"):
+        nam.measure.scan(coin, (5, 5), 20, Recall(), **options)
+
+
 def test_sets_grow_by_appending(getkey):
     sampler = Sampler(coin, OneStep(), 12, 2, 2, key=getkey())
     few, many = (sampler.patterns(0, count) for count in (5, 9))

@@ -72,9 +72,9 @@ def test_predictions_are_those_of_the_theory():
 @pytest.mark.parametrize(
     ("run", "config", "message"),
     [
-        (capacity.run, CapacityConfig(memories=("zebra",)), "`memories` must hold names of"),
+        (capacity.run, CapacityConfig(memories=("zebra",)), "`memories` must name memories among"),
         (capacity.run, CapacityConfig(sizes=()), "must each hold something"),
-        (basin.run, BasinConfig(memory="zebra"), "must hold names of"),
+        (basin.run, BasinConfig(memory="zebra"), "`memory` must name memories among"),
         (basin.run, BasinConfig(flips=(0.3, 0.1)), "must hold ascending fractions"),
         (basin.run, BasinConfig(num_patterns=()), "`num_patterns` must hold a number"),
     ],

@@ -60,6 +60,7 @@ def test_no_sweep_raises_the_energy_whatever_is_held(name):
     )
     def check(seed, scale, held):
         found = energies_of_sweeps(name, seed, jnp.asarray(scale, float), jnp.array(held))
+        # Energies are sums of at most N^2 = 576 rounded terms.
         allowed = 1e-5 * float(jnp.max(jnp.abs(found)))
         assert float(jnp.max(jnp.diff(found))) <= allowed
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from nam_jax import measure, theory
+from nam_jax._misc import argument_error
 from nam_jax._types import Patterns
 from nam_jax.memory import (
     DistinctPower,
@@ -143,13 +144,13 @@ MEMORIES: dict[str, Memory] = (
 """Every memory by its name in a config; power-2 is Hopfield's network."""
 
 
-def memory_named(name: str) -> Memory:
-    """The memory of that name.
+def memory_named(name: str, argument: str) -> Memory:
+    """The memory of that name, which was given as `argument`.
 
     Raises:
         ValueError: If there is none.
     """
     if name not in MEMORIES:
         known = ", ".join(MEMORIES)
-        raise ValueError(f"Argument `memories` must hold names of {known}, but has {name}.")
+        raise argument_error(argument, f"name memories among {known}", name)
     return MEMORIES[name]

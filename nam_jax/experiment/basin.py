@@ -68,7 +68,7 @@ def run(config: BasinConfig, *, folder: Path | None = None, progress: bool = Fal
         raise ValueError("Argument `num_patterns` must hold a number, but is empty.")
     if config.fast:
         config = dataclasses.replace(config, num_sets=max(2, config.num_sets // 4))
-    memory = memory_named(config.memory)
+    memory = memory_named(config.memory, "memory")
     recall = measure.one_by_one if config.updates == "one-by-one" else measure.all_at_once
     found = [
         measure.basin(

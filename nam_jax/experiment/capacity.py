@@ -104,7 +104,7 @@ def _criterion_of(config: CapacityConfig, name: str) -> measure.AbstractCriterio
 
 
 def _measured(config: CapacityConfig, name: str, size: int) -> tuple[measure.Capacity, float]:
-    memory, criterion = memory_named(name), _criterion_of(config, name)
+    memory, criterion = memory_named(name, "memories"), _criterion_of(config, name)
     predicted = memory.predicted(size, criterion)
     found = measure.capacity(
         memory.make, size, criterion,

@@ -19,6 +19,7 @@ from nam_jax.experiment import (
     _claims_exact,
     _claims_family,
     _claims_recall,
+    _claims_rules,
 )
 from nam_jax.experiment._finding import Claim, Curve, Finding
 from nam_jax.experiment._output import attributes
@@ -30,6 +31,7 @@ CLAIMS: dict[str, Claim] = (
     | _claims_certified.CLAIMS
     | _claims_exact.CLAIMS
     | _claims_family.CLAIMS
+    | _claims_rules.CLAIMS
     | _claims_capacity.RESTING_ON_CAPACITY
     | _claims_family.RESTING_ON_CAPACITY
 )

@@ -13,7 +13,7 @@ from nam_jax.measure._sampling import (
     Maker,
     Sampler,
     check_numbers,
-    resampled,
+    interval,
     sets_at_once,
     tails,
 )
@@ -66,7 +66,7 @@ def by_age(
         ValueError: If an argument is out of its range, or the criterion asks for all patterns.
     """
     check_numbers(num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets)
-    ends_at = tails(confidence)
+    tails(confidence)  # before the work
     ages = tuple(range(num_patterns)) if ages is None else ages
     if not ages or list(ages) != sorted(set(ages)) or ages[0] < 0 or ages[-1] >= num_patterns:
         raise argument_error("ages", f"ascend from at least 0 to at most {num_patterns - 1}", ages)
@@ -81,6 +81,5 @@ def by_age(
         asked = learned[:, num_patterns - 1 - np.asarray(ages)]
         by_set.append(sampler.scores(jnp.asarray(learned), jnp.asarray(asked), places))
     scores = np.concatenate(by_set)[:num_sets]
-    over_sets = resampled(num_sets, key=key) @ scores
-    low, high = np.quantile(over_sets, ends_at, axis=0)
+    low, high = interval(scores, key=key, confidence=confidence)
     return ByAge(ages, scores.mean(axis=0), low, high, num_sets)

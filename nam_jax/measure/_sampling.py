@@ -170,6 +170,15 @@ def resampled(num_sets: int, *, key: Key) -> Float[np.ndarray, "resamples sets"]
     return draws.multinomial(num_sets, np.full(num_sets, 1 / num_sets), _RESAMPLES) / num_sets
 
 
+def interval(
+    by_set: Float[np.ndarray, "sets M"], *, key: Key, confidence: float
+) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
+    """Ends of the percentile bootstrap's intervals of means over sets."""
+    over_sets = resampled(len(by_set), key=key) @ by_set
+    low, high = np.quantile(over_sets, tails(confidence), axis=0)
+    return low, high
+
+
 def tails(confidence: float) -> tuple[float, float]:
     """The two quantiles between which a share `confidence` lies.
 

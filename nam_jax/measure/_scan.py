@@ -9,7 +9,7 @@ from jaxtyping import Float
 from nam_jax._misc import argument_error
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
-from nam_jax.measure._sampling import Maker, Sampler, check_numbers, resampled, tails
+from nam_jax.measure._sampling import Maker, Sampler, check_numbers, interval, tails
 
 
 class Scan(NamedTuple):
@@ -62,12 +62,11 @@ def scan(
         ValueError: If an argument is out of its range.
     """
     check_numbers(num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries)
-    ends_at = tails(confidence)
+    tails(confidence)  # before the work
     if not counts or any(a >= b for a, b in itertools.pairwise((0, *counts))):
         raise argument_error("counts", "ascend from at least 1", counts)
     sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key)
     scores = sampler(list(counts))
-    by_set = scores.mean(axis=2)
-    over_sets = by_set @ resampled(num_sets, key=key).T
-    low, high = np.quantile(over_sets, ends_at, axis=1)
-    return Scan(counts, by_set.mean(axis=1), low, high, num_sets, scores.shape[2])
+    by_set = scores.mean(axis=2).T
+    low, high = interval(by_set, key=key, confidence=confidence)
+    return Scan(counts, by_set.mean(axis=0), low, high, num_sets, scores.shape[2])

@@ -1,5 +1,6 @@
 """Oja's learning rule and its relatives: Hebbian growth that its own output keeps in bounds."""
 
+import functools
 from typing import ClassVar
 
 import equinox as eqx
@@ -88,19 +89,31 @@ class FreeOja(AbstractOnlineRule):
 
 
 class _Outputs(AbstractOnlineRule):
-    """Rules of a layer of outputs y = V x, with as many rows as patterns unless given.
+    """Rules of a layer of outputs y = V x, whose patterns are recalled by the tied decoder.
 
-    Patterns are recalled through the tied decoder: W = V^T V.
+    Attributes:
+        learning_rate: eta, above 0; beyond about 1 the rules diverge for patterns of -1 and +1.
+        passes: How often all patterns are shown at most.
+        num_outputs: Rows of V; as many as patterns by default.
     """
 
-    learning_rate: eqx.AbstractVar[Scalar]
-    num_outputs: eqx.AbstractVar[int | None]
+    learning_rate: Scalar = eqx.field(
+        default=0.2, converter=functools.partial(positive_number, "learning_rate")
+    )
+    passes: int = eqx.field(default=1000, static=True)
+    num_outputs: int | None = eqx.field(default=None, static=True)
+
+    def __check_init__(self):
+        check_passes(self.passes)
+        if self.num_outputs is not None and self.num_outputs < 1:
+            raise argument_error("num_outputs", "be at least 1", self.num_outputs)
 
     def start(self, patterns: Patterns, key: Key | None) -> Learned:
         outputs = patterns.shape[0] if self.num_outputs is None else self.num_outputs
         return _random_rows(outputs, patterns, key, type(self).__name__)
 
     def weights(self, learned: Learned) -> Pairs:
+        """W = V^T V."""
         return learned.T @ learned
 
 
@@ -112,33 +125,9 @@ class Sanger(_Outputs):
     With as many outputs as patterns W tends to the projector on their span, slowly where
     neighbouring variances are close. An output needs the weights of those before it, so the rule
     is not local. Source: Sanger 1989, Neural Networks 2, 459.
-
-    Attributes:
-        learning_rate: eta, above 0; beyond about 1 the rule diverges for patterns of -1 and +1.
-        passes: How often all patterns are shown at most.
-        num_outputs: Rows of V; as many as patterns by default.
     """
 
-    learning_rate: Scalar
-    passes: int = eqx.field(static=True)
-    num_outputs: int | None = eqx.field(static=True)
     local: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        learning_rate: float | Scalar = 0.1,
-        *,
-        passes: int = 1000,
-        num_outputs: int | None = None,
-    ):
-        """Sets all three.
-
-        Raises:
-            ValueError: If the learning rate is not above 0, or passes or outputs are below 1.
-        """
-        self.learning_rate = positive_number("learning_rate", learning_rate)
-        self.passes = check_passes(passes)
-        self.num_outputs = _checked_outputs(num_outputs)
 
     def show(self, learned: Learned, pattern: Pattern) -> Learned:
         output = learned @ pattern
@@ -154,33 +143,9 @@ class OjaSubspace(_Outputs):
     With as many outputs as patterns W tends to the projector on their span, which is the
     pseudo-inverse rule, by patterns shown one after another. The decoder V^T is that of all
     outputs, so the rule is not local. Source: Oja 1989, Int. J. Neural Syst. 1, 61.
-
-    Attributes:
-        learning_rate: eta, above 0; beyond about 1 the rule diverges for patterns of -1 and +1.
-        passes: How often all patterns are shown at most.
-        num_outputs: Rows of V; as many as patterns by default.
     """
 
-    learning_rate: Scalar
-    passes: int = eqx.field(static=True)
-    num_outputs: int | None = eqx.field(static=True)
     local: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        learning_rate: float | Scalar = 0.5,
-        *,
-        passes: int = 1000,
-        num_outputs: int | None = None,
-    ):
-        """Sets all three.
-
-        Raises:
-            ValueError: If the learning rate is not above 0, or passes or outputs are below 1.
-        """
-        self.learning_rate = positive_number("learning_rate", learning_rate)
-        self.passes = check_passes(passes)
-        self.num_outputs = _checked_outputs(num_outputs)
 
     def show(self, learned: Learned, pattern: Pattern) -> Learned:
         output = learned @ pattern
@@ -200,9 +165,3 @@ def _random_rows(
 
 def _rate(learning_rate: Scalar, pattern: Pattern) -> Scalar:
     return learning_rate.astype(pattern.dtype) / pattern.shape[0]
-
-
-def _checked_outputs(num_outputs: int | None) -> int | None:
-    if num_outputs is not None and num_outputs < 1:
-        raise argument_error("num_outputs", "be at least 1", num_outputs)
-    return num_outputs

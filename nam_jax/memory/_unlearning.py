@@ -22,7 +22,7 @@ class Unlearning(AbstractLearningRule):
 
     Spurious states, which most random states lead to, lose more than patterns do, so that more
     patterns are recalled, from farther away: of N = 100 and K = 20 a share of 0.41 from 10 % flips
-    without dreams, 0.77 after 100 and 1.00 after 800 at eta = 0.01 (200 sets). The diagonal is
+    without dreams and 0.77 after 100 of eta = 0.01 (tested). The diagonal is
     zero. Source: Hopfield, Feinstein & Palmer 1983, Nature 304, 158.
 
     Attributes:
