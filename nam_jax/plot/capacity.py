@@ -41,7 +41,8 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
         beyond = np.isinf(row.capacity.values)
         axes.plot(x[beyond], low[beyond], "^", color=grey, markerfacecolor="white")
         axes.plot(x, row.predicted.values / divisor, "-", color=grey, linewidth=0.7)
-    axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
+    if np.isfinite(dataset.predicted.values).any():
+        axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
     axes.set(xscale="log", yscale="log", xlabel="neurons N (1)", ylabel=label)
     axes.set_xticks(x, [str(size) for size in x], minor=False)
     axes.set_xticks([], minor=True)
