@@ -109,12 +109,13 @@ def anew(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Pat
     """The same with overlaps from all neurons for each of them, and no check for rest."""
 
     def one(state: Pattern) -> Pattern:
-        first = network.carry(state)
+        bits = network.carry(state).bits
 
         def visit(place: Array, state: Pattern) -> Pattern:
             i = order[place]
-            overlaps = first._replace(values=network.patterns @ state)
-            field = network.field_of(overlaps, state, i)
+            overlaps = network.patterns @ state
+            weight, own = network.separation.differences(overlaps, float(state.shape[0]))
+            field = jnp.vdot(bits[i], weight) - state[i] * jnp.vdot(jnp.ones_like(own), own)
             return state.at[i].set(jnp.where(field == 0, state[i], jnp.sign(field)))
 
         return jax.lax.fori_loop(0, state.shape[0], visit, state)

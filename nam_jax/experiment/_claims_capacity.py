@@ -21,12 +21,10 @@ from nam_jax.experiment._finding import (
     log_slope,
 )
 from nam_jax.experiment._random import padded, random_problem, recall_all
-from nam_jax.experiment._variants import released_with
+from nam_jax.experiment._variants import certified, reduced, released_with
 from nam_jax.network import (
     AbstractNetwork,
     DenseAssociativeMemory,
-    EffectiveNeuronAstrocyte,
-    NeuronAstrocyte,
     TwoLayerMemory,
 )
 
@@ -50,8 +48,7 @@ class Model(NamedTuple):
 
 
 def _effective(patterns: Patterns) -> AbstractNetwork:
-    full = NeuronAstrocyte.certified(_sharing_programs(patterns), margin=0.02)
-    return EffectiveNeuronAstrocyte.from_full(full)
+    return reduced(certified(_sharing_programs(patterns), margin=0.02))
 
 
 def _released(patterns: Patterns) -> AbstractNetwork:

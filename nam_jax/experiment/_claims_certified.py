@@ -11,8 +11,9 @@ from nam_jax import data, measure, network, solve, theory
 from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import padded, random_problem, recall_all
-from nam_jax.experiment._variants import ungated
-from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
+from nam_jax.experiment._variants import certified, reduced, ungated
+from nam_jax.memory import Hebbian, Projection
+from nam_jax.network import NeuronAstrocyte, TripartiteState
 
 PAGE = "science page, section"
 
@@ -20,7 +21,7 @@ PAGE = "science page, section"
 def effective_is_exact(fast: bool) -> Finding:
     """Flow of the three layers at lifted equilibria of the effective network."""
     problem = random_problem(20, 64, 0.15, 10 if fast else 100, key=jr.key(1))
-    full = NeuronAstrocyte.certified(problem.patterns, margin=0.2)
+    full = certified(problem.patterns, margin=0.2)
     gap = float(_gap(full, problem.cues).max())
     meaning = "largest residual of the full network at a lifted effective equilibrium (rest 1e-5)"
     return Finding(gap, gap, gap, meaning, {"linear g and psi, certified": gap < 1e-4})
@@ -28,7 +29,7 @@ def effective_is_exact(fast: bool) -> Finding:
 
 @eqx.filter_jit
 def _gap(full: NeuronAstrocyte, cues: Patterns) -> Array:
-    effective = EffectiveNeuronAstrocyte.from_full(full)
+    effective = reduced(full)
 
     def one(cue: Array) -> Array:
         state = effective.initial_state(cue)
@@ -44,8 +45,8 @@ def memory_gain(fast: bool) -> Finding:
     for margin in (1.0, 0.2, 0.05, 0.02):
         for flips in (0.08, 0.19, 0.30):
             problem = random_problem(10, 100, flips, 10 if fast else 100, key=jr.key(2))
-            full = _ungated_100(problem.patterns, jnp.asarray(margin, float))
-            effective = EffectiveNeuronAstrocyte.from_full(full)
+            full = _ungated_100(problem.patterns, margin)
+            effective = reduced(full)
             found = recall_all(effective, problem.cues, problem.targets)
             gain = float(theory.memory_gain(1.0, 1.0, 2 + margin))
             m = 1 - 2 * flips
@@ -63,8 +64,8 @@ def memory_gain(fast: bool) -> Finding:
     return Finding(*of_rate(right), meaning, _condensed(cases), curve)
 
 
-def _ungated_100(patterns: Patterns, margin: Array) -> NeuronAstrocyte:
-    full = NeuronAstrocyte.certified(patterns, margin=margin, autapses=True)
+def _ungated_100(patterns: Patterns, margin: float) -> NeuronAstrocyte:
+    full = certified(patterns, margin=margin, autapses=True)
     return eqx.tree_at(lambda n: n.start, ungated(full), network.Cold(voltage=3.0))
 
 
@@ -82,9 +83,9 @@ def load_limit(fast: bool) -> Finding:
     for number in numbers:
         problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
         patterns = padded(problem.patterns, numbers[-1])
-        full = ungated(NeuronAstrocyte.certified(patterns, margin=0.02))
+        full = ungated(certified(patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
-        effective = EffectiveNeuronAstrocyte.from_full(full)
+        effective = reduced(full)
         rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
     values = np.array([rate.value for rate in rates])
     half = float(np.interp(0.5, values[::-1], np.array(numbers, float)[::-1]))
@@ -134,11 +135,9 @@ def _gated(
     problem: tuple, unknown: Patterns, margin: float, gain: float
 ) -> tuple[measure.Rate, measure.Rate]:
     patterns, targets, cues = problem
-    full = NeuronAstrocyte.certified(
-        padded(patterns, MOST), margin=jnp.asarray(margin, float), gain=jnp.asarray(gain, float)
-    )
+    full = certified(padded(patterns, MOST), margin=margin, gain=gain)
     found = recall_all(
-        EffectiveNeuronAstrocyte.from_full(full),
+        reduced(full),
         jnp.concatenate([cues, unknown]),
         jnp.concatenate([targets, unknown]),
     )
@@ -149,15 +148,13 @@ def hebbian_is_weaker(fast: bool) -> Finding:
     """Hebbian against projection at one lambda_max: K = 200, margin 0.02, best gain."""
     problem = random_problem(200, 64, 0.15, 30 if fast else 200, key=jr.key(5))
     best = {}
-    for rule in ("hebbian", "projection"):
+    for name, rule in {"hebbian": Hebbian(), "projection": Projection()}.items():
         rates = []
         for gain in GAINS:
-            full = NeuronAstrocyte.certified(
-                problem.patterns, margin=0.02, gain=jnp.asarray(gain, float), rule=rule
-            )
-            effective = EffectiveNeuronAstrocyte.from_full(full)
+            full = certified(problem.patterns, margin=0.02, gain=gain, rule=rule)
+            effective = reduced(full)
             rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
-        best[rule] = max(rates, key=lambda rate: rate.value)
+        best[name] = max(rates, key=lambda rate: rate.value)
     meaning = f"Hebbian rate at its best gain; projection rule: {best['projection'].value:.2f}"
     weaker = best["hebbian"].high < best["projection"].low
     return Finding(*of_rate(best["hebbian"]), meaning, {"K = 200, margin 0.02": weaker})
@@ -183,7 +180,7 @@ def slow_strong(fast: bool) -> Finding:
 
 
 def _relaxation(patterns: Patterns, margin: float) -> float:
-    full = _ungated_100(patterns, jnp.asarray(margin, float))
+    full = _ungated_100(patterns, margin)
     mode = patterns[0][:, None] * patterns[0][None, :]
     state = TripartiteState(jnp.zeros_like(patterns[0]), mode, mode)
     time = float(measure.certificate(full).relaxation_time)

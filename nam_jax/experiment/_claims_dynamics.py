@@ -13,7 +13,7 @@ from nam_jax import measure, solve
 from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import random_problem, recall_all
-from nam_jax.experiment._variants import released_with
+from nam_jax.experiment._variants import certified, released_with
 from nam_jax.network import (
     NeuronAstrocyte,
     TripartiteState,
@@ -54,6 +54,7 @@ class LargestProcess(solve.AbstractObservable):
         return jnp.max(jnp.abs(state.processes))
 
 
+@eqx.filter_jit
 def _starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
     return jax.vmap(lambda cue: network.start(network, cue))(cues)
 
@@ -62,7 +63,7 @@ def _cases(patterns: Patterns) -> dict[str, NeuronAstrocyte]:
     return {
         "released parameters": released_with(patterns),
         "released without leaks alpha, gamma": released_with(patterns, leak=0.0),
-        "certified preset": NeuronAstrocyte.certified(patterns, margin=0.2),
+        "certified preset": certified(patterns, margin=0.2),
     }
 
 
@@ -103,7 +104,7 @@ def time_constants(fast: bool) -> Finding:
     """Do recalls from the same cues end in the same state whatever the time constants?"""
     problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(2))
     networks = {
-        "certified": NeuronAstrocyte.certified(problem.patterns, margin=0.2),
+        "certified": certified(problem.patterns, margin=0.2),
         "released": released_with(problem.patterns),
     }
     rates, same = {}, {}
@@ -170,7 +171,7 @@ def one_equilibrium(fast: bool) -> Finding:
         return float(jnp.max(jnp.ptp(psi, axis=0)))
 
     spreads = {
-        "certified": spread(NeuronAstrocyte.certified(problem.patterns, margin=0.2)),
+        "certified": spread(certified(problem.patterns, margin=0.2)),
         "released": spread(released_with(problem.patterns)),
     }
     value = spreads["certified"]

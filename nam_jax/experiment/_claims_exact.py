@@ -1,5 +1,6 @@
 """Claims that algebra decides: the saddle, the exact dense memory, and the forms of T."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -10,6 +11,7 @@ from nam_jax import data, network
 from nam_jax.experiment._claims_certified import PAGE
 from nam_jax.experiment._finding import Claim, Finding
 from nam_jax.experiment._random import random_problem
+from nam_jax.experiment._variants import reduced
 from nam_jax.memory import DistinctTensor, PatternTensor
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
 
@@ -29,7 +31,7 @@ def saddle(fast: bool) -> Finding:
         flow = full.vector_field(0.0, TripartiteState(state.neurons, s, p))
         return jnp.concatenate([flow.synapses.ravel(), flow.processes.ravel()])
 
-    jacobian = jax.jacfwd(flat_flow)((state.synapses.ravel(), state.processes.ravel()))
+    jacobian = jax.jit(jax.jacfwd(flat_flow))((state.synapses.ravel(), state.processes.ravel()))
     growth = float(np.linalg.eigvals(np.concatenate(jacobian, axis=1)).real.max())
     meaning = "largest real part of an eigenvalue of the (s, p) Jacobian, tau = 1"
     return Finding(growth, growth, growth, meaning, {"alpha = gamma = 0": growth < 0})
@@ -40,16 +42,16 @@ def dense_is_exact(fast: bool) -> Finding:
     problem = random_problem(20, 64, 0.15, 10 if fast else 100, key=jr.key(9))
     dense = EffectiveNeuronAstrocyte.dense(problem.patterns, memory_gain=10.0, autapses=True)
     full = dense.to_full()
-    reduced = EffectiveNeuronAstrocyte.from_full(full)
+    effective = reduced(full)
     strength = 10.0 * dense.background / 64**2
     other = network.ContinuousDenseMemory(problem.patterns, strength=strength, leak=dense.leak)
 
     def gap(x: Array) -> Array:
         phi = jnp.tanh(x)
         expected = other.force(x) + dense.background * jnp.vdot(phi, phi) * phi
-        return jnp.max(jnp.abs(reduced.force(x) - expected)) / jnp.max(jnp.abs(expected))
+        return jnp.max(jnp.abs(effective.force(x) - expected)) / jnp.max(jnp.abs(expected))
 
-    worst = float(jax.vmap(gap)(dense.voltage * problem.cues).max())
+    worst = float(eqx.filter_jit(jax.vmap(gap))(dense.voltage * problem.cues).max())
     margin = float(full.margin())
     meaning = f"largest relative difference of force; certificate of the network {margin:.3g}"
     fine = {"T = s Y (1 + Y)^-1, Y Hebbian": margin > 0 and worst < 1e-4}

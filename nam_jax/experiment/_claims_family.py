@@ -185,6 +185,7 @@ def superposition(fast: bool) -> Finding:
     return Finding(gap, gap, gap, "largest relative difference", {"linear": gap < 1e-5})
 
 
+@eqx.filter_jit
 def _next(net: DenseAssociativeMemory | Hopfield, states: Patterns) -> Patterns:
     """The states after all neurons took the signs of their fields; those without one keep it."""
     fields = jax.vmap(net.local_field)(states)

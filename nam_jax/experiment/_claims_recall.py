@@ -9,8 +9,8 @@ from nam_jax.experiment import retrieve
 from nam_jax.experiment._claims_dynamics import CUES, PAPER, K, N, at
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import random_problem, recall_all
-from nam_jax.experiment._variants import Exchanged, released_with
-from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory, NeuronAstrocyte
+from nam_jax.experiment._variants import Exchanged, certified, released_with
+from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory
 
 
 def initial_condition(fast: bool) -> Finding:
@@ -137,7 +137,7 @@ def cut_fluxes(fast: bool) -> Finding:
     rates: dict[str, list[measure.Rate]] = {}
     for name, full in {
         "released": released_with(problem.patterns),
-        "certified": NeuronAstrocyte.certified(problem.patterns, margin=0.05),
+        "certified": certified(problem.patterns, margin=0.05),
     }.items():
         dense = memory.DenseTensor(full.tensor.to_dense())
         rates[name] = []

@@ -28,6 +28,7 @@ class RandomProblem(NamedTuple):
     cues: Patterns
 
 
+@eqx.filter_jit
 def random_problem(
     num_patterns: int, num_neurons: int, flipped: float, num_cues: int, *, key: Key
 ) -> RandomProblem:

@@ -6,13 +6,33 @@ import equinox as eqx
 
 from nam_jax._misc import as_float
 from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.memory import AbstractPatternRule
 from nam_jax.network import (
     AbstractStart,
     Algebraic,
+    EffectiveNeuronAstrocyte,
     NeuronAstrocyte,
     PerLayer,
     TripartiteState,
 )
+
+# Compiled as wholes: operations one by one, each a program of its own, take longer to compile.
+_released = eqx.filter_jit(NeuronAstrocyte.released)
+_certified = eqx.filter_jit(NeuronAstrocyte.certified)
+reduced = eqx.filter_jit(EffectiveNeuronAstrocyte.from_full)
+
+
+def certified(
+    patterns: Patterns,
+    *,
+    margin: float,
+    gain: float = 0.9,
+    rule: AbstractPatternRule | None = None,
+    autapses: bool = False,
+) -> NeuronAstrocyte:
+    """The certified preset, in one program whatever its margin and gain."""
+    numbers = {"margin": as_float(margin), "gain": as_float(gain)}
+    return _certified(patterns, rule=rule, autapses=autapses, **numbers)
 
 
 def released_with(
@@ -23,7 +43,7 @@ def released_with(
     start: AbstractStart | None = None,
 ) -> NeuronAstrocyte:
     """The released parameters with leaks alpha = gamma = `leak` and other time constants."""
-    network = NeuronAstrocyte.released(patterns)
+    network = _released(patterns)
     leaks = PerLayer(network.leaks.neural, as_float(leak), as_float(leak))
     times = PerLayer(*(as_float(time) for time in time_constants))
     network = eqx.tree_at(lambda n: (n.leaks, n.time_constants), network, (leaks, times))

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._sampling import (
-    PILOT_QUERIES,
     Maker,
     Sampler,
     check_numbers,
@@ -100,8 +99,7 @@ def capacity(
     sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key)
     start = min(max(1.0, num_neurons / 10 if guess is None else guess), max_patterns)
     search = _Search(sampler, start, max_patterns)
-    pilots = min(num_sets, math.ceil(PILOT_QUERIES / num_queries))
-    low, high = search.bracket(*search.bracket(0, 0, pilots), num_sets)
+    low, high = search.bracket(*search.bracket(0, 0, sampler.pilots), num_sets)
     if low == high:  # no K is too large, or the first one is
         some = search.is_stored(low, num_sets)
         value, least = (math.inf, float(max_patterns)) if some else (0.0, 0.0)

@@ -21,7 +21,7 @@ Maker = Callable[[Patterns], AbstractNetwork]
 _NUMBERS_AT_ONCE = 2**23
 """Numbers in the patterns of all sets that are looked at side by side."""
 _RESAMPLES = 1000
-PILOT_QUERIES = 60
+_PILOT_QUERIES = 60
 """Queries from which a bracket is judged first."""
 
 
@@ -36,6 +36,7 @@ class Sampler:
     Attributes:
         criterion: When a pattern counts as stored.
         num_sets: Independent sets of patterns.
+        pilots: Sets that are enough for a first look.
         trials: Queries made so far.
     """
 
@@ -48,10 +49,15 @@ class Sampler:
         num_sets: int,
         *,
         key: Key,
+        pilots: int | None = None,
     ):
+        """Of `pilots` sets, or as many as have enough queries for a first look, at once."""
         self.make, self.criterion, self.num_neurons = make, criterion, num_neurons
         self.queries, self.num_sets, self.key = queries, num_sets, key
+        enough = min(num_sets, math.ceil(_PILOT_QUERIES / queries))
+        self.pilots = enough if pilots is None else pilots
         self.trials = 0
+        self._seed = np.asarray(jr.key_data(key)).tolist()
         self._kept: dict[tuple[int, ...], list[Float[np.ndarray, "C sets queries"]]] = {}
 
     def __call__(
@@ -68,8 +74,7 @@ class Sampler:
         self, counts: tuple[int, ...], queries: int, num_sets: int
     ) -> Float[np.ndarray, "C sets queries"]:
         kept = self._kept.setdefault((*counts, queries), [])
-        pilots = min(self.num_sets, math.ceil(PILOT_QUERIES / self.queries))
-        chunk = sets_at_once(pilots, max(counts), self.num_neurons)
+        chunk = sets_at_once(self.pilots, max(counts), self.num_neurons)
         while len(kept) * chunk < num_sets:
             places = range(len(kept) * chunk, (len(kept) + 1) * chunk)
             kept.append(self._chunk(counts, queries, places))
@@ -108,7 +113,7 @@ class Sampler:
         return np.where(bits, 1, -1).astype(jnp.result_type(float))
 
     def _random(self, *what: int) -> np.random.Generator:
-        return np.random.default_rng([*np.asarray(jr.key_data(self.key)).tolist(), *what])
+        return np.random.default_rng([*self._seed, *what])
 
     def _adds_up(self) -> bool:
         """Whether one pass serves every K."""

@@ -65,7 +65,7 @@ def scan(
     tails(confidence)  # before the work
     if not counts or any(a >= b for a, b in itertools.pairwise((0, *counts))):
         raise argument_error("counts", "ascend from at least 1", counts)
-    sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key)
+    sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key, pilots=num_sets)
     scores = sampler(list(counts))
     by_set = scores.mean(axis=2).T
     low, high = interval(by_set, key=key, confidence=confidence)

@@ -157,7 +157,8 @@ class AbstractDiscreteNetwork(AbstractNetwork):
 
     Neurons that are updated one by one need one field at a time, so a network keeps what makes
     that cheap, its carry: `field_of(carry(state), state, i)` is `local_field(state)[i]`, and
-    `flipped` follows a change of one neuron without starting anew.
+    `flipped` follows a change of one neuron without starting anew. Where the carry holds all
+    fields, `fields_in` gives them, and those that do not flip need no visit.
     """
 
     @abc.abstractmethod
@@ -181,6 +182,10 @@ class AbstractDiscreteNetwork(AbstractNetwork):
             state: (N,), the states of all neurons.
             i: The neuron.
         """
+
+    @abc.abstractmethod
+    def fields_in(self, carry: Any) -> Pattern | None:
+        """The local fields of all neurons, (N,), if `carry` holds them; None if not."""
 
     @abc.abstractmethod
     def flipped(self, carry: Any, state: Pattern, i: int | Int[Array, ""], change: Scalar) -> Any:

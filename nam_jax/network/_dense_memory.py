@@ -109,9 +109,14 @@ class ContinuousDenseMemory(AbstractNeuralNetwork):
 
 
 class Overlaps(NamedTuple):
-    """Overlaps Xi sigma, (K,), and the bits of each neuron in all patterns, (N, K)."""
+    """Overlaps Xi sigma, what fields are made of at them, and each neuron's bits in all patterns.
+
+    A field is bits[i] . weight - sigma_i own.
+    """
 
     values: Float[Array, " K"]
+    weight: Float[Array, " K"]
+    own: Scalar
     bits: Float[Array, "N K"]
 
 
@@ -170,24 +175,31 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
 
     def local_field(self, state: Pattern) -> Pattern:
         weight, own = self._weights(self._overlaps(state))
-        fields = weight @ self.patterns.astype(state.dtype)
-        return fields if own is None else fields - state * jnp.sum(own)
+        return weight @ self.patterns.astype(state.dtype) - state * own.sum()
 
     def carry(self, state: Pattern) -> Overlaps:
         """The overlaps: whole numbers, and so without rounding, one flip after another."""
         # The barrier makes a copy of the transpose, in which the bits of a neuron lie together.
         bits = jax.lax.optimization_barrier(self.patterns.astype(state.dtype).T)
-        return Overlaps(self._overlaps(state), bits)
+        overlaps = self._overlaps(state)
+        return Overlaps(overlaps, *self._summed_weights(overlaps), bits)
 
     def field_of(self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
-        weight, own = self._weights(carry.values)
-        terms = carry.bits[i] * weight
-        return jnp.sum(terms if own is None else terms - state[i] * own)
+        return jnp.vdot(carry.bits[i], carry.weight) - state[i] * carry.own
+
+    def fields_in(self, carry: Overlaps) -> None:
+        return None
 
     def flipped(
         self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""], change: Scalar
     ) -> Overlaps:
-        return carry._replace(values=carry.values + carry.bits[i] * change)
+        def moved() -> tuple[Array, Array, Array]:
+            overlaps = carry.values + carry.bits[i] * change
+            return overlaps, *self._summed_weights(overlaps)
+
+        # Most neurons that are looked at do not change; a batch computes both and chooses.
+        parts = jax.lax.cond(change == 0, lambda: carry[:3], moved)
+        return Overlaps(parts[0], parts[1], parts[2], carry.bits)
 
     def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
         """The local fields if only the first K patterns were stored, for each K in `counts`.
@@ -207,7 +219,6 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
             raise argument_error("counts", requirement, counts)
         xi = self.patterns.astype(state.dtype)
         weight, own = self._weights(self._overlaps(state))
-        own = jnp.zeros_like(weight) if own is None else own
         parts = [
             weight[a:b] @ xi[a:b] - state * jnp.sum(own[a:b]) for a, b in itertools.pairwise(ends)
         ]
@@ -218,12 +229,17 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
 
     def _weights(
         self, overlaps: Float[Array, " K"]
-    ) -> tuple[Float[Array, " K"], Float[Array, " K"] | None]:
-        """G and H, with which a field is xi_i . G - sigma_i sum H; no H with self-coupling."""
+    ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
+        """G and H, with which a field is xi_i . G - sigma_i sum H; H is 0 with self-coupling."""
         whole = float(self.patterns.shape[1])
         if self.self_coupling:
-            return self.separation.scaled_slope(overlaps, whole), None
+            return self.separation.scaled_slope(overlaps, whole), jnp.zeros_like(overlaps)
         return self.separation.differences(overlaps, whole)
+
+    def _summed_weights(self, overlaps: Float[Array, " K"]) -> tuple[Float[Array, " K"], Scalar]:
+        """G and the sum of H, by a product, which is faster than a sum on a CPU."""
+        weight, own = self._weights(overlaps)
+        return weight, jnp.vdot(jnp.ones_like(own), own)
 
     def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
         """E in units of F(N), so that a lone pattern has -1: no power of N overflows."""

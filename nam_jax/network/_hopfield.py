@@ -101,8 +101,7 @@ class Hopfield(AbstractDiscreteNetwork):
         return jnp.sign(cue)
 
     def local_field(self, state: Pattern) -> Pattern:
-        values, rounding, _ = self.carry(state)
-        return _without_rounding(values, rounding)
+        return self.fields_in(self.carry(state))
 
     def carry(self, state: Pattern) -> Fields:
         weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
@@ -114,6 +113,9 @@ class Hopfield(AbstractDiscreteNetwork):
 
     def field_of(self, carry: Fields, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
         return _without_rounding(carry.values[i], carry.rounding[i])
+
+    def fields_in(self, carry: Fields) -> Pattern:
+        return _without_rounding(carry.values, carry.rounding)
 
     def flipped(
         self, carry: Fields, state: Pattern, i: int | Int[Array, ""], change: Scalar

@@ -1,6 +1,7 @@
 """Discrete networks: in which order neurons are updated, until nothing flips."""
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -177,6 +178,8 @@ class Asynchronous(AbstractUpdates):
 
         The carry is new, so no round-off gathers.
         """
+        if network.fields_in(network.carry(state)) is not None:
+            return self._sweep_by_flips(network, state, order)
 
         def visit(place: Array, both: tuple[Pattern, object]) -> tuple[Pattern, object]:
             state, carry = both
@@ -190,6 +193,33 @@ class Asynchronous(AbstractUpdates):
 
         after, _ = jax.lax.fori_loop(0, order.shape[0], visit, (state, network.carry(state)))
         return after
+
+    def _sweep_by_flips(
+        self, network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]
+    ) -> Pattern:
+        """The same where all fields are known: from one neuron that flips to the next that does."""
+        rank = jnp.argsort(order)
+        size = order.shape[0]
+
+        def first_from(place: Array, state: Pattern, carry: Any) -> Array:
+            fields = network.fields_in(carry)
+            assert fields is not None
+            moves = (_aligned(fields, state) != state) & (rank >= place)
+            if self.held is not None:
+                moves &= ~self.held
+            return jnp.min(jnp.where(moves, rank, size))
+
+        def advance(loop: tuple[Array, Pattern, Any]) -> tuple[Array, Pattern, Any]:
+            place, state, carry = loop
+            i = order[place]
+            after = _aligned(network.field_of(carry, state, i), state[i])
+            carry = network.flipped(carry, state, i, after - state[i])
+            state = state.at[i].set(after)
+            return first_from(place + 1, state, carry), state, carry
+
+        carry = network.carry(state)
+        start = (first_from(jnp.asarray(0), state, carry), state, carry)
+        return jax.lax.while_loop(lambda loop: loop[0] < size, advance, start)[1]
 
 
 SYNCHRONOUS = Synchronous()
