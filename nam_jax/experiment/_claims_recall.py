@@ -1,8 +1,10 @@
 """Claims about what is recalled, and from where: starts, time constants, images, cut fluxes."""
 
 import equinox as eqx
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array
 
 from nam_jax import measure, memory
 from nam_jax.experiment import retrieve
@@ -10,7 +12,7 @@ from nam_jax.experiment._claims_dynamics import CUES, PAPER, K, N, at
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import random_problem, recall_all
 from nam_jax.experiment._variants import Exchanged, certified, released_with
-from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory
+from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory, NeuronAstrocyte
 
 
 def initial_condition(fast: bool) -> Finding:
@@ -139,12 +141,10 @@ def cut_fluxes(fast: bool) -> Finding:
         "released": released_with(problem.patterns),
         "certified": certified(problem.patterns, margin=0.05),
     }.items():
-        dense = memory.DenseTensor(full.tensor.to_dense())
         rates[name] = []
         for cut in cuts:
-            tensor = memory.lesion(dense, cut, key=jr.key(31))
-            lesioned = eqx.tree_at(lambda n: n.tensor, full, tensor)
-            found = recall_all(lesioned, problem.cues, problem.targets, max_time=60.0)
+            lesioned = _lesioned(full, jnp.asarray(cut, float))
+            found = recall_all(lesioned, problem.cues, problem.targets, max_time=at(60.0))
             rates[name].append(measure.rate(found.exact & found.known))
     curve = Curve(
         cuts, "cut fluxes (fraction)", "rate of exact recall",
@@ -154,6 +154,12 @@ def cut_fluxes(fast: bool) -> Finding:
     fine = {f"{name} network": each[-1].high < each[0].low for name, each in rates.items()}
     return Finding(*of_rate(worst), "least rate of exact recall; whole tensors: " + ", ".join(
         f"{name} {each[0].value:.2f}" for name, each in rates.items()), fine, curve)  # fmt: skip
+
+
+@eqx.filter_jit
+def _lesioned(full: NeuronAstrocyte, cut: Array) -> NeuronAstrocyte:
+    dense = memory.DenseTensor(full.tensor.to_dense())
+    return eqx.tree_at(lambda n: n.tensor, full, memory.lesion(dense, cut, key=jr.key(31)))
 
 
 CLAIMS = {

@@ -31,8 +31,8 @@ def certified(
     autapses: bool = False,
 ) -> NeuronAstrocyte:
     """The certified preset, in one program whatever its margin and gain."""
-    numbers = {"margin": as_float(margin), "gain": as_float(gain)}
-    return _certified(patterns, rule=rule, autapses=autapses, **numbers)
+    margin_, gain_ = as_float(margin), as_float(gain)
+    return _certified(patterns, margin=margin_, gain=gain_, rule=rule, autapses=autapses)
 
 
 def released_with(
