@@ -15,6 +15,31 @@ from nam_jax.theory._astrocyte import (
     transfer,
     wrong_bit_flips,
 )
+from nam_jax.theory._dendritic import (
+    DendriticDrives,
+    Moments,
+    dendritic_drives,
+    dendritic_rate,
+    dendritic_saturated_rate,
+    dendritic_signal,
+)
+from nam_jax.theory._dendritic_circuit import DendriticCircuit, DendriticThresholds
+from nam_jax.theory._dendritic_design import (
+    LargestMemory,
+    dendritic_design,
+    dendritic_largest_k,
+    dendritic_refined,
+)
+from nam_jax.theory._dendritic_law import BranchDrive, dendritic_branch_drive
+from nam_jax.theory._dendritic_recall import (
+    DendriticRecall,
+    Fold,
+    dendritic_fold,
+    dendritic_ignition_margin,
+    dendritic_log_capacity,
+    dendritic_log_recall,
+    dendritic_recall,
+)
 from nam_jax.theory._dense_memory import (
     capacity_at_error,
     capacity_without_errors,
@@ -56,7 +81,15 @@ from nam_jax.theory._units import (
 
 __all__ = [
     "SUPPORT",
+    "BranchDrive",
     "Coefficients",
+    "DendriticCircuit",
+    "DendriticDrives",
+    "DendriticRecall",
+    "DendriticThresholds",
+    "Fold",
+    "LargestMemory",
+    "Moments",
     "TiedError",
     "basin_load",
     "bayes_beta",
@@ -66,6 +99,19 @@ __all__ = [
     "common_field_capacity",
     "compute_units_astrocyte",
     "compute_units_two_layer",
+    "dendritic_branch_drive",
+    "dendritic_design",
+    "dendritic_drives",
+    "dendritic_fold",
+    "dendritic_ignition_margin",
+    "dendritic_largest_k",
+    "dendritic_log_capacity",
+    "dendritic_log_recall",
+    "dendritic_rate",
+    "dendritic_recall",
+    "dendritic_refined",
+    "dendritic_saturated_rate",
+    "dendritic_signal",
     "distinct_capacity",
     "distinct_difference",
     "exact_capacity_at_error",

@@ -1,0 +1,158 @@
+"""Thresholds of a dendritic memory by theory alone, and how many neurons its memories can have."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array, Float
+
+from nam_jax._misc import argument_error, is_concrete
+from nam_jax._types import Scalar
+from nam_jax.theory._dendritic import settled
+from nam_jax.theory._dendritic_circuit import (
+    DendriticCircuit,
+    DendriticThresholds,
+    Number,
+    as_levels,
+    as_numbers,
+    check_k,
+)
+from nam_jax.theory._dendritic_law import branch_drive, inhibition_rate
+from nam_jax.theory._dendritic_moments import gamma_moments
+from nam_jax.theory._dendritic_recall import dendritic_recall, log_recall
+
+_SPURIOUS = 0.15
+"""Inactive branches of a feature neuron that fire all the same, on average."""
+_SAFETY = 4.8
+"""Standard deviations between the drive of other neurons and their threshold."""
+_SCALE = DendriticThresholds(1.0, 100.0, 10.0)
+"""Sizes of steps in gt, gmax and ft."""
+_STEPS, _POINTS = 64, 4
+
+
+def dendritic_design(
+    circuit: DendriticCircuit, *, k: Number = 4, rate: Number = 60.0
+) -> DendriticThresholds:
+    """Thresholds by three rules; differentiable, implicitly, in every number, sizes included.
+
+    gt: 0.15 branches of a feature neuron fire at rest. ft: 4.8 standard deviations above the mean
+    drive of neurons that are not cued while k are. gmax: a memory of one neuron fires at `rate`.
+    `dendritic_refined` improves on them, much so where connections are sparse.
+
+    Args:
+        circuit: The network.
+        k: Number of cued neurons up to which others must stay quiet.
+        rate: Target rate in Hz of a memory of one neuron, between rmin and rmax.
+
+    Raises:
+        ValueError: If a number is outside of its range.
+    """
+    circuit, k, rate = as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float)
+    check_k(k)
+    numbers = (rate, circuit.rmin, circuit.rmax)
+    if all(map(is_concrete, numbers)) and not circuit.rmin < rate < circuit.rmax:
+        requirement = f"be between rmin = {circuit.rmin:g} and rmax = {circuit.rmax:g}"
+        raise argument_error("rate", requirement, f"{rate:g}")
+    return _design(circuit, k, rate)
+
+
+@jax.jit
+def _design(circuit: DendriticCircuit, k: Scalar, rate: Scalar) -> DendriticThresholds:
+    gt = (
+        _resting_quantile(circuit, jnp.asarray(_SPURIOUS / circuit.num_branches)) - circuit.ramp / 2
+    )
+
+    def at(x: Float[Array, "2"]) -> DendriticThresholds:
+        return DendriticThresholds(gt, _SCALE.gmax * x[0], _SCALE.ft * x[1])
+
+    def residual(x: Float[Array, "2"], _: None) -> Float[Array, "2"]:
+        counts = jnp.stack([jnp.ones_like(k), k])
+        rates, drives = jax.vmap(lambda k: settled(circuit, at(x), k))(counts)
+        limit = drives.others.mean[1] + _SAFETY * drives.others.sd[1]
+        return jnp.stack([rates[0] - rate, at(x).ft - limit]) / _SCALE.ft
+
+    c, m = circuit.connectivity, circuit.branch_mean
+    gain = gamma_moments(circuit.branch_shape, m)[2] - c * m**2
+    gain = gain * jnp.sqrt(c * circuit.num_feature / circuit.num_branches)
+    common = jnp.sqrt(c * circuit.num_feature) * circuit.rmin
+    # Saturated branches, and a threshold halfway between the drive of other neurons and 0.
+    start = jnp.stack([(common / 2 + rate) / gain / _SCALE.gmax, -common / 2 / _SCALE.ft])
+    tolerance = 1e-8 if start.dtype == jnp.float64 else 1e-5
+    newton = optx.Newton(rtol=tolerance, atol=tolerance)
+    return at(optx.root_find(residual, newton, start, max_steps=32, throw=False).value)
+
+
+def _resting_quantile(circuit: DendriticCircuit, fraction: Scalar) -> Scalar:
+    """The drive that this fraction of branches exceeds when all memory neurons fire at rmin."""
+    first = inhibition_rate(circuit, circuit.rmin, circuit.num_memory_inhibitory)
+    law = branch_drive(circuit, first)
+    mean, sd = law.mean(), jnp.sqrt(law.variance())
+
+    def excess(z: Scalar, _: None) -> Scalar:
+        return jnp.log(law.survival(mean + z * sd)) - jnp.log(fraction)
+
+    tolerance = 1e-9 if mean.dtype == jnp.float64 else 1e-5
+    solver = optx.Bisection(rtol=tolerance, atol=tolerance)
+    options = {"lower": jnp.zeros_like(mean), "upper": jnp.full_like(mean, 8)}
+    start = jnp.full_like(mean, 3)
+    found = optx.root_find(excess, solver, start, options=options, max_steps=64, throw=False)
+    return mean + found.value * sd
+
+
+def dendritic_refined(
+    circuit: DendriticCircuit, thresholds: DendriticThresholds, *, k: Number = 4
+) -> DendriticThresholds:
+    """Thresholds at which memories of 1 .. k neurons are most probably recalled.
+
+    Maximises the sum of the predicted log P over four numbers of neurons from 1 to k by BFGS, from
+    given thresholds, as those of `dendritic_design`. One optimum is nearly as good as another
+    along a direction in which gt and gmax grow together.
+
+    Raises:
+        ValueError: If a number is outside of its range.
+    """
+    circuit, k = as_numbers(circuit), jnp.asarray(k, float)
+    check_k(k)
+    return _refined(circuit, as_levels(thresholds), k)
+
+
+@jax.jit
+def _refined(
+    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Scalar
+) -> DendriticThresholds:
+    counts = 1 + (k - 1) * jnp.linspace(0.0, 1.0, _POINTS)
+
+    def at(x: Float[Array, "3"]) -> DendriticThresholds:
+        return DendriticThresholds(*(size * x[i] for i, size in enumerate(_SCALE)))
+
+    def loss(x: Float[Array, "3"], _: None) -> Scalar:
+        logs = jax.vmap(lambda k: log_recall(circuit, at(x), k).total())(counts)
+        return -jnp.sum(logs)
+
+    start = jnp.stack([value / size for value, size in zip(thresholds, _SCALE, strict=True)])
+    solver = optx.BFGS(rtol=1e-3, atol=1e-3)
+    return at(optx.minimise(loss, solver, start, max_steps=_STEPS, throw=False).value)
+
+
+class LargestMemory(NamedTuple):
+    """The most neurons of a memory that is recalled, and the thresholds for them."""
+
+    k: int
+    thresholds: DendriticThresholds
+
+
+def dendritic_largest_k(circuit: DendriticCircuit, *, level: float = 0.95) -> LargestMemory:
+    """The largest k whose predicted recall is at least `level`, thresholds refined for each k.
+
+    Raises:
+        ValueError: If a number is outside of its range.
+    """
+    if not 0 < level < 1:
+        raise argument_error("level", "be between 0 and 1", f"{level:g}")
+    thresholds = dendritic_refined(circuit, dendritic_design(circuit, k=1), k=1)
+    best, k = LargestMemory(0, thresholds), 1
+    while float(dendritic_recall(circuit, thresholds, k)) >= level:
+        best, k = LargestMemory(k, thresholds), k + 1
+        thresholds = dendritic_refined(circuit, thresholds, k=k)
+    return best
