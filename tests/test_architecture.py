@@ -24,7 +24,7 @@ ROOMS = {
     "solve": BASE | {"network"},
     "measure": BASE | {"solve", "network", "data"},
     "train": BASE | {"solve", "network", "data", "measure", "memory", "lagrangian"},
-    "theory": {"_types"},
+    "theory": BASE,
     "sweep": BASE | {"solve", "measure", "data"},
     "experiment": BASE | FIRST,
     "plot": {"theory"},

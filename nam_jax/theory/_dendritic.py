@@ -2,7 +2,7 @@
 
 Source: Kafraj, Krotov, Bicknell & Latham, "A biologically plausible associative memory network",
 appendix, corrected: the feedback of feature neuron j to memory neuron i has the weight A of the
-branch on which i reaches j (eq. 4), so that the signal is sqrt(c N2 / D) (E[A^2] - c m^2) gmax and
+branch on which i reaches j (eq. 4), so that the signal is sqrt(c N2 / D) (E[A^2] - c m^2) g_max and
 not a factor D smaller, and I1 and I2 fire at the mean rates of E1 and E2 and not at c times those.
 Functions are of one number k of cued neurons; `jax.vmap` takes them over many.
 """
@@ -20,7 +20,12 @@ from nam_jax.theory._dendritic_circuit import (
     Number,
     on_numbers,
 )
-from nam_jax.theory._dendritic_law import branch_drive, branch_outputs, inhibition_rate
+from nam_jax.theory._dendritic_law import (
+    branch_drive,
+    branch_outputs,
+    first_inhibition,
+    inhibition_rate,
+)
 from nam_jax.theory._dendritic_moments import (
     cumulants,
     feedback_moments,
@@ -48,7 +53,7 @@ class DendriticDrives(NamedTuple):
         others: That of all other memory neurons.
         feature: Mean rate of the feature neurons in Hz.
         inhibition: Mean rates of I1 and of I2 in Hz.
-        spurious: Mean of (G - gmin) / (gmax - gmin) over branches without a cued neuron.
+        spurious: Mean of (G - g_min) / (g_max - g_min) over branches without a cued neuron.
         active: The same over branches with one.
     """
 
@@ -65,14 +70,13 @@ def drives_at(
 ) -> DendriticDrives:
     """`dendritic_drives` where I1 sees the cued neurons at another rate, `seen`."""
     p = c.connectivity / c.num_branches
-    mean_rate = c.rmin + k * (seen - c.rmin) / c.num_memory
-    first = inhibition_rate(c, mean_rate, c.num_memory_inhibitory)
-    idle = branch_drive(c, first)
+    first = first_inhibition(c, k, seen)
+    idle = branch_drive(c, k, seen)
     outputs = jax.vmap(lambda own: branch_outputs(c, thresholds, idle, own))
     quiet, with_own, busy = outputs(jnp.stack([jnp.zeros_like(first), c.rmin, rate]))
     shared = -jnp.expm1(k * jnp.log1p(-p))
     output = (1 - shared) * quiet[0] + shared * busy[0]
-    feature = c.branch_mean * jnp.sqrt(c.num_branches) * output
+    feature = c.dendritic_mean * jnp.sqrt(c.num_branches) * output
     second = inhibition_rate(c, feature, c.num_feature_inhibitory)
     inhibited = inhibition_moments(c, feature, first, second)
     # Of the k cued neurons one is on the branch of a neuron whose branch is active.
@@ -81,14 +85,14 @@ def drives_at(
         jnp.stack([busy, with_own]), active
     )
     others = (1 - shared) * apart + shared * cued
-    span = thresholds.gmax - c.gmin
+    span = thresholds.saturation - c.resting_output
     return DendriticDrives(
         _standardised(c, cued, inhibited),
         _standardised(c, others, inhibited),
         feature,
         (first, second),
-        (quiet[0] - c.gmin) / span,
-        (busy[0] - c.gmin) / span,
+        (quiet[0] - c.resting_output) / span,
+        (busy[0] - c.resting_output) / span,
     )
 
 
@@ -115,7 +119,7 @@ def dendritic_drives(
 
     Args:
         circuit: The network.
-        thresholds: gt, gmax and ft.
+        thresholds: Of branches and memory neurons.
         k: Number of cued neurons.
         rate: Their rate in Hz.
 
@@ -125,25 +129,25 @@ def dendritic_drives(
     return drives_at(circuit, thresholds, k, rate, rate)
 
 
-def _signal(circuit: DendriticCircuit, gmax: Number) -> Scalar:
-    c, m = circuit.connectivity, circuit.branch_mean
-    square = gamma_moments(circuit.branch_shape, m)[2]
+def _signal(circuit: DendriticCircuit, saturation: Number) -> Scalar:
+    c, m = circuit.connectivity, circuit.dendritic_mean
+    square = gamma_moments(circuit.gamma_shape, m)[2]
     scale = jnp.sqrt(c * circuit.num_feature / circuit.num_branches)
-    return scale * ((square - c * m**2) * gmax - (1 - c) * m**2 * circuit.gmin)
+    return scale * ((square - c * m**2) * saturation - (1 - c) * m**2 * circuit.resting_output)
 
 
 @on_numbers
 def dendritic_signal(circuit: DendriticCircuit, thresholds: DendriticThresholds) -> Scalar:
-    """Delta = sqrt(c N2 / D) ((E[A^2] - c m^2) gmax - (1 - c) m^2 gmin): cued less other drives.
+    """Delta = sqrt(c N2 / D) ((E[A^2] - c m^2) g_max - (1 - c) m^2 g_min), cued less other.
 
     Eqs. 18-25, a factor D larger than printed; with saturated and silent branches.
     """
-    return _signal(circuit, thresholds.gmax)
+    return _signal(circuit, thresholds.saturation)
 
 
 def _saturated_rate(c: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> Scalar:
     common = jnp.sqrt(c.connectivity * c.num_feature)
-    driven = _signal(c, thresholds.gmax) - common * c.rmin - thresholds.ft
+    driven = _signal(c, thresholds.saturation) - common * c.rmin - thresholds.memory
     return c.rmin + driven / (1 + k * common / c.num_memory)
 
 
@@ -151,7 +155,7 @@ def _saturated_rate(c: DendriticCircuit, thresholds: DendriticThresholds, k: Num
 def dendritic_saturated_rate(
     circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
 ) -> Scalar:
-    """nu* = rmin + (Delta - sqrt(c N2) rmin - ft) / (1 + k sqrt(c N2) / N1), explicit.
+    """nu* = rmin + (Delta - sqrt(c N2) rmin - f_t) / (1 + k sqrt(c N2) / N1), explicit.
 
     The rate of cued neurons in Hz (eqs. 25) if their branches saturate and no other one fires.
     """
@@ -171,7 +175,7 @@ def settled(
     def chord(rate: Scalar, _: None) -> tuple[Scalar, tuple[Scalar, DendriticDrives]]:
         rate = jnp.maximum(rate, c.rmin)
         drives = drives_at(c, thresholds, k, rate, rate)
-        excess = rate - c.rmin + thresholds.ft - drives.cued.mean
+        excess = rate - c.rmin + thresholds.memory - drives.cued.mean
         return rate - excess / slope, (rate, drives)
 
     start = _saturated_rate(c, thresholds, k)

@@ -25,11 +25,11 @@ class DendriticCircuit(NamedTuple):
         num_feature_inhibitory: M2, inhibitory neurons that E2 drives (I2).
         num_branches: D, branches of each feature neuron.
         connectivity: c in (0, 1], the probability of a connection; c / D for each branch.
-        weight_spread: w in [0, 1); the other weights are uniform in (1 - w, 1 + w).
-        branch_shape: Shape of the gamma law of the branch weights.
-        branch_mean: m, mean of the branch weights.
-        gmin: Output of a branch that is not driven.
-        ramp: Width of the drives between which the output of a branch goes from gmin to gmax.
+        spread: w in [0, 1); the other weights are uniform in (1 - w, 1 + w).
+        gamma_shape: Shape of the gamma law of the branch weights.
+        dendritic_mean: m, mean of the branch weights.
+        resting_output: g_min, output of a branch that is not driven.
+        width: Drives over which the output of a branch goes from g_min to g_max.
         rmin: Lowest rate of a memory neuron.
         rmax: Highest rate of a memory neuron.
     """
@@ -40,11 +40,11 @@ class DendriticCircuit(NamedTuple):
     num_feature_inhibitory: Number = 500
     num_branches: Number = 500
     connectivity: Number = 1.0
-    weight_spread: Number = 0.2
-    branch_shape: Number = 0.5
-    branch_mean: Number = 0.2
-    gmin: Number = 0.5
-    ramp: Number = 0.5
+    spread: Number = 0.2
+    gamma_shape: Number = 0.5
+    dendritic_mean: Number = 0.2
+    resting_output: Number = 0.5
+    width: Number = 0.5
     rmin: Number = 1.0
     rmax: Number = 100.0
 
@@ -53,14 +53,14 @@ class DendriticThresholds(NamedTuple):
     """The three numbers that `dendritic_design` finds.
 
     Attributes:
-        gt: The drive at which a branch begins to fire.
-        gmax: Output of a branch whose drive is gt + ramp or more.
-        ft: The drive at which a memory neuron begins to fire above rmin.
+        branch: g_t, the drive at which a branch begins to fire.
+        memory: f_t, the drive at which a memory neuron begins to fire above rmin.
+        saturation: g_max, output of a branch whose drive is g_t plus the width or more.
     """
 
-    gt: Number
-    gmax: Number
-    ft: Number
+    branch: Number
+    memory: Number
+    saturation: Number
 
 
 def as_numbers(circuit: DendriticCircuit) -> DendriticCircuit:
@@ -80,11 +80,11 @@ def as_numbers(circuit: DendriticCircuit) -> DendriticCircuit:
         "num_feature_inhibitory": (one, infinity),
         "num_branches": (2.0, most),
         "connectivity": (zero, one),
-        "weight_spread": (zero, one),
-        "branch_shape": (zero, infinity),
-        "branch_mean": (zero, infinity),
-        "gmin": (zero, infinity),
-        "ramp": (zero, infinity),
+        "spread": (zero, one),
+        "gamma_shape": (zero, infinity),
+        "dendritic_mean": (zero, infinity),
+        "resting_output": (zero, infinity),
+        "width": (zero, infinity),
         "rmin": (zero, infinity),
         "rmax": (least, infinity),
     }
@@ -99,8 +99,8 @@ _ENDS_ALLOWED = {
     "num_memory_inhibitory",
     "num_feature_inhibitory",
     "num_branches",
-    "weight_spread",
-    "gmin",
+    "spread",
+    "resting_output",
 }
 """Where the lower end of the range is in it; the upper end always is."""
 

@@ -1,8 +1,8 @@
 """The law of what a dendritic branch receives, and the law of rates that follows from it.
 
 Source: Kafraj, Krotov, Bicknell & Latham, "A biologically plausible associative memory network",
-eqs. 2-7, as the README reads them. Everything is smooth in every number, the sizes included, so that
-one compiled program serves all circuits and designs can be differentiated.
+eqs. 2-7, as the README reads them. All is smooth in every number, the sizes included, so that one
+compiled program serves all circuits, and designs can be differentiated.
 """
 
 from typing import NamedTuple
@@ -59,48 +59,52 @@ class BranchDrive(NamedTuple):
         """The law with one more, independent input of this mean and variance."""
         return self._replace(means=self.means + mean, variances=self.variances + variance)
 
-    def ramp_moments(self, gt: Number, ramp: Number) -> Float[Array, "3"]:
-        """Mean, mean square and mean cube of clip((drive - gt) / ramp, 0, 1) over branches.
+    def ramp_moments(self, threshold: Number, width: Number) -> Float[Array, "3"]:
+        """Mean, mean square and mean cube of clip((drive - threshold) / width, 0, 1) over branches.
 
-        E[u^p] is the integral of p u^(p - 1) P(drive > gt + u ramp) over u in (0, 1).
+        E[u^p] is the integral of p u^(p - 1) P(drive > threshold + u width) over u in (0, 1).
         """
         u = 0.5 * (1 + _NODES)
-        points = gt + jnp.asarray(u, self.means.dtype) * ramp
+        points = threshold + jnp.asarray(u, self.means.dtype) * width
         above = jax.vmap(self.survival)(points)
         kernel = np.stack([p * u ** (p - 1) for p in (1, 2, 3)]) * 0.5 * _WEIGHTS
         return jnp.asarray(kernel, above.dtype) @ above
 
 
-def dendritic_branch_drive(circuit: DendriticCircuit, inhibition: Number) -> BranchDrive:
-    """The law of the drive of a branch that carries no cued neuron (eqs. 2b, 6, 7).
+def dendritic_branch_drive(circuit: DendriticCircuit, k: Number, rate: Number) -> BranchDrive:
+    """The law of the drive of a branch without a cued neuron (eqs. 2b, 6, 7).
 
-    All E1 neurons on it fire at rmin; Binomial(N1, c / D) of them and Binomial(M1, c / D) I1
-    neurons reach it.
+    Binomial(N1 - k, c / D) E1 neurons reach it, at rmin, and Binomial(M1, c / D) I1 neurons, whose
+    rates differ where connections are sparse.
 
     Args:
         circuit: The network.
-        inhibition: Rate of the I1 neurons in Hz.
+        k: Number of cued neurons, 0 at rest.
+        rate: Their rate in Hz.
 
     Raises:
         ValueError: If a number of the circuit is outside of its range.
     """
-    return branch_drive(as_numbers(circuit), jnp.asarray(inhibition, float))
+    return branch_drive(as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float))
 
 
-def branch_drive(c: DendriticCircuit, inhibition: Number) -> BranchDrive:
+def branch_drive(c: DendriticCircuit, k: Number, rate: Number) -> BranchDrive:
     """`dendritic_branch_drive` of checked numbers."""
-    probability = c.connectivity / c.num_branches
+    probability = jnp.asarray(c.connectivity / c.num_branches)
     load = c.num_memory * probability
-    n, excitatory = _counts(c.num_memory, probability, _EXCITATORY)
-    i, inhibitory = _counts(c.num_memory_inhibitory, probability, _INHIBITORY)
+    n, excitatory = _counts(jnp.asarray(c.num_memory - k), probability, _EXCITATORY)
+    i, inhibitory = _counts(jnp.asarray(c.num_memory_inhibitory), probability, _INHIBITORY)
+    inhibition = first_inhibition(c, k, rate)
+    squares = (c.num_memory - k) * c.rmin**2 + k * rate**2
+    weight = c.spread**2 / 3
+    varied = ((1 + weight) / c.connectivity - 1) * squares / c.num_memory**2 / inhibition**2
     up = c.rmin / jnp.sqrt(load)
     down = inhibition * c.num_memory / (c.num_memory_inhibitory * jnp.sqrt(load))
     n, i = n[:, None], i[None, :]
-    weight = c.weight_spread**2 / 3
     return BranchDrive(
         excitatory[:, None] * inhibitory[None, :],
         up * n - down * i,
-        weight * (up**2 * n + down**2 * i),
+        weight * up**2 * n + ((1 + weight) * (1 + varied) - 1) * down**2 * i,
     )
 
 
@@ -136,6 +140,12 @@ def inhibition_rate(circuit: DendriticCircuit, mean_rate: Number, count: Number)
     return jnp.asarray(mean_rate / (1 + 1 / (circuit.connectivity * count)))
 
 
+def first_inhibition(circuit: DendriticCircuit, k: Number, rate: Number) -> Scalar:
+    """The mean rate of I1 in Hz when k memory neurons fire at `rate` and all others at rmin."""
+    mean_rate = circuit.rmin + k * (rate - circuit.rmin) / circuit.num_memory
+    return inhibition_rate(circuit, mean_rate, circuit.num_memory_inhibitory)
+
+
 def branch_outputs(
     circuit: DendriticCircuit,
     thresholds: DendriticThresholds,
@@ -146,14 +156,14 @@ def branch_outputs(
 
     Args:
         circuit: The network.
-        thresholds: gt and gmax.
+        thresholds: Of branches.
         idle: The law of their drive without it.
         rate: In Hz; 0 for the branches as they are.
     """
     load = circuit.connectivity * circuit.num_memory / circuit.num_branches
-    law = idle.shifted(rate / jnp.sqrt(load), circuit.weight_spread**2 / 3 * rate**2 / load)
-    u, low = law.ramp_moments(thresholds.gt, circuit.ramp), circuit.gmin
-    span = thresholds.gmax - low
+    law = idle.shifted(rate / jnp.sqrt(load), circuit.spread**2 / 3 * rate**2 / load)
+    u, low = law.ramp_moments(thresholds.branch, circuit.width), circuit.resting_output
+    span = thresholds.saturation - low
     first, second = low + span * u[0], low**2 + 2 * low * span * u[0] + span**2 * u[1]
     third = low**3 + 3 * low**2 * span * u[0] + 3 * low * span**2 * u[1] + span**3 * u[2]
     return jnp.stack([first, second, third])

@@ -9,7 +9,7 @@ from nam_jax._types import Scalar
 from nam_jax.theory._dendritic_circuit import DendriticCircuit, Number
 
 _POWERS, _TERMS = np.arange(1, 4)[:, None], np.arange(4)[None, :]
-_PASCAL = np.asarray(comb(_POWERS, _TERMS), np.float32)
+_PASCAL = np.asarray(comb(_POWERS, _TERMS))
 """Binomial coefficients; row p - 1 is that of the power p."""
 _LEFT = np.maximum(_POWERS - _TERMS, 0)
 _HANKEL = np.add.outer(np.arange(4), np.arange(4))
@@ -54,8 +54,8 @@ def feedback_moments(
         busy: Those of an active branch.
         active: Cumulants of the number of active ones among the other branches.
     """
-    c, m, branches = circuit.connectivity, circuit.branch_mean, circuit.num_branches
-    a = gamma_moments(circuit.branch_shape, m)
+    c, m, branches = circuit.connectivity, circuit.dendritic_mean, circuit.num_branches
+    a = gamma_moments(circuit.gamma_shape, m)
     idle = cumulants(a[1:4] * quiet)
     gain = cumulants(a[1:4] * busy) - idle
     # Of the law of total cumulance, given how many of the other branches are active.
@@ -66,12 +66,14 @@ def feedback_moments(
     )
     rest = raw_moments(rest.at[2].add(active[2] * gain[0] ** 3))
     outputs = jnp.concatenate([jnp.ones(1), own])
-    power, shift = jnp.arange(1, 4), (-c * m) ** _LEFT
+    base, root = -c * m, jnp.sqrt(branches)
+    powers = jnp.stack([jnp.ones_like(base), base, base**2, base**3])
+    pascal = jnp.asarray(_PASCAL, base.dtype)
     linked = jnp.einsum(
-        "pi,pj,ij,j->p", _PASCAL * shift, _PASCAL * rest[_LEFT], a[_HANKEL], outputs
+        "pi,pj,ij,j->p", pascal * powers[_LEFT], pascal * rest[_LEFT], a[_HANKEL], outputs
     )
-    apart = (-c * m) ** power * rest[1:]
-    return (c * linked + (1 - c) * apart) / branches ** (0.5 * power)
+    apart = powers[1:] * rest[1:]
+    return (c * linked + (1 - c) * apart) / jnp.stack([root, branches, branches * root])
 
 
 def cumulants(raw: Float[Array, "3"]) -> Float[Array, "3"]:
@@ -100,7 +102,7 @@ def inhibition_moments(
         first: That of I1.
         second: That of I2.
     """
-    c, w, m = circuit.connectivity, circuit.weight_spread, circuit.branch_mean
+    c, w, m = circuit.connectivity, circuit.spread, circuit.dendritic_mean
     size = circuit.num_feature
     spread = 1 + w**2 / 3 - c
     lopsided = 1 + w**2 - 3 * c * (1 + w**2 / 3) + 2 * c**2

@@ -1,4 +1,4 @@
-"""Recall by a dendritic memory: where a neuron is lost, how probable that is, and what can be stored.
+"""Recall by a dendritic memory: where a neuron is lost, how probable that is, and the capacity.
 
 It fails by fluctuations, not in the mean: of every neuron's fixed input, for which see
 `dendritic_drives`. Recall starts from the features of a memory, inhibition at its steady state.
@@ -66,27 +66,31 @@ class DendriticRecall(NamedTuple):
 def dendritic_fold(circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> Fold:
     """Where a single cued neuron falls silent while the k - 1 others stay.
 
-    With an offset d of its drive, its rate solves d = nu - rmin + ft - h_cued(nu); the upper
+    With an offset d of its drive, its rate solves d = nu - rmin + f_t - h_cued(nu); the upper
     solution exists from the minimum over nu on, a fold.
     """
-    return _fold(circuit, thresholds, *settled(circuit, thresholds, k))
+    return _fold(circuit, thresholds, k, *settled(circuit, thresholds, k))
 
 
 def _fold(
-    c: DendriticCircuit, thresholds: DendriticThresholds, rate: Scalar, drives: DendriticDrives
+    c: DendriticCircuit,
+    thresholds: DendriticThresholds,
+    k: Number,
+    rate: Scalar,
+    drives: DendriticDrives,
 ) -> Fold:
-    idle = branch_drive(c, drives.inhibition[0])
-    square = gamma_moments(c.branch_shape, c.branch_mean)[2]
+    idle = branch_drive(c, k, rate)
+    square = gamma_moments(c.gamma_shape, c.dendritic_mean)[2]
     gain = jnp.sqrt(c.connectivity * c.num_feature / c.num_branches)
-    gain = gain * (square - c.connectivity * c.branch_mean**2)
+    gain = gain * (square - c.connectivity * c.dendritic_mean**2)
     common = jnp.sqrt(c.connectivity * c.num_feature) / c.num_memory
     common = inhibition_rate(c, common, c.num_memory_inhibitory)
     output = jax.vmap(lambda own: branch_outputs(c, thresholds, idle, own)[0])
-    at_rate = c.gmin + (thresholds.gmax - c.gmin) * drives.active
+    at_rate = c.resting_output + (thresholds.saturation - c.resting_output) * drives.active
 
     def needed(own: Float[Array, " R"]) -> Float[Array, " R"]:
         change = gain * (output(own) - at_rate) - common * (own - rate)
-        return own - c.rmin + thresholds.ft - drives.cued.mean - change
+        return own - c.rmin + thresholds.memory - drives.cued.mean - change
 
     def zoom(ends: tuple[Scalar, Scalar], _: None) -> tuple[tuple[Scalar, Scalar], Scalar]:
         low, high = ends
@@ -104,9 +108,9 @@ def _fold(
 def log_recall(c: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> DendriticRecall:
     """`dendritic_log_recall` of checked numbers."""
     rate, drives = settled(c, thresholds, k)
-    fold = _fold(c, thresholds, rate, drives).offset
+    fold = _fold(c, thresholds, k, rate, drives).offset
     cued, others = drives.cued, drives.others
-    gap = (thresholds.ft + 1 - others.mean) / others.sd
+    gap = (thresholds.memory + 1 - others.mean) / others.sd
     return DendriticRecall(
         k * _log_below(-fold / cued.sd, -cued.skew),
         k * _log_below((c.rmax - 1 - rate) / cued.sd, cued.skew),
@@ -129,7 +133,7 @@ def dendritic_log_recall(
 ) -> DendriticRecall:
     """The logarithm of the probability that a memory of k neurons is recalled, in its three parts.
 
-    P(k) = [1 - F_c(fold)]^k F_c(rmax - 1 - nu*)^k F_n(ft + 1 - h_n)^(N1 - k): every neuron has a
+    P(k) = [1 - F_c(fold)]^k F_c(rmax - 1 - nu*)^k F_n(f_t + 1 - h_n)^(N1 - k): every neuron has a
     fixed offset of its drive, of a Pearson-III law with the moments of `dendritic_drives`.
     """
     return log_recall(circuit, thresholds, k)
@@ -143,18 +147,27 @@ def dendritic_recall(
     return jnp.exp(log_recall(circuit, thresholds, k).total())
 
 
+def ignition_margin(
+    c: DendriticCircuit, thresholds: DendriticThresholds, k: Number, rate: Scalar
+) -> Scalar:
+    """`dendritic_ignition_margin` of checked numbers, where cued neurons settle at `rate`."""
+    others = drives_at(c, thresholds, k, rate, c.rmin).others
+    return (thresholds.memory - others.mean) / others.sd
+
+
 @on_numbers
 def dendritic_ignition_margin(
     circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
 ) -> Scalar:
-    """(ft - h_n) / s_n before the cued neurons fire: E2 at the features, E1 and I1 still at rmin.
+    """(f_t - h_n) / s_n before the cued neurons fire: E2 at the features, E1 and I1 still at rmin.
 
-    Other neurons are less inhibited then than later. Below 3.5 to 4 some of them may be recruited
-    on the way though the fixed point is sound, above all in small networks.
+    Other neurons are less inhibited then than later, so that some may be recruited on the way
+    though the fixed point is sound. It is not in `dendritic_recall`, which is that of the fixed
+    point; from 3.5 on it is met, and where neurons of E1 are few inhibition may come too late
+    already at 2 to 3.
     """
     rate = settled(circuit, thresholds, k)[0]
-    others = drives_at(circuit, thresholds, k, rate, circuit.rmin).others
-    return (thresholds.ft - others.mean) / others.sd
+    return ignition_margin(circuit, thresholds, k, rate)
 
 
 def dendritic_log_capacity(num_memory: int, recalled: Sequence[float] | Array) -> Scalar:
