@@ -10,6 +10,17 @@ from nam_jax.network._base import (
 )
 from nam_jax.network._clamped import Clamped
 from nam_jax.network._correlation_matrix import CorrelationMatrix
+from nam_jax.network._dendrites import BranchBlock, Dendrites
+from nam_jax.network._dendritic import (
+    THRESHOLDS,
+    DendriticDrive,
+    DendriticMemory,
+    DendriticState,
+    Thresholds,
+)
+from nam_jax.network._dendritic_inhibition import InhibitoryPopulation
+from nam_jax.network._dendritic_start import AbstractDendriticStart, FeatureCue, MemoryCue
+from nam_jax.network._dendritic_wiring import DendriticWiring
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
 from nam_jax.network._fast import settle_fast
@@ -19,13 +30,16 @@ from nam_jax.network._minerva import Echo, Minerva2
 from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
 from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
 from nam_jax.network._quasi_static import QuasiStatic
+from nam_jax.network._ramp import Linear, Ramp
 from nam_jax.network._start import AbstractStart, Algebraic, Cold, Conditional
 from nam_jax.network._tripartite import TripartiteNetwork
 from nam_jax.network._two_layer import TwoLayerMemory, TwoLayerState, TwoLayerTerms
 from nam_jax.network._universal import ModernHopfield, UniversalHopfield
 
 __all__ = [
+    "THRESHOLDS",
     "AbstractContinuousNetwork",
+    "AbstractDendriticStart",
     "AbstractDiscreteNetwork",
     "AbstractEnergyNetwork",
     "AbstractFeedforwardNetwork",
@@ -33,24 +47,36 @@ __all__ = [
     "AbstractNeuralNetwork",
     "AbstractStart",
     "Algebraic",
+    "BranchBlock",
     "Clamped",
     "Cold",
     "Conditional",
     "ContinuousDenseMemory",
     "CorrelationMatrix",
+    "Dendrites",
+    "DendriticDrive",
+    "DendriticMemory",
+    "DendriticState",
+    "DendriticWiring",
     "DenseAssociativeMemory",
     "Drive",
     "Echo",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
+    "FeatureCue",
     "Hopfield",
+    "InhibitoryPopulation",
     "Layer",
+    "Linear",
+    "MemoryCue",
     "Minerva2",
     "ModernHopfield",
     "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
     "QuasiStatic",
+    "Ramp",
+    "Thresholds",
     "TripartiteNetwork",
     "TripartiteState",
     "TwoLayerMemory",
