@@ -158,11 +158,7 @@ def _branch_sums(dendrites: Dendrites, x: Array, transfer: Transfer, bias: Any) 
         if any(jax.tree.leaves(of_arrays)):
             # Other synapses in each sample: nothing is shared, and memory is.
             whole = jax.tree.map(
-                lambda leaf, batched: (
-                    leaf if batched else jnp.broadcast_to(leaf, (size, *leaf.shape))
-                ),
-                (arrays, x, bias),
-                (of_arrays, *of_others),
+                lambda leaf, batched: _spread(leaf, batched, size), (arrays, x, bias), everywhere
             )
             return jax.lax.map(lambda each: run(*each), whole), True
         x, bias = jax.tree.map(
@@ -259,16 +255,16 @@ def _cut(
     labels: np.ndarray,
 ) -> list[BranchBlock]:
     """Blocks of the given shapes from rows that stand one after the other."""
-    blocks, synapse, branch = [], 0, 0
+    blocks, synapse, branch, size = [], 0, 0, source.shape[1]
     for groups, length, ranks in shapes:
         synapses = slice(synapse, synapse + groups * length * ranks)
         branches = slice(branch, branch + groups * ranks)
         blocks.append(
             BranchBlock(
-                jnp.asarray(source[synapses].reshape(groups, length, ranks, -1)),
-                jnp.asarray(weights[synapses].reshape(groups, length, ranks, -1)),
-                jnp.asarray(of_branches[branches].reshape(groups, ranks, -1)),
-                jnp.asarray(labels[branches].reshape(groups, ranks, -1)),
+                jnp.asarray(source[synapses].reshape(groups, length, ranks, size)),
+                jnp.asarray(weights[synapses].reshape(groups, length, ranks, size)),
+                jnp.asarray(of_branches[branches].reshape(groups, ranks, size)),
+                jnp.asarray(labels[branches].reshape(groups, ranks, size)),
             )
         )
         synapse, branch = synapses.stop, branches.stop

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Integer
 
 from nam_jax._misc import argument_error
@@ -83,7 +84,7 @@ class DendriticWiring(eqx.Module):
             num_memory: N1.
             num_feature: N2.
             num_branches: D, branches of each feature neuron, at most N1.
-            key: Random key.
+            key: Random key; draws are made on the host, so not under `jax.jit`.
             connectivity: c in (0, 1]: pairs of neurons are connected with this probability, and
                 on one given branch with c / D.
             num_inhibitory: M1 and M2; by default N1 / 2 and N2 / 4.
@@ -102,26 +103,24 @@ class DendriticWiring(eqx.Module):
         _check_share("connectivity", connectivity)
         _check_law(spread, gamma_shape)
         (n1, n2), (m1, m2), c = (num_memory, num_feature), num_inhibitory, connectivity
-        keys = iter(jr.split(key, 14))
-        forward = _mask(next(keys), (n2, n1), c)
-        feedback = _mask(next(keys), (n2, n1), c)
-        inhibitory_forward = _mask(next(keys), (n2, m1), c)
+        draw = _Draw(key, c, spread)
+        forward, feedback = draw.mask(n2, n1), draw.mask(n2, n1)
+        inhibitory_forward = draw.mask(n2, m1)
         return cls(
-            branch=_branches(next(keys), (n2, n1), num_branches),
+            branch=draw.branches(num_branches, n2, n1),
             forward=forward,
             feedback=forward if reciprocal else feedback,
-            weight=_weights(next(keys), forward, spread),
-            inhibitory_branch=_branches(next(keys), (n2, m1), num_branches),
+            weight=draw.weights(forward),
+            inhibitory_branch=draw.branches(num_branches, n2, m1),
             inhibitory_forward=inhibitory_forward,
-            inhibitory_weight=_weights(next(keys), inhibitory_forward, spread),
-            dendritic=jr.gamma(next(keys), gamma_shape, (n2, num_branches))
-            * (dendritic_mean / gamma_shape),
-            to_memory_inhibition=_dense(next(keys), (m1, n1), c, spread),
-            to_feature_inhibition=_dense(next(keys), (m2, n2), c, spread),
-            memory_inhibition=_dense(next(keys), (n1, m1), c, spread),
-            feature_inhibition=_dense(next(keys), (n1, m2), c, spread),
-            within_memory_inhibition=_dense(next(keys), (m1, m1), c, spread),
-            within_feature_inhibition=_dense(next(keys), (m2, m2), c, spread),
+            inhibitory_weight=draw.weights(inhibitory_forward),
+            dendritic=draw.gamma(gamma_shape, dendritic_mean, n2, num_branches),
+            to_memory_inhibition=draw.weights(draw.mask(m1, n1)),
+            to_feature_inhibition=draw.weights(draw.mask(m2, n2)),
+            memory_inhibition=draw.weights(draw.mask(n1, m1)),
+            feature_inhibition=draw.weights(draw.mask(n1, m2)),
+            within_memory_inhibition=draw.weights(draw.mask(m1, m1)),
+            within_feature_inhibition=draw.weights(draw.mask(m2, m2)),
             connectivity=float(connectivity),
             dendritic_mean=float(dendritic_mean),
         )
@@ -153,22 +152,31 @@ def _check_law(spread: float, gamma_shape: float) -> None:
         raise argument_error("gamma_shape", "be above 0", gamma_shape)
 
 
-def _mask(key: Key, shape: tuple[int, int], c: float) -> Bool[Array, "post pre"]:
-    return jnp.ones(shape, bool) if c == 1 else jr.bernoulli(key, c, shape)
+class _Draw:
+    """Draws on the host, where a new size needs no new program, in the order of the calls."""
 
+    def __init__(self, key: Key, connectivity: float, spread: float):
+        self._random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
+        self._connectivity, self._spread = connectivity, spread
+        self._dtype = np.dtype(jnp.result_type(float))
 
-def _branches(key: Key, shape: tuple[int, int], num_branches: int) -> Integer[Array, "post pre"]:
-    """In 16 bits where they suffice: one for every pair of neurons."""
-    dtype = jnp.uint16 if num_branches <= 2**16 else jnp.int32
-    return jr.randint(key, shape, 0, num_branches).astype(dtype)
+    def mask(self, *shape: int) -> Bool[Array, "post pre"]:
+        """Whether there is a synapse; nothing is drawn where all of them are."""
+        if self._connectivity == 1:
+            return jnp.ones(shape, bool)
+        return jnp.asarray(self._random.random(shape, np.float32) < self._connectivity)
 
+    def branches(self, num_branches: int, *shape: int) -> Integer[Array, "post pre"]:
+        """In 16 bits where they suffice: there is one for every pair of neurons."""
+        dtype = np.uint16 if num_branches <= 2**16 else np.int32
+        return jnp.asarray(self._random.integers(num_branches, size=shape, dtype=dtype))
 
-def _weights(key: Key, mask: Bool[Array, "post pre"], spread: float) -> Weights:
-    drawn = jr.uniform(key, mask.shape, minval=1 - spread, maxval=1 + spread)
-    return jnp.where(mask, drawn, 0)
+    def weights(self, mask: Bool[Array, "post pre"]) -> Weights:
+        """Uniform, and 0 where there is no synapse."""
+        drawn = self._random.random(mask.shape, self._dtype) * (2 * self._spread)
+        return jnp.asarray((drawn + (1 - self._spread)) * np.asarray(mask), self._dtype)
 
-
-def _dense(key: Key, shape: tuple[int, int], c: float, spread: float) -> Weights:
-    """Weights that are 0 where there is no synapse; mask and weight from keys of their own."""
-    of_mask, of_weight = jr.split(key)
-    return _weights(of_weight, _mask(of_mask, shape, c), spread)
+    def gamma(self, shape: float, mean: float, *size: int) -> Weights:
+        """Of the gamma law with this shape and mean."""
+        drawn = self._random.standard_gamma(shape, size, self._dtype)
+        return jnp.asarray(drawn * (mean / shape), self._dtype)
