@@ -11,6 +11,7 @@ from nam_jax.data._codec import AbstractCodec as AbstractCodec
 from nam_jax.data._codec import PixelThreshold as PixelThreshold
 from nam_jax.data._codec import RandomProjection as RandomProjection
 from nam_jax.data._corrupt import add_noise as add_noise
+from nam_jax.data._corrupt import add_uniform_noise as add_uniform_noise
 from nam_jax.data._corrupt import flip as flip
 from nam_jax.data._corrupt import mask as mask
 from nam_jax.data._corrupt import occlude as occlude
@@ -19,6 +20,7 @@ from nam_jax.data._crops import split_columns as split_columns
 from nam_jax.data._images import ImageSet as ImageSet
 from nam_jax.data._images import load_images as load_images
 from nam_jax.data._patterns import correlated_patterns as correlated_patterns
+from nam_jax.data._patterns import random_members as random_members
 from nam_jax.data._patterns import random_patterns as random_patterns
 from nam_jax.data._patterns import sparse_patterns as sparse_patterns
 from nam_jax.data._photographs import photographs as photographs

@@ -68,6 +68,24 @@ def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
     return pattern + std * jax.random.normal(key, pattern.shape, pattern.dtype)
 
 
+def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
+    """Adds noise uniform in (0, `width`) to every entry: rates stay at least 0.
+
+    Args:
+        pattern: Any shape.
+        width: Largest noise, at least 0, in the unit of the pattern.
+        key: Random key.
+
+    Raises:
+        ValueError: `width` is negative (a run-time error if it is traced).
+    """
+    if is_concrete(width) and not float(width) >= 0:
+        raise argument_error("width", "be at least 0", f"{width}")
+    width = jnp.asarray(width, pattern.dtype)
+    width = eqx.error_if(width, ~(width >= 0), "Argument `width` must be at least 0.")
+    return pattern + width * jax.random.uniform(key, pattern.shape, pattern.dtype)
+
+
 def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample:
     """Replaces the last round(fraction n) of the n places along the first axis by `value`.
 

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import DTypeLike
+from jaxtyping import Array, Bool, DTypeLike
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
@@ -81,6 +81,24 @@ def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key
         raise argument_error("activity", "lie in [0, 1]", f"{activity}")
     ones = jax.random.bernoulli(key, activity, (num_patterns, num_neurons))
     return ones.astype(jnp.result_type(float))
+
+
+def random_members(num_neurons: int, num_members: int, *, key: Key) -> Bool[Array, " N"]:
+    """A random memory of exactly `num_members` of `num_neurons` neurons: (N,), true for members.
+
+    Args:
+        num_neurons: N, at least 1.
+        num_members: k, from 0 to N.
+        key: Random key.
+
+    Raises:
+        ValueError: If a number is outside its range.
+    """
+    if num_neurons < 1:
+        raise argument_error("num_neurons", "be at least 1", num_neurons)
+    if not 0 <= num_members <= num_neurons:
+        raise argument_error("num_members", f"lie in 0, ..., {num_neurons}", num_members)
+    return jax.random.permutation(key, jnp.arange(num_neurons) < num_members)
 
 
 def _check_sizes(num_patterns: int, num_neurons: int) -> None:

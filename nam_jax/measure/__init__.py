@@ -13,6 +13,7 @@ from nam_jax.measure._criterion import (
     one_by_one,
 )
 from nam_jax.measure._energy import energy_rate_along_flow, largest_energy_rise
+from nam_jax.measure._rates import separable_recall, strict_recall
 from nam_jax.measure._recall import Rate, bit_error, exact_recall, overlap, rate
 from nam_jax.measure._reduction import ReductionReport, reduction_report, with_ratio
 from nam_jax.measure._scan import Scan, scan
@@ -45,5 +46,7 @@ __all__ = [
     "rate",
     "reduction_report",
     "scan",
+    "separable_recall",
+    "strict_recall",
     "with_ratio",
 ]

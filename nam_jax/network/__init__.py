@@ -8,18 +8,20 @@ from nam_jax.network._base import (
     AbstractNetwork,
     Layer,
 )
+from nam_jax.network._branch_packing import BranchBlock
 from nam_jax.network._clamped import Clamped
 from nam_jax.network._correlation_matrix import CorrelationMatrix
-from nam_jax.network._dendrites import BranchBlock, Dendrites
-from nam_jax.network._dendritic import (
-    THRESHOLDS,
-    DendriticDrive,
-    DendriticMemory,
-    DendriticState,
-    Thresholds,
-)
+from nam_jax.network._dendrites import AbstractDendrites, Dendrites, PointSynapses
+from nam_jax.network._dendritic import DendriticMemory, point_synapses
 from nam_jax.network._dendritic_inhibition import InhibitoryPopulation
+from nam_jax.network._dendritic_reduced import (
+    ExcitatoryState,
+    HeldFeatures,
+    ReducedDendriticMemory,
+)
 from nam_jax.network._dendritic_start import AbstractDendriticStart, FeatureCue, MemoryCue
+from nam_jax.network._dendritic_state import DendriticDrive, DendriticState
+from nam_jax.network._dendritic_thresholds import THRESHOLDS, Thresholds
 from nam_jax.network._dendritic_wiring import DendriticWiring
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
@@ -39,6 +41,7 @@ from nam_jax.network._universal import ModernHopfield, UniversalHopfield
 __all__ = [
     "THRESHOLDS",
     "AbstractContinuousNetwork",
+    "AbstractDendrites",
     "AbstractDendriticStart",
     "AbstractDiscreteNetwork",
     "AbstractEnergyNetwork",
@@ -63,7 +66,9 @@ __all__ = [
     "Echo",
     "EffectiveNeuronAstrocyte",
     "EnergyTerms",
+    "ExcitatoryState",
     "FeatureCue",
+    "HeldFeatures",
     "Hopfield",
     "InhibitoryPopulation",
     "Layer",
@@ -74,8 +79,10 @@ __all__ = [
     "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
+    "PointSynapses",
     "QuasiStatic",
     "Ramp",
+    "ReducedDendriticMemory",
     "Thresholds",
     "TripartiteNetwork",
     "TripartiteState",
@@ -84,5 +91,6 @@ __all__ = [
     "TwoLayerTerms",
     "UniversalHopfield",
     "drive_at",
+    "point_synapses",
     "settle_fast",
 ]

@@ -1,5 +1,6 @@
 """Synapses on branched dendrites, packed so that a pass over them needs no scatter."""
 
+import abc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,33 +11,65 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from nam_jax._misc import argument_error
+from nam_jax.network._branch_packing import BranchBlock, pack
 
 Transfer = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 """A branch's output as a function of its drive, elementwise."""
 
-_GATHERS = 12
-"""Synapses of one neuron that a pass sums in registers; compiling takes longer with more."""
 
-
-class BranchBlock(eqx.Module):
-    """Branches with at most K synapses each, one of R ranks in each of G groups.
-
-    Padding has weight 0, and as its source the number of sources.
+class AbstractDendrites(eqx.Module):
+    """What N inputs do to N2 neurons.
 
     Attributes:
-        source: Which input arrives at each synapse.
-        weight: Synaptic weights, at least 0.
-        dendritic: Weights of the branches at the soma, at least 0.
-        label: Which branch of its neuron each is; the number of branches for padding.
+        num_branches: D, branches of a neuron.
     """
 
-    source: Integer[Array, "G K R N2"]
-    weight: Float[Array, "G K R N2"]
-    dendritic: Float[Array, "G R N2"]
-    label: Integer[Array, "G R N2"]
+    num_branches: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def sum_branches(
+        self,
+        inputs: Float[Array, " N"],
+        transfer: Transfer,
+        bias: Float[Array, "N2 D"] | Float[Array, " N2"] | None = None,
+    ) -> Float[Array, " N2"]:
+        """sum_d A_jd G(sum_(i on d) W_ji x_i + bias_jd).
+
+        Args:
+            inputs: x, signed and with the normalisation of their synapses.
+            transfer: G.
+            bias: Added to the drive of every branch, or each its own; by default nothing.
+        """
+
+    @abc.abstractmethod
+    def weights(self) -> Any:
+        """All weights, which are at least 0."""
 
 
-class Dendrites(eqx.Module):
+class PointSynapses(AbstractDendrites):
+    """Neurons without dendrites, a control: their inputs are summed, then transferred.
+
+    Attributes:
+        matrix: (N2, N), each synapse with a weight of its own.
+    """
+
+    matrix: Float[Array, "N2 N"]
+    num_branches: int = eqx.field(default=1, static=True, init=False)
+
+    def sum_branches(
+        self,
+        inputs: Float[Array, " N"],
+        transfer: Transfer,
+        bias: Float[Array, "N2 D"] | Float[Array, " N2"] | None = None,
+    ) -> Float[Array, " N2"]:
+        drive = self.matrix.astype(inputs.dtype) @ inputs
+        return transfer(drive if bias is None else drive + bias.reshape(drive.shape))
+
+    def weights(self) -> Any:
+        return self.matrix
+
+
+class Dendrites(AbstractDendrites):
     """All synapses on the branches of N2 neurons from N inputs.
 
     The branches of each neuron are sorted by their number of synapses, so that the r-th branches
@@ -74,7 +107,7 @@ class Dendrites(eqx.Module):
         if branch.min(initial=0) < -1 or branch.max(initial=-1) >= self.num_branches:
             requirement = f"lie in -1, ..., {self.num_branches - 1}"
             raise argument_error("branch", requirement, f"{branch.min()} to {branch.max()}")
-        self.blocks = tuple(_pack(branch, weight, dendritic))
+        self.blocks = tuple(pack(branch, weight, dendritic))
 
     def sum_branches(
         self,
@@ -82,12 +115,7 @@ class Dendrites(eqx.Module):
         transfer: Transfer,
         bias: Float[Array, "N2 D"] | Float[Array, " N2"] | None = None,
     ) -> Float[Array, " N2"]:
-        """sum_d A_jd G(sum_(i on d) W_ji x_i + bias_jd).
-
-        Args:
-            inputs: x, signed and with the normalisation of their synapses.
-            transfer: G.
-            bias: Added to the drive of every branch, or each its own; by default nothing.
+        """As in [`AbstractDendrites`][nam_jax.network.AbstractDendrites].
 
         A batch by `jax.vmap` makes one pass over the synapses, with the batch axis last.
         """
@@ -95,6 +123,9 @@ class Dendrites(eqx.Module):
         if bias is not None:
             bias = self._biases(bias.astype(inputs.dtype))
         return _branch_sums(self, x, transfer, bias)[:, 0]
+
+    def weights(self) -> Any:
+        return [(block.weight, block.dendritic) for block in self.blocks]
 
     def _biases(self, bias: Array) -> Array | tuple[Array, ...]:
         """Biases in the order of the blocks, with a batch axis; (N2, 1) where branches agree."""
@@ -185,92 +216,3 @@ def _with_batch_last(leaf: Array, batched: bool, size: int) -> Array:
 
 def _spread(leaf: Array, batched: bool, size: int) -> Array:
     return leaf if batched else jnp.broadcast_to(leaf, (size, *leaf.shape))
-
-
-def _pack(branch: np.ndarray, weight: np.ndarray, dendritic: np.ndarray) -> list[BranchBlock]:
-    """Blocks of ranks that are equally long, filled neuron by neuron to spare memory."""
-    (num_neurons, num_inputs), num_branches = branch.shape, dendritic.shape[1]
-    lengths = np.stack([np.bincount(of[of >= 0], minlength=num_branches) for of in branch])
-    order = np.argsort(-lengths, axis=1, kind="stable")
-    longest = np.take_along_axis(lengths, order, axis=1).max(axis=0)
-    shapes, base, stride, place = _layout(longest)
-    size = sum(int(np.prod(shape)) for shape in shapes)
-    source = np.full((size, num_neurons), num_inputs, _smallest(num_inputs))
-    weights = np.zeros((size, num_neurons), weight.dtype)
-    for neuron, of in enumerate(branch):
-        rank_of = np.empty(num_branches, np.int64)
-        rank_of[order[neuron]] = np.arange(num_branches)
-        inputs = np.flatnonzero(of >= 0)
-        ranks = rank_of[of[inputs]]
-        by_rank = np.argsort(ranks, kind="stable")
-        inputs, ranks = inputs[by_rank], ranks[by_rank]
-        first = np.searchsorted(ranks, ranks, side="left")
-        at = base[ranks] + stride[ranks] * (np.arange(len(ranks)) - first)
-        source[at, neuron], weights[at, neuron] = inputs, weight[neuron, inputs]
-    size = sum(groups * ranks for groups, _, ranks in shapes)
-    labels = np.full((size, num_neurons), num_branches, _smallest(num_branches))
-    of_branches = np.zeros((size, num_neurons), dendritic.dtype)
-    labels[place] = order.T
-    of_branches[place] = np.take_along_axis(dendritic, order, axis=1).T
-    return _cut(shapes, source, weights, of_branches, labels)
-
-
-def _layout(
-    longest: np.ndarray,
-) -> tuple[list[tuple[int, int, int]], np.ndarray, np.ndarray, np.ndarray]:
-    """Where the synapses of every rank stand.
-
-    Args:
-        longest: (D,) synapses on the longest branch of each rank, falling.
-
-    Returns:
-        (G, K, R) of each block; the row of a rank's first synapse and the step to its next one;
-        and the row of each rank among branches.
-    """
-    num_ranks = len(longest)
-    shapes: list[tuple[int, int, int]] = []
-    base, stride, place = (np.zeros(num_ranks, np.int64) for _ in range(3))
-    begin, synapses, branches = 0, 0, 0
-    while begin < num_ranks:
-        length = int(longest[begin])
-        alike = int((longest[begin:] == length).sum())
-        ranks = min(max(1, _GATHERS // max(length, 1)), alike)
-        groups = -(-alike // ranks)
-        taken = np.arange(min(groups * ranks, num_ranks - begin))
-        group, within = np.divmod(taken, ranks)
-        base[begin + taken] = synapses + group * length * ranks + within
-        stride[begin + taken] = ranks
-        place[begin + taken] = branches + taken
-        shapes.append((groups, length, ranks))
-        begin, branches = begin + len(taken), branches + groups * ranks
-        synapses += groups * length * ranks
-    return shapes, base, stride, place
-
-
-def _cut(
-    shapes: list[tuple[int, int, int]],
-    source: np.ndarray,
-    weights: np.ndarray,
-    of_branches: np.ndarray,
-    labels: np.ndarray,
-) -> list[BranchBlock]:
-    """Blocks of the given shapes from rows that stand one after the other."""
-    blocks, synapse, branch, size = [], 0, 0, source.shape[1]
-    for groups, length, ranks in shapes:
-        synapses = slice(synapse, synapse + groups * length * ranks)
-        branches = slice(branch, branch + groups * ranks)
-        blocks.append(
-            BranchBlock(
-                jnp.asarray(source[synapses].reshape(groups, length, ranks, size)),
-                jnp.asarray(weights[synapses].reshape(groups, length, ranks, size)),
-                jnp.asarray(of_branches[branches].reshape(groups, ranks, size)),
-                jnp.asarray(labels[branches].reshape(groups, ranks, size)),
-            )
-        )
-        synapse, branch = synapses.stop, branches.stop
-    return blocks
-
-
-def _smallest(largest: int) -> type[np.integer]:
-    """The smallest kind of integer that holds 0, ..., `largest`: fewer bytes in every pass."""
-    return np.uint16 if largest < 2**16 else np.int32

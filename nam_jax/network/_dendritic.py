@@ -1,7 +1,7 @@
 """The dendritic dense memory: excitatory and inhibitory populations and nonlinear dendrites."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,69 +12,14 @@ from jaxtyping import Array, Bool, Float
 from nam_jax._misc import argument_error, is_concrete, positive_number
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
-from nam_jax.network._dendrites import Dendrites, Transfer
+from nam_jax.network._dendrites import AbstractDendrites, Dendrites, PointSynapses, Transfer
 from nam_jax.network._dendritic_inhibition import InhibitoryPopulation, populations
 from nam_jax.network._dendritic_start import AbstractDendriticStart, FeatureCue
+from nam_jax.network._dendritic_state import DendriticDrive, DendriticState, branch_bias
+from nam_jax.network._dendritic_thresholds import Thresholds, check_gap, known_thresholds
 from nam_jax.network._dendritic_wiring import DendriticWiring
-from nam_jax.network._layers import Signal, drive_at
+from nam_jax.network._layers import drive_at
 from nam_jax.network._ramp import Ramp
-
-
-class DendriticState(eqx.Module):
-    """The rates of all populations, in Hz.
-
-    Attributes:
-        memory: nu_E1, (N1,).
-        feature: nu_E2, (N2,).
-        memory_inhibition: nu_I1, (M1,), driven by memory neurons.
-        feature_inhibition: nu_I2, (M2,), driven by feature neurons.
-    """
-
-    memory: Float[Array, " N1"] | Scalar
-    feature: Float[Array, " N2"] | Scalar
-    memory_inhibition: Float[Array, " M1"] | Scalar
-    feature_inhibition: Float[Array, " M2"] | Scalar
-
-
-class DendriticDrive(eqx.Module):
-    """External inputs h_ext, each absent, constant or a function of time in ms.
-
-    Attributes:
-        memory: To memory neurons, one number or (N1,).
-        branches: To branches, one number, (N2,) for all branches of each neuron, or (N2, D).
-    """
-
-    memory: Signal = None
-    branches: Signal = None
-
-
-class Thresholds(NamedTuple):
-    """The numbers that must fit each other and the sizes: see `nam_jax.theory`.
-
-    Attributes:
-        branch: g_t, input at which a branch begins to respond.
-        memory: f_t, input at which a memory neuron leaves r_min.
-        saturation: g_max, output of a saturated branch.
-    """
-
-    branch: float
-    memory: float
-    saturation: float
-
-
-THRESHOLDS = {
-    (1000, 2000, 500, 1.0): Thresholds(5.3, -16.0, 555.0),
-    (1000, 2000, 200, 1.0): Thresholds(5.12, -16.8, 372.8),
-    (1000, 2000, 250, 0.5): Thresholds(5.774, -4.89, 418.1),
-    (1000, 2000, 500, 0.5): Thresholds(6.352, -3.97, 579.6),
-    (1000, 2000, 100, 0.2): Thresholds(5.103, 1.72, 322.7),
-    (1000, 2000, 500, 0.2): Thresholds(6.684, 3.0, 685.1),
-    (1000, 2000, 50, 0.1): Thresholds(5.058, 5.8, 288.3),
-    (1000, 2000, 500, 0.1): Thresholds(8.29, 6.24, 837.8),
-    (200, 2000, 100, 1.0): Thresholds(4.44, -28.13, 245.7),
-    (2000, 4000, 500, 1.0): Thresholds(5.75, -39.37, 382.3),
-}
-"""Thresholds that work, by N1, N2, D and c."""
 
 
 class DendriticMemory(AbstractContinuousNetwork):
@@ -103,7 +48,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         start: How a cue becomes an initial state.
     """
 
-    dendrites: Dendrites
+    dendrites: AbstractDendrites
     feedback: Float[Array, "N1 N2"]
     memory_inhibition: InhibitoryPopulation
     feature_inhibition: InhibitoryPopulation
@@ -122,13 +67,24 @@ class DendriticMemory(AbstractContinuousNetwork):
         memory_transfer: Ramp,
         time_constants: tuple[float | Scalar, ...] = (10.0, 50.0, 5.0),
         start: AbstractDendriticStart | None = None,
+        dendrites: AbstractDendrites | None = None,
     ):
         """Packs `wiring`, which is not kept; on the host, so not under `jax.jit`.
+
+        Args:
+            wiring: All synapses.
+            branch_transfer: G.
+            memory_transfer: F.
+            time_constants: tau_E1, tau_E2, tau_I, in ms.
+            start: How a cue becomes an initial state; by default `FeatureCue()`.
+            dendrites: Instead of those of `wiring`, such as `point_synapses(wiring)`.
 
         Raises:
             ValueError: On a negative weight, or time constants that are not three numbers above 0.
         """
-        self.dendrites = Dendrites(*_inputs_to_branches(wiring), wiring.dendritic)
+        if dendrites is None:
+            dendrites = Dendrites(*_inputs_to_branches(wiring), wiring.dendritic)
+        self.dendrites = dendrites
         self.feedback = wiring.back()
         self.memory_inhibition, self.feature_inhibition = populations(wiring)
         self.branch_transfer, self.memory_transfer = branch_transfer, memory_transfer
@@ -143,16 +99,13 @@ class DendriticMemory(AbstractContinuousNetwork):
         self.connectivity, self.dendritic_mean = wiring.connectivity, wiring.dendritic_mean
 
     def __check_init__(self):
-        for path, leaf in jax.tree_util.tree_leaves_with_path(self._weights()):
-            if is_concrete(leaf) and not bool(jnp.all(leaf >= 0)):
-                requirement = "hold weights of at least 0, as the equations give them their signs"
-                found = f"{float(jnp.min(leaf)):.3g} in {jax.tree_util.keystr(path)}"
-                raise argument_error("wiring", requirement, found)
-
-    def _weights(self) -> Any:
-        blocks = [(block.weight, block.dendritic) for block in self.dendrites.blocks]
         both = (self.memory_inhibition, self.feature_inhibition)
-        return {"dendrites": blocks, "feedback": self.feedback, "inhibition": both}
+        weights = {"dendrites": self.dendrites.weights(), "feedback": self.feedback, "I": both}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
+            if is_concrete(leaf) and not (np.asarray(leaf) >= 0).all():
+                requirement = "hold weights of at least 0, as the equations give them their signs"
+                found = f"{np.asarray(leaf).min():.3g} in {jax.tree_util.keystr(path)}"
+                raise argument_error("wiring", requirement, found)
 
     @classmethod
     def random(
@@ -179,7 +132,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             num_branches: D, at most N1.
             key: Random key of the wiring.
             connectivity: c in (0, 1].
-            thresholds: g_t, f_t, g_max; by default those of `THRESHOLDS` for these sizes.
+            thresholds: g_t, f_t, g_max; by default those in `THRESHOLDS` for these sizes.
             rates: r_min and r_max, in Hz.
             resting_output: g_min, in Hz, at least 0 and below g_max.
             width: Input over which a branch goes from g_min to g_max, above 0.
@@ -192,7 +145,7 @@ class DendriticMemory(AbstractContinuousNetwork):
                 a branch threshold that does not lie between the input of a resting branch and that
                 of one with a memory neuron at r_max.
         """
-        found = _thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
+        found = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
         made = DendriticWiring.random(
             num_memory, num_feature, num_branches, key=key, connectivity=connectivity, **wiring
         )
@@ -200,7 +153,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         width = float(positive_number("width", width))
         slope = (found.saturation - resting_output) / width
         branch = Ramp(found.branch, resting_output, found.saturation, slope)
-        _check_gap(found.branch, width, rates, connectivity * num_memory / num_branches)
+        check_gap(found.branch, width, rates, connectivity * num_memory / num_branches)
         return cls(
             made,
             branch_transfer=branch,
@@ -246,7 +199,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             found = type(transfer).__name__
             raise argument_error("branch_transfer", "be a `Ramp` to have ideal features", found)
         members = jnp.asarray(members, self.feedback.dtype)
-        silent = jnp.zeros(self.memory_inhibition.within.shape[0], members.dtype)
+        silent = jnp.zeros(self.memory_inhibition.num_neurons, members.dtype)
         return self._summed(jnp.concatenate([members, silent]), _Arrived(transfer))
 
     def evoked_features(self, memory: Float[Array, " N1"]) -> Float[Array, " N2"]:
@@ -260,7 +213,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         v1, v2, i1, i2 = jax.tree.leaves(state)
         of_memory, of_feature, of_inhibition = (tau.astype(v1.dtype) for tau in self.time_constants)
         h1 = self.memory_drive(v2, i1, i2) + drive_at(drive.memory, t, v1)
-        biases = _bias(drive.branches, t, v2, self.dendrites.num_branches)
+        biases = branch_bias(drive.branches, t, v2, self.dendrites.num_branches)
         return DendriticState(
             (self.memory_transfer(h1) - v1) / of_memory,
             (self._feature_target(v1, i1, biases) - v2) / of_feature,
@@ -288,7 +241,8 @@ class DendriticMemory(AbstractContinuousNetwork):
 
     def _summed(self, inputs: Array, transfer: Transfer, biases: Array | None = None) -> Array:
         total = self.dendrites.sum_branches(inputs, transfer, biases)
-        return total / math.sqrt(self.dendrites.num_branches)
+        # A rate; only `Linear` branches can have a negative sum.
+        return jax.nn.relu(total) / math.sqrt(self.dendrites.num_branches)
 
     def readout(self, state: DendriticState) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""
@@ -297,6 +251,18 @@ class DendriticMemory(AbstractContinuousNetwork):
     def time_scales(self) -> DendriticState:
         of_memory, of_feature, of_inhibition = self.time_constants
         return DendriticState(of_memory, of_feature, of_inhibition, of_inhibition)
+
+
+def point_synapses(wiring: DendriticWiring) -> PointSynapses:
+    """Feature neurons without dendrites, for a `wiring` that is `DendriticWiring.per_synapse`.
+
+    Each synapse from E1 has the weight that would be its branch's, and those from I1 J times m, so
+    that excitation and inhibition balance as they do on branches.
+    """
+    excited = jnp.where(wiring.forward, wiring.dendritic, 0)
+    return PointSynapses(
+        jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
+    )
 
 
 class _Arrived(eqx.Module):
@@ -318,33 +284,3 @@ def _inputs_to_branches(wiring: DendriticWiring) -> tuple[np.ndarray, np.ndarray
     branch = [np.where(mask, np.asarray(label, np.int32), -1) for label, mask in pairs]
     weight = [np.asarray(wiring.weight), np.asarray(wiring.inhibitory_weight)]
     return np.concatenate(branch, axis=1), np.concatenate(weight, axis=1)
-
-
-def _bias(signal: Signal, t: Scalar | float, features: Array, num_branches: int) -> Array | None:
-    """The drive of branches at time t: (N2,), or (N2, D)."""
-    if signal is None:
-        return None
-    value = jnp.asarray(signal(t) if callable(signal) else signal, features.dtype)
-    shape = features.shape if value.ndim < 2 else (*features.shape, num_branches)
-    return jnp.broadcast_to(value, shape)
-
-
-def _thresholds(
-    sizes: tuple[int, int, int, float],
-    thresholds: Thresholds | tuple[float, float, float] | None,
-) -> Thresholds:
-    if thresholds is not None:
-        return Thresholds(*thresholds)
-    if sizes not in THRESHOLDS:
-        requirement = "be given for sizes of which none are known"
-        raise argument_error("thresholds", requirement, f"None for N1, N2, D, c = {sizes}")
-    return THRESHOLDS[sizes]
-
-
-def _check_gap(threshold: float, width: float, rates: tuple[float, float], load: float) -> None:
-    """Whether one active memory neuron can tell an active branch from one at rest."""
-    most = (rates[1] - rates[0]) / math.sqrt(load)
-    if not 0 < threshold < threshold + width < most:
-        requirement = f"have g_t above 0 (a branch at rest) and g_t + {width:g} below {most:.3g} "
-        requirement += "(a branch with one neuron at r_max)"
-        raise argument_error("thresholds", requirement, f"g_t = {threshold:.3g}")

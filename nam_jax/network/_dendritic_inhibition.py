@@ -4,7 +4,6 @@ import math
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax.network._dendritic_wiring import DendriticWiring
@@ -36,16 +35,24 @@ class InhibitoryPopulation(eqx.Module):
     def settled(self, excitatory: Float[Array, " N"]) -> Float[Array, " M"]:
         """Its steady state while the excitatory population is held: v = [h]+.
 
-        By damped iteration, which converges because inhibition within the population opposes it.
+        By damped iteration, which converges fast because inhibition within the population is of
+        the order 1 / (c M) of that which it is.
         """
         excited = self._excited(excitatory)
-        row_sums = jnp.sum(self.within.astype(excited.dtype), axis=1) * self._scale()
-        step = 1 / (1 + jnp.max(row_sums))
+        # Row sums of inhibition within the population, were its weights 1.
+        total = 1 / (self.connectivity * self.num_neurons)
+        step = 1 / (1 + total)
 
         def advance(_: int, rates: Array) -> Array:
             return rates + step * (jax.nn.relu(excited - self._own(rates)) - rates)
 
-        return jax.lax.fori_loop(0, _ITERATIONS, advance, jax.nn.relu(excited) * step)
+        steps = _steps(2 * total / (1 + total))
+        return jax.lax.fori_loop(0, steps, advance, step * jax.nn.relu(excited))
+
+    @property
+    def num_neurons(self) -> int:
+        """M."""
+        return self.within.shape[0]
 
     def inhibition(self, rates: Float[Array, " M"], scale: float) -> Float[Array, " N1"]:
         """What it takes from the input of memory neurons: scale sum J v / (sqrt(c) M), (N1,).
@@ -56,7 +63,7 @@ class InhibitoryPopulation(eqx.Module):
         return scale * (self.output.astype(rates.dtype) @ rates)
 
     def _scale(self) -> float:
-        return 1 / (self.connectivity * self.within.shape[0]) ** 2
+        return 1 / (self.connectivity * self.num_neurons) ** 2
 
     def _excited(self, excitatory: Float[Array, " N"]) -> Float[Array, " M"]:
         scale = 1 / (self.connectivity * self.excitation.shape[1])
@@ -66,7 +73,9 @@ class InhibitoryPopulation(eqx.Module):
         return self._scale() * (self.within.astype(rates.dtype) @ rates)
 
 
-_ITERATIONS = 30
+def _steps(shrinking: float) -> int:
+    """Steps after which an error that shrinks by this factor a step is below rounding."""
+    return min(200, 2 + math.ceil(math.log(1e-14) / math.log(min(shrinking, 0.9))))
 
 
 def populations(wiring: DendriticWiring) -> tuple[InhibitoryPopulation, InhibitoryPopulation]:

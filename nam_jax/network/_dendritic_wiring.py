@@ -1,5 +1,8 @@
 """Random wiring of the dendritic memory: which synapses there are, and how strong."""
 
+import dataclasses
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -124,6 +127,18 @@ class DendriticWiring(eqx.Module):
             connectivity=float(connectivity),
             dendritic_mean=float(dendritic_mean),
         )
+
+    @classmethod
+    def per_synapse(
+        cls, num_memory: int, num_feature: int, *, key: Key, **arguments: Any
+    ) -> "DendriticWiring":
+        """Wiring in which each synapse from E1 has a branch to itself: D = N1, b_ji = i.
+
+        For `nam_jax.network.point_synapses`; arguments as for `random`.
+        """
+        made = cls.random(num_memory, num_feature, num_memory, key=key, **arguments)
+        own = jnp.broadcast_to(jnp.arange(num_memory, dtype=made.branch.dtype), made.branch.shape)
+        return dataclasses.replace(made, branch=own)
 
     def back(self) -> Float[Array, "N1 N2"]:
         """c B: the weights from feature to memory neurons, B_ij = A_(j, b_ji) (eq 4)."""

@@ -1,6 +1,7 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
 from nam_jax.solve._conjugate import ConjugateGradients
+from nam_jax.solve._exponential import ExponentialEuler
 from nam_jax.solve._implicit import Adjoint, adjoint, nearer
 from nam_jax.solve._linearised import Implicit, force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
@@ -22,6 +23,7 @@ __all__ = [
     "ConjugateGradients",
     "Energy",
     "Equilibrium",
+    "ExponentialEuler",
     "FullState",
     "Implicit",
     "Overlap",
