@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import effective, family, gradients, growth, memory, recall, vector_field
+from benchmarks import dendritic, effective, family, gradients, growth, memory, recall, vector_field
 from benchmarks._report import machine, markdown, rich_table
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "growth": growth.run,
     "gradients": gradients.run,
     "family": family.run,
+    "dendritic": dendritic.run,
 }
 
 

@@ -12,10 +12,15 @@ from nam_jax.network import (
     Algebraic,
     Clamped,
     ContinuousDenseMemory,
+    DendriticDrive,
+    DendriticMemory,
+    DendriticWiring,
     Drive,
     EffectiveNeuronAstrocyte,
     NeuronAstrocyte,
     QuasiStatic,
+    Ramp,
+    ReducedDendriticMemory,
     TripartiteNetwork,
     TripartiteState,
     TwoLayerMemory,
@@ -130,6 +135,17 @@ def clamped(base, key):
     return Clamped(base, jnp.arange(N) % 4 == 1, jr.normal(key, (N,)))
 
 
+def dendritic(key):
+    """Ramps on whose middle random states lie, so that derivatives are not all 0."""
+    wiring = DendriticWiring.random(N, N, 4, key=key, connectivity=0.7, num_inhibitory=(5, 4))
+    return DendriticMemory(
+        wiring,
+        branch_transfer=Ramp(-4.0, 0.2, 9.0, slope=0.8),
+        memory_transfer=Ramp(-2.0, 0.1, 8.0, slope=1.3),
+        time_constants=(0.6, 1.7, 0.3),
+    )
+
+
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
@@ -149,8 +165,11 @@ NETWORKS = {
     "two-layer-a": lambda key: TwoLayerMemory.model_a(signs(key) / 3, time_constants=(0.6, 1.7)),
     "two-layer-b": lambda key: TwoLayerMemory.model_b(signs(key), beta=0.7),
     "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
+    "dendritic": dendritic,
+    "dendritic-reduced": lambda key: ReducedDendriticMemory(dendritic(key)),
 }
-WITH_ENERGY = [name for name in NETWORKS if not name.startswith("tripartite")]
+WITHOUT_ENERGY = ("tripartite", "dendritic")
+WITH_ENERGY = [name for name in NETWORKS if not name.startswith(WITHOUT_ENERGY)]
 THREE_LAYERS = list(NETWORKS)[: list(NETWORKS).index("tripartite")]
 
 
@@ -170,6 +189,8 @@ def drive_of(net, key):
         return drive_of(net.base, key)
     if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
         return random_drive(key)
+    if isinstance(net, DendriticMemory | ReducedDendriticMemory):
+        return DendriticDrive(jr.normal(key, (N,)), 0.3)
     return Drive(jr.normal(key, (N,)))
 
 

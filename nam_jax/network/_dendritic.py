@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
 from nam_jax._misc import argument_error, is_concrete, positive_number
@@ -162,6 +163,17 @@ class DendriticMemory(AbstractContinuousNetwork):
             start=start,
         )
 
+    def row_shardings(self, mesh: jax.sharding.Mesh, axis: str) -> "DendriticMemory":
+        """For `jax.device_put`: synapses of feature neurons spread over an axis of `mesh`.
+
+        Those that arrive at or leave feature neurons are split along N2, the others are copied.
+        """
+        by_row = lambda tree: jax.tree.map(lambda leaf: _last(leaf, mesh, axis), tree)  # noqa: E731
+        copied = jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), self)
+        split = (self.dendrites, self.feedback, self.feature_inhibition.excitation)
+        where = lambda n: (n.dendrites, n.feedback, n.feature_inhibition.excitation)  # noqa: E731
+        return eqx.tree_at(where, copied, tuple(map(by_row, split)))
+
     @property
     def num_memory(self) -> int:
         """N1."""
@@ -263,6 +275,10 @@ def point_synapses(wiring: DendriticWiring) -> PointSynapses:
     return PointSynapses(
         jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
     )
+
+
+def _last(leaf: Array, mesh: jax.sharding.Mesh, axis: str) -> NamedSharding:
+    return NamedSharding(mesh, PartitionSpec(*(leaf.ndim - 1) * [None], axis))
 
 
 class _Arrived(eqx.Module):

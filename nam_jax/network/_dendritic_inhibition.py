@@ -43,11 +43,11 @@ class InhibitoryPopulation(eqx.Module):
         total = 1 / (self.connectivity * self.num_neurons)
         step = 1 / (1 + total)
 
-        def advance(_: int, rates: Array) -> Array:
-            return rates + step * (jax.nn.relu(excited - self._own(rates)) - rates)
+        def advance(rates: Array, _: None) -> tuple[Array, None]:
+            return rates + step * (jax.nn.relu(excited - self._own(rates)) - rates), None
 
         steps = _steps(2 * total / (1 + total))
-        return jax.lax.fori_loop(0, steps, advance, step * jax.nn.relu(excited))
+        return jax.lax.scan(advance, step * jax.nn.relu(excited), length=steps)[0]
 
     @property
     def num_neurons(self) -> int:

@@ -1,0 +1,33 @@
+"""The program whose memory is measured: `python -m benchmarks._dendritic_peak`.
+
+Makes a dendritic memory of 4000 memory and 8000 feature neurons with 2000 branches each, takes 20
+steps from a memory of four neurons, and prints one line of JSON: the peak resident memory in bytes.
+"""
+
+import json
+
+import equinox as eqx
+import jax
+import jax.random as jr
+
+from benchmarks._peak import peak_bytes
+from nam_jax import data, simulate
+from nam_jax.network import DendriticMemory, DendriticState
+from nam_jax.solve import ExponentialEuler
+
+THRESHOLDS = (5.5, -80.0, 300.0)
+"""Of the right order; memory does not depend on them."""
+
+
+@eqx.filter_jit
+def recall(network: DendriticMemory, members: jax.Array) -> DendriticState:
+    state = network.initial_state(network.features_of(members))
+    solver = ExponentialEuler(network.time_scales())
+    return simulate(network, state, 20.0, solver=solver, step=1.0, save={}, times=2).state
+
+
+if __name__ == "__main__":
+    made = DendriticMemory.random(4000, 8000, 2000, key=jr.key(0), thresholds=THRESHOLDS)
+    found = recall(made, data.random_members(4000, 4, key=jr.key(1)))
+    jax.block_until_ready(found)
+    print(json.dumps({"peak": peak_bytes()}))
