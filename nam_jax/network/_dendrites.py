@@ -120,9 +120,8 @@ class Dendrites(AbstractDendrites):
         A batch by `jax.vmap` makes one pass over the synapses, with the batch axis last.
         """
         x = jnp.concatenate([inputs, jnp.zeros(1, inputs.dtype)])[:, None]
-        if bias is not None:
-            bias = self._biases(bias.astype(inputs.dtype))
-        return _branch_sums(self, x, transfer, bias)[:, 0]
+        biases = None if bias is None else self._biases(bias.astype(inputs.dtype))
+        return _branch_sums(self, x, transfer, biases)[:, 0]
 
     def weights(self) -> Any:
         return [(block.weight, block.dendritic) for block in self.blocks]

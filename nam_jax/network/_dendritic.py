@@ -92,10 +92,8 @@ class DendriticMemory(AbstractContinuousNetwork):
         if len(time_constants) != 3:
             requirement = "hold three numbers (E1, E2, inhibition)"
             raise argument_error("time_constants", requirement, f"{len(time_constants)}")
-        of_memory, of_feature, of_inhibition = (
-            positive_number("time_constants", time) for time in time_constants
-        )
-        self.time_constants = (of_memory, of_feature, of_inhibition)
+        of_e1, of_e2, of_i = (positive_number("time_constants", time) for time in time_constants)
+        self.time_constants = (of_e1, of_e2, of_i)
         self.start = FeatureCue() if start is None else start
         self.connectivity, self.dendritic_mean = wiring.connectivity, wiring.dendritic_mean
 
@@ -194,9 +192,8 @@ class DendriticMemory(AbstractContinuousNetwork):
         """Given excitatory rates, with inhibition at its steady state for them, or at 0."""
         of_memory = self.memory_inhibition.settled(memory)
         of_feature = self.feature_inhibition.settled(feature)
-        if not matched:
-            of_memory, of_feature = jnp.zeros_like(of_memory), jnp.zeros_like(of_feature)
-        return DendriticState(memory, feature, of_memory, of_feature)
+        scale = 1.0 if matched else 0.0
+        return DendriticState(memory, feature, scale * of_memory, scale * of_feature)
 
     def features_of(self, members: Float[Array, " N1"] | Bool[Array, " N1"]) -> Array:
         """The features of a memory, (N2,) in Hz: its ideal cue.
