@@ -17,6 +17,7 @@ from nam_jax.experiment import (
     basin,
     capacity,
     claims,
+    compare,
     gradients,
     lesion,
     recognise,
@@ -103,6 +104,14 @@ COMMANDS = {
         plot.basin,
         "Measure from how damaged a cue a memory recalls, and what it reaches instead.",
     ),
+    "compare": Command(
+        experiment.CompareConfig,
+        compare.run,
+        compare.table,
+        plot.compare,
+        "Compare memories on real images: recall from damaged queries, and classes.",
+        plot.compare_more,
+    ),
     "gradients": Command(
         experiment.GradientsConfig,
         gradients.run,
@@ -130,7 +139,8 @@ every command:
 what a run leaves in DIR:
   config.toml     every field as it was used; give it to --config to repeat the run
   result.zarr     all numbers, as a labelled xarray Dataset
-  figure.png      the figure; capacity and claims draw more, and claims writes claims.md
+  figure.png      the figure; capacity, compare and claims draw more, claims writes claims.md,
+                  and compare tables.html
 
 examples:
   nam-jax retrieve
@@ -142,6 +152,8 @@ examples:
   nam-jax capacity --fast
   nam-jax capacity --config configs/capacity_astrocyte.toml
   nam-jax basin --memory distinct-3 --num-patterns 100 400
+  nam-jax compare --fast
+  nam-jax compare --config configs/compare.toml
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 

@@ -5,6 +5,7 @@ from nam_jax.experiment._output import staged_folder
 from nam_jax.experiment.basin import BasinConfig
 from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
+from nam_jax.experiment.compare import CompareConfig
 from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.lesion import LesionConfig
 from nam_jax.experiment.recognise import RecogniseConfig
@@ -17,6 +18,7 @@ __all__ = [
     "BasinConfig",
     "CapacityConfig",
     "ClaimsConfig",
+    "CompareConfig",
     "ConfigError",
     "GradientsConfig",
     "LesionConfig",

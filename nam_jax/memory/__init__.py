@@ -42,11 +42,14 @@ from nam_jax.memory._similarity import (
     Identity,
     Manhattan,
     Max,
+    Normalised,
     Pearson,
     Polynomial,
+    Slope,
     Softmax,
     Threshold,
     TopQ,
+    unit_range,
 )
 from nam_jax.memory._unlearning import Unlearning
 
@@ -81,6 +84,7 @@ __all__ = [
     "Manhattan",
     "Max",
     "Morphology",
+    "Normalised",
     "OjaSubspace",
     "PatternTensor",
     "Pearson",
@@ -92,6 +96,7 @@ __all__ = [
     "RectifiedPower",
     "Sanger",
     "ScaledTensor",
+    "Slope",
     "Softmax",
     "Storkey",
     "SumTensor",
@@ -108,4 +113,5 @@ __all__ = [
     "lesion",
     "pair_gram",
     "resolvent",
+    "unit_range",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.memory._separation import AbstractSeparation
 
 Similarities = Float[Array, " K"]
 """One number for each stored row."""
@@ -87,8 +88,9 @@ class Manhattan(AbstractSimilarity):
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
         query, seen = _seen(query, self.visible)
-        gaps = jnp.abs(memory - query[None, :])
-        return -jnp.sum(gaps, axis=1) if seen is None else -(gaps @ seen)
+        # What is not seen is 0 in both; one sum and no product, so that a batch holds no gaps.
+        memory = memory if seen is None else memory * seen[None, :]
+        return -jnp.sum(jnp.abs(memory - query[None, :]), axis=1)
 
 
 class AbstractWeighting(eqx.Module):
@@ -182,6 +184,46 @@ class Max(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         most = (similarities == jnp.max(similarities)).astype(similarities.dtype)
         return most / jnp.sum(most)
+
+
+class Slope(AbstractWeighting):
+    """F'(similarities) up to a positive factor: a dense memory's force, as a weighting.
+
+    For dot products of rows and queries of length 1, as its overlaps then have no unit.
+
+    Attributes:
+        separation: F.
+    """
+
+    separation: AbstractSeparation
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        return self.separation.scaled_slope(similarities, 1.0)
+
+
+class Normalised(AbstractWeighting):
+    """Another weighting of similarities scaled to [0, 1]; the weights sum to 1.
+
+    Then one power, threshold or beta means much the same for every similarity, also for distances,
+    whose even powers would otherwise prefer the rows farthest away; and answers are averages of
+    rows. The most similar row has the similarity 1, the least similar 0.
+
+    Attributes:
+        weighting: One that gives the most similar row a positive weight.
+    """
+
+    weighting: AbstractWeighting
+
+    def __call__(self, similarities: Similarities) -> Similarities:
+        weights = self.weighting(unit_range(similarities))
+        return weights / jnp.sum(weights)
+
+
+def unit_range(similarities: Similarities) -> Similarities:
+    """Similarities moved and scaled to [0, 1]; 1 for all rows if they are all alike."""
+    least, most = jnp.min(similarities), jnp.max(similarities)
+    spread = jnp.where(most == least, 1, most - least)
+    return jnp.where(most == least, 1, (similarities - least) / spread)
 
 
 def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:

@@ -3,6 +3,7 @@
 from nam_jax.plot.basin import basin
 from nam_jax.plot.capacity import capacity, capacity_per_cost
 from nam_jax.plot.claims import claim, claims, curves
+from nam_jax.plot.compare import compare, compare_more
 from nam_jax.plot.gradients import gradients
 from nam_jax.plot.lesion import lesion
 from nam_jax.plot.recognise import recognise
@@ -17,6 +18,8 @@ __all__ = [
     "capacity_per_cost",
     "claim",
     "claims",
+    "compare",
+    "compare_more",
     "curves",
     "gradients",
     "lesion",

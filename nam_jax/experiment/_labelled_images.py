@@ -1,0 +1,113 @@
+"""Grey images to store, others with the same labels to test on, and damage to both."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from nam_jax import data
+from nam_jax._types import Key, Pattern, Patterns
+
+Damage = Callable[[Pattern, Key], Pattern]
+"""Damages one image, (N,); NaN marks what is hidden."""
+
+
+class LabelledImages(NamedTuple):
+    """Images as rows of intensities in [0, 1]; no two of them are alike, stored or held out.
+
+    Attributes:
+        stored: (K, N), in random order.
+        stored_labels: (K,) classes from 0 on.
+        held_out: (T, N).
+        held_out_labels: (T,).
+        shape: Rows and columns, with N pixels.
+    """
+
+    stored: Float[np.ndarray, "K N"]
+    stored_labels: Int[np.ndarray, " K"]
+    held_out: Float[np.ndarray, "T N"]
+    held_out_labels: Int[np.ndarray, " T"]
+    shape: tuple[int, int]
+
+
+def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key) -> LabelledImages:
+    """Loads images, makes them grey, drops duplicates and splits them at random.
+
+    Raises:
+        ValueError: If there are no labels, or fewer distinct images than are asked for.
+        FileNotFoundError: If the source is not there.
+    """
+    found = data.load_images(source)
+    if found.labels is None:
+        raise ValueError(f"Argument `source` must have labels, but {source} has none.")
+    grey = np.asarray(found.images).mean(axis=-1)
+    rows = grey.reshape(len(grey), -1)
+    _, first = np.unique(_bytes(rows), return_index=True)
+    needed = num_stored + num_held_out
+    if len(first) < needed:
+        raise ValueError(
+            f"Argument `source` must have at least {needed} distinct images, "
+            f"but {source} has {len(first)}."
+        )
+    chosen = np.asarray(jr.permutation(key, np.sort(first)))[:needed]
+    images, labels = rows[chosen], np.asarray(found.labels)[chosen]
+    return LabelledImages(
+        images[:num_stored], labels[:num_stored],
+        images[num_stored:], labels[num_stored:], grey.shape[1:],
+    )  # fmt: skip
+
+
+def _bytes(rows: Float[np.ndarray, "M N"]) -> np.ndarray:
+    """One opaque item a row, which is much faster to sort than its pixels one by one."""
+    rows = np.ascontiguousarray(rows)
+    return rows.view([("", f"V{rows.shape[1] * rows.itemsize}")]).ravel()
+
+
+def damages(config: Any, shape: tuple[int, int]) -> dict[str, Damage]:
+    """Every kind of damage that `config` asks for, by name."""
+    found: dict[str, Damage] = {"half hidden": functools.partial(_hide, shape, config.hidden)}
+    for level in config.clamped:
+        found[f"clamped noise {level:g}"] = functools.partial(_clamped_noise, level)
+    for level in config.unbiased:
+        found[f"unbiased noise {level:g}"] = functools.partial(_unbiased_noise, level)
+    return found
+
+
+def damaged(damage: Damage, images: Patterns, *, key: Key) -> Patterns:
+    """All of `images`, (Q, N), each damaged by itself."""
+    return jax.vmap(damage)(images, jr.split(key, len(images)))
+
+
+def filled(queries: Patterns) -> Patterns:
+    """Queries with 0 for what is hidden, as a memory sees them that knows of no mask."""
+    return jnp.where(jnp.isnan(queries), 0, queries)
+
+
+def _hide(shape: tuple[int, int], hidden: float, image: Pattern, key: Key) -> Pattern:
+    """Without the lower rows, the share `hidden` of them."""
+    del key
+    return data.occlude(image.reshape(shape), hidden, value=jnp.nan).ravel()
+
+
+def _clamped_noise(level: float, image: Pattern, key: Key) -> Pattern:
+    """min(|x + noise|, 1), which brightens: that of Millidge et al., arXiv 2202.04557."""
+    return jnp.minimum(jnp.abs(data.add_noise(image, level, key=key)), 1)
+
+
+def _unbiased_noise(level: float, image: Pattern, key: Key) -> Pattern:
+    return data.add_noise(image, level, key=key)
+
+
+def targets_of(num_stored: int, num_queries: int, *, key: Key) -> Int[Array, " Q"]:
+    """Which stored rows are asked for: at random, so that no tie favours one by its place.
+
+    Without repetition as long as there are enough.
+    """
+    rounds = -(-num_queries // num_stored)
+    orders = [jr.permutation(each, num_stored) for each in jr.split(key, rounds)]
+    return jnp.concatenate(orders)[:num_queries]

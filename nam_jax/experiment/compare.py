@@ -1,0 +1,327 @@
+"""Memories on real images: recall from damaged queries, and classes by what is recalled."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool
+from msgspec import Meta
+from rich.progress import Progress
+
+from nam_jax._types import Key, Patterns
+from nam_jax.experiment import _binary_recall as binary
+from nam_jax.experiment import _classification as classes
+from nam_jax.experiment import _similarity_grid as similarity
+from nam_jax.experiment._binary_images import BinaryImages, binary_images
+from nam_jax.experiment._compare_dataset import (
+    BinaryCell,
+    binary_dataset,
+    class_dataset,
+    grid_dataset,
+    picture_dataset,
+)
+from nam_jax.experiment._compare_tables import table as table
+from nam_jax.experiment._compare_tables import write_html
+from nam_jax.experiment._labelled_images import (
+    LabelledImages,
+    damaged,
+    damages,
+    filled,
+    labelled_images,
+    targets_of,
+)
+from nam_jax.experiment._output import attributes
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+Powers = tuple[Annotated[int, Meta(ge=2)], ...]
+
+SHOWN = ("dot", "cosine", "Pearson", "Euclid", "Manhattan", "visible Euclid")
+"""Similarities whose recalls are drawn."""
+
+EXAMPLES = 4
+"""Black and white images that are drawn."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Which images to store, how to damage them, and with which memories to recall them."""
+
+    source: Annotated[str, Meta(min_length=1)] = "digits"
+    """Labelled images, as for `data.load_images`: digits, fashion-mnist, or a path."""
+    num_stored: Counts = (10, 100, 1000)
+    """Numbers K of stored grey images."""
+    num_queries: Count = 500
+    """Queries of each damage."""
+    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Fraction of the rows, from below, that are hidden."""
+    clamped: tuple[Positive, ...] = (0.3, 0.5)
+    """Standard deviations of noise n of which a pixel x becomes min(|x + n|, 1)."""
+    unbiased: tuple[Positive, ...] = (1.0,)
+    """Standard deviations of noise that is only added."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Intensity from which a pixel of a black and white image is +1."""
+    num_patterns: Counts = (10, 20, 40, 80, 160, 640)
+    """Numbers K of stored black and white images."""
+    num_cues: Count = 100
+    """Cues of each damage of black and white images, one an image; at most K."""
+    flips: Annotated[tuple[Annotated[float, Meta(ge=0, le=0.5)], ...], Meta(min_length=1)] = (
+        0.1,
+        0.3,
+    )
+    """Fractions of flipped bits; the rows that grey images lack are hidden too."""
+    powers: Powers = (3, 4, 6, 10, 20, 40)
+    """Powers n of dense memories, plain and rectified."""
+    betas: tuple[Positive, ...] = (0.1, 1.0)
+    """Steepness of log-sum-exp memories."""
+    decay: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    """Share of a weight that a pattern costs, of rules that forget."""
+    passes: Count = 100
+    """Most times that rules which need it see all patterns."""
+    dreams: Count = 100
+    """States that are unlearned."""
+    largest_iterated: Count = 160
+    """Largest K of rules that are shown the patterns again and again, and of Storkey's."""
+    largest_astrocyte: Count = 160
+    """Largest K of neuron-astrocyte networks."""
+    num_astrocyte_cues: Count = 100
+    """Cues of each damage for them: the first of those of all memories."""
+    margin: Positive = 0.1
+    """Margin of their certificate."""
+    gain: Positive = 0.9
+    """Their neural leak, in units of that beyond which no memory supports itself."""
+    training_steps: Count = 150
+    """Steps in which the trained tensor is trained, at each K."""
+    num_known: Counts = (100, 1000)
+    """Numbers of labelled images that classifiers know."""
+    num_test: Count = 500
+    """Held-out images to be classified."""
+    num_recalled: Annotated[int, Meta(ge=2)] = 1000
+    """Images that are stored, for recall, and on which the classifier of recalls is trained."""
+    class_powers: Powers = (2, 4, 11, 21, 41)
+    """Powers n of dense memories that classify."""
+    beta: Positive = 3.0
+    """Steepness of the softmax of squared Euclidean distances, for classes."""
+    ridge: Positive = 10.0
+    """Penalty of the ridge regression."""
+    fast: bool = False
+    """Fewer loads, powers and queries: under three minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(config: CompareConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Compares all memories.
+
+    Args:
+        config: What to do.
+        folder: If given, `tables.html` is written there.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Of each similarity and separation, by damage and K, how often the target is the stored
+        image nearest to the answer, how often it is exact, and the signal-to-noise ratio; of
+        binary memories how often they recall, and how much they hold for what they are made of;
+        shares of right classes, directly and after recall; and pictures.
+
+    Raises:
+        ValueError: If the source has no labels, or too few distinct images.
+        FileNotFoundError: If the source is not there.
+    """
+    settings = _quick(config) if config.fast else config
+    of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(jr.key(settings.seed), 5)
+    most = max(*settings.num_stored, *settings.num_known, settings.num_recalled)
+    images = labelled_images(settings.source, most, settings.num_test, key=of_images)
+    most_patterns = max(settings.num_patterns)
+    patterns = binary_images(settings.source, settings.threshold, most_patterns, key=of_patterns)
+    with Progress(disable=not progress) as bar:
+        grids, pictures = _grids(settings, images, bar, key=of_grid)
+        cells, cues, black, shown = _binary(settings, patterns, bar, key=of_recall)
+        labelled = _classes(settings, images, bar, key=of_classes)
+    dataset = xr.merge(
+        [
+            grids,
+            binary_dataset(cells, cues),
+            labelled,
+            picture_dataset(pictures, black, (images.shape, patterns.shape)),
+        ],
+        join="exact",
+        combine_attrs="drop",
+    ).assign_attrs(attributes(config) | {"shown": shown})
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_html(dataset, folder / "tables.html")
+    return dataset
+
+
+def _quick(config: CompareConfig) -> CompareConfig:
+    small = [num for num in config.num_patterns if num <= config.largest_astrocyte]
+    return dataclasses.replace(
+        config,
+        num_stored=config.num_stored[1:] or config.num_stored,
+        num_queries=min(config.num_queries, 200),
+        num_patterns=(max(small or config.num_patterns),),
+        num_cues=min(config.num_cues, 50),
+        powers=config.powers[1::2],
+        num_astrocyte_cues=min(config.num_astrocyte_cues, 10),
+        training_steps=max(config.training_steps // 5, 1),
+        num_known=config.num_known[:2],
+        num_test=min(config.num_test, 500),
+        num_recalled=min(config.num_recalled, 1000),
+    )
+
+
+def _grids(
+    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+    """Every similarity with every separation; and recalls of some queries at the largest K."""
+    kinds = damages(config, images.shape)
+    task = bar.add_task("grid", total=len(config.num_stored) * len(kinds))
+    found, means, pictures = {}, {}, {}
+    for place, num in enumerate(config.num_stored):
+        of_targets, *of_damage = jr.split(jr.fold_in(key, place), 1 + len(kinds))
+        rows = jnp.asarray(images.stored[:num])
+        targets = targets_of(num, config.num_queries, key=of_targets)
+        found[num], shown = {}, []
+        for (name, damage), each in zip(kinds.items(), of_damage, strict=True):
+            queries = damaged(damage, rows[targets], key=each)
+            found[num][name] = similarity.grid(rows, targets, queries)
+            shown.append(queries[0])
+            bar.advance(task)
+        means[num] = {"": similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))}
+        pictures = _pictures(config, rows, rows[targets[:1]], jnp.stack(shown))
+    return grid_dataset(found, means), pictures
+
+
+def _pictures(
+    config: CompareConfig, rows: Patterns, clean: Patterns, queries: Patterns
+) -> dict[str, np.ndarray]:
+    """One image damaged in every way, and what is recalled of it."""
+    recallers = classes.recallers(rows, config.beta)
+    recalls = {name: recallers[f"{name}, max"](queries) for name in SHOWN}
+    found = {"clean": jnp.broadcast_to(clean, queries.shape), "query": filled(queries)}
+    return {name: np.asarray(each) for name, each in (found | recalls).items()}
+
+
+def _binary(
+    config: CompareConfig, images: BinaryImages, bar: Progress, *, key: Key
+) -> tuple[dict[str, dict[int, BinaryCell]], list[str], dict[str, np.ndarray], int]:
+    """Every binary memory at every K on the same cues; the cues' names; some recalls at one K."""
+    rows, columns = images.shape
+    occluded = jnp.repeat(jnp.arange(rows) >= rows - round(config.hidden * rows), columns)
+    memories = binary.contenders(config, occluded)
+    task = bar.add_task("binary memories", total=len(config.num_patterns) * len(memories))
+    cells: dict[str, dict[int, BinaryCell]] = {name: {} for name in memories}
+    shown, kinds, largest = {}, [], 0
+    for place, num in enumerate(config.num_patterns):
+        of_targets, of_cues, of_memory = jr.split(jr.fold_in(key, place), 3)
+        patterns = images.patterns[:num]
+        chosen = targets_of(num, min(config.num_cues, num), key=of_targets)
+        cues = binary.make_cues(patterns[chosen], config.flips, occluded, key=of_cues)
+        kinds = list(cues)
+        pictures = {}
+        for name, each in memories.items():
+            bar.advance(task)
+            if each.most is not None and num > each.most:
+                continue
+            few = min(len(chosen), len(chosen) if each.cues is None else each.cues)
+            cell, readouts = _recall(each, patterns, chosen[:few], cues, occluded, key=of_memory)
+            cells[name][num], pictures[name] = cell, readouts
+        if not shown or num <= config.largest_astrocyte:
+            shown, largest = _binary_pictures(pictures, cues, patterns[chosen]), num
+    return cells, kinds, shown, largest
+
+
+def _recall(
+    contender: binary.Contender,
+    patterns: Patterns,
+    chosen: Array,
+    cues: dict[str, Patterns],
+    occluded: Bool[Array, " N"],
+    *,
+    key: Key,
+) -> tuple[BinaryCell, np.ndarray]:
+    """One memory on all kinds of cue at once; what is visible of half an image is held."""
+    few, size = len(chosen), patterns.shape[1]
+    each = {name: rows[:few] for name, rows in cues.items()}
+    free = jnp.zeros_like(occluded)
+    held = [
+        jnp.broadcast_to(~occluded if name == binary.HIDDEN else free, rows.shape)
+        for name, rows in each.items()
+    ]
+    found, known = contender.recall(
+        patterns, jnp.concatenate(list(each.values())), jnp.concatenate(held), key
+    )
+    readouts = np.asarray(found).reshape(len(cues), few, size)
+    active = np.asarray(known).reshape(len(cues), few)
+    near, exact = binary.judged(readouts, active, np.asarray(patterns[chosen]))
+    costs = contender.costs(size, len(patterns))
+    return BinaryCell(near, exact, costs), readouts
+
+
+def _binary_pictures(
+    readouts: dict[str, np.ndarray], cues: dict[str, Patterns], targets: Patterns
+) -> dict[str, np.ndarray]:
+    """Recalls from as many flipped bits as there are in the middle, of the memories drawn."""
+    kind = len(cues) - 2
+    few = min(EXAMPLES, len(targets))
+    found = {"clean": np.asarray(targets), "query": np.asarray(list(cues.values())[kind])}
+    dense = [name for name in readouts if name.startswith("dense, n")][-1:]
+    names = ["Hebb", "covariance", "pseudo-inverse", *dense]
+    names += [name for name in readouts if name.startswith("astrocyte")]
+    found |= {name: readouts[name][kind] for name in names}
+    return {name: rows[:few] for name, rows in found.items()}
+
+
+def _classes(
+    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+) -> xr.Dataset:
+    """Classes of images that no memory has seen, and of recalls of stored and of new ones."""
+    task = bar.add_task("classes", total=len(config.num_known) + 2)
+    of_new, of_stored, of_targets = jr.split(key, 3)
+    stored, labels = jnp.asarray(images.stored), jnp.asarray(images.stored_labels)
+    queries = _queries(config, images, jnp.asarray(images.held_out), key=of_new)
+    classified = {}
+    for num in config.num_known:
+        methods = classes.classifiers(config, stored[:num], labels[:num])
+        classified[num] = {
+            name: {m: f(rows) == images.held_out_labels for m, f in methods.items()}
+            for name, rows in queries.items()
+        }
+        bar.advance(task)
+    num = config.num_recalled
+    chosen = targets_of(num, config.num_test, key=of_targets)
+    again = _queries(config, images, stored[chosen], key=of_stored)
+    logistic = classes.logistic_regression(images.stored[:num], images.stored_labels[:num])
+    recalled = {}
+    for origin, each, truth in (
+        ("stored", again, np.asarray(labels[chosen])),
+        ("new", queries, images.held_out_labels),
+    ):
+        recalled[origin] = {
+            name: {
+                recaller: logistic.predict(np.asarray(recall(rows))) == truth
+                for recaller, recall in classes.recallers(stored[:num], config.beta).items()
+            }
+            for name, rows in each.items()
+        }
+        bar.advance(task)
+    return class_dataset(classified, recalled)
+
+
+def _queries(
+    config: Any, images: LabelledImages, rows: Patterns, *, key: Key
+) -> dict[str, Patterns]:
+    kinds = damages(config, images.shape)
+    keys = jr.split(key, len(kinds))
+    found = {
+        name: damaged(damage, rows, key=each)
+        for (name, damage), each in zip(kinds.items(), keys, strict=True)
+    }
+    return {"clean": rows} | found
