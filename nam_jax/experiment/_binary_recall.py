@@ -25,6 +25,8 @@ from nam_jax.network import (
     NeuronAstrocyte,
 )
 
+Cues = Float[Array, "C N"]
+
 Recalled = tuple[Float[Array, "C N"], Bool[Array, " C"]]
 """Read-outs, and whether the network is active."""
 
@@ -80,8 +82,8 @@ def contenders(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Contender]
 
 
 def make_cues(
-    targets: Patterns, flips: tuple[float, ...], occluded: Bool[Array, " N"], *, key: Key
-) -> dict[str, Patterns]:
+    targets: Cues, flips: tuple[float, ...], occluded: Bool[Array, " N"], *, key: Key
+) -> dict[str, Cues]:
     """Cues by kind of damage: flipped bits, and hidden ones, which are 0 (the others are held)."""
     keys = jr.split(key, (len(flips), len(targets)))
     found = {
@@ -138,16 +140,18 @@ def _rules(config: Any) -> dict[str, tuple[Callable[[Patterns], memory.AbstractL
 
 
 def _separations(config: Any) -> dict[str, memory.AbstractSeparation]:
-    powers = {f"dense, n = {n}": memory.Power(n) for n in config.powers}
+    powers: dict[str, memory.AbstractSeparation] = {
+        f"dense, n = {n}": memory.Power(n) for n in config.powers
+    }
     rectified = {f"dense, rectified n = {n}": memory.RectifiedPower(n) for n in config.powers}
     steep = {f"log-sum-exp {beta:g}": memory.LogSumExp(beta) for beta in config.betas}
-    return powers | rectified | {"exponential 1": memory.Exponential(1.0)} | steep
+    return {**powers, **rectified, "exponential 1": memory.Exponential(1.0), **steep}
 
 
 def _rule_recall(
     rule: Callable[[Patterns], memory.AbstractLearningRule],
 ) -> Callable[..., Recalled]:
-    def recall(patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key) -> Recalled:
+    def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         of_rule, of_order = jr.split(key)
         chosen = rule(patterns)
         weights = memory.learn(chosen, patterns, key=of_rule)
@@ -168,28 +172,26 @@ def _mean_field(weights: Float[Array, "N N"], mean: Pattern) -> Pattern:
 
 
 def _dense_recall(separation: memory.AbstractSeparation) -> Callable[..., Recalled]:
-    def recall(patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key) -> Recalled:
+    def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         return _one_by_one(DenseAssociativeMemory(patterns, separation), cues, held, key=key)
 
     return recall
 
 
-def _single_pass(
-    patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key
-) -> Recalled:
+def _single_pass(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
     """The literal update, all neurons at once."""
     del key
     network = DenseAssociativeMemory(patterns, memory.Power(4), self_coupling=True)
     return _discrete(network, cues, held, solve.Synchronous)
 
 
-def _nearest(patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key) -> Recalled:
+def _nearest(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
     del held, key
     return patterns[jnp.argmax(cues @ patterns.T, axis=1)], jnp.ones(len(cues), bool)
 
 
 def _one_by_one(
-    network: AbstractDiscreteNetwork, cues: Patterns, held: Bool[Array, "C N"], *, key: Key
+    network: AbstractDiscreteNetwork, cues: Cues, held: Bool[Array, "C N"], *, key: Key
 ) -> Recalled:
     """Neurons one by one in a random order, the same for all cues: much faster in a batch."""
     order = jr.permutation(key, cues.shape[1])
@@ -199,7 +201,7 @@ def _one_by_one(
 @eqx.filter_jit
 def _discrete(
     network: AbstractDiscreteNetwork,
-    cues: Patterns,
+    cues: Cues,
     held: Bool[Array, "C N"],
     make_updates: Callable[..., solve.AbstractUpdates],
 ) -> Recalled:
@@ -211,23 +213,19 @@ def _discrete(
 
 
 def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[..., Recalled]]:
-    def released(
-        patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key
-    ) -> Recalled:
+    def released(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         del key
         return _continuous(NeuronAstrocyte.released(patterns), cues, held)
 
     def certified(rule: str) -> Callable[..., Recalled]:
-        def recall(
-            patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key
-        ) -> Recalled:
+        def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
             del key
             network = _learnable.certified(patterns, rule, margin=config.margin, gain=config.gain)
             return _continuous(network, cues, held)
 
         return recall
 
-    def trained(patterns: Patterns, cues: Patterns, held: Bool[Array, "C N"], key: Key) -> Recalled:
+    def trained(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         settings = dataclasses.replace(
             TrainConfig(), margin=config.margin, gain=config.gain, level=config.flips[0],
             steps=config.training_steps, hidden=config.hidden,
@@ -244,9 +242,7 @@ def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[
 
 
 @eqx.filter_jit
-def _continuous(
-    network: AbstractEnergyNetwork, cues: Patterns, held: Bool[Array, "C N"]
-) -> Recalled:
+def _continuous(network: AbstractEnergyNetwork, cues: Cues, held: Bool[Array, "C N"]) -> Recalled:
     """One cue after another: an N x N state each, which a CPU does not batch well."""
 
     def one(each: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:

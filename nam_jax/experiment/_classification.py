@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from nam_jax import memory
 from nam_jax._types import Patterns
-from nam_jax.experiment._labelled_images import filled
+from nam_jax.experiment._labelled_images import Queries, filled
 from nam_jax.experiment._similarity_grid import SIMILARITIES
 from nam_jax.network import (
     AbstractFeedforwardNetwork,
@@ -24,7 +24,7 @@ from nam_jax.network import (
 )
 
 Classes = Int[np.ndarray, " T"]
-Classifier = Callable[[Patterns], Classes]
+Classifier = Callable[[Queries], Classes]
 """From queries, with NaN for what is hidden, to classes."""
 
 BATCH = 500
@@ -32,7 +32,7 @@ BATCH = 500
 
 
 @eqx.filter_jit
-def answers(network: AbstractFeedforwardNetwork, queries: Patterns) -> Float[Array, "T M"]:
+def answers(network: AbstractFeedforwardNetwork, queries: Queries) -> Float[Array, "Q M"]:
     """What `network` answers, batch after batch, so that similarities of few are held at once."""
     return jax.lax.map(network.respond, queries, batch_size=BATCH)
 
@@ -68,7 +68,7 @@ def dense(images: Patterns, classes: Float[Array, "K M"], n: int) -> Classifier:
     """
     mean = jnp.mean(images, axis=0)
 
-    def unit(rows: Patterns) -> Patterns:
+    def unit(rows: Queries) -> Queries:
         centred = rows - mean[None, :]
         sizes = jnp.linalg.norm(centred, axis=1, keepdims=True)
         return centred / jnp.where(sizes == 0, 1, sizes)
@@ -104,13 +104,13 @@ def _by(network: UniversalHopfield) -> Classifier:
 def _minerva(images: Patterns, classes: Float[Array, "K M"], threshold: float) -> Classifier:
     """Traces of black and white images and of their classes, for which the probe asks."""
 
-    def signs(rows: Patterns) -> Patterns:
+    def signs(rows: Queries) -> Queries:
         return jnp.where(jnp.isnan(rows), 0, jnp.where(rows >= threshold, 1.0, -1.0))
 
     num = classes.shape[1]
     network = Minerva2(jnp.concatenate([signs(images), 2 * classes - 1], axis=1))
 
-    def classify(queries: Patterns) -> Classes:
+    def classify(queries: Queries) -> Classes:
         asked = jnp.zeros((len(queries), num), queries.dtype)
         probes = jnp.concatenate([signs(queries).astype(queries.dtype), asked], axis=1)
         return _chosen(answers(network, probes)[:, -num:])
@@ -128,8 +128,8 @@ def baselines(
     logistic = logistic_regression(images, labels)
     return {
         "ridge regression": lambda queries: ridge.predict(_plain(queries)).argmax(axis=1),
-        "nearest neighbour": lambda queries: nearest.predict(_plain(queries)),
-        "logistic regression": lambda queries: logistic.predict(_plain(queries)),
+        "nearest neighbour": lambda queries: np.asarray(nearest.predict(_plain(queries))),
+        "logistic regression": lambda queries: np.asarray(logistic.predict(_plain(queries))),
     }
 
 
@@ -139,10 +139,10 @@ def logistic_regression(
     return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
 
 
-def recallers(images: Patterns, beta: float) -> Mapping[str, Callable[[Patterns], Patterns]]:
+def recallers(images: Patterns, beta: float) -> Mapping[str, Callable[[Queries], Queries]]:
     """What queries become before they are classified: themselves, or images that are recalled."""
 
-    def recall(network: UniversalHopfield, queries: Patterns) -> Patterns:
+    def recall(network: UniversalHopfield, queries: Queries) -> Queries:
         return answers(network, queries if network.similarity.visible else filled(queries))
 
     networks = {
@@ -161,5 +161,5 @@ def _chosen(scores: Float[Array, "T M"]) -> Classes:
     return np.asarray(jnp.argmax(scores, axis=1))
 
 
-def _plain(queries: Patterns) -> Float[np.ndarray, "T N"]:
+def _plain(queries: Queries) -> Float[np.ndarray, "Q N"]:
     return np.asarray(filled(queries))

@@ -11,10 +11,14 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from nam_jax import data
-from nam_jax._types import Key, Pattern, Patterns
+from nam_jax._types import Key, Pattern
 
 Damage = Callable[[Pattern, Key], Pattern]
 """Damages one image, (N,); NaN marks what is hidden."""
+
+
+Queries = Float[Array, "Q N"]
+"""Damaged images, one a row."""
 
 
 class LabelledImages(NamedTuple):
@@ -78,12 +82,12 @@ def damages(config: Any, shape: tuple[int, int]) -> dict[str, Damage]:
     return found
 
 
-def damaged(damage: Damage, images: Patterns, *, key: Key) -> Patterns:
+def damaged(damage: Damage, images: Queries, *, key: Key) -> Queries:
     """All of `images`, (Q, N), each damaged by itself."""
     return jax.vmap(damage)(images, jr.split(key, len(images)))
 
 
-def filled(queries: Patterns) -> Patterns:
+def filled(queries: Queries) -> Queries:
     """Queries with 0 for what is hidden, as a memory sees them that knows of no mask."""
     return jnp.where(jnp.isnan(queries), 0, queries)
 

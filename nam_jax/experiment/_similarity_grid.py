@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import memory
 from nam_jax._types import Pattern, Patterns
-from nam_jax.experiment._labelled_images import filled
+from nam_jax.experiment._labelled_images import Queries, filled
 from nam_jax.memory import AbstractSimilarity, AbstractWeighting, unit_range
 
 SIMILARITIES: dict[str, AbstractSimilarity] = {
@@ -70,7 +70,7 @@ class _Stored(NamedTuple):
     halves: Float[Array, " K"]
 
 
-def grid(rows: Patterns, targets: Int[Array, " Q"], queries: Patterns) -> Grid:
+def grid(rows: Patterns, targets: Int[Array, " Q"], queries: Queries) -> Grid:
     """Judges every cell on the same queries; NaN in them marks what is hidden.
 
     Right is judged by the nearest stored row and not by a distance, which would count the mean
@@ -99,7 +99,7 @@ def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -
     return Grid(*(np.asarray(each)[None, None] for each in (~wrong, exact, squares)))
 
 
-def each_similarity(rows: Patterns, queries: Patterns) -> Iterator[tuple[str, Float[Array, "Q K"]]]:
+def each_similarity(rows: Patterns, queries: Queries) -> Iterator[tuple[str, Float[Array, "Q K"]]]:
     """Every similarity of all queries, one after another.
 
     A similarity of what is visible is left out where all is: it is the plain one.
@@ -116,7 +116,7 @@ def _store(rows: Patterns) -> _Stored:
     return _Stored(rows, jnp.concatenate([rows, ones], axis=1), jnp.sum(rows**2, axis=1) / 2)
 
 
-def _chunk(stored: _Stored, targets: Int[Array, " Q"], queries: Patterns) -> Grid:
+def _chunk(stored: _Stored, targets: Int[Array, " Q"], queries: Queries) -> Grid:
     cells: dict[str, list[Grid]] = {}
     for name, similarities in each_similarity(stored.rows, queries):
         scaled = _scaled(similarities)
@@ -134,7 +134,7 @@ def _chunk(stored: _Stored, targets: Int[Array, " Q"], queries: Patterns) -> Gri
 
 @eqx.filter_jit
 def _similarities(
-    similarity: AbstractSimilarity, rows: Patterns, queries: Patterns
+    similarity: AbstractSimilarity, rows: Patterns, queries: Queries
 ) -> Float[Array, "Q K"]:
     return jax.vmap(functools.partial(similarity, rows))(queries)
 
@@ -167,7 +167,7 @@ def _answered(
     stored: _Stored,
     targets: Int[Array, " Q"],
     scaled: Float[Array, "Q K"],
-) -> tuple[Patterns, Bool[Array, " Q"], Bool[Array, " Q"], Float[Array, " Q"], Float[Array, " Q"]]:
+) -> tuple[Queries, Bool[Array, " Q"], Bool[Array, " Q"], Float[Array, " Q"], Float[Array, " Q"]]:
     """Answers; where they are the target alone; where they are plainly wrong; and errors."""
     weights = jax.vmap(weighting)(scaled)
     sums = weights @ stored.extended
@@ -183,19 +183,19 @@ def _answered(
 
 @jax.jit
 def _another_is_nearer(
-    answers: Patterns, targets: Int[Array, " Q"], stored: _Stored
+    answers: Queries, targets: Int[Array, " Q"], stored: _Stored
 ) -> Bool[Array, " Q"]:
     own = _scores_of(answers, stored.rows[targets], stored.halves[targets])
     return _nearer(answers, own, targets, stored)
 
 
-def _scores_of(answers: Patterns, rows: Patterns, halves: Float[Array, " Q"]) -> Float[Array, " Q"]:
+def _scores_of(answers: Queries, rows: Patterns, halves: Float[Array, " Q"]) -> Float[Array, " Q"]:
     """Half the squared length of an answer less half its squared distance from a row."""
     return jnp.sum(answers * rows, axis=1) - halves
 
 
 def _nearer(
-    answers: Patterns, own: Float[Array, " Q"], targets: Int[Array, " Q"], stored: _Stored
+    answers: Queries, own: Float[Array, " Q"], targets: Int[Array, " Q"], stored: _Stored
 ) -> Bool[Array, " Q"]:
     """Whether any row but the target is nearer than it."""
     scores = answers @ stored.rows.T - stored.halves[None, :]

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool
 from msgspec import Meta
 from rich.progress import Progress
 
-from nam_jax._types import Key, Patterns
+from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment import _binary_recall as binary
 from nam_jax.experiment import _classification as classes
 from nam_jax.experiment import _similarity_grid as similarity
@@ -29,6 +29,7 @@ from nam_jax.experiment._compare_tables import table as table
 from nam_jax.experiment._compare_tables import write_html
 from nam_jax.experiment._labelled_images import (
     LabelledImages,
+    Queries,
     damaged,
     damages,
     filled,
@@ -195,17 +196,17 @@ def _grids(
             shown.append(queries[0])
             bar.advance(task)
         means[num] = {"": similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))}
-        pictures = _pictures(config, rows, rows[targets[:1]], jnp.stack(shown))
+        pictures = _pictures(config, rows, rows[targets[0]], jnp.stack(shown))
     return grid_dataset(found, means), pictures
 
 
 def _pictures(
-    config: CompareConfig, rows: Patterns, clean: Patterns, queries: Patterns
+    config: CompareConfig, rows: Patterns, clean: Pattern, queries: Queries
 ) -> dict[str, np.ndarray]:
     """One image damaged in every way, and what is recalled of it."""
     recallers = classes.recallers(rows, config.beta)
     recalls = {name: recallers[f"{name}, max"](queries) for name in SHOWN}
-    found = {"clean": jnp.broadcast_to(clean, queries.shape), "query": filled(queries)}
+    found = {"clean": jnp.broadcast_to(clean[None, :], queries.shape), "query": filled(queries)}
     return {name: np.asarray(each) for name, each in (found | recalls).items()}
 
 
@@ -242,7 +243,7 @@ def _recall(
     contender: binary.Contender,
     patterns: Patterns,
     chosen: Array,
-    cues: dict[str, Patterns],
+    cues: dict[str, binary.Cues],
     occluded: Bool[Array, " N"],
     *,
     key: Key,
@@ -266,16 +267,15 @@ def _recall(
 
 
 def _binary_pictures(
-    readouts: dict[str, np.ndarray], cues: dict[str, Patterns], targets: Patterns
+    readouts: dict[str, np.ndarray], cues: dict[str, binary.Cues], targets: binary.Cues
 ) -> dict[str, np.ndarray]:
-    """Recalls from as many flipped bits as there are in the middle, of the memories drawn."""
-    kind = len(cues) - 2
+    """Recalls from the first kind of cue, by the memories that are drawn."""
     few = min(EXAMPLES, len(targets))
-    found = {"clean": np.asarray(targets), "query": np.asarray(list(cues.values())[kind])}
+    found = {"clean": np.asarray(targets), "query": np.asarray(next(iter(cues.values())))}
     dense = [name for name in readouts if name.startswith("dense, n")][-1:]
     names = ["Hebb", "covariance", "pseudo-inverse", *dense]
     names += [name for name in readouts if name.startswith("astrocyte")]
-    found |= {name: readouts[name][kind] for name in names}
+    found |= {name: readouts[name][0] for name in names}
     return {name: rows[:few] for name, rows in found.items()}
 
 
@@ -315,9 +315,7 @@ def _classes(
     return class_dataset(classified, recalled)
 
 
-def _queries(
-    config: Any, images: LabelledImages, rows: Patterns, *, key: Key
-) -> dict[str, Patterns]:
+def _queries(config: Any, images: LabelledImages, rows: Queries, *, key: Key) -> dict[str, Queries]:
     kinds = damages(config, images.shape)
     keys = jr.split(key, len(kinds))
     found = {

@@ -66,6 +66,8 @@ def _load_figure(dataset: xr.Dataset) -> Figure:
             cell = dataset.sel(damage=damage, similarity=name, separation="max")
             errors = np.abs([cell.accuracy - cell.accuracy_low, cell.accuracy_high - cell.accuracy])
             visible = str(name).startswith("visible")
+            if visible and not _differs(dataset.sel(damage=damage), str(name)):
+                continue
             axes.errorbar(
                 dataset.stored, cell.accuracy, errors, marker=MARKERS[place],
                 linestyle=LINES[place % len(LINES)], color="0.6" if visible else "0.0",
@@ -78,6 +80,14 @@ def _load_figure(dataset: xr.Dataset) -> Figure:
     panels[0].set_ylabel("nearest-memory accuracy by max (95 %)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
+
+
+def _differs(dataset: xr.Dataset, name: str) -> bool:
+    """Whether a similarity of what is visible is another than the plain one there."""
+    plain, own = (
+        dataset.accuracy.sel(similarity=each) for each in (name.removeprefix("visible "), name)
+    )
+    return bool((plain.values != own.values).any())
 
 
 def _binary_figure(dataset: xr.Dataset) -> Figure:
@@ -141,10 +151,10 @@ def _recall_figure(dataset: xr.Dataset) -> Figure:
     upper, lower = figure.subplots(2, 1)
     damages = [str(name) for name in dataset.damage.values]
     _pictures(upper, dataset.recalls, (0, 1), damages)
-    upper.set_title(f"grey images by max, K = {int(dataset.stored[-1])}", pad=38)
-    flipped = str(dataset.cue.values[-2])
+    upper.set_title(f"grey images by max, K = {int(dataset.stored[-1])}", pad=30)
+    flipped = str(dataset.cue.values[0])
     _pictures(lower, dataset.binary_recalls, (-1, 1), [])
-    lower.set_title(f"black and white images, {flipped}, K = {dataset.attrs['shown']}", pad=38)
+    lower.set_title(f"black and white images, {flipped}, K = {dataset.attrs['shown']}", pad=30)
     return figure
 
 
@@ -160,7 +170,7 @@ def _pictures(
     axes.imshow(joined, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     across = (np.arange(kind) + 0.5) * (width + gap) - gap / 2
     down = (np.arange(example) + 0.5) * (height + gap) - gap / 2
-    labels = [str(name).replace(", ", "\n").replace(" ", "\n")
+    labels = [str(name).replace(", ", "\n").replace("visible ", "visible\n")
               for name in pictures.coords[pictures.dims[0]].values]  # fmt: skip
     axes.set_xticks(across, labels, fontsize="small")
     axes.set_yticks(down[: len(names)], names, fontsize="small")
