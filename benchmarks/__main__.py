@@ -5,7 +5,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import dendritic, effective, family, gradients, growth, memory, recall, vector_field
+from benchmarks import (
+    compare,
+    dendritic,
+    effective,
+    family,
+    gradients,
+    growth,
+    memory,
+    recall,
+    vector_field,
+)
 from benchmarks._report import machine, markdown, rich_table
 
 BENCHMARKS = {
@@ -17,6 +27,7 @@ BENCHMARKS = {
     "gradients": gradients.run,
     "family": family.run,
     "dendritic": dendritic.run,
+    "compare": compare.run,
 }
 
 

@@ -92,6 +92,27 @@ TINY = {
         "num_sets": 3,
         "num_queries": 2,
     },
+    "compare": {
+        "source": "digits",
+        "num_stored": [4],
+        "num_queries": 3,
+        "clamped": [0.3],
+        "unbiased": [1.0],
+        "num_patterns": [3],
+        "num_cues": 2,
+        "flips": [0.1],
+        "powers": [3],
+        "betas": [1.0],
+        "passes": 2,
+        "dreams": 2,
+        "largest_astrocyte": 3,
+        "num_astrocyte_cues": 1,
+        "training_steps": 1,
+        "num_known": [20],
+        "num_test": 3,
+        "num_recalled": 20,
+        "class_powers": [3],
+    },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
 
@@ -111,7 +132,13 @@ def command_of(config):
     return words[2]
 
 
+FIGURES = ("load", "binary", "classes", "recalls")
+"""What `compare` draws besides."""
+
+
 LONG = {
+    "compare",
+    "compare_digits",
     "gradients",
     "train",
     "train_fashion",
@@ -152,6 +179,7 @@ def test_config_runs_and_leaves_its_settings_result_and_figure(config, tmp_path,
     name, out = command_of(config), tmp_path / "out"
     run_config(config, out, capsys)
     extra = {"codec.safetensors", "claims.md", "figure-speed-gain.png"}
+    extra |= {"tables.html", *(f"figure-{name}.png" for name in FIGURES)}
     extra |= {f"figure-per-{cost}.png" for cost in ("neuron", "synapse", "unit")}
     assert {path.name for path in out.iterdir()} - extra == {
         "config.toml",
@@ -196,6 +224,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
         ("recognise", experiment.RecogniseConfig),
         ("lesion", experiment.LesionConfig),
         ("gradients", experiment.GradientsConfig),
+        ("compare_digits", experiment.CompareConfig),
     ):
         path = next(config for config in CONFIGS if config.stem == name)
         assert experiment.read_config(kind, path) == kind()

@@ -41,8 +41,8 @@ SEPARATIONS: dict[str, AbstractWeighting] = {
 HALF_LEVEL = 0.5 / 255
 """Half a grey level: answers with no larger error are the image itself."""
 
-CHUNK = 500
-"""Queries at a time: with K = 10,000 their similarities take 20 MB."""
+CHUNK = 1000
+"""Queries at a time: with K = 10,000 their similarities take 40 MB."""
 
 FEW = 512
 """Stored rows that are looked at first: most wrong answers are nearer to one of them."""
@@ -60,6 +60,18 @@ class Grid(NamedTuple):
     right: Bool[np.ndarray, "S W Q"]
     exact: Bool[np.ndarray, "S W Q"]
     squares: Float[np.ndarray, "S W Q"]
+
+
+class _Asked(NamedTuple):
+    """The targets: places, (Q,), rows, (Q, N), and a squared distance within which each is nearest.
+
+    That is a quarter of the squared distance from the target to the nearest other stored row: an
+    answer nearer than half way is nearer to it than to any other. Less a little, for rounding.
+    """
+
+    places: Int[Array, " Q"]
+    rows: Queries
+    room: Float[Array, " Q"]
 
 
 class _Stored(NamedTuple):
@@ -118,10 +130,11 @@ def _store(rows: Patterns) -> _Stored:
 
 def _chunk(stored: _Stored, targets: Int[Array, " Q"], queries: Queries) -> Grid:
     cells: dict[str, list[Grid]] = {}
+    asked = _asked(targets, stored)
     for name, similarities in each_similarity(stored.rows, queries):
         scaled = _scaled(similarities)
         cells[name] = [
-            _judged(weighting, stored, targets, scaled) for weighting in SEPARATIONS.values()
+            _judged(weighting, stored, asked, scaled) for weighting in SEPARATIONS.values()
         ]
     found = [cells.get(name) or cells[name.removeprefix("visible ")] for name in SIMILARITIES]
     return Grid(
@@ -143,61 +156,62 @@ _scaled = jax.jit(jax.vmap(unit_range))
 
 
 def _judged(
-    weighting: AbstractWeighting,
-    stored: _Stored,
-    targets: Int[Array, " Q"],
-    scaled: Float[Array, "Q K"],
+    weighting: AbstractWeighting, stored: _Stored, asked: _Asked, scaled: Float[Array, "Q K"]
 ) -> Grid:
     """One cell; which row is nearest to an answer is looked for only where it is not plain."""
     if isinstance(weighting, memory.TopQ):
         weighting = memory.TopQ(min(weighting.q, len(stored.rows)))
-    answers, right, wrong, squares, furthest = _answered(weighting, stored, targets, scaled)
-    right, open_ = np.array(right), np.flatnonzero(~np.asarray(right) & ~np.asarray(wrong))
-    if len(open_):
+    answers, right, wrong, squares, furthest = _answered(weighting, stored, asked, scaled)
+    right, unclear = np.array(right), np.flatnonzero(~np.asarray(right) & ~np.asarray(wrong))
+    if len(unclear):
         # Up to the next power of two, so that few sizes are compiled.
-        padded = np.resize(open_, 2 ** int(np.ceil(np.log2(max(len(open_), 32)))))
-        nearer = _another_is_nearer(answers[padded], targets[padded], stored)
-        right[open_] = ~np.asarray(nearer)[: len(open_)]
+        padded = np.resize(unclear, 2 ** int(np.ceil(np.log2(max(len(unclear), 32)))))
+        nearer = _another_is_nearer(answers[padded], asked.places[padded], stored)
+        right[unclear] = ~np.asarray(nearer)[: len(unclear)]
     return Grid(right, np.asarray(furthest) <= HALF_LEVEL, np.asarray(squares))
+
+
+@jax.jit
+def _asked(targets: Int[Array, " Q"], stored: _Stored) -> _Asked:
+    rows = stored.rows[targets]
+    best = jnp.max(_scores_of_others(rows, targets, stored), axis=1)
+    squared = 2 * (stored.halves[targets] - best)
+    return _Asked(targets, rows, 0.99 * squared / 4)
 
 
 @eqx.filter_jit
 def _answered(
-    weighting: AbstractWeighting,
-    stored: _Stored,
-    targets: Int[Array, " Q"],
-    scaled: Float[Array, "Q K"],
+    weighting: AbstractWeighting, stored: _Stored, asked: _Asked, scaled: Float[Array, "Q K"]
 ) -> tuple[Queries, Bool[Array, " Q"], Bool[Array, " Q"], Float[Array, " Q"], Float[Array, " Q"]]:
-    """Answers; where they are the target alone; where they are plainly wrong; and errors."""
+    """Answers; where they are plainly right; where they are plainly wrong; and errors."""
     weights = jax.vmap(weighting)(scaled)
     sums = weights @ stored.extended
-    total = sums[:, -1]
-    answers = sums[:, :-1] / total[:, None]
-    alone = weights[jnp.arange(len(targets)), targets] == total
+    answers = sums[:, :-1] / sums[:, -1:]
+    gaps = answers - asked.rows
+    squares = jnp.sum(gaps**2, axis=1)
     few = _Stored(*(each[:FEW] for each in stored))
-    own = _scores_of(answers, stored.rows[targets], stored.halves[targets])
-    wrong = _nearer(answers, own, targets, few) & ~alone
-    gaps = answers - stored.rows[targets]
-    return answers, alone, wrong, jnp.mean(gaps**2, axis=1), jnp.max(jnp.abs(gaps), axis=1)
+    own = _scores(answers, asked.rows, stored.halves[asked.places])
+    right = squares < asked.room
+    wrong = ~right & (jnp.max(_scores_of_others(answers, asked.places, few), axis=1) > own)
+    return answers, right, wrong, squares / gaps.shape[1], jnp.max(jnp.abs(gaps), axis=1)
 
 
 @jax.jit
 def _another_is_nearer(
     answers: Queries, targets: Int[Array, " Q"], stored: _Stored
 ) -> Bool[Array, " Q"]:
-    own = _scores_of(answers, stored.rows[targets], stored.halves[targets])
-    return _nearer(answers, own, targets, stored)
+    own = _scores(answers, stored.rows[targets], stored.halves[targets])
+    return jnp.max(_scores_of_others(answers, targets, stored), axis=1) > own
 
 
-def _scores_of(answers: Queries, rows: Patterns, halves: Float[Array, " Q"]) -> Float[Array, " Q"]:
+def _scores(answers: Queries, rows: Queries, halves: Float[Array, " Q"]) -> Float[Array, " Q"]:
     """Half the squared length of an answer less half its squared distance from a row."""
     return jnp.sum(answers * rows, axis=1) - halves
 
 
-def _nearer(
-    answers: Queries, own: Float[Array, " Q"], targets: Int[Array, " Q"], stored: _Stored
-) -> Bool[Array, " Q"]:
-    """Whether any row but the target is nearer than it."""
+def _scores_of_others(
+    answers: Queries, targets: Int[Array, " Q"], stored: _Stored
+) -> Float[Array, "Q K"]:
+    """The scores of all rows but the target, whose own is minus infinity."""
     scores = answers @ stored.rows.T - stored.halves[None, :]
-    others = scores.at[jnp.arange(len(targets)), targets].set(-jnp.inf, mode="drop")
-    return jnp.max(others, axis=1) > own
+    return scores.at[jnp.arange(len(targets)), targets].set(-jnp.inf, mode="drop")
