@@ -170,7 +170,6 @@ def _quick(config: CompareConfig) -> CompareConfig:
         num_patterns=(max(small or config.num_patterns),),
         num_cues=min(config.num_cues, 50),
         powers=config.powers[1::2],
-        num_astrocyte_cues=min(config.num_astrocyte_cues, 10),
         training_steps=max(config.training_steps // 5, 1),
         num_known=config.num_known[:2],
         num_test=min(config.num_test, 500),
