@@ -220,7 +220,7 @@ def test_orderings_of_the_grid(source):
     mean = similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))
     assert mean.right.mean() < 0.005
     if source == "fashion-mnist":
-        assert (mean.squares <= 50 / 784).mean() > 0.3
+        assert (mean.squares <= 50 / 784).mean() > 0.15
 
 
 @pytest.mark.slow

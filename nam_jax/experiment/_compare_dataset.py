@@ -101,7 +101,7 @@ def _held(near: np.ndarray, costs: np.ndarray, patterns: np.ndarray) -> xr.Datas
     """The most memories held: the largest K times share recalled, and what they cost there."""
     products = np.nan_to_num(near) * patterns[None, :, None]
     best = products.argmax(axis=1)
-    held = products.max(axis=1)
+    held = np.where(np.isnan(near).all(axis=1), np.nan, products.max(axis=1))
     paid = np.take_along_axis(costs[:, :, None, :], best[:, None, :, None], axis=1)[:, 0]
     found = {"held": (("memory", "cue"), held, ONE | {"long_name": "memories held"})}
     for place, name in enumerate(("neuron", "synapse", "unit")):

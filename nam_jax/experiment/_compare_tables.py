@@ -80,9 +80,13 @@ def _binary_table(dataset: xr.Dataset) -> Table:
         cells = [_with_interval(row.isel(patterns=i), "recalled") for i in range(len(columns))]
         tried = np.flatnonzero(row.trials.values)
         exact = f"{float(row.all_bits[tried[-1]]):.2f}" if len(tried) else "-"
-        held = [f"{float(row[k]):.3g}" for k in ("held", "per_neuron", "per_synapse", "per_unit")]
+        held = [_short(float(row[k])) for k in ("held", "per_neuron", "per_synapse", "per_unit")]
         result.add_row(str(name), *cells, exact, *held)
     return result
+
+
+def _short(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4g}"
 
 
 def _class_table(dataset: xr.Dataset) -> Table:
