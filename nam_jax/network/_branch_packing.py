@@ -6,7 +6,11 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 _GATHERS = 12
-"""Synapses of one neuron that a pass sums in registers; compiling takes longer with more."""
+"""Synapses of one neuron that a pass sums in registers, about.
+
+With fewer, or with one rank, XLA's loops over trials are not made of vectors on a CPU, which takes
+three times as long; with more, compiling takes longer.
+"""
 
 
 class BranchBlock(eqx.Module):
@@ -74,7 +78,7 @@ def _layout(
     while begin < num_ranks:
         length = int(longest[begin])
         alike = int((longest[begin:] == length).sum())
-        ranks = min(max(1, _GATHERS // max(length, 1)), alike)
+        ranks = min(max(2, _GATHERS // max(length, 1)), num_ranks - begin)
         groups = -(-alike // ranks)
         taken = np.arange(min(groups * ranks, num_ranks - begin))
         group, within = np.divmod(taken, ranks)
