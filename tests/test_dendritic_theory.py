@@ -58,10 +58,10 @@ def expected_of(circuit, k):
     return np.array([float(value) for value in numbers])
 
 
-CASES = [(TINY, 2), (SMALL, 2), (SMALL, 4), (TINY_SPARSE, 2), (SMALL_SPARSE, 3)]
+CASES = [(TINY, 2), (TINY_SPARSE, 2), (SMALL, 2), (SMALL, 4), (SMALL_SPARSE, 3)]
 
 
-@pytest.mark.parametrize(("circuit", "k"), mostly_slow(CASES, *CASES[1::2]))
+@pytest.mark.parametrize(("circuit", "k"), mostly_slow(CASES, *CASES[:2]))
 def test_moments_are_those_of_networks(circuit, k):
     """Within 4 standard errors over networks, and a few per cent for what the theory leaves out.
 
@@ -111,7 +111,7 @@ def settled(circuit, levels, k, seeds, trials, dt=4.0):
 @pytest.mark.parametrize("k", mostly_slow([1, 2, 3], 2))
 def test_rates_of_small_networks_are_predicted(k):
     """Mean rates of cued neurons within 4 standard errors over networks and 2 %; all recalled."""
-    rates, strict = settled(SMALL, SMALL_LEVELS, k, tuple(range(4)), 16)
+    rates, strict = settled(SMALL, SMALL_LEVELS, k, tuple(range(4)), 8)
     expected = float(theory.dendritic_rate(SMALL, SMALL_LEVELS, k))
     assert abs(rates.mean() - expected) < 4 * rates.std(ddof=1) / 2 + 0.02 * expected
     predicted = float(theory.dendritic_recall(SMALL, SMALL_LEVELS, k))
@@ -162,10 +162,10 @@ def test_the_reference_network_is_as_published():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("k", [4, 6, 8])
+@pytest.mark.parametrize("k", [4, 7])
 def test_recall_of_the_reference_network(k):
-    """Within the 99.9 % interval of 48 trials on 3 networks, and 5 points for theory."""
-    _, strict = settled(REFERENCE, LEVELS, k, (0, 1, 2), 16)
+    """Within the 99.9 % interval of 36 trials on 3 networks, and 5 points for theory."""
+    _, strict = settled(REFERENCE, LEVELS, k, (0, 1, 2), 12)
     found = recall_rate(strict, confidence=0.999)
     predicted = float(curve(REFERENCE, LEVELS)[0][k - 1])
     assert found.low - 0.05 <= predicted <= found.high + 0.05
@@ -186,11 +186,11 @@ def test_a_fixed_point_is_of_no_use_where_others_ignite_first():
     early = DendriticThresholds(4.48, -20.7, 330.0)
     assert float(theory.dendritic_ignition_margin(circuit, early, 2)) < 1.5
     assert float(theory.dendritic_recall(circuit, early, 2)) > 0.97
-    assert settled(circuit, early, 2, (1, 2), 32)[1].mean() < 0.9
+    assert settled(circuit, early, 2, (1, 2), 16)[1].mean() < 0.9
     levels = theory.dendritic_design(circuit, k=1)
     assert float(theory.dendritic_ignition_margin(circuit, levels, 1)) > 3.499
     levels = DendriticThresholds(*map(float, levels))
-    assert settled(circuit, levels, 1, (1, 2), 32)[1].mean() > 0.95
+    assert settled(circuit, levels, 1, (1, 2), 16)[1].mean() > 0.95
 
 
 def test_designs_obey_their_rules():
@@ -270,10 +270,10 @@ def test_largest_memories_are_as_published_within_one_neuron(sizes):
 def test_capacity_counts_subsets():
     beta = [1.0, 0.5, 0.25]
     exact = math.log(math.comb(1000, 1) + math.comb(1000, 2) / 2 + math.comb(1000, 3) / 4)
-    np.testing.assert_allclose(theory.dendritic_log_capacity(1000, beta), exact, rtol=1e-6)
+    np.testing.assert_allclose(theory.dendritic_log_capacity(1000, beta), exact, rtol=1e-9)
     half = theory.dendritic_log_capacity(2000, [0.0] * 999 + [1.0])
-    np.testing.assert_allclose(half, math.log(math.comb(2000, 1000)), rtol=1e-5)
-    assert float(theory.dendritic_log_capacity(10, [0.0])) == -math.inf
+    np.testing.assert_allclose(half, math.log(math.comb(2000, 1000)), rtol=1e-9)
+    assert theory.dendritic_log_capacity(10, [0.0]) == -math.inf
 
 
 BAD = {

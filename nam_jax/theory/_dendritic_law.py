@@ -119,13 +119,13 @@ def _counts(
     count = low + stride * jnp.arange(points, dtype=mean.dtype)
     inside = count <= total
     n = jnp.where(inside, count, mean)
-    logs = log_falling(total, n) - gammaln(n + 1)
+    logs = _log_falling(total, n) - gammaln(n + 1)
     logs = logs + xlogy(n, probability) + xlog1py(total - n, -probability)
     weights = jnp.where(inside, jnp.exp(logs), 0)
     return count, weights / jnp.sum(weights)
 
 
-def log_falling(total: Scalar, n: Float[Array, " E"]) -> Float[Array, " E"]:
+def _log_falling(total: Scalar, n: Float[Array, " E"]) -> Float[Array, " E"]:
     """log of N! / (N - n)!, by Stirling's series where a difference of logs would lose digits."""
     rest = total - n
     large = rest > 20

@@ -8,11 +8,11 @@ from scipy.special import comb
 from nam_jax._types import Scalar
 from nam_jax.theory._dendritic_circuit import DendriticCircuit, Number
 
-_POWERS, _TERMS = np.arange(1, 4)[:, None], np.arange(4)[None, :]
+_POWERS, _TERMS = np.arange(1, 4, dtype=np.int32)[:, None], np.arange(4, dtype=np.int32)[None, :]
 _PASCAL = np.asarray(comb(_POWERS, _TERMS))
 """Binomial coefficients; row p - 1 is that of the power p."""
 _LEFT = np.maximum(_POWERS - _TERMS, 0)
-_HANKEL = np.add.outer(np.arange(4), np.arange(4))
+_HANKEL = _TERMS.T + _TERMS
 
 
 def gamma_moments(shape: Number, mean: Number) -> Float[Array, "7"]:
@@ -68,7 +68,7 @@ def feedback_moments(
     outputs = jnp.concatenate([jnp.ones(1), own])
     base, root = -c * m, jnp.sqrt(branches)
     powers = jnp.stack([jnp.ones_like(base), base, base**2, base**3])
-    pascal = jnp.asarray(_PASCAL, base.dtype)
+    pascal = jnp.asarray(_PASCAL, rest.dtype)
     linked = jnp.einsum(
         "pi,pj,ij,j->p", pascal * powers[_LEFT], pascal * rest[_LEFT], a[_HANKEL], outputs
     )

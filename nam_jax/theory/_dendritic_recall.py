@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln, log_ndtr, logsumexp
+import numpy as np
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
+from scipy.special import betaln
 
-from nam_jax._misc import argument_error, is_concrete
+from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
 from nam_jax.theory._dendritic import DendriticDrives, drives_at, settled
 from nam_jax.theory._dendritic_circuit import (
@@ -25,7 +27,6 @@ from nam_jax.theory._dendritic_law import (
     branch_drive,
     branch_outputs,
     inhibition_rate,
-    log_falling,
 )
 from nam_jax.theory._dendritic_moments import gamma_moments
 
@@ -170,7 +171,7 @@ def dendritic_ignition_margin(
     return ignition_margin(circuit, thresholds, k, rate)
 
 
-def dendritic_log_capacity(num_memory: int, recalled: Sequence[float] | Array) -> Scalar:
+def dendritic_log_capacity(num_memory: int, recalled: Sequence[float] | np.ndarray) -> float:
     """Natural logarithm of sum_k beta_k binom(N1, k), the memories of up to K neurons recalled.
 
     Any k-subset of E1 is an attractor of the same fixed connections, whether wanted or not, so this
@@ -187,13 +188,15 @@ def dendritic_log_capacity(num_memory: int, recalled: Sequence[float] | Array) -
     Raises:
         ValueError: If a fraction is outside [0, 1], or there are more than N1 or none.
     """
-    beta = jnp.asarray(recalled, float)
+    beta = np.asarray(recalled, float)
     if beta.ndim != 1 or not 1 <= beta.size <= num_memory:
-        raise argument_error(
-            "recalled", f"be a list of 1 to {num_memory} fractions", f"shape {beta.shape}"
-        )
-    if is_concrete(beta) and not bool(((beta >= 0) & (beta <= 1)).all()):
+        requirement = f"be a list of 1 to {num_memory} fractions"
+        raise argument_error("recalled", requirement, f"shape {beta.shape}")
+    if not ((beta >= 0) & (beta <= 1)).all():
         raise argument_error("recalled", "lie in [0, 1]", f"{beta.min():g} to {beta.max():g}")
-    k = jnp.arange(1.0, beta.size + 1)
-    subsets = log_falling(jnp.asarray(num_memory, float), k) - gammaln(k + 1)
-    return logsumexp(subsets, b=beta)
+    k = np.arange(1, beta.size + 1)
+    # binom(N, k) = 1 / ((N + 1) B(N - k + 1, k + 1)); where nothing is recalled it is -inf.
+    subsets = -betaln(num_memory - k + 1, k + 1) - np.log(num_memory + 1)
+    largest = subsets.max()
+    with np.errstate(divide="ignore"):
+        return float(largest + np.log(beta @ np.exp(subsets - largest)))
