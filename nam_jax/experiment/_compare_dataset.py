@@ -151,7 +151,7 @@ def _by_name(found: dict, queries: list[str]) -> np.ndarray:
 
 def picture_dataset(
     pictures: dict[str, Float[np.ndarray, "examples N"]],
-    binary: dict[str, Float[np.ndarray, "examples N"]],
+    binary: dict[str, Float[np.ndarray, "patterns M"]],
     shapes: tuple[tuple[int, int], tuple[int, int]],
 ) -> xr.Dataset:
     """Example recalls: images (rows are examples, one a kind of damage or more) and patterns."""

@@ -275,7 +275,13 @@ def _binary_pictures(
     names = ["Hebb", "covariance", "pseudo-inverse", *dense]
     names += [name for name in readouts if name.startswith("astrocyte")]
     found |= {name: readouts[name][0] for name in names}
-    return {name: rows[:few] for name, rows in found.items()}
+    return {name: _padded(rows[:few], few) for name, rows in found.items()}
+
+
+def _padded(rows: np.ndarray, num: int) -> np.ndarray:
+    """With NaN, which is drawn white, for cues that a memory was not asked."""
+    missing = np.full((num - len(rows), rows.shape[1]), np.nan, rows.dtype)
+    return np.concatenate([rows, missing])
 
 
 def _classes(
