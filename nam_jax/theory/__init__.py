@@ -45,10 +45,19 @@ from nam_jax.theory._dense_memory import (
     capacity_without_errors,
     self_coupled_capacity,
 )
-from nam_jax.theory._hebbian import (
+from nam_jax.theory._expanded import (
+    Centred,
     Coefficients,
-    common_field_capacity,
+    centred_coefficients,
     hebbian_one_step_error,
+    hebbian_winners_error,
+    sparse_best_threshold,
+    sparse_threshold_error,
+    sparse_winners_error,
+)
+from nam_jax.theory._generalisation import circle_attractors, sphere_attractors
+from nam_jax.theory._hebbian import (
+    common_field_capacity,
     oja_capacity,
     oja_lifetime,
     oja_signal_to_noise,
@@ -71,6 +80,7 @@ from nam_jax.theory._one_step import (
     rectified_difference,
     single_pass_quadratic_error,
 )
+from nam_jax.theory._quadrature import patterns_at_error
 from nam_jax.theory._units import (
     compute_units_astrocyte,
     compute_units_two_layer,
@@ -82,6 +92,7 @@ from nam_jax.theory._units import (
 __all__ = [
     "SUPPORT",
     "BranchDrive",
+    "Centred",
     "Coefficients",
     "DendriticCircuit",
     "DendriticDrives",
@@ -95,7 +106,9 @@ __all__ = [
     "bayes_beta",
     "capacity_at_error",
     "capacity_without_errors",
+    "centred_coefficients",
     "certificate_margin",
+    "circle_attractors",
     "common_field_capacity",
     "compute_units_astrocyte",
     "compute_units_two_layer",
@@ -118,6 +131,7 @@ __all__ = [
     "exponential_growth",
     "gating_window",
     "hebbian_one_step_error",
+    "hebbian_winners_error",
     "load_limit",
     "memories_per_unit_astrocyte",
     "memories_per_unit_two_layer",
@@ -128,6 +142,7 @@ __all__ = [
     "oja_lifetime",
     "oja_signal_to_noise",
     "one_step_error",
+    "patterns_at_error",
     "postsynaptic_capacity",
     "postsynaptic_error",
     "power_difference",
@@ -141,7 +156,11 @@ __all__ = [
     "saddle_eigenvalues",
     "self_coupled_capacity",
     "single_pass_quadratic_error",
+    "sparse_best_threshold",
     "sparse_separation",
+    "sparse_threshold_error",
+    "sparse_winners_error",
+    "sphere_attractors",
     "transfer",
     "wrong_bit_flips",
 ]

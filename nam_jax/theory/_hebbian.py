@@ -1,59 +1,14 @@
-"""What local rules store: laws of the expanded Hebbian rule and of Oja's, for random patterns.
+"""What local rules store: closed forms for the expanded Hebbian rule and Oja's, random patterns.
 
-The expanded rule (prospectus of Hanley, Definition 2.8.2) changes the weight from neuron j to i by
-
-    dw_ij = c0 + c1pre x_j + c1post x_i + c2pre x_j^2 + c2post x_i^2 + c2corr x_i x_j.
+Those of the expanded rule are limits of the laws in `_expanded.py`.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import scipy
 
-
-class Coefficients(NamedTuple):
-    """The six coefficients of the expanded rule; by default the activity product."""
-
-    c0: float = 0.0
-    c1pre: float = 0.0
-    c1post: float = 0.0
-    c2pre: float = 0.0
-    c2post: float = 0.0
-    c2corr: float = 1.0
-
-    @property
-    def common(self) -> float:
-        """C = c0 + c2pre + c2post, all that is left of them for states -1 and +1."""
-        return self.c0 + self.c2pre + self.c2post
-
-
-def hebbian_one_step_error(
-    num_neurons: int, num_patterns: int, coefficients: Coefficients
-) -> float:
-    """The probability that a bit of a stored pattern is wrong after one step, patterns -1 and +1.
-
-    Zero diagonal, threshold 0, K random patterns. Averages Phi(-mean / sd) over the bit's own
-    state, the sum m of the other bits, and the sum A of the bit over the other patterns; within
-    those the noise is Gaussian, which is good from N = 100 on. O(N K).
-    """
-    c, rest = coefficients, num_neurons - 1
-    others = num_patterns - 1
-    m = np.arange(-rest, num_neurons, 2, dtype=float)[:, None]
-    a = np.arange(-others, num_patterns, 2, dtype=float)[None, :]
-    weight = (
-        scipy.stats.binom.pmf(np.arange(num_neurons), rest, 0.5)[:, None]
-        * scipy.stats.binom.pmf(np.arange(num_patterns), others, 0.5)[None, :]
-    )
-    total = 0.0
-    for s in (-1.0, 1.0):
-        mean = c.c2corr * rest + c.c1post * m * (1 + a)
-        mean = mean + s * (c.common * num_patterns * m + c.c1pre * rest)
-        cross = 2 * s * c.c2corr * c.c1pre * a
-        spread = rest * (others * (c.c2corr**2 + c.c1pre**2) + cross)
-        spread = np.sqrt(np.maximum(spread, 1e-12))
-        total += 0.5 * float(np.sum(weight * scipy.stats.norm.sf(mean / spread)))
-    return total
+from nam_jax.theory._expanded import Coefficients
 
 
 def common_field_capacity(num_neurons: int, common: float | int, error: float) -> float:
@@ -122,7 +77,7 @@ def sparse_separation(
         noise += (num_patterns - 1) * b**2 * v * active
         noise += num_neurons * v * (num_patterns * constant + b * (1 - a)) ** 2
         signal += num_patterns * constant
-    return signal / math.sqrt(noise)
+    return float(signal / math.sqrt(noise))
 
 
 def oja_signal_to_noise(num_neurons: int, learning_rate: float | int, age: int) -> float:
