@@ -84,6 +84,23 @@ TINY = {
         "num_sets": 4,
         "num_queries": 2,
     },
+    "hebbian": {
+        "num_neurons": 50,
+        "sparse_neurons": 100,
+        "map_points": 3,
+        "grid_points": 2,
+        "num_sets": 8,
+        "num_queries": 2,
+        "steps": 2,
+    },
+    "generalise": {
+        "circle_betas": [20.0],
+        "sphere_betas": [10.0],
+        "phase_samples": [4, 8],
+        "num_sets": 4,
+        "num_queries": 4,
+        "num_starts": 20,
+    },
     "basin": {
         "memory": "power-2",
         "num_neurons": 12,
@@ -139,6 +156,8 @@ FIGURES = ("load", "binary", "classes", "recalls")
 LONG = {
     "compare",
     "compare_digits",
+    "generalise",
+    "hebbian",
     "gradients",
     "train",
     "train_fashion",

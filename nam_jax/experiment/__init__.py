@@ -6,7 +6,9 @@ from nam_jax.experiment.basin import BasinConfig
 from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
 from nam_jax.experiment.compare import CompareConfig
+from nam_jax.experiment.generalise import GeneraliseConfig
 from nam_jax.experiment.gradients import GradientsConfig
+from nam_jax.experiment.hebbian import HebbianConfig
 from nam_jax.experiment.lesion import LesionConfig
 from nam_jax.experiment.recognise import RecogniseConfig
 from nam_jax.experiment.reduce import ReduceConfig
@@ -20,7 +22,9 @@ __all__ = [
     "ClaimsConfig",
     "CompareConfig",
     "ConfigError",
+    "GeneraliseConfig",
     "GradientsConfig",
+    "HebbianConfig",
     "LesionConfig",
     "RecogniseConfig",
     "ReduceConfig",

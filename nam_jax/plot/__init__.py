@@ -4,7 +4,9 @@ from nam_jax.plot.basin import basin
 from nam_jax.plot.capacity import capacity, capacity_per_cost
 from nam_jax.plot.claims import claim, claims, curves
 from nam_jax.plot.compare import compare, compare_more
+from nam_jax.plot.generalise import generalise
 from nam_jax.plot.gradients import gradients
+from nam_jax.plot.hebbian import hebbian
 from nam_jax.plot.lesion import lesion
 from nam_jax.plot.recognise import recognise
 from nam_jax.plot.reduce import reduce
@@ -21,7 +23,9 @@ __all__ = [
     "compare",
     "compare_more",
     "curves",
+    "generalise",
     "gradients",
+    "hebbian",
     "lesion",
     "recognise",
     "reduce",

@@ -1,0 +1,56 @@
+"""Capacity over pairs of coefficients: theory as contours, simulated points on top, and ascents."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def hebbian(dataset: xr.Dataset) -> Figure:
+    """One column a setting, one row a pair of coefficients; shades and numbers are capacities.
+
+    Circles are simulated points whose 99 % interval holds the theory, crosses the others.
+
+    Args:
+        dataset: What `nam_jax.experiment.hebbian.run` returns.
+    """
+    rows, columns = dataset.sizes["plane"], dataset.sizes["setting"]
+    figure = Figure(figsize=(3.6 * columns, 3.3 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for column, setting in enumerate(dataset.setting.values):
+        for row, plane in enumerate(dataset.plane.values):
+            part = dataset.sel(setting=setting, plane=plane)
+            _panel(grid[row, column], part, linear=row == 0)
+        grid[0, column].set_title(str(setting), fontsize="medium")
+    figure.suptitle(
+        "Stored patterns K (1) at the given error. Contours: theory. Circles: simulated, theory "
+        "inside the 99 % interval (crosses: outside). Dashed: ascent by gradient to the star.",
+        fontsize="small",
+    )
+    return figure
+
+
+def _panel(axes: Axes, part: xr.Dataset, *, linear: bool) -> None:
+    x, y, values = part.map_x.values, part.map_y.values, part.capacity.values
+    levels = np.unique(np.round(np.linspace(values.min(), values.max(), 9)))
+    levels = levels if len(levels) > 1 else levels[0] + np.array([-0.5, 0.5])
+    axes.contourf(x, y, values, levels=levels, cmap="Greys", extend="both", alpha=0.6)
+    lines = axes.contour(x, y, values, levels=levels, colors="black", linewidths=0.5)
+    axes.clabel(lines, fmt="%d", fontsize="x-small")
+    gap = abs(part.error - part.predicted).values
+    inside = gap <= part.wide.values
+    for there, marker in ((inside, "o"), (~inside, "x")):
+        axes.plot(
+            part.x.values[there], part.y.values[there], marker, color="black",
+            markerfacecolor="white", markersize=4, clip_on=False, zorder=3,
+        )  # fmt: skip
+    across = 1 if linear else 2
+    ends = np.stack([part.start.values, part.optimum.values])
+    axes.plot(ends[:, 0], ends[:, across], "--", color="black", linewidth=0.8)
+    axes.plot(*ends[1, [0, across]], "*", color="black", markersize=11, markeredgecolor="white")
+    unit = float(part.unit)
+    axes.set_xlabel("c1pre / c2corr (1)" if unit == 1 else "c1pre / (a c2corr) (1)")
+    names = ("c1post / c2corr (1)", "C / c2corr (1)")
+    sparse = ("c1post / (a c2corr) (1)", "A / (a² c2corr) (1)")
+    axes.set_ylabel((names if unit == 1 else sparse)[0 if linear else 1])
+    axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
