@@ -24,6 +24,9 @@ from nam_jax.data._patterns import random_members as random_members
 from nam_jax.data._patterns import random_patterns as random_patterns
 from nam_jax.data._patterns import sparse_patterns as sparse_patterns
 from nam_jax.data._photographs import photographs as photographs
+from nam_jax.data._recall_task import NOT_ASKED as NOT_ASKED
+from nam_jax.data._recall_task import RecallSequence as RecallSequence
+from nam_jax.data._recall_task import RecallTask as RecallTask
 from nam_jax.data._weights import codec_metadata as codec_metadata
 from nam_jax.data._weights import load_codec as load_codec
 from nam_jax.data._weights import save_codec as save_codec

@@ -1,5 +1,11 @@
 """Networks: one a file. A memory drives a network; a network is solved by `nam_jax.solve`."""
 
+from nam_jax.network._attention import (
+    AbstractAttention,
+    DenseAttention,
+    FeatureMap,
+    HebbianAttention,
+)
 from nam_jax.network._base import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
@@ -34,12 +40,14 @@ from nam_jax.network._neuron_astrocyte import EnergyTerms, NeuronAstrocyte
 from nam_jax.network._quasi_static import QuasiStatic
 from nam_jax.network._ramp import Linear, Ramp
 from nam_jax.network._start import AbstractStart, Algebraic, Cold, Conditional
+from nam_jax.network._transformer import Transformer, TransformerBlock
 from nam_jax.network._tripartite import TripartiteNetwork
 from nam_jax.network._two_layer import TwoLayerMemory, TwoLayerState, TwoLayerTerms
 from nam_jax.network._universal import ModernHopfield, UniversalHopfield
 
 __all__ = [
     "THRESHOLDS",
+    "AbstractAttention",
     "AbstractContinuousNetwork",
     "AbstractDendrites",
     "AbstractDendriticStart",
@@ -62,6 +70,7 @@ __all__ = [
     "DendriticState",
     "DendriticWiring",
     "DenseAssociativeMemory",
+    "DenseAttention",
     "Drive",
     "Echo",
     "EffectiveNeuronAstrocyte",
@@ -69,6 +78,8 @@ __all__ = [
     "ExcitatoryState",
     "FeatureCue",
     "HeldFeatures",
+    "FeatureMap",
+    "HebbianAttention",
     "Hopfield",
     "InhibitoryPopulation",
     "Layer",
@@ -84,6 +95,8 @@ __all__ = [
     "Ramp",
     "ReducedDendriticMemory",
     "Thresholds",
+    "Transformer",
+    "TransformerBlock",
     "TripartiteNetwork",
     "TripartiteState",
     "TwoLayerMemory",

@@ -54,12 +54,7 @@ class UniversalHopfield(AbstractFeedforwardNetwork):
                 with a projection.
         """
         self.memory = check_patterns(memory)
-        self.projection = None if projection is None else check_patterns(projection)
-        if self.projection is not None and len(self.projection) != len(self.memory):
-            requirement = f"have {len(self.memory)} rows, one for each of the memory"
-            raise argument_error("projection", requirement, f"shape {self.projection.shape}")
-        if passes > 1 and self.projection is not None:
-            raise argument_error("passes", "be 1 with a projection", passes)
+        self.projection = _check_projection(projection, self.memory, "memory", passes)
         self.similarity = Dot() if similarity is None else similarity
         self.weighting = Softmax() if weighting is None else weighting
         self.passes = passes
@@ -84,27 +79,39 @@ class ModernHopfield(AbstractFeedforwardNetwork):
 
         E = -log(sum_mu exp(beta xi_mu . x)) / beta + |x|^2 / 2
 
-    The universal network of `Dot` and `Softmax`, with an energy. Source: Ramsauer et al., arXiv
-    2008.02217.
+    The universal network of `Dot` and `Softmax`, with an energy. With a projection P the answer is
+    P^T softmax(beta Xi x): keys are the patterns, values the rows of P, and at beta = 1 / sqrt(N)
+    it is scaled dot-product attention. Source: Ramsauer et al., arXiv 2008.02217.
 
     Attributes:
         patterns: Xi, (K, N), real.
         separation: The log-sum-exp, with beta; 1 / sqrt(N) is that of attention.
-        passes: How many passes.
+        projection: P, (K, M); None for the patterns themselves.
+        passes: How many passes; more than one only without a projection.
     """
 
     patterns: Patterns
     separation: LogSumExp
+    projection: Float[Array, "K M"] | None
     passes: int = eqx.field(static=True)
 
-    def __init__(self, patterns: ArrayLike, beta: float | Scalar = 1.0, *, passes: int = 1):
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        beta: float | Scalar = 1.0,
+        *,
+        projection: ArrayLike | None = None,
+        passes: int = 1,
+    ):
         """Stores `patterns`.
 
         Raises:
-            ValueError: On wrong patterns, beta not above 0, or passes below 1.
+            ValueError: On wrong patterns or projection, beta not above 0, or passes below 1; or
+                above 1 with a projection.
         """
         self.patterns = check_patterns(patterns)
         self.separation = LogSumExp(beta)
+        self.projection = _check_projection(projection, self.patterns, "patterns", passes)
         self.passes = passes
 
     def initial_state(self, cue: Pattern) -> Pattern:
@@ -114,9 +121,25 @@ class ModernHopfield(AbstractFeedforwardNetwork):
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
         xi = self.patterns.astype(state.dtype)
-        return self.separation.slope(xi @ state) @ xi
+        answers = xi if self.projection is None else self.projection.astype(state.dtype)
+        return self.separation.slope(xi @ state) @ answers
 
     def energy(self, state: Pattern) -> Scalar:
         """E at `state`, (N,)."""
         overlaps = self.patterns.astype(state.dtype) @ state
         return jnp.sum(state**2) / 2 - self.separation(overlaps)
+
+
+def _check_projection(
+    projection: ArrayLike | None, memory: Patterns, name: str, passes: int
+) -> Float[Array, "K M"] | None:
+    """`projection` as floats, with one row for each of `memory`, whose argument has that name."""
+    if projection is None:
+        return None
+    found = check_patterns(projection)
+    if len(found) != len(memory):
+        requirement = f"have {len(memory)} rows, one for each of the {name}"
+        raise argument_error("projection", requirement, f"shape {found.shape}")
+    if passes > 1:
+        raise argument_error("passes", "be 1 with a projection", passes)
+    return found
