@@ -81,6 +81,7 @@ from nam_jax.theory._one_step import (
     single_pass_quadratic_error,
 )
 from nam_jax.theory._quadrature import patterns_at_error
+from nam_jax.theory._superposition import superposition_capacity, superposition_error
 from nam_jax.theory._units import (
     compute_units_astrocyte,
     compute_units_two_layer,
@@ -161,6 +162,8 @@ __all__ = [
     "sparse_threshold_error",
     "sparse_winners_error",
     "sphere_attractors",
+    "superposition_capacity",
+    "superposition_error",
     "transfer",
     "wrong_bit_flips",
 ]
