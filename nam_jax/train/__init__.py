@@ -10,6 +10,7 @@ from nam_jax.train._loss import (
     LabelCrossEntropy,
     Margin,
     SquaredError,
+    TokenCrossEntropy,
 )
 from nam_jax.train._parameters import (
     AbstractParameter,
@@ -27,6 +28,7 @@ from nam_jax.train._propagation import ROUTES, EquilibriumPropagation
 from nam_jax.train._routes import (
     AbstractRoute,
     Adjoint,
+    Direct,
     Effort,
     ImplicitRoute,
     Info,
@@ -40,6 +42,7 @@ from nam_jax.train._samples import (
     denoising_samples,
     label_samples,
     read_label,
+    sequence_samples,
     with_labels,
 )
 from nam_jax.train._step import Metrics
@@ -57,6 +60,7 @@ __all__ = [
     "ClampedRoute",
     "ContrastiveEnergy",
     "Cost",
+    "Direct",
     "Effort",
     "EquilibriumPropagation",
     "Fit",
@@ -73,6 +77,7 @@ __all__ = [
     "SquaredError",
     "SymmetricParameter",
     "ThroughSolver",
+    "TokenCrossEntropy",
     "Truncated",
     "certified_bound",
     "certify",
@@ -83,5 +88,6 @@ __all__ = [
     "metrics_dataset",
     "read_label",
     "resolve",
+    "sequence_samples",
     "with_labels",
 ]

@@ -233,7 +233,7 @@ def _check(
 
 
 def _check_batches(batches: Callable[[Key], Sample], key: Key) -> Any:
-    """The dtype of the cues, and so of the losses."""
+    """The dtype of the losses, that of the cues."""
     found = eqx.filter_eval_shape(batches, key)
     if not isinstance(found, Sample):
         raise argument_error("batches", "give a Sample with a leading axis", type(found).__name__)
@@ -243,7 +243,9 @@ def _check_batches(batches: Callable[[Key], Sample], key: Key) -> Any:
     if found.cue.ndim != 2 or len(sizes) != 1:
         shapes = f"cue {found.cue.shape}, target {found.target.shape}"
         raise argument_error("batches", "give arrays with one common leading axis", shapes)
-    return found.cue.dtype
+    # Tokens are whole numbers, of which losses are not.
+    is_float = jnp.issubdtype(found.cue.dtype, jnp.floating)
+    return found.cue.dtype if is_float else jnp.result_type(float)
 
 
 @contextlib.contextmanager

@@ -104,6 +104,24 @@ class LabelCrossEntropy(AbstractLoss):
         return readout[-self.num_labels :]
 
 
+class TokenCrossEntropy(AbstractLoss):
+    """Mean softmax cross-entropy over the places of a sequence at which something is asked.
+
+    Readouts are logits (T, C); targets (T,) are whole numbers, negative where nothing is asked.
+    Correct is a sequence with the largest logit at every target.
+    """
+
+    def __call__(self, readout: Float[Array, "T C"], sample: Sample) -> Scalar:
+        asked = sample.target >= 0
+        losses = optax.softmax_cross_entropy_with_integer_labels(
+            readout, jnp.where(asked, sample.target, 0)
+        )
+        return _mean(losses, asked)
+
+    def correct(self, readout: Float[Array, "T C"], sample: Sample) -> Bool[Array, ""]:
+        return jnp.all((jnp.argmax(readout, axis=1) == sample.target) | (sample.target < 0))
+
+
 class Cost(AbstractLoss):
     """A function as a loss; correct is a readout with all signs of the target.
 

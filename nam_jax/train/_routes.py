@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import solve
 from nam_jax._misc import argument_error
@@ -26,13 +26,13 @@ class Sample(eqx.Module):
     """One training sample; a batch has a leading axis on every array.
 
     Attributes:
-        cue: (N,), what recall starts from.
+        cue: (N,), what recall starts from; or the tokens of a sequence.
         target: What the loss compares with, any shape.
         drive: Constant inputs, or None for none.
     """
 
-    cue: Float[Array, "*batch N"]
-    target: Float[Array, "..."]
+    cue: Float[Array, "*batch N"] | Int[Array, "*batch N"]
+    target: Float[Array, "..."] | Int[Array, "..."]
     drive: Drive | None = None
 
 
@@ -215,6 +215,24 @@ class Truncated(AbstractRoute):
             return eqx.tree_at(lambda equilibrium: equilibrium.state, found, state)
 
         return _differentiate(rest, cost, network, sample)
+
+
+class Direct(AbstractRoute):
+    """The gradient of a function that is its own answer, such as a Transformer: backpropagation.
+
+    The readout is `network(cue)`, of any shape, and always counts as at rest.
+    """
+
+    def value_and_grad(self, cost: Cost, network: Any, sample: Sample) -> Outcome:
+        """See [`nam_jax.train.AbstractRoute`][]; `network` is a function and takes no drive."""
+
+        def of(network: Any) -> tuple[Scalar, Array]:
+            readout = network(sample.cue)
+            return cost(readout, sample), readout
+
+        (loss, readout), gradient = eqx.filter_value_and_grad(of, has_aux=True)(network)
+        adjoint = Adjoint(jnp.zeros_like(loss), jnp.asarray(0), RESULTS.converged)
+        return (loss, readout, Info(jnp.asarray(True), adjoint)), gradient
 
 
 def _differentiate(

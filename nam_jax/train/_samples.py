@@ -142,3 +142,19 @@ def label_samples(
 def read_label(readout: Float[Array, "*batch M"], num_labels: int) -> Int[Array, "*batch"]:
     """The label whose unit is most active, the units being the last C of N + C neurons."""
     return jnp.argmax(readout[..., -num_labels:], axis=-1)
+
+
+def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key: Key) -> Sample:
+    """Sequences of an associative-recall task, for [`nam_jax.train.TokenCrossEntropy`][].
+
+    Args:
+        num_pairs: (K,), pairs of each sequence.
+        task: What draws them.
+        key: Random key.
+
+    Returns:
+        A batch of K samples.
+    """
+    keys = jax.random.split(key, len(num_pairs))
+    drawn = jax.vmap(lambda count, each: task(count, key=each))(num_pairs, keys)
+    return Sample(drawn.tokens, drawn.targets)
