@@ -27,6 +27,7 @@ from nam_jax.experiment import (
     retrieve,
     train,
     train_codec,
+    transformer,
 )
 
 
@@ -126,6 +127,12 @@ COMMANDS = {
         generalise.table,
         plot.generalise,
         "Store ever more samples of a circle or sphere: memorised, spurious, generalised.",
+    "transformer": Command(
+        experiment.TransformerConfig,
+        transformer.run,
+        transformer.table,
+        plot.transformer,
+        "Train Transformers with softmax, dense or Hebbian attention on associative recall.",
     ),
     "gradients": Command(
         experiment.GradientsConfig,

@@ -15,6 +15,7 @@ from nam_jax.experiment.reduce import ReduceConfig
 from nam_jax.experiment.retrieve import RetrieveConfig
 from nam_jax.experiment.train import TrainConfig
 from nam_jax.experiment.train_codec import TrainCodecConfig
+from nam_jax.experiment.transformer import TransformerConfig
 
 __all__ = [
     "BasinConfig",
@@ -31,6 +32,7 @@ __all__ = [
     "RetrieveConfig",
     "TrainCodecConfig",
     "TrainConfig",
+    "TransformerConfig",
     "read_config",
     "staged_folder",
     "validate",

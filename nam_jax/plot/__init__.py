@@ -13,6 +13,7 @@ from nam_jax.plot.reduce import reduce
 from nam_jax.plot.retrieve import retrieve
 from nam_jax.plot.train import train
 from nam_jax.plot.train_codec import train_codec
+from nam_jax.plot.transformer import transformer
 
 __all__ = [
     "basin",
@@ -32,4 +33,5 @@ __all__ = [
     "retrieve",
     "train",
     "train_codec",
+    "transformer",
 ]
