@@ -176,6 +176,7 @@ examples:
   nam-jax basin --memory distinct-3 --num-patterns 100 400
   nam-jax compare --fast
   nam-jax compare --config configs/compare.toml
+  nam-jax transformer --attentions softmax rectified-5 --head-size 16
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 

@@ -129,6 +129,18 @@ TINY = {
         "num_test": 3,
         "num_recalled": 20,
         "class_powers": [3],
+    "transformer": {
+        "attentions": ["softmax", "hebbian"],
+        "trained_pairs": [2],
+        "tested_pairs": [2, 4],
+        "num_values": 4,
+        "num_keys": 8,
+        "size": 8,
+        "head_size": 4,
+        "steps": 2,
+        "batch_size": 4,
+        "num_seeds": 2,
+        "num_sequences": 4,
     },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
@@ -166,6 +178,7 @@ LONG = {
     "capacity_astrocyte",
     "capacity_hopfield",
     "retrieve_certified",
+    "transformer",
 }  # mostly compilation
 
 
@@ -244,6 +257,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
         ("lesion", experiment.LesionConfig),
         ("gradients", experiment.GradientsConfig),
         ("compare_digits", experiment.CompareConfig),
+        ("transformer", experiment.TransformerConfig),
     ):
         path = next(config for config in CONFIGS if config.stem == name)
         assert experiment.read_config(kind, path) == kind()

@@ -19,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from nam_jax import data, train
-from nam_jax._types import Key
+from nam_jax._types import Key, Keys
 from nam_jax.experiment import _attentions as attentions
 from nam_jax.experiment._output import attributes
 from nam_jax.network import Transformer
@@ -105,7 +105,10 @@ def run(
             f"Argument `tested_pairs` must hold ascending numbers, but has {settings.tested_pairs}."
         )
     makers = [attentions.attention_named(name, settings.head_size) for name in settings.attentions]
-    task = _task(settings, max(settings.trained_pairs), settings.num_queries)
+    _tests(settings)  # too few keys are told before anything is trained
+    task = data.RecallTask(
+        settings.num_values, settings.num_keys, max(settings.trained_pairs), settings.num_queries
+    )
     optimizer = _optimizer(settings)
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
     cases = [(maker, key) for maker in makers for key in keys]
@@ -127,10 +130,12 @@ def _quick(config: TransformerConfig) -> TransformerConfig:
     )
 
 
-def _task(
-    config: TransformerConfig, pairs: int, num_queries: int, *, held_out: bool = False
-) -> data.RecallTask:
-    return data.RecallTask(config.num_values, config.num_keys, pairs, num_queries, held_out)
+def _tests(config: TransformerConfig) -> list[data.RecallTask]:
+    """One task for each tested length, of keys that training does not show."""
+    return [
+        data.RecallTask(config.num_values, config.num_keys, pairs, held_out=True)
+        for pairs in config.tested_pairs
+    ]
 
 
 def _optimizer(config: TransformerConfig) -> optax.GradientTransformation:
@@ -159,17 +164,16 @@ def _trained(
         loss=train.TokenCrossEntropy(), optimizer=optimizer, num_steps=config.steps,
         gradient=train.Direct(), trainable=Transformer.trained, key=of_batches,
     )  # fmt: skip
-    right = []
-    for pairs, each in zip(
-        config.tested_pairs, jr.split(of_tests, len(config.tested_pairs)), strict=True
-    ):
-        tested = _task(config, pairs, 1, held_out=True)
-        right.append(_answers(fit.network, tested, jr.split(each, config.num_sequences)))
+    tests = zip(_tests(config), jr.split(of_tests, len(config.tested_pairs)), strict=True)
+    right = [
+        _answers(fit.network, tested, jr.split(each, config.num_sequences))
+        for tested, each in tests
+    ]
     return Trained(np.stack(right), np.asarray(fit.metrics.loss, float))
 
 
 @eqx.filter_jit
-def _answers(network: Transformer, task: data.RecallTask, keys: Key) -> Bool[Array, " sequences"]:
+def _answers(network: Transformer, task: data.RecallTask, keys: Keys) -> Bool[Array, " batch"]:
     """Whether the one query of each sequence, its last token, is answered."""
 
     def one(key: Key) -> Bool[Array, ""]:
@@ -228,16 +232,18 @@ def _dataset(config: TransformerConfig, found: list[Trained]) -> xr.Dataset:
 def table(dataset: xr.Dataset) -> Table:
     """Accuracy at each length, and where it falls below the thresholds."""
     result = Table(title="Queries answered, mean over seeds [95 %]; held-out keys")
-    result.add_column("attention")
-    for pairs in dataset.pairs.values:
-        result.add_column(f"K = {pairs}", justify="right")
-    for at in dataset.threshold.values:
-        result.add_column(f"K at {at:.0%}", justify="right")
+    result.add_column("pairs K", justify="right")
     for name in dataset.attention.values:
-        row = dataset.sel(attention=name)
+        result.add_column(str(name), justify="right")
+    for pairs in dataset.pairs.values:
+        row = dataset.sel(pairs=pairs)
         cells = zip(row["mean"].values, row.low.values, row.high.values, strict=True)
-        lengths = [_length(row.sel(threshold=at)) for at in dataset.threshold.values]
-        result.add_row(str(name), *(f"{m:.3f}\n[{a:.3f}, {b:.3f}]" for m, a, b in cells), *lengths)
+        result.add_row(str(pairs), *(f"{m:.3f} [{a:.3f}, {b:.3f}]" for m, a, b in cells))
+    result.add_section()
+    for at in dataset.threshold.values:
+        row = dataset.sel(threshold=at)
+        lengths = [_length(row.sel(attention=name)) for name in dataset.attention.values]
+        result.add_row(f"K at {at:.0%}", *lengths)
     return result
 
 
@@ -246,10 +252,14 @@ def _length(row: xr.Dataset) -> str:
     least, median, most = (
         float(np.quantile(row.failure.values, q, method="nearest")) for q in (0.0, 0.5, 1.0)
     )
-    text = f"{_number(median)}\n[{_number(least)}, {_number(most)}]"
+    first = float(row.pairs.min())
+    text = f"{_number(median, first)} ({_number(least, first)} to {_number(most, first)})"
     theory = float(row.predicted_failure)
     return text if math.isnan(theory) else f"{text}\ntheory {theory:.3g}"
 
 
-def _number(pairs: float) -> str:
-    return "beyond" if math.isinf(pairs) else f"{pairs:.3g}"
+def _number(pairs: float, first: float) -> str:
+    """Words where a threshold is crossed beyond the tested numbers, or at or before the first."""
+    if math.isinf(pairs):
+        return "beyond"
+    return f"<= {first:.3g}" if pairs <= first else f"{pairs:.3g}"

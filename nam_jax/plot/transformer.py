@@ -14,7 +14,7 @@ def transformer(dataset: xr.Dataset) -> Figure:
     Args:
         dataset: What `nam_jax.experiment.transformer.run` returns.
     """
-    figure = Figure(figsize=(6.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     axes = figure.subplots()
     x = dataset.pairs.values
     ends = float(dataset.trained.min()), float(dataset.trained.max())
@@ -41,5 +41,5 @@ def transformer(dataset: xr.Dataset) -> Figure:
     )
     axes.set_xticks(x, [str(each) for each in x], minor=False)
     axes.set_xticks([], minor=True)
-    axes.legend(fontsize="x-small", loc="lower left")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure

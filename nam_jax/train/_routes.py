@@ -36,8 +36,8 @@ class Sample(eqx.Module):
     drive: Drive | None = None
 
 
-Cost = Callable[[Pattern, Sample], Scalar]
-"""`cost(readout, sample)` of one sample, with a readout of shape (N,)."""
+Cost = Callable[[Float[Array, "..."], Sample], Scalar]
+"""`cost(readout, sample)` of one sample, with a readout of shape (N,), or as the network has it."""
 
 
 class Adjoint(eqx.Module):
@@ -93,7 +93,7 @@ class Effort(eqx.Module):
         )
 
 
-Outcome = tuple[tuple[Scalar, Pattern, Info], Any]
+Outcome = tuple[tuple[Scalar, Float[Array, "..."], Info], Any]
 """As from `AbstractRoute.value_and_grad`: cost, readout and report; and the gradient."""
 
 
