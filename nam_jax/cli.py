@@ -19,6 +19,7 @@ from nam_jax.experiment import (
     claims,
     compare,
     generalise,
+    dendritic,
     gradients,
     hebbian,
     lesion,
@@ -133,6 +134,13 @@ COMMANDS = {
         transformer.table,
         plot.transformer,
         "Train Transformers with softmax, dense or Hebbian attention on associative recall.",
+    "dendritic": Command(
+        experiment.DendriticConfig,
+        dendritic.run,
+        dendritic.table,
+        plot.dendritic,
+        "Recall by rates in a network of neurons with dendrites: size, noise, wiring, controls.",
+        plot.dendritic_more,
     ),
     "gradients": Command(
         experiment.GradientsConfig,
@@ -163,6 +171,7 @@ what a run leaves in DIR:
   result.zarr     all numbers, as a labelled xarray Dataset
   figure.png      the figure; capacity, compare and claims draw more, claims writes claims.md,
                   and compare tables.html
+  figure.png      the figure; capacity, claims and dendritic draw more; claims writes claims.md
 
 examples:
   nam-jax retrieve
@@ -177,6 +186,7 @@ examples:
   nam-jax compare --fast
   nam-jax compare --config configs/compare.toml
   nam-jax transformer --attentions softmax rectified-5 --head-size 16
+  nam-jax dendritic --fast --parts raster size
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 

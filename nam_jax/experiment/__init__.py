@@ -7,6 +7,7 @@ from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
 from nam_jax.experiment.compare import CompareConfig
 from nam_jax.experiment.generalise import GeneraliseConfig
+from nam_jax.experiment.dendritic import DendriticConfig
 from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.hebbian import HebbianConfig
 from nam_jax.experiment.lesion import LesionConfig
@@ -24,6 +25,7 @@ __all__ = [
     "CompareConfig",
     "ConfigError",
     "GeneraliseConfig",
+    "DendriticConfig",
     "GradientsConfig",
     "HebbianConfig",
     "LesionConfig",

@@ -5,6 +5,7 @@ from nam_jax.plot.capacity import capacity, capacity_per_cost
 from nam_jax.plot.claims import claim, claims, curves
 from nam_jax.plot.compare import compare, compare_more
 from nam_jax.plot.generalise import generalise
+from nam_jax.plot.dendritic import dendritic, dendritic_more
 from nam_jax.plot.gradients import gradients
 from nam_jax.plot.hebbian import hebbian
 from nam_jax.plot.lesion import lesion
@@ -25,6 +26,8 @@ __all__ = [
     "compare_more",
     "curves",
     "generalise",
+    "dendritic",
+    "dendritic_more",
     "gradients",
     "hebbian",
     "lesion",
