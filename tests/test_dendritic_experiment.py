@@ -7,9 +7,7 @@ import pytest
 from nam_jax import plot
 from nam_jax.experiment import DendriticConfig, dendritic
 from nam_jax.experiment import _dendritic_scaling as scaling
-from nam_jax.experiment._dendritic_design import LEAST_MARGIN, designed
 from nam_jax.experiment._dendritic_trials import memories
-from nam_jax.theory import DendriticCircuit, dendritic_ignition_margin, dendritic_rate
 
 SMALL = {"num_memory": 200, "num_feature": 2000, "num_inhibitory": (100, 200), "num_branches": 100,
          "size": 2, "num_networks": 1, "num_trials": 12, "time": 200.0, "step": 4.0}  # fmt: skip
@@ -61,13 +59,6 @@ def test_the_crossing_is_interpolated():
     assert scaling.crossing({3: 1.0, 4: 0.96}) == 4
     low, high = scaling._interval({1: np.ones((2, 50)), 2: np.eye(50)[:2]}, seed=0)
     assert 1 <= low <= high < 1.1
-
-
-def test_designs_keep_others_quiet_until_members_fire():
-    circuit = DendriticCircuit(200, 2000, 100, 200, 100)
-    small = designed(circuit, 2)
-    assert np.isclose(dendritic_ignition_margin(circuit, small, 2), LEAST_MARGIN, atol=0.05)
-    assert np.isclose(dendritic_rate(circuit, small, 1), 60, atol=0.5)
 
 
 def test_memories_have_exactly_k_members_and_reproduce():

@@ -19,7 +19,7 @@ class Bench(NamedTuple):
 
     Attributes:
         circuit: Their numbers.
-        thresholds: g_t, g_max and f_t.
+        thresholds: g_t, f_t and g_max.
         k: Neurons of a memory up to which they are designed.
         num_networks: How many, each with a wiring of its own.
         num_trials: Memories for each network at each point.

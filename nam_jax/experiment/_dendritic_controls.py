@@ -20,8 +20,8 @@ from nam_jax.network import point_synapses as per_synapse
 
 UNBOUNDED = 1e6
 """Hz that no feature neuron reaches."""
-SCAN_TRIALS = 8
-"""Memories of each size by which a candidate is judged."""
+SCAN_TRIALS = 16
+"""Memories of each size, at most, by which a candidate is judged."""
 
 
 class Somatic(eqx.Module):
@@ -214,7 +214,7 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
             made["one branch (D = 1)"] = [one_branch(bench, key) for key in keys], 60.0
             for name, (make, candidates) in KINDS.items():
                 networks = [make(bench, key) for key in keys]
-                made.update(_best(bench, name, networks, candidates))
+                made.update(best_of(bench, name, networks, candidates))
         return made
 
     def at(k: int) -> dict[str, Point]:
@@ -226,14 +226,14 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
     return [Task("controls", k, lambda k=k: at(k)) for k in sizes]
 
 
-def _best(
+def best_of(
     bench: Bench, name: str, networks: list[DendriticMemory], candidates: list[Candidate]
 ) -> dict[str, tuple[list[DendriticMemory], float]]:
     """The numbers best for strict recall of 1 to `bench.k` neurons, and for separable recall."""
-    scores = {}
+    scores, trials = {}, min(SCAN_TRIALS, bench.num_trials)
     for candidate in candidates:
         members = memories(
-            networks[0].num_memory, candidate.k, SCAN_TRIALS, key=jr.fold_in(bench.key(), 3)
+            networks[0].num_memory, candidate.k, trials, key=jr.fold_in(bench.key(), 3)
         )
         tuned = tuned_by(networks[0], candidate, members)
         if tuned is not None:
@@ -256,7 +256,7 @@ def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, 
     found = [
         judged(
             rates_of(
-                [network], k, SCAN_TRIALS, key=jr.fold_in(bench.key(), 4), how=bench.how,
+                [network], k, min(SCAN_TRIALS, bench.num_trials), key=jr.fold_in(bench.key(), 4), how=bench.how,
                 starts=from_evoked(rate),
             )
         )

@@ -180,13 +180,21 @@ def judged(found: Sequence[Found], targets: Callable[[Members], Members] | None 
 
 def judge(rates: np.ndarray, members: Members, transfer: Ramp) -> Trials:
     """What rates (trials, N1) say about each trial, without the axis of networks."""
-    rest, most = float(transfer.low), float(transfer.high) - 1
-    found, wanted = jnp.asarray(rates), jnp.asarray(members)
-    strict = jax.vmap(lambda r, m: measure.strict_recall(r, m, rest=rest, most=most))(found, wanted)
-    separable = jax.vmap(measure.separable_recall)(found, wanted)
+    rest, most = transfer.low, float(transfer.high) - 1
+    strict, separable = _verdicts(jnp.asarray(rates), jnp.asarray(members), rest, most)
     cued = np.where(members, rates, np.nan)
     return Trials(
         np.asarray(strict), np.asarray(separable), np.nanmean(cued, axis=1),
         np.nanmin(cued, axis=1), np.nanmax(cued, axis=1),
         np.where(members, -np.inf, rates).max(axis=1),
     )  # fmt: skip
+
+
+@eqx.filter_jit
+def _verdicts(rates: Array, members: Array, rest: Scalar, most: float) -> tuple[Array, Array]:
+    def one(rates: Array, members: Array) -> tuple[Array, Array]:
+        at_rest = rest.astype(rates.dtype)
+        strict = measure.strict_recall(rates, members, rest=at_rest, most=most)
+        return strict, measure.separable_recall(rates, members)
+
+    return jax.vmap(one)(rates, members)

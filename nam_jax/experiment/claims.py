@@ -15,6 +15,7 @@ from rich.table import Table
 from nam_jax.experiment import (
     _claims_capacity,
     _claims_certified,
+    _claims_dendritic,
     _claims_dynamics,
     _claims_exact,
     _claims_family,
@@ -32,6 +33,7 @@ CLAIMS: dict[str, Claim] = (
     | _claims_exact.CLAIMS
     | _claims_family.CLAIMS
     | _claims_rules.CLAIMS
+    | _claims_dendritic.CLAIMS
     | _claims_capacity.RESTING_ON_CAPACITY
     | _claims_family.RESTING_ON_CAPACITY
 )

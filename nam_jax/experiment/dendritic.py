@@ -120,7 +120,7 @@ FAST = {
     "scaling_joint": (),
     "scaling_simulated": 400_000,
     "num_networks": 2,
-    "num_trials": 24,
+    "num_trials": 16,
     "time": 200.0,
 }
 """What `fast` changes."""
@@ -178,8 +178,7 @@ def _bench(config: DendriticConfig) -> Bench:
     if config.thresholds is None:
         thresholds = designed(circuit, config.size)
     else:
-        gt, ft, gmax = config.thresholds
-        thresholds = DendriticThresholds(gt, gmax, ft)
+        thresholds = DendriticThresholds(*config.thresholds)
     how = Follow(config.time, config.step)
     return Bench(
         circuit, thresholds, config.size, config.num_networks, config.num_trials, how, config.seed
