@@ -256,8 +256,8 @@ def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, 
     found = [
         judged(
             rates_of(
-                [network], k, min(SCAN_TRIALS, bench.num_trials), key=jr.fold_in(bench.key(), 4), how=bench.how,
-                starts=from_evoked(rate),
+                [network], k, min(SCAN_TRIALS, bench.num_trials),
+                key=jr.fold_in(bench.key(), 4), how=bench.how, starts=from_evoked(rate),
             )
         )
         for k in range(1, bench.k + 1)

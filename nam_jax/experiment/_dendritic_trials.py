@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from nam_jax import data, measure
 from nam_jax._types import Key, Scalar
 from nam_jax.network import AbstractContinuousNetwork, DendriticMemory, DendriticState, Ramp
-from nam_jax.solve import ExponentialEuler, simulate
+from nam_jax.solve import ExponentialEuler
 
 BATCH = 32
 """Trials that are followed side by side: one pass over the synapses serves them all."""
@@ -91,15 +91,20 @@ def without_inhibition(state: DendriticState) -> DendriticState:
 
 @eqx.filter_jit
 def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: Scalar) -> Any:
-    """The states of a batch after some time in ms, by exponential Euler."""
+    """The states of a batch after some time in ms, by exponential Euler.
+
+    A plain loop over the steps of the solver: nothing is saved on the way, and it compiles in half
+    the time of `simulate`, which is most of the time of a quick run.
+    """
     solver = ExponentialEuler(network.time_scales())
+    terms = dfx.ODETerm(lambda t, y, args: network.vector_field(t, y, args))
+    begin = jnp.zeros_like(time)
+
+    def advance(_: int, state: Any) -> Any:
+        return solver.step(terms, begin, step, state, None, None, False)[0]
 
     def one(state: Any) -> Any:
-        path = simulate(
-            network, state, time, save={}, times=2, solver=solver, step=step,
-            adjoint=dfx.ForwardMode(), max_steps=100_000,
-        )  # fmt: skip
-        return path.state
+        return jax.lax.fori_loop(0, jnp.round(time / step).astype(int), advance, state)
 
     return jax.vmap(one)(states)
 
