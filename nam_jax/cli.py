@@ -22,6 +22,7 @@ from nam_jax.experiment import (
     dendritic,
     gradients,
     hebbian,
+    items,
     lesion,
     recognise,
     reduce,
@@ -141,6 +142,13 @@ COMMANDS = {
         plot.dendritic,
         "Recall by rates in a network of neurons with dendrites: size, noise, wiring, controls.",
         plot.dendritic_more,
+    "items": Command(
+        experiment.ItemsConfig,
+        items.run,
+        items.table,
+        plot.items,
+        "Store images as sets of neurons of a dendritic memory by learned maps to and from it.",
+        plot.item_pictures,
     ),
     "gradients": Command(
         experiment.GradientsConfig,
@@ -172,6 +180,7 @@ what a run leaves in DIR:
   figure.png      the figure; capacity, compare and claims draw more, claims writes claims.md,
                   and compare tables.html
   figure.png      the figure; capacity, claims and dendritic draw more; claims writes claims.md
+  figure.png      the figure; capacity, claims and items draw more, and claims writes claims.md
 
 examples:
   nam-jax retrieve

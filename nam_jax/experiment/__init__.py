@@ -10,6 +10,7 @@ from nam_jax.experiment.generalise import GeneraliseConfig
 from nam_jax.experiment.dendritic import DendriticConfig
 from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.hebbian import HebbianConfig
+from nam_jax.experiment.items import ItemsConfig
 from nam_jax.experiment.lesion import LesionConfig
 from nam_jax.experiment.recognise import RecogniseConfig
 from nam_jax.experiment.reduce import ReduceConfig
@@ -28,6 +29,7 @@ __all__ = [
     "DendriticConfig",
     "GradientsConfig",
     "HebbianConfig",
+    "ItemsConfig",
     "LesionConfig",
     "RecogniseConfig",
     "ReduceConfig",

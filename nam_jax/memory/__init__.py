@@ -15,6 +15,13 @@ from nam_jax.memory._learning import (
     learn,
 )
 from nam_jax.memory._lesion import IsolatedTensor, lesion
+from nam_jax.memory._linear_map import (
+    AbstractMapRule,
+    CovarianceMap,
+    LinearMap,
+    RidgeMap,
+    associate,
+)
 from nam_jax.memory._local import Decay, ExpandedHebbian, Perceptron, Storkey
 from nam_jax.memory._morphology import (
     GapJunctionTensor,
@@ -56,6 +63,7 @@ from nam_jax.memory._unlearning import Unlearning
 __all__ = [
     "AbstractBatchRule",
     "AbstractLearningRule",
+    "AbstractMapRule",
     "AbstractOnlineRule",
     "AbstractPatternRule",
     "AbstractProcessTensor",
@@ -66,6 +74,7 @@ __all__ = [
     "ClampedOja",
     "Cosine",
     "Covariance",
+    "CovarianceMap",
     "Decay",
     "DenseTensor",
     "DiffusionTensor",
@@ -80,6 +89,7 @@ __all__ = [
     "Hebbian",
     "Identity",
     "IsolatedTensor",
+    "LinearMap",
     "LogSumExp",
     "Manhattan",
     "Max",
@@ -94,6 +104,7 @@ __all__ = [
     "Projection",
     "PseudoInverse",
     "RectifiedPower",
+    "RidgeMap",
     "Sanger",
     "ScaledTensor",
     "Slope",
@@ -104,6 +115,7 @@ __all__ = [
     "TopQ",
     "Unlearning",
     "Weighted",
+    "associate",
     "check_patterns",
     "contract",
     "exchange_within",

@@ -6,6 +6,7 @@ from nam_jax.network._attention import (
     FeatureMap,
     HebbianAttention,
 )
+from nam_jax.network._associator import AssociatorState, DendriticAssociator
 from nam_jax.network._base import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
@@ -58,6 +59,7 @@ __all__ = [
     "AbstractNeuralNetwork",
     "AbstractStart",
     "Algebraic",
+    "AssociatorState",
     "BranchBlock",
     "Clamped",
     "Cold",
@@ -65,6 +67,7 @@ __all__ = [
     "ContinuousDenseMemory",
     "CorrelationMatrix",
     "Dendrites",
+    "DendriticAssociator",
     "DendriticDrive",
     "DendriticMemory",
     "DendriticState",

@@ -8,6 +8,7 @@ from nam_jax.plot.generalise import generalise
 from nam_jax.plot.dendritic import dendritic, dendritic_more
 from nam_jax.plot.gradients import gradients
 from nam_jax.plot.hebbian import hebbian
+from nam_jax.plot.items import item_pictures, items
 from nam_jax.plot.lesion import lesion
 from nam_jax.plot.recognise import recognise
 from nam_jax.plot.reduce import reduce
@@ -30,6 +31,8 @@ __all__ = [
     "dendritic_more",
     "gradients",
     "hebbian",
+    "item_pictures",
+    "items",
     "lesion",
     "recognise",
     "reduce",

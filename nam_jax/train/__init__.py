@@ -2,6 +2,7 @@
 
 from nam_jax.train._checkpoint import Checkpoint
 from nam_jax.train._fit import ENDINGS, Fit, fit, metrics_dataset
+from nam_jax.train._linear_map import fit_linear_map
 from nam_jax.train._loss import (
     AbstractLoss,
     ClampedRoute,
@@ -84,6 +85,7 @@ __all__ = [
     "completion_samples",
     "denoising_samples",
     "fit",
+    "fit_linear_map",
     "label_samples",
     "metrics_dataset",
     "read_label",

@@ -1,0 +1,156 @@
+"""Items for a dendritic memory: images, the sets that stand for them, and damaged images."""
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from nam_jax import data, solve
+from nam_jax._misc import argument_error
+from nam_jax._types import Key, Patterns
+from nam_jax.memory import LinearMap
+from nam_jax.network import AssociatorState, DendriticAssociator, DendriticMemory
+
+DAMAGES = ("none", "flipped", "hidden", "noisy")
+BATCH = 64
+"""Recalls that are simulated at once."""
+
+Rates = tuple[Float[Array, "C N1"], Float[Array, "C N2"]]
+
+
+class Items(NamedTuple):
+    """What is to be stored in one network.
+
+    Attributes:
+        patterns: (K, P), -1 and +1.
+        members: (K, N1), which memory neurons stand for each; no two sets are alike.
+        rates: Rates of memory and of feature neurons once an item's own set has settled.
+    """
+
+    patterns: Patterns
+    members: Bool[Array, "K N1"]
+    rates: Rates
+
+    def first(self, num: int) -> "Items":
+        """The first `num` items."""
+        memory, feature = self.rates
+        return Items(self.patterns[:num], self.members[:num], (memory[:num], feature[:num]))
+
+
+class Bench(NamedTuple):
+    """One network, and how recalls with it are followed.
+
+    Attributes:
+        base: The network.
+        flow: The same with a stimulus, and with maps of which following makes no use, so that one
+            program serves all.
+        time: Duration of a recall, in ms.
+        step: Step of exponential Euler, in ms.
+    """
+
+    base: DendriticMemory
+    flow: DendriticAssociator
+    time: float
+    step: float
+
+
+def make_bench(base: DendriticMemory, time: float, step: float) -> Bench:
+    """How recalls with `base` are followed: for `time` ms in steps of `step` ms."""
+    n1, n2 = base.num_memory, base.num_feature
+    nothing = (
+        LinearMap(jnp.zeros((n1, 1)), jnp.zeros(n1)),
+        LinearMap(jnp.zeros((1, n2)), jnp.zeros(1)),
+    )
+    return Bench(base, DendriticAssociator(base, *nothing), time, step)
+
+
+def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) -> Items:
+    """Gives each pattern a set of its own, and settles the memory at every one of them."""
+    members = distinct_members(len(patterns), bench.base.num_memory, num_members, key=key)
+    states = in_batches(lambda sets: _ideal(bench.base, sets), members)
+    return Items(patterns, members, settled(bench, states))
+
+
+@eqx.filter_jit
+def _ideal(base: DendriticMemory, members: Bool[Array, "C N1"]) -> AssociatorState:
+    """Memory neurons at rest, feature neurons as a set makes them, no stimulus."""
+
+    def one(members: Bool[Array, " N1"]) -> AssociatorState:
+        features = base.features_of(members)
+        rest = jnp.broadcast_to(base.memory_transfer.low.astype(features.dtype), members.shape)
+        return AssociatorState(base.state_of(rest, features), jnp.zeros_like(rest))
+
+    return jax.vmap(one)(members)
+
+
+def distinct_members(
+    num_sets: int, num_neurons: int, num_members: int, *, key: Key
+) -> Bool[Array, "K N1"]:
+    """Random sets of memory neurons, no two alike.
+
+    Raises:
+        ValueError: If twice as many random sets hold fewer different ones.
+    """
+    keys = jr.split(key, 2 * num_sets)
+    drawn = jax.vmap(lambda key: data.random_members(num_neurons, num_members, key=key))(keys)
+    _, first = np.unique(np.asarray(drawn), axis=0, return_index=True)
+    if len(first) < num_sets:
+        requirement = f"leave room for the sets of {num_sets} items"
+        raise argument_error("num_members", requirement, f"{len(first)} different sets")
+    return drawn[np.sort(first)[:num_sets]]
+
+
+def settled(bench: Bench, states: AssociatorState) -> Rates:
+    """The rates of memory and feature neurons after recalls from C initial states."""
+    return in_batches(lambda each: _follow(bench.flow, each, bench.time, bench.step), states)
+
+
+@eqx.filter_jit
+def _follow(
+    network: DendriticAssociator, states: AssociatorState, time: float, step: float
+) -> Rates:
+    solver = solve.ExponentialEuler(network.time_scales())
+
+    def one(state: AssociatorState) -> tuple[Float[Array, " N1"], Float[Array, " N2"]]:
+        run = solve.simulate(network, state, time, step=step, solver=solver, save={}, times=2)
+        return run.state.rates.memory, run.state.rates.feature
+
+    return jax.vmap(one)(states)
+
+
+def in_batches(function: Callable[[Any], Any], samples: Any) -> Any:
+    """A batched function of C samples, in batches of one size: one program, whatever C is."""
+    num = len(jax.tree.leaves(samples)[0])
+    padding = -num % BATCH
+    padded = jax.tree.map(lambda leaf: jnp.concatenate([leaf, *[leaf[-1:]] * padding]), samples)
+    shaped = jax.tree.map(lambda leaf: leaf.reshape(-1, BATCH, *leaf.shape[1:]), padded)
+    batches = [
+        jax.tree.map(operator.itemgetter(i), shaped) for i in range((num + padding) // BATCH)
+    ]
+    parts = [function(batch) for batch in batches]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:num], *parts)
+
+
+def damaged(
+    targets: Patterns, shape: tuple[int, int], level: float, noise: float, *, key: Key
+) -> Float[Array, "damages C P"]:
+    """The targets as they are, with flipped pixels, without their lower half, and noisy.
+
+    Hidden pixels are 0: nothing is claimed about them.
+    """
+    of_flips, of_noise = (jr.split(each, len(targets)) for each in jr.split(key))
+    flipped = jax.vmap(lambda x, key: data.flip(x, level, key=key))(targets, of_flips)
+    hidden = jax.vmap(lambda x: data.occlude(x.reshape(shape), 0.5).ravel())(targets)
+    noisy = jax.vmap(lambda x, key: data.add_noise(x, noise, key=key))(targets, of_noise)
+    return jnp.stack([targets, flipped, hidden, noisy])
+
+
+def erased(targets: Patterns, share: float, *, key: Key) -> Patterns:
+    """The damage of training: each pixel is 0 with probability `share`."""
+    return jnp.where(jr.bernoulli(key, share, targets.shape), 0, targets)
