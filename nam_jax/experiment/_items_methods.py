@@ -47,7 +47,7 @@ class Method(NamedTuple):
 def methods(erased: float) -> Mapping[str, Method]:
     """Every method by its name, for training with that share of erased pixels."""
     ridge = RidgeMap(erased / (1 - erased))
-    of_drive, of_features = (20.0, 25.0, 30.0, 40.0, 60.0), (0.6, 0.8, 1.0, 1.25, 1.6)
+    of_drive, of_features = (18.0, 22.0, 26.0, 32.0, 40.0), (0.5, 0.65, 0.8, 1.0, 1.3)
     return {
         "hebbian": Method(CovarianceMap(), CovarianceMap(), False, of_drive),
         "ridge": Method(ridge, EXACT, False, of_drive),

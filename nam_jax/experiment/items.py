@@ -38,7 +38,7 @@ class ItemsConfig:
     """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Intensity from which a pixel is +1; duplicates are dropped."""
-    num_items: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 20, 40, 80, 160, 320, 640)
+    num_items: Annotated[tuple[Count, ...], Meta(min_length=1)] = (20, 40, 80, 160, 320, 640)
     """Ascending numbers K of stored images."""
     num_memory: Count = 200
     """Memory neurons, N1."""
@@ -70,16 +70,16 @@ class ItemsConfig:
     """Of Adam."""
     num_networks: Annotated[int, Meta(ge=2)] = 3
     """Independent networks, each with images, sets and cues of its own."""
-    num_cues: Annotated[int, Meta(ge=2)] = 64
+    num_cues: Annotated[int, Meta(ge=2)] = 48
     """Cues of each damage, one an image; at most K count."""
-    num_selection: Annotated[int, Meta(ge=2)] = 32
+    num_selection: Annotated[int, Meta(ge=2)] = 64
     """Cues with erased pixels on which gains and thresholds are chosen."""
     time: Positive = 200.0
     """Duration of a recall, in ms."""
     step: Positive = 4.0
     """Step of exponential Euler, in ms."""
     fast: bool = False
-    """Two networks, every third load from the second on, half the steps and cues."""
+    """Two networks, every third load, half the steps and cues."""
     seed: Annotated[int, Meta(ge=0)] = 0
     """Seed of everything random."""
 
@@ -123,7 +123,7 @@ def run(config: ItemsConfig, *, folder: Path | None = None, progress: bool = Fal
 def _quick(config: ItemsConfig) -> ItemsConfig:
     return dataclasses.replace(
         config,
-        num_items=config.num_items[1::3] or config.num_items,
+        num_items=config.num_items[::3],
         num_networks=2,
         steps=max(config.steps // 2, 1),
         num_cues=max(config.num_cues // 2, 2),

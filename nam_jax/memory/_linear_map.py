@@ -73,7 +73,8 @@ class RidgeMap(AbstractMapRule):
         left, sizes, right = jnp.linalg.svd(inputs, full_matrices=False)
         power = jnp.sum(sizes**2) / inputs.shape[1]
         ridge = self.penalty * jnp.where(power > 0, power, 1)
-        return (answers.T @ (left * (sizes / (sizes**2 + ridge)))) @ right
+        shrunk = sizes / (sizes**2 + ridge)
+        return (answers.T @ (left * shrunk[None])) @ right
 
 
 def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> LinearMap:

@@ -57,8 +57,9 @@ def fit_linear_map(
     ) -> tuple[tuple[Any, optax.OptState], Scalar]:
         current, state = carry
         value, gradient = jax.value_and_grad(loss)(current, key)
-        update, state = optimizer.update(gradient, state, current)
-        return (optax.apply_updates(current, update), state), value
+        with jax.numpy_dtype_promotion("standard"):  # Optax counts its steps in int32
+            update, state = optimizer.update(gradient, state, current)
+            return (optax.apply_updates(current, update), state), value
 
     carry = (start, optimizer.init(start))
     (found, _), losses = jax.lax.scan(step, carry, jr.split(key, num_steps))
