@@ -18,8 +18,8 @@ from nam_jax.experiment import (
     capacity,
     claims,
     compare,
-    generalise,
     dendritic,
+    generalise,
     gradients,
     hebbian,
     items,
@@ -116,6 +116,7 @@ COMMANDS = {
         plot.compare,
         "Compare memories on real images: recall from damaged queries, and classes.",
         plot.compare_more,
+    ),
     "hebbian": Command(
         experiment.HebbianConfig,
         hebbian.run,
@@ -129,12 +130,14 @@ COMMANDS = {
         generalise.table,
         plot.generalise,
         "Store ever more samples of a circle or sphere: memorised, spurious, generalised.",
+    ),
     "transformer": Command(
         experiment.TransformerConfig,
         transformer.run,
         transformer.table,
         plot.transformer,
         "Train Transformers with softmax, dense or Hebbian attention on associative recall.",
+    ),
     "dendritic": Command(
         experiment.DendriticConfig,
         dendritic.run,
@@ -142,6 +145,7 @@ COMMANDS = {
         plot.dendritic,
         "Recall by rates in a network of neurons with dendrites: size, noise, wiring, controls.",
         plot.dendritic_more,
+    ),
     "items": Command(
         experiment.ItemsConfig,
         items.run,
@@ -177,10 +181,8 @@ every command:
 what a run leaves in DIR:
   config.toml     every field as it was used; give it to --config to repeat the run
   result.zarr     all numbers, as a labelled xarray Dataset
-  figure.png      the figure; capacity, compare and claims draw more, claims writes claims.md,
-                  and compare tables.html
-  figure.png      the figure; capacity, claims and dendritic draw more; claims writes claims.md
-  figure.png      the figure; capacity, claims and items draw more, and claims writes claims.md
+  figure.png      the figure; capacity, compare, dendritic, items and claims draw more, claims
+                  writes claims.md, and compare tables.html
 
 examples:
   nam-jax retrieve

@@ -129,6 +129,7 @@ TINY = {
         "num_test": 3,
         "num_recalled": 20,
         "class_powers": [3],
+    },
     "transformer": {
         "attentions": ["softmax", "hebbian"],
         "trained_pairs": [2],

@@ -1,4 +1,4 @@
-"""From memorising to generalising: the mean shift, its phases, and how many attractors there are."""
+"""From memorising to generalising: the mean shift, its phases, and the number of attractors."""
 
 import jax
 import jax.numpy as jnp

@@ -6,8 +6,8 @@ from nam_jax.experiment.basin import BasinConfig
 from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
 from nam_jax.experiment.compare import CompareConfig
-from nam_jax.experiment.generalise import GeneraliseConfig
 from nam_jax.experiment.dendritic import DendriticConfig
+from nam_jax.experiment.generalise import GeneraliseConfig
 from nam_jax.experiment.gradients import GradientsConfig
 from nam_jax.experiment.hebbian import HebbianConfig
 from nam_jax.experiment.items import ItemsConfig
@@ -25,8 +25,8 @@ __all__ = [
     "ClaimsConfig",
     "CompareConfig",
     "ConfigError",
-    "GeneraliseConfig",
     "DendriticConfig",
+    "GeneraliseConfig",
     "GradientsConfig",
     "HebbianConfig",
     "ItemsConfig",

@@ -1,12 +1,12 @@
 """Networks: one a file. A memory drives a network; a network is solved by `nam_jax.solve`."""
 
+from nam_jax.network._associator import AssociatorState, DendriticAssociator
 from nam_jax.network._attention import (
     AbstractAttention,
     DenseAttention,
     FeatureMap,
     HebbianAttention,
 )
-from nam_jax.network._associator import AssociatorState, DendriticAssociator
 from nam_jax.network._base import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
@@ -80,9 +80,9 @@ __all__ = [
     "EnergyTerms",
     "ExcitatoryState",
     "FeatureCue",
-    "HeldFeatures",
     "FeatureMap",
     "HebbianAttention",
+    "HeldFeatures",
     "Hopfield",
     "InhibitoryPopulation",
     "Layer",

@@ -4,8 +4,8 @@ from nam_jax.plot.basin import basin
 from nam_jax.plot.capacity import capacity, capacity_per_cost
 from nam_jax.plot.claims import claim, claims, curves
 from nam_jax.plot.compare import compare, compare_more
-from nam_jax.plot.generalise import generalise
 from nam_jax.plot.dendritic import dendritic, dendritic_more
+from nam_jax.plot.generalise import generalise
 from nam_jax.plot.gradients import gradients
 from nam_jax.plot.hebbian import hebbian
 from nam_jax.plot.items import item_pictures, items
@@ -26,9 +26,9 @@ __all__ = [
     "compare",
     "compare_more",
     "curves",
-    "generalise",
     "dendritic",
     "dendritic_more",
+    "generalise",
     "gradients",
     "hebbian",
     "item_pictures",
