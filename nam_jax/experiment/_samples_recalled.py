@@ -14,6 +14,7 @@ from nam_jax._types import Key, Scalar
 from nam_jax.network import ModernHopfield
 
 Points = Float[Array, "points N"]
+States = Float[Array, "queries N"]
 
 
 class Outputs(NamedTuple):
@@ -38,7 +39,7 @@ def on_sphere(
     return points / np.linalg.norm(points, axis=2, keepdims=True)
 
 
-def recall_steps(network: ModernHopfield, states: Points, steps: int) -> Points:
+def recall_steps(network: ModernHopfield, states: States, steps: int) -> States:
     """`steps` passes of the memory from each state.
 
     A pass is the mean shift of exp(-beta |x - y|^2 / 2), because all stored |y| are 1.
@@ -77,7 +78,7 @@ def _outputs(
 ) -> tuple[Array, Array, Array]:
     half = samples.shape[1] // 2
 
-    def of_set(given: tuple[Points, Points]) -> tuple[Points, Array, Array]:
+    def of_set(given: tuple[Points, States]) -> tuple[States, Array, Array]:
         samples, cues = given
         first, second = (ModernHopfield(each, beta) for each in (samples[:half], samples[half:]))
         found, other = (recall_steps(each, cues, steps) for each in (first, second))
@@ -137,13 +138,13 @@ def _rest(
 ) -> Float[Array, "sets starts N"]:
     """Where recall ends: until twenty passes move no state by 1e-4 of the noise."""
 
-    def of_set(given: tuple[Points, Points]) -> Points:
+    def of_set(given: tuple[Points, States]) -> States:
         network = ModernHopfield(given[0], beta)
 
-        def moves(carry: tuple[Points, Scalar, Array]) -> Array:
+        def moves(carry: tuple[States, Scalar, Array]) -> Array:
             return (carry[1] > 1e-4 / jnp.sqrt(beta)) & (carry[2] < _MOST_PASSES // _AT_ONCE)
 
-        def advance(carry: tuple[Points, Scalar, Array]) -> tuple[Points, Scalar, Array]:
+        def advance(carry: tuple[States, Scalar, Array]) -> tuple[States, Scalar, Array]:
             states = recall_steps(network, carry[0], _AT_ONCE)
             return states, jnp.max(jnp.abs(states - carry[0])), carry[2] + 1
 

@@ -184,8 +184,11 @@ def _dataset(
             "share": (("samples", "phase", "bound"), shares[:, :3]),
             "gap": (("samples", "bound"), shares[:, 3]),
             "threshold": (("cell", "bound"), np.asarray([c.threshold for c in found])),
-            "attractors": (("cell", "load", "bound"), np.asarray([c.attractors for c in found])),
-            "attractor_samples": (("cell", "load"), [c.samples for c in found]),
+            "attractors": (
+                ("cell", "multiple", "bound"),
+                np.asarray([c.attractors for c in found]),
+            ),
+            "attractor_samples": (("cell", "multiple"), [c.samples for c in found]),
             "predicted_attractors": ("cell", [COUNT[name](beta) for name, beta in cells]),
             "exponent": (("manifold", "bound"), np.asarray(exponents)),
             "predicted_exponent": ("manifold", [0.5, 1.0]),
@@ -194,7 +197,7 @@ def _dataset(
             "samples": list(config.phase_samples),
             "phase": ["memorised", "spurious", "generalised"],
             "bound": bounds,
-            "load": list(config.loads),
+            "multiple": list(config.loads),
             "beta": ("cell", [beta for _, beta in cells]),
             "on": ("cell", [name for name, _ in cells]),
             "manifold": list(MANIFOLDS),
@@ -225,8 +228,8 @@ def table(dataset: xr.Dataset) -> Table:
         result.add_row(
             f"{row.on.item()}, beta = {float(row.beta):g}", _text(row.threshold),
             "\n".join(
-                f"{_text(row.attractors.isel(load=k))} at K = {int(row.attractor_samples[k])}"
-                for k in range(row.sizes["load"])
+                f"{_text(row.attractors.isel(multiple=k))} at K = {int(row.attractor_samples[k])}"
+                for k in range(row.sizes["multiple"])
             ),
             f"{float(row.predicted_attractors):.1f}",
         )  # fmt: skip

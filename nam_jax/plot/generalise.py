@@ -55,17 +55,15 @@ def _by_beta(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         row = dataset.sel(cell=dataset.on == on)
         if name == "threshold":
             slope = float(dataset.exponent.sel(manifold=on, bound="value"))
-            _errors(
-                axes, row.beta, row.threshold, f"--{marker}", colour, f"{on}, slope {slope:.2f}"
-            )
+            _errors(axes, row.beta, row.threshold, f"--{marker}", colour, f"{on}, {slope:.2f}")
             continue
-        for load in range(dataset.sizes["load"]):
-            times = float(dataset.load[load])
+        for load in range(dataset.sizes["multiple"]):
+            times = float(dataset.multiple[load])
             # Beside each other, so that both intervals can be seen.
             x = row.beta * 1.06 ** (2 * load - 1)
             fill = colour if load else "white"
             label = f"{on}, K near {times:g} K_c"
-            _errors(axes, x, row.attractors.isel(load=load), marker, colour, label, fill)
+            _errors(axes, x, row.attractors.isel(multiple=load), marker, colour, label, fill)
     axes.set(xscale="log", yscale="log", xlabel=r"inverse temperature $\beta$ (1)")
 
 
