@@ -54,10 +54,11 @@ def _grid_table(dataset: xr.Dataset) -> Table:
         result.add_row(
             str(similarity), *(f"{a:.2f} {e:.2f} {_decibel(float(p))}" for a, e, p in cells)
         )
+        result.add_row(str(similarity), *(f"{a:.2f} {e:.2f} {_decibel(p)}" for a, e, p in cells))
     return result
 
 
-def _decibel(value: float) -> str:
+def _decibel(value: float | np.floating) -> str:
     return "inf" if np.isinf(value) or value > 100 else f"{value:.1f}"
 
 

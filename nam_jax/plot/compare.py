@@ -159,7 +159,7 @@ def _recall_figure(dataset: xr.Dataset) -> Figure:
 
 
 def _pictures(
-    axes: Axes, pictures: xr.DataArray, limits: tuple[float, float], names: list[str]
+    axes: Axes, pictures: xr.DataArray, limits: tuple[float | int, float | int], names: list[str]
 ) -> None:
     """One column a method, one row an example, in one image with white gaps."""
     kind, example, height, width = pictures.sizes.values()
