@@ -110,9 +110,10 @@ def trained(attention, task, lengths, *, sizes, steps, rate, seed=0):
         head_size=head_size, key=of_weights,
     )  # fmt: skip
     make = jax.tree_util.Partial(nam.train.sequence_samples, task=task)
+    falling = optax.cosine_decay_schedule(rate, steps)
     return nam.train.fit(
         net, Minibatches(jnp.asarray(lengths), make, len(lengths)), loss=TokenCrossEntropy(),
-        optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate)), num_steps=steps,
+        optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(falling)), num_steps=steps,
         gradient=Direct(), trainable=Transformer.trained, key=of_batches,
     )  # fmt: skip
 
