@@ -51,9 +51,6 @@ def _grid_table(dataset: xr.Dataset) -> Table:
     for similarity in dataset.similarity.values:
         row = dataset.sel(similarity=similarity)
         cells = zip(row.accuracy.values, row.grid_exact.values, row.psnr.values, strict=True)
-        result.add_row(
-            str(similarity), *(f"{a:.2f} {e:.2f} {_decibel(float(p))}" for a, e, p in cells)
-        )
         result.add_row(str(similarity), *(f"{a:.2f} {e:.2f} {_decibel(p)}" for a, e, p in cells))
     return result
 
