@@ -31,15 +31,13 @@ def small(seed, **arguments):
     return DendriticMemory.random(**sizes, num_inhibitory=(100, 200), key=key, **arguments)
 
 
-SIMULATED = {"step": 2.0, "save": {}, "times": 2}
-
-
 @eqx.filter_jit
-def trials(network, states, end=200.0):
+def trials(network, states, end=200.0, step=2.0):
     """Rates at the end."""
     base = network.base if isinstance(network, HeldFeatures) else network
     solver = ExponentialEuler(base.time_scales())
-    run = functools.partial(nam.simulate, network, t1=end, solver=solver, **SIMULATED)
+    saved = {"save": {}, "times": 2}
+    run = functools.partial(nam.simulate, network, t1=end, solver=solver, step=step, **saved)
     return jax.vmap(lambda state: run(state).state)(states)
 
 
@@ -56,15 +54,16 @@ def verdicts(found, members):
 
 def test_small_network_recalls_and_nobody_is_silent():
     network = small(0)
-    members, cues = memories(network, 2, 8, jr.key(1))
+    members, cues = memories(network, 2, 4, jr.key(1))
     states = jax.vmap(network.initial_state)(cues)
-    found = trials(network, states)
+    found = trials(network, states, step=5.0)
     assert verdicts(found, members).all()
     fired = np.asarray(found.memory)[np.asarray(members)]
     assert 48 < fired.mean() < 54
     np.testing.assert_allclose(np.asarray(found.memory)[~np.asarray(members)], 1.0, atol=1e-4)
     cold = eqx.tree_at(lambda n: n.start, network, FeatureCue(matched=False))
-    assert not verdicts(trials(network, jax.vmap(cold.initial_state)(cues)), members).any()
+    unmatched = jax.vmap(cold.initial_state)(cues)
+    assert not verdicts(trials(network, unmatched, step=5.0), members).any()
 
 
 @pytest.mark.slow
