@@ -7,11 +7,12 @@ import jax.random as jr
 
 from nam_jax._misc import symmetrise
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, LogCosh, LogSumExp, Softplus
-from nam_jax.memory import DiffusionTensor, DistinctTensor, PatternTensor, lattice_edges
+from nam_jax.memory import DiffusionTensor, DistinctTensor, LinearMap, PatternTensor, lattice_edges
 from nam_jax.network import (
     Algebraic,
     Clamped,
     ContinuousDenseMemory,
+    DendriticAssociator,
     DendriticDrive,
     DendriticMemory,
     DendriticWiring,
@@ -146,6 +147,15 @@ def dendritic(key):
     )
 
 
+def associator(key):
+    """Signs of N pixels drive the memory neurons of `dendritic`."""
+    cue_key, answer_key, base_key = jr.split(key, 3)
+    cue_map, answer_map = (
+        LinearMap(jr.normal(each, (N, N)) / N, jnp.full(N, 0.3)) for each in (cue_key, answer_key)
+    )
+    return DendriticAssociator(dendritic(base_key), cue_map, answer_map, gain=2.0, fading=0.8)
+
+
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
@@ -166,6 +176,7 @@ NETWORKS = {
     "two-layer-b": lambda key: TwoLayerMemory.model_b(signs(key), beta=0.7),
     "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
     "dendritic": dendritic,
+    "dendritic-associator": associator,
     "dendritic-reduced": lambda key: ReducedDendriticMemory(dendritic(key)),
 }
 WITHOUT_ENERGY = ("tripartite", "dendritic")
@@ -189,7 +200,7 @@ def drive_of(net, key):
         return drive_of(net.base, key)
     if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
         return random_drive(key)
-    if isinstance(net, DendriticMemory | ReducedDendriticMemory):
+    if isinstance(net, DendriticMemory | ReducedDendriticMemory | DendriticAssociator):
         return DendriticDrive(jr.normal(key, (N,)), 0.3)
     return Drive(jr.normal(key, (N,)))
 

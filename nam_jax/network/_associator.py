@@ -11,7 +11,7 @@ from nam_jax.memory import LinearMap
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._dendritic import DendriticMemory
 from nam_jax.network._dendritic_state import DendriticDrive, DendriticState
-from nam_jax.network._layers import check_cue
+from nam_jax.network._layers import check_cue, drive_at
 
 
 class AssociatorState(eqx.Module):
@@ -104,11 +104,13 @@ class DendriticAssociator(AbstractContinuousNetwork):
         return self.base.memory_drive(rates.feature, *inhibition) + state.stimulus
 
     def vector_field(
-        self, t: Scalar | float, state: AssociatorState, drive: Array | None = None
+        self, t: Scalar | float, state: AssociatorState, drive: DendriticDrive | None = None
     ) -> AssociatorState:
-        """The flow; `drive` is a further input to memory neurons."""
-        stimulus = state.stimulus if drive is None else state.stimulus + drive
-        flow = self.base.vector_field(t, state.rates, DendriticDrive(memory=stimulus))
+        """The flow; `drive` is what acts on the memory besides the stimulus."""
+        drive = DendriticDrive() if drive is None else drive
+        further = drive_at(drive.memory, t, state.stimulus)
+        both = DendriticDrive(state.stimulus + further, drive.branches)
+        flow = self.base.vector_field(t, state.rates, both)
         return AssociatorState(flow, -state.stimulus / self.fading.astype(state.stimulus.dtype))
 
     def readout(self, state: AssociatorState) -> Pattern:
