@@ -110,7 +110,7 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
     of_memory, of_cue = jr.split(jr.fold_in(bench.key(), 2))
     members = memories(network.num_memory, bench.k, 1, key=of_memory)
     start = jax.tree.map(lambda leaf: leaf[0], from_features(width)(network, members, of_cue))
-    states = jax.device_get(_path(network, start, jnp.asarray(how.time), jnp.asarray(how.step)))
+    states = jax.device_get(_path(network, start, jnp.asarray(how.time), how.step))
     cued = np.flatnonzero(members[0])
     others = np.flatnonzero(~members[0])[:SHOWN]
     rates, hertz = np.asarray(states.memory), {"units": "Hz"}
@@ -135,7 +135,7 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
 
 @eqx.filter_jit
 def _path(
-    network: DendriticMemory, start: DendriticState, time: Scalar, step: Scalar
+    network: DendriticMemory, start: DendriticState, time: Scalar, step: float
 ) -> DendriticState:
     solver = ExponentialEuler(network.time_scales())
     path = simulate(

@@ -97,8 +97,8 @@ def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: 
     the time of `simulate`, which is most of the time of a quick run.
     """
     solver = ExponentialEuler(network.time_scales())
-    terms = dfx.ODETerm(lambda t, y, args: network.vector_field(t, y, args))
     begin = jnp.zeros_like(time)
+    terms = dfx.ODETerm(lambda t, y, args: network.vector_field(begin, y, args))
 
     def advance(_: int, state: Any) -> Any:
         return solver.step(terms, begin, step, state, None, None, False)[0]

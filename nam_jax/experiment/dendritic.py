@@ -251,7 +251,7 @@ def _scaling(config: DendriticConfig, bench: Bench, *, progress: bool) -> xr.Dat
         if circuit not in known:
             known[circuit] = largest(bench, circuit, simulate=bool(small))
     names = {"num_memory": "N1", "num_feature": "N2", "num_branches": "D"}
-    columns = {
+    columns: dict[str, tuple[str, list[int] | list[float]]] = {
         f"scaling_{short}": ("setting", [int(getattr(circuit, name)) for _, circuit in points])
         for name, short in names.items()
     }

@@ -54,11 +54,11 @@ def _by_beta(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     for on, (marker, colour) in LOOKS.items():
         row = dataset.sel(cell=dataset.on == on)
         if name == "threshold":
-            slope = float(dataset.exponent.sel(manifold=on, bound="value"))
+            slope = float(dataset["exponent"].sel(manifold=on, bound="value"))
             _errors(axes, row.beta, row.threshold, f"--{marker}", colour, f"{on}, {slope:.2f}")
             continue
         for load in range(dataset.sizes["multiple"]):
-            times = float(dataset.multiple[load])
+            times = float(dataset["multiple"][load])
             # Beside each other, so that both intervals can be seen.
             x = row.beta * 1.06 ** (2 * load - 1)
             fill = colour if load else "white"
