@@ -59,7 +59,7 @@ def test_slopes_of_separations_are_weightings():
     np.testing.assert_allclose(soft, jax.nn.softmax(2 * similarities), rtol=1e-5)
 
 
-@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("hidden", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_every_cell_of_the_grid_is_a_universal_network(hidden, getkey):
     """600 rows, more than are looked at first; the nearest row is found by brute force."""
     rows, targets = jr.uniform(getkey(), (600, 10)), jr.permutation(getkey(), 600)[:40]

@@ -1,0 +1,96 @@
+"""What `nam-jax compare` stores, damages and compares."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+Powers = tuple[Annotated[int, Meta(ge=2)], ...]
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Which images to store, how to damage them, and with which memories to recall them."""
+
+    source: Annotated[str, Meta(min_length=1)] = "digits"
+    """Labelled images, as for `data.load_images`: digits, fashion-mnist, or a path."""
+    num_stored: Counts = (10, 100, 1000)
+    """Numbers K of stored grey images."""
+    num_queries: Count = 500
+    """Queries of each damage."""
+    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Fraction of the rows, from below, that are hidden."""
+    clamped: tuple[Positive, ...] = (0.3, 0.5)
+    """Standard deviations of noise n of which a pixel x becomes min(|x + n|, 1)."""
+    unbiased: tuple[Positive, ...] = (1.0,)
+    """Standard deviations of noise that is only added."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Intensity from which a pixel of a black and white image is +1."""
+    num_patterns: Counts = (10, 20, 40, 80, 160, 640)
+    """Numbers K of stored black and white images."""
+    num_cues: Count = 100
+    """Cues of each damage of black and white images, one an image; at most K."""
+    flips: Annotated[tuple[Annotated[float, Meta(ge=0, le=0.5)], ...], Meta(min_length=1)] = (
+        0.1,
+        0.3,
+    )
+    """Fractions of flipped bits; the rows that grey images lack are hidden too."""
+    powers: Powers = (3, 4, 6, 10, 20, 40)
+    """Powers n of dense memories, plain and rectified."""
+    betas: tuple[Positive, ...] = (0.1, 1.0)
+    """Steepness of log-sum-exp memories."""
+    decay: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    """Share of a weight that a pattern costs, of rules that forget."""
+    passes: Count = 100
+    """Most times that rules which need it see all patterns."""
+    dreams: Count = 100
+    """States that are unlearned."""
+    largest_iterated: Count = 160
+    """Largest K of rules that are shown the patterns again and again, and of Storkey's."""
+    largest_astrocyte: Count = 160
+    """Largest K of neuron-astrocyte networks."""
+    num_astrocyte_cues: Count = 100
+    """Cues of each damage for them: the first of those of all memories."""
+    margin: Positive = 0.1
+    """Margin of their certificate."""
+    gain: Positive = 0.9
+    """Their neural leak, in units of that beyond which no memory supports itself."""
+    training_steps: Count = 150
+    """Steps in which the trained tensor is trained, at each K."""
+    num_known: Counts = (100, 1000)
+    """Numbers of labelled images that classifiers know."""
+    num_test: Count = 500
+    """Held-out images to be classified."""
+    num_recalled: Annotated[int, Meta(ge=2)] = 1000
+    """Images that are stored, for recall, and on which the classifier of recalls is trained."""
+    class_powers: Powers = (2, 4, 11, 21, 41)
+    """Powers n of dense memories that classify."""
+    beta: Positive = 3.0
+    """Steepness of the softmax of squared Euclidean distances, for classes."""
+    ridge: Positive = 10.0
+    """Penalty of the ridge regression."""
+    fast: bool = False
+    """Fewer loads, powers and queries: under three minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def quick(config: CompareConfig) -> CompareConfig:
+    """Fewer loads, powers and queries."""
+    small = [num for num in config.num_patterns if num <= config.largest_astrocyte]
+    return dataclasses.replace(
+        config,
+        num_stored=config.num_stored[1:] or config.num_stored,
+        num_queries=min(config.num_queries, 200),
+        num_patterns=(max(small or config.num_patterns),),
+        num_cues=min(config.num_cues, 50),
+        powers=config.powers[1::2],
+        training_steps=max(config.training_steps // 5, 1),
+        num_known=config.num_known[:2],
+        num_test=min(config.num_test, 500),
+        num_recalled=min(config.num_recalled, 1000),
+    )
