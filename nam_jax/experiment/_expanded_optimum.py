@@ -46,11 +46,11 @@ def start_of(setting: Setting) -> Place:
 def ascend(setting: Setting, error: float, steps: int) -> Optimum:
     """Climbs the capacity through the theory, by Adam.
 
-    With k winners the constant is held at 0: a negative one makes any state stay, stored or not,
-    because no neuron is coupled to itself.
+    With k winners only c1post is free. c1pre and the constant act there only because no neuron is
+    coupled to itself: negative ones make any state stay, stored or not.
     """
     optimizer = optax.adam(optax.cosine_decay_schedule(0.05, steps))
-    free = jnp.asarray([1.0, 1.0, 0.0 if setting.winners else 1.0])
+    free = jnp.asarray([0.0, 1.0, 0.0] if setting.winners else [1.0, 1.0, 1.0])
 
     def loss(place: Place) -> Scalar:
         return -jnp.log(jnp.maximum(setting.capacity(setting.coefficients(*place), error), 1e-3))

@@ -20,8 +20,8 @@ def generalise(dataset: xr.Dataset) -> Figure:
     _phases(phases, dataset)
     _by_beta(threshold, dataset, "threshold")
     _by_beta(attractors, dataset, "attractors")
-    threshold.set_ylabel("samples K at which half the cues are memorised (1)")
-    attractors.set_ylabel("attractors, converged, many samples (1)")
+    threshold.set_ylabel("K_c: half the cues memorised (1)")
+    attractors.set_ylabel("attractors at rest (1)")
     for name in LOOKS:
         row = dataset.sel(cell=dataset.on == name)
         attractors.plot(row.beta, row.predicted_attractors, "-", color="0.6", linewidth=1)
@@ -56,6 +56,9 @@ def _by_beta(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         if name == "threshold":
             slope = float(dataset["exponent"].sel(manifold=on, bound="value"))
             _errors(axes, row.beta, row.threshold, f"--{marker}", colour, f"{on}, {slope:.2f}")
+            slope = float(dataset.exponent.sel(manifold=on, bound="value"))
+            label = f"{on}, exponent {slope:.2f}"
+            _errors(axes, row.beta, row.threshold, f"--{marker}", colour, label)
             continue
         for load in range(dataset.sizes["multiple"]):
             times = float(dataset["multiple"][load])

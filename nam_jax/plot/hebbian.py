@@ -42,7 +42,7 @@ def _panel(axes: Axes, part: xr.Dataset, *, linear: bool) -> None:
     for there, marker in ((inside, "o"), (~inside, "x")):
         axes.plot(
             part.x.values[there], part.y.values[there], marker, color="black",
-            markerfacecolor="white", markersize=4, clip_on=False, zorder=3,
+            markerfacecolor="white", markersize=4, zorder=3,
         )  # fmt: skip
     across = 1 if linear else 2
     ends = np.stack([part.start.values, part.optimum.values])
@@ -53,4 +53,6 @@ def _panel(axes: Axes, part: xr.Dataset, *, linear: bool) -> None:
     names = ("c1post / c2corr (1)", "C / c2corr (1)")
     sparse = ("c1post / (a c2corr) (1)", "A / (a² c2corr) (1)")
     axes.set_ylabel((names if unit == 1 else sparse)[0 if linear else 1])
-    axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    # Room for the points at the edges.
+    x_room, y_room = 0.04 * (x[-1] - x[0]), 0.04 * (y[-1] - y[0])
+    axes.set(xlim=(x[0] - x_room, x[-1] + x_room), ylim=(y[0] - y_room, y[-1] + y_room))
