@@ -199,7 +199,7 @@ def test_few_items_are_recalled_and_many_are_not(result):
 @pytest.mark.slow
 def test_more_items_can_be_read_from_feature_neurons_than_from_memory_neurons(result):
     larger = dataclasses.replace(SMALL, num_items=(20, 400), methods=("ridge",), num_cues=4)
-    own = items.run(larger).own.sel(method="ridge", stored=400)
+    own = items.run(larger).own.sel(rule="ridge", stored=400)
     assert float(own.sel(answer="features", bound="low")) > 0.9
     assert float(own.sel(answer="memory", bound="high")) < 0.5
 
@@ -220,7 +220,7 @@ def test_table_and_figures(result):
     assert "gradient, right set, attractor" in text.get() and "dense, n = 20" in text.get()
     assert isinstance(plot.items(result), Figure)
     assert isinstance(plot.item_pictures(result)["figure-pictures"], Figure)
-    assert result.synapses.sel(method="gradient").values.tolist() == [64 * 400, 64 * 2200]
+    assert result.synapses.sel(rule="gradient").values.tolist() == [64 * 400, 64 * 2200]
 
 
 @pytest.mark.slow

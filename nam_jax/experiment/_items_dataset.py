@@ -23,8 +23,8 @@ class Load(NamedTuple):
 
     Attributes:
         found: By method.
-        others: (answers, damages, C), exact recall by memories that are not dendritic, which may
-            store as many images as they have synapses for.
+        others: (answers, damages, C), exact recall by memories that are not dendritic, with as many
+            synapses as the learned ones with each read-out; images beyond them are not stored.
         cues: (damages, C, P).
         targets: (C, P).
         shape: Rows and columns of an image.
@@ -60,18 +60,18 @@ def dataset(
              for m in names]  # fmt: skip
     found = xr.Dataset(
         {
-            "found": (("method", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
+            "found": (("rule", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
             "exact": (("memory", "stored", "answer", "damage", "bound"), _pooled(exact), ONE),
-            "own": (("method", "stored", "answer", "bound"), _pooled(own), ONE),
+            "own": (("rule", "stored", "answer", "bound"), _pooled(own), ONE),
             "set_capacity": (
-                ("method", "decoder", "damage", "network"), _crossings(sets, stored), ONE,
+                ("rule", "decoder", "damage", "network"), _crossings(sets, stored), ONE,
             ),
             "capacity": (("memory", "answer", "damage", "network"), _crossings(exact, stored), ONE),
-            "gain": (("method", "stored", "network"), np.array(gains), ONE),
-            "synapses": (("method", "answer"), _synapses(config, chosen, loads), ONE),
+            "gain": (("rule", "stored", "network"), np.array(gains), ONE),
+            "synapses": (("rule", "answer"), _synapses(config, chosen, loads), ONE),
         },
         coords={
-            "method": names,
+            "rule": names,
             "memory": [*names, *others],
             "decoder": list(DECODERS),
             "answer": list(ANSWERS),
@@ -143,7 +143,7 @@ def _synapses(
 def _pictures(chosen: dict[str, Method], loads: dict[tuple[int, int], Load]) -> xr.Dataset:
     """Some recalls of the first network at its middle load, read from feature neurons."""
     cases = [case for case in loads if case[0] == 0]
-    case = cases[len(cases) // 2]
+    case = cases[(len(cases) - 1) // 2]
     load = loads[case]
     shown = {"cue": load.cues} | {
         name: np.clip(load.found[name].readouts[ANSWERS.index("features")], -1, 1)

@@ -174,12 +174,11 @@ def _load(
         min(_inputs(bench.base, method) for method in chosen.values()) + size
         for size in (bench.base.num_memory, bench.base.num_feature)
     ]
+    # Which images have no room is chance, so that cues ask for them too.
+    mixed = jr.permutation(jr.fold_in(of_updates, 1), items.patterns)
     others = {
         f"dense, n = {power}": np.stack(
-            [
-                _dense(items.patterns[:stored], power, cues, targets, of_updates)
-                for stored in budgets
-            ]
+            [_dense(mixed[:most], power, cues, targets, of_updates) for most in budgets]
         )
         for power in config.powers
     }
@@ -216,9 +215,9 @@ def table(dataset: xr.Dataset) -> Table:
             cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
             result.add_row(f"{name}, every pixel, from {answer}", *cells)
         result.add_section()
-    for name in dataset.method.values:
+    for name in dataset.rule.values:
         for decoder in dataset.decoder.values:
-            row = dataset.set_capacity.sel({"method": name, "decoder": decoder})
+            row = dataset.set_capacity.sel({"rule": name, "decoder": decoder})
             cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
             result.add_row(f"{name}, right set, {decoder}", *cells)
         result.add_section()

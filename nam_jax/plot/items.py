@@ -38,14 +38,14 @@ def items(dataset: xr.Dataset) -> Figure:
     own, *rest = np.asarray(lower.subplots(1, 3, sharey=True))
     method = _shown(dataset)
     for axes, damage in zip(rest, ("flipped", "hidden"), strict=True):
-        _sets(axes, dataset.found.sel({"method": method, "damage": damage}))
-        axes.set_title(f"right set of memory neurons, {method}: {TITLES[damage]}")
+        _sets(axes, dataset.found.sel({"rule": method, "damage": damage}))
+        axes.set_title(f"right set found, {method}: {TITLES[damage]}", fontsize="medium")
     _own(own, dataset)
     return figure
 
 
 def _shown(dataset: xr.Dataset) -> str:
-    names = [str(name) for name in dataset.method.values]
+    names = [str(name) for name in dataset.rule.values]
     return "gradient" if "gradient" in names else names[0]
 
 
@@ -87,22 +87,23 @@ def _sets(axes: Axes, found: xr.DataArray) -> None:
 
 def _own(axes: Axes, dataset: xr.Dataset) -> None:
     """What the read-out makes of the right set: Hebb's rule where there is one, and another."""
-    names = [str(name) for name in dataset.method.values]
+    names = [str(name) for name in dataset.rule.values]
     hebbian = [name for name in names if name.startswith("hebbian")][:1]
     others = [name for name in names if not name.startswith("hebbian")][:1]
     for name, line in zip([*hebbian, *others], (":", "-"), strict=False):
         rule = "Hebb" if name in hebbian else "least squares"
         for answer, marker, shade in (("memory", "o", "0.5"), ("features", "s", "0.0")):
-            rates = dataset.own.sel({"method": name, "answer": answer})
+            rates = dataset.own.sel({"rule": name, "answer": answer})
             _curve(axes, rates, (marker, line, shade), f"{rule}, from {answer}")
     _finish(axes, dataset)
-    axes.set(title="every pixel read from the right set", ylabel="rate (95 % interval)")
+    axes.set_title("every pixel read from the right set", fontsize="medium")
+    axes.set(ylabel="rate (95 % interval)")
     axes.legend(fontsize="small")
 
 
 def item_pictures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Cues, recalls and originals, by the name of the file."""
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
     number = int(dataset.pictured)
     figure.suptitle(f"recalls read from feature neurons, K = {number}")
     places = np.asarray(figure.subplots(1, dataset.sizes["damage"]))
