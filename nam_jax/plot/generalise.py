@@ -55,8 +55,6 @@ def _by_beta(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         row = dataset.sel(cell=dataset.on == on)
         if name == "threshold":
             slope = float(dataset["exponent"].sel(manifold=on, bound="value"))
-            _errors(axes, row.beta, row.threshold, f"--{marker}", colour, f"{on}, {slope:.2f}")
-            slope = float(dataset.exponent.sel(manifold=on, bound="value"))
             label = f"{on}, exponent {slope:.2f}"
             _errors(axes, row.beta, row.threshold, f"--{marker}", colour, label)
             continue
