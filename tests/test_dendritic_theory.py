@@ -16,7 +16,6 @@ from dendrites import Wired, recalled
 from marks import mostly_slow
 
 from nam_jax import theory
-from nam_jax.measure import rate as recall_rate
 from nam_jax.theory import DendriticCircuit, DendriticThresholds
 from nam_jax.theory._dendritic_recall import _log_below
 
@@ -162,13 +161,19 @@ def test_the_reference_network_is_as_published():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("k", [4, 7])
+@pytest.mark.parametrize("k", [4, 5, 7])
 def test_recall_of_the_reference_network(k):
-    """Within the 99.9 % interval of 36 trials on 3 networks, and 5 points for theory."""
-    _, strict = settled(REFERENCE, LEVELS, k, (0, 1, 2), 12)
-    found = recall_rate(strict, confidence=0.999)
+    """Within 4 standard errors over 24 networks and 2 points.
+
+    Many networks of few trials: most of a neuron's offset is the same for all memories of a network,
+    so that networks differ by 24 points at k = 7, and three of them say little.
+    """
+    trials = 4
+    _, strict = settled(REFERENCE, LEVELS, k, tuple(range(20, 44)), trials)
+    shares = strict.reshape(-1, trials).mean(1)
+    error = shares.std(ddof=1) / math.sqrt(shares.size)
     predicted = float(curve(REFERENCE, LEVELS)[0][k - 1])
-    assert found.low - 0.05 <= predicted <= found.high + 0.05
+    assert abs(shares.mean() - predicted) < 4 * error + 0.02
 
 
 @pytest.mark.parametrize(("skew", "worst"), [(0.0, 2e-3), (0.2, 0.02), (-0.2, 0.06), (0.6, 0.05)])

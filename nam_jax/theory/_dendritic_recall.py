@@ -135,7 +135,8 @@ def dendritic_log_recall(
     """The logarithm of the probability that a memory of k neurons is recalled, in its three parts.
 
     P(k) = [1 - F_c(fold)]^k F_c(rmax - 1 - nu*)^k F_n(f_t + 1 - h_n)^(N1 - k): every neuron has a
-    fixed offset of its drive, of a Pearson-III law with the moments of `dendritic_drives`.
+    fixed offset of its drive, of a Pearson-III law with the moments of `dendritic_drives`. This is
+    the mean over networks; they differ much where it is far from 0 and 1.
     """
     return log_recall(circuit, thresholds, k)
 
