@@ -165,7 +165,7 @@ def test_the_reference_network_is_as_published():
 def test_recall_of_the_reference_network(k):
     """Within 4 standard errors over 24 networks and 2 points.
 
-    Many networks of few trials: most of a neuron's offset is the same for all memories of a network,
+    Many networks of few trials: most of a neuron's offset is the same for all its memories,
     so that networks differ by 24 points at k = 7, and three of them say little.
     """
     trials = 4
