@@ -100,7 +100,7 @@ def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: 
     begin = jnp.zeros_like(time)
     terms = dfx.ODETerm(lambda t, y, args: network.vector_field(begin, y, args))
 
-    def advance(_: int, state: Any) -> Any:
+    def advance(_: Any, state: Any) -> Any:
         return solver.step(terms, begin, step, state, None, None, False)[0]
 
     def one(state: Any) -> Any:
