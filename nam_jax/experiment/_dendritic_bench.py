@@ -108,11 +108,11 @@ class Task(NamedTuple):
     """One value of what a part varies; `run` gives the points of one or several lines."""
 
     part: str
-    x: float
+    x: float | int
     run: Callable[[], dict[str, Point]]
 
 
-Points = dict[str, dict[str, dict[float, Point]]]
+Points = dict[str, dict[str, dict[float | int, Point]]]
 """By part, line and value."""
 
 
@@ -125,7 +125,7 @@ def collected(tasks: list[Task], done: list[dict[str, Point]]) -> Points:
     return points
 
 
-def column(points: dict[str, dict[float, Point]], x: np.ndarray, quantity: str) -> np.ndarray:
+def column(points: dict[str, dict[float | int, Point]], x: np.ndarray, quantity: str) -> np.ndarray:
     """One quantity of a part, (lines, values); NaN where a line has no such value."""
     return np.array([
         [line[value].numbers()[quantity] if value in line else np.nan for value in x.tolist()]

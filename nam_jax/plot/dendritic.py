@@ -60,7 +60,7 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
         dataset: What `nam_jax.experiment.dendritic.run` returns.
         part: A key of `TITLES` whose numbers it has.
     """
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
     lines = dataset[f"{part}_line"].values
     for index, line in enumerate(lines):
@@ -72,13 +72,15 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
         _spread(axes, dataset)
     if part == "inhibition":
         axes.set_xscale("log")
+        axes.set_xticks(x.values, [f"{value:g}" for value in x.values])
+        axes.set_xticks([], minor=True)
     axes.set(
         xlabel=f"{x.attrs['long_name']} ({x.attrs['units']})",
         ylabel="rate of recall (1)",
         title=TITLES[part],
         ylim=(-0.04, 1.06),
     )
-    axes.legend(fontsize="x-small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 
@@ -120,7 +122,8 @@ def raster(dataset: xr.Dataset) -> Figure:
         np.zeros(len(members)), members, ">", color="black", clip_on=False, markersize=7,
         label="cued",
     )  # fmt: skip
-    above.set(ylabel="memory neuron (member or other)", title="one recall, from noisy features")
+    above.set_yticks([])
+    above.set(ylabel="memory neurons: some, members first", title="one recall, from noisy features")
     above.legend(loc="upper right", fontsize="small")
     curves = {
         "members, mean": (rates[members].mean(axis=0), 0),
