@@ -115,7 +115,7 @@ def test_partial_and_noise_cues():
     """Part of a memory is recalled as that part, and pure noise as nothing."""
     network = small(0, start=MemoryCue(rate=60.0))
     members, _ = memories(network, 2, 8, jr.key(4))
-    first = jnp.arange(200) == jnp.argmax(members, axis=1)[:, None]
+    first = jax.nn.one_hot(jnp.argmax(members, axis=1), 200, dtype=bool)
     states = jax.vmap(network.initial_state)(first.astype(float))
     found = trials(network, states)
     assert verdicts(found, first).all() and not verdicts(found, members).any()
