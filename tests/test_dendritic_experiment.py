@@ -32,6 +32,7 @@ def found():
     return ran("size", "noise", sizes=(1, 2, 7), noise=(0.0, 200.0))
 
 
+@pytest.mark.slow
 def test_memories_of_a_few_neurons_are_recalled_and_of_many_are_not(found):
     """Science page: k = 1 and 2 are recalled always; members at 60 and 51 Hz, 3 Hz allowed."""
     rates = found.size_strict.isel(size_line=0)
@@ -44,6 +45,7 @@ def test_memories_of_a_few_neurons_are_recalled_and_of_many_are_not(found):
     assert found.size_predicted.isel(size_line=0).values[1] > 0.99
 
 
+@pytest.mark.slow
 def test_noise_beyond_the_features_destroys_recall(found):
     clean, noisy = found.noise_strict.transpose("noise_x", "noise_line").values
     assert (clean == 1).all() and (noisy < 0.3).all()
@@ -59,6 +61,7 @@ def test_nobody_is_silent_or_saturated_in_the_raster():
     assert len(cued) == 2 and (cued > 10).all() and (cued < 99).all()
 
 
+@pytest.mark.slow
 def test_capacity_counts_the_sets_recalled(found):
     assert np.isclose(scaling.capacity(10, [1.0, 0.5]), np.log10(10 + 45 / 2), atol=1e-5)
     assert found.up_to.values.tolist() == [1, 2]  # k = 3 was not measured
@@ -80,6 +83,7 @@ def test_memories_have_exactly_k_members_and_reproduce():
     np.testing.assert_array_equal(drawn, memories(50, 3, 20, key=jr.key(1)))
 
 
+@pytest.mark.slow
 def test_figures_and_table_have_every_point(found):
     figures = {"figure": plot.dendritic(found)} | plot.dendritic_more(found)
     assert set(figures) == {"figure", "figure-noise", "figure-capacity"}

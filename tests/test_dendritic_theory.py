@@ -185,6 +185,7 @@ def test_probabilities_are_those_of_pearson_laws(skew, worst):
     np.testing.assert_allclose(found, expected, rtol=worst)
 
 
+@pytest.mark.slow
 def test_a_fixed_point_is_of_no_use_where_others_ignite_first():
     """Below a margin of 3.5 recall falls short of that of the fixed point; designs keep to it."""
     circuit = SMALL._replace(num_feature=1000)

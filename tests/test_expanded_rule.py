@@ -89,6 +89,7 @@ def test_laws_are_those_of_simulated_networks(setting, place, count, getkey):
     assert abs(found.value - expected) < max(3.5 * found.error, 0.04 * expected)
 
 
+@pytest.mark.slow
 def test_the_law_of_winners_is_off_where_a_neuron_is_in_few_patterns(getkey):
     """a K = 3, c1post = -2a: 20 % too high, as its docstring says; the fixed threshold is not."""
     place = (-2.0, -2.0, 0.0)
@@ -107,6 +108,7 @@ def test_the_law_of_winners_is_high_where_errors_are_rare_and_weights_positive(g
     assert expected < 1e-3 and 1.2 < expected / found.value < 1.9
 
 
+@pytest.mark.slow
 def test_capacity_is_where_the_law_has_the_error_and_is_differentiable():
     """At N = 1000 and 0.5 %: 151, 98 and 82 of science page 3.1, to 1.5 %; slopes to 2 %."""
 

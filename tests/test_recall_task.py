@@ -129,6 +129,7 @@ def accuracy(net, task, keys):
     return jnp.mean(jax.lax.map(right, keys, batch_size=20).astype(float))
 
 
+@pytest.mark.slow
 def test_softmax_solves_short_sequences_with_keys_never_seen():
     """Three pairs, after a few seconds of training on other keys; codes stay as they were."""
     task = RecallTask(8, 512, 3, 3)

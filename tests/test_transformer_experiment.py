@@ -22,6 +22,7 @@ def tiny():
     return transformer.run(TransformerConfig(**TINY, attentions=("softmax", "hebbian")))
 
 
+@pytest.mark.slow
 def test_dataset_holds_every_run_and_its_summary(tiny):
     assert tiny.accuracy.dims == ("attention", "run", "pairs")
     np.testing.assert_allclose(tiny["mean"], tiny.accuracy.mean("run"))
@@ -32,6 +33,7 @@ def test_dataset_holds_every_run_and_its_summary(tiny):
     assert tiny.predicted.sel(attention="softmax").isnull().all()
 
 
+@pytest.mark.slow
 def test_figure_and_table(tiny):
     assert isinstance(plot.transformer(tiny), Figure)
     columns = transformer.table(tiny).columns
@@ -40,6 +42,7 @@ def test_figure_and_table(tiny):
     assert "theory" in list(columns[2].cells)[-1] and "theory" not in list(columns[1].cells)[-1]
 
 
+@pytest.mark.slow
 def test_fast_does_less():
     config = TransformerConfig(**TINY | {"num_seeds": 5}, attentions=("softmax",), fast=True)
     found = transformer.run(config)

@@ -110,7 +110,6 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
     of_memory, of_cue = jr.split(jr.fold_in(bench.key(), 2))
     members = memories(network.num_memory, bench.k, 1, key=of_memory)
     start = jax.tree.map(lambda leaf: leaf[0], from_features(width)(network, members, of_cue))
-    states = jax.device_get(_path(network, start, jnp.asarray(how.time), how.step))
     states = jax.device_get(_path(network, start, how.time, how.step))
     cued = np.flatnonzero(members[0])
     others = np.flatnonzero(~members[0])[:SHOWN]
@@ -136,7 +135,6 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
 
 @eqx.filter_jit
 def _path(
-    network: DendriticMemory, start: DendriticState, time: Scalar, step: float
     network: DendriticMemory, start: DendriticState, time: float, step: float
 ) -> DendriticState:
     solver = ExponentialEuler(network.time_scales())
