@@ -114,7 +114,7 @@ MOST = max(number for number, _ in CASES)
 
 def gating(fast: bool) -> Finding:
     """Recall of stored cues and silence after unknown ones, against the neural leak."""
-    num, fine, series = (30 if fast else 200), {}, {}
+    num, fine, series = (20 if fast else 200), {}, {}
     gains = (0.01, 0.9, 3.0) if fast else GAINS
     rejected = {}
     for number, margin in CASES:
