@@ -193,7 +193,11 @@ def _inputs(base: DendriticMemory, method: Method) -> int:
 
 
 def _dense(
-    patterns: Patterns, power: int, cues: Float[Array, "damages C P"], targets: Patterns, key: Key
+    patterns: Patterns,
+    power: int,
+    cues: Float[Array, "damages C P"],
+    targets: Float[Array, "C P"],
+    key: Key,
 ) -> np.ndarray:
     """Exact recall, (damages, C), by a dense memory that stores `patterns`, maybe not all."""
     network = DenseAssociativeMemory(patterns, memory.Power(power))
