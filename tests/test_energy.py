@@ -94,7 +94,7 @@ def as_arrays(*values):
 @given(
     seed=seeds,
     count=counts,
-    strength=between(0.01, 1.0),
+    strength=between(0.01, 1 / K),  # T phi phi^T must be a possible g = tanh: see `Algebraic`
     betas=triple(0.5, 8.0),
     leaks=triple(0.01, 3.0),
     taus=triple(0.1, 5.0),

@@ -40,8 +40,8 @@ class Algebraic(AbstractStart):
     """p = psi^-1(-phi phi^T), s = g^-1(T phi phi^T): the paper's choice, its s and p put right.
 
     It solves the equations of synapses and processes without leaks (Kozachkov, Slotine & Krotov,
-    section 3; the text has s and p exchanged). Values outside an activation's range are moved to
-    its border.
+    section 3; the text has s and p exchanged). NaN where there is no such s: for a tanh g, where an
+    entry of T phi phi^T is beyond -1 or 1.
     """
 
     voltage: float = 1.0
