@@ -198,28 +198,30 @@ class Asynchronous(AbstractUpdates):
         self, network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]
     ) -> Pattern:
         """The same where all fields are known: from one neuron that flips to the next that does."""
-        rank = jnp.argsort(order)
+        # A random permutation serves as ranks as well as it does as an order.
+        rank = jnp.argsort(order) if self.key is None else order
         size = order.shape[0]
 
-        def first_from(place: Array, state: Pattern, carry: Any) -> Array:
+        def waiting(after: Array, state: Pattern, carry: Any) -> Int[Array, " N"]:
+            """The ranks of those behind one rank that would flip; N for all others."""
             fields = network.fields_in(carry)
             assert fields is not None
-            moves = (_aligned(fields, state) != state) & (rank >= place)
+            moves = (_aligned(fields, state) != state) & (rank > after)
             if self.held is not None:
                 moves &= ~self.held
-            return jnp.min(jnp.where(moves, rank, size))
+            return jnp.where(moves, rank, size)
 
         def advance(loop: tuple[Array, Pattern, Any]) -> tuple[Array, Pattern, Any]:
-            place, state, carry = loop
-            i = order[place]
+            ranks, state, carry = loop
+            i = jnp.argmin(ranks)
             after = _aligned(network.field_of(carry, state, i), state[i])
             carry = network.flipped(carry, state, i, after - state[i])
             state = state.at[i].set(after)
-            return first_from(place + 1, state, carry), state, carry
+            return waiting(rank[i], state, carry), state, carry
 
         carry = network.carry(state)
-        start = (first_from(jnp.asarray(0), state, carry), state, carry)
-        return jax.lax.while_loop(lambda loop: loop[0] < size, advance, start)[1]
+        start = (waiting(jnp.asarray(-1, rank.dtype), state, carry), state, carry)
+        return jax.lax.while_loop(lambda loop: jnp.any(loop[0] < size), advance, start)[1]
 
 
 SYNCHRONOUS = Synchronous()
