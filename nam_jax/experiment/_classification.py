@@ -136,6 +136,7 @@ def baselines(
 def logistic_regression(
     images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]
 ) -> LogisticRegression:
+    """Of labels on pixels, with scikit-learn's penalty at C = 0.1."""
     return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
 
 

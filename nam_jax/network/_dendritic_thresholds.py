@@ -39,6 +39,11 @@ def known_thresholds(
     sizes: tuple[int, int, int, float],
     thresholds: Thresholds | tuple[float, float, float] | None,
 ) -> Thresholds:
+    """Those given, or else those known for N1, N2, D and c.
+
+    Raises:
+        ValueError: If neither are there.
+    """
     if thresholds is not None:
         return Thresholds(*thresholds)
     if sizes not in THRESHOLDS:
