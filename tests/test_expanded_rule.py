@@ -153,13 +153,13 @@ def test_centring_leaves_the_correlation_term_alone(getkey):
 
 @pytest.mark.slow
 def test_centring_restores_capacity(getkey):
-    """N = 200, K = 40: from 12 to below 2 % wrong, against 1.2 % of the product."""
+    """N = 200, K = 40: from 8 to below 2 % wrong."""
     many = {"num_sets": 200, "num_queries": 4}
     raw, centred = (
         learned(SIGNS, 40, Coefficients(0.1, 0.4, 0.5), centred=each, key=getkey(), **many)
         for each in (False, True)
     )
-    assert raw.value > 0.1 and centred.value < 0.02
+    assert raw.value > 0.06 and centred.value < 0.02
 
 
 TINY = HebbianConfig(
