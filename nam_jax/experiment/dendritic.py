@@ -73,7 +73,7 @@ class DendriticConfig:
     """Sparser networks to compare with."""
     inhibition: tuple[Positive, ...] = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
     """Time constants of inhibition, in ms."""
-    damage: tuple[Share, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+    damage: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
     """Shares of branches or contacts that are lost; relative spreads of changed weights."""
     shares: tuple[Share, ...] = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
     """Shares of the features of the last member that a cue holds."""
@@ -112,7 +112,7 @@ FAST = {
     "noise": (0.0, 20.0, 40.0, 60.0, 80.0, 120.0),
     "connectivities": (0.5,),
     "inhibition": (2.0, 5.0, 50.0),
-    "damage": (0.0, 0.05, 0.2),
+    "damage": (0.0, 0.1, 0.3),
     "shares": (0.0, 0.5, 0.7, 1.0),
     "scaling_memory": (200,),
     "scaling_feature": (1000, 2000, 4000),
