@@ -122,3 +122,15 @@ def test_the_whole_quick_ledger_runs():
     assert "Not where: released network" in verdicts["time-constants"]
     assert "Not where: released without leaks" in verdicts["bounded"]
     assert verdicts["capacity"].startswith("holds where: dense memory, energy difference. Not")
+
+
+@pytest.mark.slow
+def test_quick_claims_about_dendrites_come_out_as_on_the_checked_in_page():
+    keys = tuple(key for key in claims.CLAIMS if key.startswith("dendritic-"))
+    dataset = claims.run(ClaimsConfig(fast=True, only=keys))
+    verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
+    held = ("capacity", "basin", "active", "dale", "stable", "reduced")
+    assert all(verdicts[f"dendritic-{key}"] == "holds" for key in held)
+    assert verdicts["dendritic-completion"] == "does not hold"
+    assert "Not where: tau_I = 5 ms, from 0" in verdicts["dendritic-inhibition"]
+    assert "holds where: c = 0.5, thresholds re-scaled" in verdicts["dendritic-sparse"]

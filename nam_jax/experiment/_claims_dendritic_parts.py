@@ -152,7 +152,7 @@ def slaved(bench: Bench, k: int, *, fast: bool) -> list[Found]:
         return bench.found(k, networks)
 
     def run(network: DendriticMemory, states: DendriticState, how: Follow) -> np.ndarray:
-        excitatory = ExcitatoryState(states.memory, states.feature)
+        excitatory = jax.vmap(lambda state: ExcitatoryState(state.memory, state.feature))(states)
         return ended(ReducedDendriticMemory(network), excitatory, how)
 
     return bench.found(k, run=run)

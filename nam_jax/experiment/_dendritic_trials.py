@@ -83,10 +83,13 @@ def _features(
     return jax.vmap(one)(members, keys)
 
 
-def without_inhibition(state: DendriticState) -> DendriticState:
-    """The same with all inhibitory rates at 0."""
-    silent = (jnp.zeros_like(state.memory_inhibition), jnp.zeros_like(state.feature_inhibition))
-    return DendriticState(state.memory, state.feature, *silent)
+def without_inhibition(states: DendriticState) -> DendriticState:
+    """The same, of one trial or a batch, with all inhibitory rates at 0."""
+
+    def inhibition(states: DendriticState) -> tuple[Any, Any]:
+        return states.memory_inhibition, states.feature_inhibition
+
+    return eqx.tree_at(inhibition, states, replace_fn=jnp.zeros_like)
 
 
 @eqx.filter_jit

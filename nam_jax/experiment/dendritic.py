@@ -114,7 +114,7 @@ FAST = {
     "inhibition": (2.0, 5.0, 50.0),
     "damage": (0.0, 0.1, 0.3),
     "shares": (0.0, 0.5, 0.7, 1.0),
-    "scaling_memory": (200,),
+    "scaling_memory": (100, 200, 400),
     "scaling_feature": (1000, 2000, 4000),
     "scaling_branches": (50, 100, 200),
     "scaling_joint": (),

@@ -21,6 +21,8 @@ TITLES = {
     "damage": "damage that nothing adapted to",
 }
 """Figures of recall, by part of the experiment."""
+WHOLE = {"size", "sparsity", "controls", "partial"}
+"""Figures in which whole numbers are varied."""
 LOOSE = "separable"
 """A line that is named so shows recall by threshold, in which members may be saturated."""
 
@@ -74,6 +76,8 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(x.values, [f"{value:g}" for value in x.values])
         axes.set_xticks([], minor=True)
+    elif part in WHOLE:
+        axes.set_xticks(x.values)
     axes.set(
         xlabel=f"{x.attrs['long_name']} ({x.attrs['units']})",
         ylabel="rate of recall (1)",
