@@ -59,7 +59,8 @@ def test_no_sweep_raises_the_energy_whatever_is_held(name):
         st.lists(st.booleans(), min_size=N, max_size=N),
     )
     def check(seed, scale, held):
-        found = energies_of_sweeps(name, seed, jnp.asarray(scale, float), jnp.array(held))
+        numbers = jnp.asarray(seed), jnp.asarray(scale, float), jnp.array(held)
+        found = energies_of_sweeps(name, *numbers)
         # Energies are sums of at most N^2 = 576 rounded terms.
         allowed = 1e-5 * float(jnp.max(jnp.abs(found)))
         assert float(jnp.max(jnp.diff(found))) <= allowed
