@@ -246,7 +246,7 @@ def test_steep_dense_memories_recall_correlated_images_and_flat_ones_do_not(sour
     assert rates["Hebb"] < 0.05 and rates["covariance"] < 0.3 and rates["dense, n = 3"] < 0.1
     assert 0.4 < rates["dense, n = 10"] < rates["dense, n = 40"] + 0.01
     assert rates["dense, n = 40"] > 0.9 and rates["log-sum-exp 1"] > 0.9
-    assert rates["nearest stored"] > 0.95
+    assert rates["nearest stored"] > 0.9
     if source == "fashion-mnist":
         assert recalled("pseudo-inverse").mean() > 0.9
 

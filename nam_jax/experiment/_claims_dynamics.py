@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from nam_jax import measure, solve
+from nam_jax._misc import as_float
 from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment._random import random_problem, recall_all
@@ -162,7 +163,7 @@ def one_equilibrium(fast: bool) -> Finding:
     num = CUES if fast else 4 * CUES
 
     def spread(network: NeuronAstrocyte) -> float:
-        still = eqx.tree_at(lambda n: n.time_constants.neural, network, jnp.asarray(1e6))
+        still = eqx.tree_at(lambda n: n.time_constants.neural, network, as_float(1e6))
         parts = 2 * jr.normal(jr.key(9), (2, num, N, N), problem.cues.dtype)
         parts = (parts + parts.mT) / 2
         x = jnp.broadcast_to(problem.cues[0], (num, N))

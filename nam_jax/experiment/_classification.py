@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neighbors import KNeighborsClassifier
 
 from nam_jax import memory
 from nam_jax._types import Patterns
@@ -122,6 +120,10 @@ def baselines(
     config: Any, images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]
 ) -> dict[str, Classifier]:
     """What scikit-learn makes of the same images; it sees zeros where pixels are hidden."""
+    # Imported where it is used: every command would wait a second for it.
+    from sklearn.linear_model import Ridge
+    from sklearn.neighbors import KNeighborsClassifier
+
     classes = np.eye(labels.max() + 1)[labels]
     ridge = Ridge(alpha=config.ridge, fit_intercept=False).fit(images, classes)
     nearest = KNeighborsClassifier(1, algorithm="brute").fit(images, labels)
@@ -133,10 +135,10 @@ def baselines(
     }
 
 
-def logistic_regression(
-    images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]
-) -> LogisticRegression:
+def logistic_regression(images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]) -> Any:
     """Of labels on pixels, with scikit-learn's penalty at C = 0.1."""
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
 
 

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from nam_jax import data, measure, solve
+from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.network import AbstractNetwork
 
@@ -28,22 +28,25 @@ class RandomProblem(NamedTuple):
     cues: Patterns
 
 
-@eqx.filter_jit
 def random_problem(
     num_patterns: int, num_neurons: int, flipped: float, num_cues: int, *, key: Key
 ) -> RandomProblem:
-    """Independent random bits; a fraction `flipped` of each target's bits is flipped."""
-    of_patterns, of_flips = jr.split(key)
-    patterns = data.random_patterns(num_patterns, num_neurons, key=of_patterns)
-    targets = patterns[jnp.arange(num_cues) % num_patterns]
-    keys = jr.split(of_flips, num_cues)
-    cues = jax.vmap(lambda target, each: data.flip(target, flipped, key=each))(targets, keys)
-    return RandomProblem(patterns, targets, cues)
+    """Independent random bits; a fraction `flipped` of each target's bits is flipped.
+
+    Drawn on the host, where other numbers of patterns and neurons need no new program.
+    """
+    random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
+    bits = random.random((num_patterns, num_neurons)) < 0.5
+    patterns = np.where(bits, 1, -1).astype(jnp.result_type(float))
+    targets = patterns[np.arange(num_cues) % num_patterns]
+    ranks = random.random(targets.shape).argsort(axis=1)
+    cues = np.where(ranks < round(flipped * num_neurons), -targets, targets)
+    return RandomProblem(*map(jnp.asarray, (patterns, targets, cues)))
 
 
 def padded(patterns: Patterns, num_patterns: int) -> Patterns:
     """With patterns of zeros up to a number of them: stored nowhere, but sharing a program."""
-    return jnp.pad(patterns, ((0, num_patterns - len(patterns)), (0, 0)))
+    return jnp.asarray(np.pad(patterns, ((0, num_patterns - len(patterns)), (0, 0))))
 
 
 class Recalls(eqx.Module):

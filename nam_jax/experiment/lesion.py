@@ -30,7 +30,7 @@ from nam_jax.experiment._hindered import (
     within,
 )
 from nam_jax.experiment._output import attributes
-from nam_jax.experiment._random import RandomProblem, Recalls, random_problem, recall_all
+from nam_jax.experiment._random import Recalls, random_problem, recall_all
 from nam_jax.network import Cold, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -158,13 +158,15 @@ def _subjects(config: LesionConfig, *, key: Key) -> Subject:
     size, sets = config.num_neurons, config.num_sets
 
     @eqx.filter_vmap
-    def remembering(key: Key) -> tuple[RandomProblem, NeuronAstrocyte]:
-        problem = random_problem(config.num_patterns, size, config.level, config.num_cues, key=key)
+    def remembering(patterns: Patterns) -> NeuronAstrocyte:
         margin, gain = jnp.asarray(config.margin, float), jnp.asarray(config.gain, float)
-        return problem, NeuronAstrocyte.certified(problem.patterns, margin=margin, gain=gain)
+        return NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
 
     of_problems, of_growth = jr.split(key)
-    problem, network = remembering(jr.split(of_problems, sets))
+    what = config.num_patterns, size, config.level, config.num_cues
+    problems = [random_problem(*what, key=each) for each in jr.split(of_problems, sets)]
+    problem = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
+    network = remembering(problem.patterns)
     grown = [memory.grow_astrocyte(size, key=each) for each in jr.split(of_growth, sets)]
     morphology = jax.tree.map(lambda *leaves: jnp.stack(leaves), *grown)
     territory = jnp.stack([astrocyte.halves() for astrocyte in grown])
