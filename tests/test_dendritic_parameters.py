@@ -67,6 +67,7 @@ print(found.feature.sharding.is_fully_replicated)
 """
 
 
+@pytest.mark.slow
 def test_rows_of_features_are_spread_over_devices():
     """Eight devices hold an eighth of the synapses each, and agree with one."""
     flags = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}

@@ -107,6 +107,7 @@ def settled(circuit, levels, k, seeds, trials, dt=4.0):
     return np.array(rates), np.concatenate(strict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", mostly_slow([1, 2, 3], 2))
 def test_rates_of_small_networks_are_predicted(k):
     """Mean rates of cued neurons within 4 standard errors over networks and 2 %; all recalled."""

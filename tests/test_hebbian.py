@@ -78,7 +78,7 @@ def test_capacities_are_where_the_law_has_the_error():
     "name",
     mostly_slow(["product", "presynaptic", "postsynaptic", "covariance"], "postsynaptic"),
 )
-@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("fixed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):
     """N = 1000, a = 0.1, K = 200: to 4 % within a pattern, up to 12 % too high between them."""
     a, size, count = 0.1, 1000, 200

@@ -196,6 +196,7 @@ def test_batched_gradients_equal_those_of_a_loop():
     np.testing.assert_allclose(summed, batched, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_forward_reverse_and_checkpointed_derivatives_agree():
     import diffrax as dfx
 

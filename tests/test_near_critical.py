@@ -24,6 +24,7 @@ def pairwise(strength):
     return ContinuousDenseMemory(signs(jr.key(4), (1, 6)), Power(2), strength=strength)
 
 
+@pytest.mark.slow
 def test_a_saddle_is_reported_and_has_no_gradient():
     net, silent = pairwise(0.5), jnp.zeros(6)
     pattern = net.patterns[0]

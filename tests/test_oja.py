@@ -79,6 +79,7 @@ def test_clamped_oja_shown_often_and_slowly_is_the_mean_product(getkey):
     assert distance(found, learn(ActivityProduct(), xi) * N / 8) < 0.01
 
 
+@pytest.mark.slow
 def test_unlearning_recalls_more_than_the_product_it_starts_from():
     """N = 100, K = 20, 10 % flips: the README's 0.41 and 0.77, which are from 200 other sets."""
 

@@ -169,6 +169,7 @@ def test_contract_of_every_tensor_is_that_of_its_flux(name, getkey):
     np.testing.assert_allclose(contract(made, phi), made(jnp.outer(phi, phi)) @ phi, **EXACT)
 
 
+@pytest.mark.slow
 def test_settle_fast_ends_where_a_long_run_with_held_neurons_ends(getkey):
     net = certified_nonlinear(getkey())
     held = eqx.tree_at(lambda n: n.time_constants.neural, net, jnp.asarray(1e9))

@@ -84,6 +84,7 @@ def test_equilibrium_propagation_has_its_order_in_the_nudge(centred, order, prob
     assert abs(slope - order) < 0.15
 
 
+@pytest.mark.slow
 def test_a_nudge_out_of_the_basin_is_said(problem):
     """Towards the negative of what is recalled, and away from it."""
     net, sample = problem

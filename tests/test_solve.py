@@ -168,7 +168,7 @@ def test_a_stop_at_rest_holds_the_last_values(getkey):
 
 
 def test_step_limit(getkey):
-    net, state = general(getkey()), random_state(getkey())
+    net, state = certified(getkey()), random_state(getkey())
     few = nam.settle(net, state, max_steps=3)
     assert says(few.result, RESULTS.step_limit) and int(few.steps) == 3
     cut = nam.simulate(net, state, 50.0, times=11, max_steps=3)
