@@ -132,5 +132,7 @@ def test_quick_claims_about_dendrites_come_out_as_on_the_checked_in_page():
     held = ("capacity", "basin", "active", "dale", "stable", "reduced")
     assert all(verdicts[f"dendritic-{key}"] == "holds" for key in held)
     assert verdicts["dendritic-completion"] == "does not hold"
-    assert "Not where: tau_I = 5 ms, from 0" in verdicts["dendritic-inhibition"]
+    assert "tau_I = 5 ms, matched: recalls" in verdicts["dendritic-inhibition"]
+    assert "Not where: tau_I = 5 ms, from 0: recalls" in verdicts["dendritic-inhibition"]
+    assert verdicts["dendritic-necessary"].endswith("Not where: members may saturate")
     assert "holds where: c = 0.5, thresholds re-scaled" in verdicts["dendritic-sparse"]

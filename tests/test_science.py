@@ -240,11 +240,12 @@ def test_relaxation_time_is_that_of_the_memory_mode(margin):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("num_patterns", "page"), [(200, 1.00), (400, 1.00), (600, 1.00), (800, 0.25)]
+    ("num_patterns", "low", "high"),
+    [(200, 0.9, 1), (400, 0.9, 1), (600, 0.9, 1), (800, 0.05, 0.7)],
 )
-def test_load_of_section_7(num_patterns, page):
-    """kappa < m^3 / (1 + m^3), here 0.34 of N^2 / 2 = 2048 patterns."""
-    patterns, targets, cues = problem(5, num_patterns, 64, 6, 8)
+def test_load_of_section_7(num_patterns, low, high):
+    """kappa < m^3 / (1 + m^3), here 0.34 of N^2 / 2 = 2048 patterns; 1 of 4 trials at K = 800."""
+    patterns, targets, cues = problem(5, num_patterns, 64, 6, 40)
     net = NeuronAstrocyte(
         PatternTensor(patterns, "projection"),
         leaks=(1.0, 1.0, 2.02),
@@ -257,4 +258,4 @@ def test_load_of_section_7(num_patterns, page):
     def recalled(cue, target):
         return nam.measure.exact_recall(nam.retrieve(net, cue).pattern, target)
 
-    assert agrees(recalled(cues, targets), page, page_trials=4)
+    assert low <= float(recalled(cues, targets).mean()) <= high
