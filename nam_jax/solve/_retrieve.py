@@ -27,7 +27,8 @@ class Retrieval(eqx.Module):
         energy: Energy at rest; NaN for a network without one.
         activity: Mean |pattern|.
         known: Whether the cue was recognised: the network is active (its activity is at least
-            `silence`) rather than silent, where leak gating lets unknown cues decay.
+            `silence`) rather than silent, where leak gating lets unknown cues decay. Networks
+            whose neurons fire at rest, such as a `DendriticMemory`, are never silent.
         residual: How far the state is from rest.
         result: How recall ended.
     """
