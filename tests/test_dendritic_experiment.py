@@ -170,6 +170,11 @@ def test_more_branches_than_neurons_are_refused():
         ran("size", num_branches=300)
 
 
+def test_a_branch_threshold_that_no_neuron_reaches_is_refused():
+    with pytest.raises(ValueError, match=r"`thresholds` must have g_t above 0 .* below 70 "):
+        ran("size", thresholds=(100.0, 0.0, 555.0))
+
+
 def test_a_sparse_network_in_dense_form_is_the_same_network(getkey):
     """Every 1/c taken into the weights: equal flows, with the branches of one wiring."""
     circuit = DendriticCircuit(20, 30, 8, 10, 6, 0.5)

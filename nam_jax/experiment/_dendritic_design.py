@@ -7,7 +7,7 @@ import jax.random as jr
 
 from nam_jax import theory
 from nam_jax._types import Key
-from nam_jax.network import DendriticMemory, DendriticWiring, Ramp
+from nam_jax.network import DendriticMemory, DendriticWiring, Ramp, check_branch_threshold
 from nam_jax.theory import DendriticCircuit, DendriticThresholds
 
 RATE = 60.0
@@ -19,6 +19,19 @@ def designed(circuit: DendriticCircuit, k: int) -> DendriticThresholds:
     """Thresholds by theory alone for memories of up to k neurons."""
     by_rules = theory.dendritic_design(circuit, k=k, rate=RATE)
     return DendriticThresholds(*map(float, theory.dendritic_refined(circuit, by_rules, k=k)))
+
+
+def given(circuit: DendriticCircuit, numbers: tuple[float, float, float]) -> DendriticThresholds:
+    """Thresholds of the user's, g_t, f_t and g_max.
+
+    Raises:
+        ValueError: If no g_t of such a circuit could be that.
+    """
+    thresholds = DendriticThresholds(*numbers)
+    load = float(circuit.connectivity * circuit.num_memory / circuit.num_branches)
+    rates = float(circuit.rmin), float(circuit.rmax)
+    check_branch_threshold(float(thresholds.branch), float(circuit.width), rates, load)
+    return thresholds
 
 
 def recalled_at(circuit: DendriticCircuit, thresholds: DendriticThresholds, k: int) -> float:

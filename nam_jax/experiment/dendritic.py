@@ -23,12 +23,12 @@ from nam_jax.experiment._dendritic_bench import (
 )
 from nam_jax.experiment._dendritic_changes import by_damage, by_inhibition, by_sparsity
 from nam_jax.experiment._dendritic_controls import by_control
-from nam_jax.experiment._dendritic_design import designed
+from nam_jax.experiment._dendritic_design import designed, given
 from nam_jax.experiment._dendritic_recall import by_cued, by_features, by_noise, by_size, raster
 from nam_jax.experiment._dendritic_scaling import NOTE, Largest, capacity, circuits, largest
 from nam_jax.experiment._dendritic_trials import Follow
 from nam_jax.experiment._output import attributes
-from nam_jax.theory import DendriticCircuit, DendriticThresholds, dendritic_rate
+from nam_jax.theory import DendriticCircuit, dendritic_rate
 
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -178,7 +178,7 @@ def _bench(config: DendriticConfig) -> Bench:
     if config.thresholds is None:
         thresholds = designed(circuit, config.size)
     else:
-        thresholds = DendriticThresholds(*config.thresholds)
+        thresholds = given(circuit, config.thresholds)
     how = Follow(config.time, config.step)
     return Bench(
         circuit, thresholds, config.size, config.num_networks, config.num_trials, how, config.seed

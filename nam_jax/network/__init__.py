@@ -28,7 +28,11 @@ from nam_jax.network._dendritic_reduced import (
 )
 from nam_jax.network._dendritic_start import AbstractDendriticStart, FeatureCue, MemoryCue
 from nam_jax.network._dendritic_state import DendriticDrive, DendriticState
-from nam_jax.network._dendritic_thresholds import THRESHOLDS, Thresholds
+from nam_jax.network._dendritic_thresholds import (
+    THRESHOLDS,
+    Thresholds,
+    check_branch_threshold,
+)
 from nam_jax.network._dendritic_wiring import DendriticWiring
 from nam_jax.network._dense_memory import ContinuousDenseMemory, DenseAssociativeMemory
 from nam_jax.network._effective import EffectiveNeuronAstrocyte
@@ -106,6 +110,7 @@ __all__ = [
     "TwoLayerState",
     "TwoLayerTerms",
     "UniversalHopfield",
+    "check_branch_threshold",
     "drive_at",
     "point_synapses",
     "settle_fast",

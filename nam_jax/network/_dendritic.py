@@ -17,7 +17,11 @@ from nam_jax.network._dendrites import AbstractDendrites, Dendrites, PointSynaps
 from nam_jax.network._dendritic_inhibition import InhibitoryPopulation, populations
 from nam_jax.network._dendritic_start import AbstractDendriticStart, FeatureCue
 from nam_jax.network._dendritic_state import DendriticDrive, DendriticState, branch_bias
-from nam_jax.network._dendritic_thresholds import Thresholds, check_gap, known_thresholds
+from nam_jax.network._dendritic_thresholds import (
+    Thresholds,
+    check_branch_threshold,
+    known_thresholds,
+)
 from nam_jax.network._dendritic_wiring import DendriticWiring
 from nam_jax.network._layers import drive_at
 from nam_jax.network._ramp import Ramp
@@ -81,12 +85,9 @@ class DendriticMemory(AbstractContinuousNetwork):
             dendrites: Instead of those of `wiring`, such as `point_synapses(wiring)`.
 
         Raises:
-            ValueError: On a negative weight, time constants that are not three numbers above 0, or
-                a branch threshold that does not lie between the input of a resting branch and that
-                of one with a memory neuron at r_max.
+            ValueError: On a negative weight, or time constants that are not three numbers above 0.
         """
         if dendrites is None:
-            _check_thresholds(wiring, branch_transfer, memory_transfer)
             dendrites = Dendrites(*_inputs_to_branches(wiring), wiring.dendritic)
         self.dendrites = dendrites
         self.feedback = wiring.back()
@@ -155,6 +156,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         width = float(positive_number("width", width))
         slope = (found.saturation - resting_output) / width
         branch = Ramp(found.branch, resting_output, found.saturation, slope)
+        check_branch_threshold(found.branch, width, rates, connectivity * num_memory / num_branches)
         return cls(
             made,
             branch_transfer=branch,
@@ -274,14 +276,6 @@ def point_synapses(wiring: DendriticWiring) -> PointSynapses:
     return PointSynapses(
         jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
     )
-
-
-def _check_thresholds(wiring: DendriticWiring, branch: Transfer, memory: Ramp) -> None:
-    """Only of branches that have a threshold."""
-    if isinstance(branch, Ramp) and is_concrete(branch.threshold):
-        width = float((branch.high - branch.low) / branch.slope)
-        load = wiring.connectivity * wiring.branch.shape[1] / wiring.dendritic.shape[1]
-        check_gap(float(branch.threshold), width, (float(memory.low), float(memory.high)), load)
 
 
 def _last(leaf: Array, mesh: jax.sharding.Mesh, axis: str) -> NamedSharding:

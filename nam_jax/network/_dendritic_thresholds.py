@@ -52,8 +52,20 @@ def known_thresholds(
     return THRESHOLDS[sizes]
 
 
-def check_gap(threshold: float, width: float, rates: tuple[float, float], load: float) -> None:
-    """Whether one active memory neuron can tell an active branch from one at rest."""
+def check_branch_threshold(
+    threshold: float, width: float, rates: tuple[float, float], load: float
+) -> None:
+    """Whether one active memory neuron can tell an active branch from one at rest.
+
+    Args:
+        threshold: g_t.
+        width: Input over which a branch goes from g_min to g_max.
+        rates: r_min and r_max, in Hz.
+        load: c N1 / D, memory neurons that arrive on a branch.
+
+    Raises:
+        ValueError: If g_t does not lie between the two inputs.
+    """
     most = (rates[1] - rates[0]) / math.sqrt(load)
     if not 0 < threshold < threshold + width < most:
         requirement = f"have g_t above 0 (a branch at rest) and g_t + {width:g} below {most:.3g} "

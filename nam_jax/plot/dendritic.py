@@ -150,7 +150,8 @@ def capacity(dataset: xr.Dataset) -> Figure:
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     k = dataset.up_to.values
-    value, low, high = (dataset.capacity.sel(bound=b).values for b in ("value", "low", "high"))
+    finite = dataset.capacity.where(np.isfinite(dataset.capacity))  # no attractor: no point
+    value, low, high = (finite.sel(bound=b).values for b in ("value", "low", "high"))
     axes.errorbar(
         k, value, np.stack([value - low, high - value]).clip(min=0), fmt="o-", color="black",
         capsize=3, label=r"$\sum_k \beta_k \binom{N_1}{k}$, measured $\beta_k$",
