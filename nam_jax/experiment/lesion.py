@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, memory
-from nam_jax._types import Key, Scalar
+from nam_jax._types import Key, Patterns, Scalar
 from nam_jax.experiment._hindered import (
     Subject,
     Sweep,
