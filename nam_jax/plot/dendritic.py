@@ -62,30 +62,40 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
         dataset: What `nam_jax.experiment.dendritic.run` returns.
         part: A key of `TITLES` whose numbers it has.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    axes = figure.subplots()
-    lines = dataset[f"{part}_line"].values
-    for index, line in enumerate(lines):
-        _line(axes, dataset.sel({f"{part}_line": line}), part, str(line), index, len(lines))
+    panels = _panels(part, dataset[f"{part}_line"].values.tolist())
+    figure = Figure(figsize=(2.6 + 3.8 * len(panels), 4.8), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     x = dataset[f"{part}_x"]
+    for axes, (title, lines) in zip(grid, panels.items(), strict=True):
+        for index, (label, line) in enumerate(lines.items()):
+            row = dataset.sel({f"{part}_line": line})
+            _line(axes, row, part, label, index, len(lines))
+        axes.set(xlabel=f"{x.attrs['long_name']} ({x.attrs['units']})", title=title)
+        if part == "inhibition":
+            axes.set_xscale("log")
+            axes.set_xticks(x.values, [f"{value:g}" for value in x.values])
+            axes.set_xticks([], minor=True)
+        elif part in WHOLE:
+            axes.set_xticks(x.values)
     if np.isfinite(dataset[f"{part}_predicted"].values).any():
-        axes.plot([], [], "-", color="0.3", linewidth=0.8, label="mean-field theory (thin)")
+        grid[0].plot([], [], "-", color="0.3", linewidth=0.8, label="mean-field theory (thin)")
     if part == "size":
-        _spread(axes, dataset)
-    if part == "inhibition":
-        axes.set_xscale("log")
-        axes.set_xticks(x.values, [f"{value:g}" for value in x.values])
-        axes.set_xticks([], minor=True)
-    elif part in WHOLE:
-        axes.set_xticks(x.values)
-    axes.set(
-        xlabel=f"{x.attrs['long_name']} ({x.attrs['units']})",
-        ylabel="rate of recall (1)",
-        title=TITLES[part],
-        ylim=(-0.04, 1.06),
-    )
-    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
+        _spread(grid[0], dataset)
+    grid[0].set(ylabel="rate of recall (1)", ylim=(-0.04, 1.06))
+    handles = grid[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2, fontsize="small")
     return figure
+
+
+def _panels(part: str, lines: list[str]) -> dict[str, dict[str, str]]:
+    """For each panel by title, its lines by label; sparse connections have one for each c."""
+    if part != "sparsity":
+        return {TITLES[part]: {line: line for line in lines}}
+    panels: dict[str, dict[str, str]] = {}
+    for line in lines:
+        title, label = line.split(", ", 1)
+        panels.setdefault(f"{TITLES[part]}, {title}", {})[label] = line
+    return panels
 
 
 def _line(axes: Axes, row: xr.Dataset, part: str, label: str, index: int, count: int) -> None:
@@ -181,7 +191,8 @@ def scaling(dataset: xr.Dataset) -> Figure:
         rows = dataset.isel(setting=dataset.scaling_varied.values == name)
         _sizes(axes, rows.sortby(f"scaling_{name}"), name)
         axes.set_xlabel(names[name])
-    grid[0].set_ylabel("largest k recalled at 95 % (1)")
+    highest = dataset[["scaling_predicted", "scaling_high"]].max().to_array().max().item()
+    grid[0].set(ylabel="largest k recalled at 95 % (1)", ylim=(0, 1.05 * highest))
     grid[0].legend(fontsize="x-small")
     figure.suptitle(NOTE, fontsize="small")
     return figure
@@ -201,7 +212,7 @@ def _sizes(axes: Axes, rows: xr.Dataset, name: str) -> None:
         for other, symbol in (("N1", "$N_1$"), ("N2", "$N_2$"), ("D", "D"))
         if other != name
     ]
-    axes.set(xscale="log", title=", ".join(fixed), ylim=(0, None))
+    axes.set(xscale="log", title=", ".join(fixed))
     axes.title.set_fontsize("small")
     axes.set_xticks(x, [str(size) for size in x], fontsize="small")
     axes.set_xticks([], minor=True)
