@@ -84,14 +84,14 @@ def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
     [Power(2), Power(5), RectifiedPower(3), DistinctPower(3, 20)],
     ids=lambda s: type(s).__name__,
 )
-@pytest.mark.parametrize("self_coupling", [False, True])
-def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, self_coupling, getkey):
+@pytest.mark.parametrize("kind", [{}, {"single_pass": True}, {"self_coupling": True}], ids=str)
+def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, kind, getkey):
     xi = nam.data.random_patterns(30, 20, key=getkey())
     counts = (1, 4, 17, 30)
-    whole = DenseAssociativeMemory(xi, separation, self_coupling=self_coupling)
+    whole = DenseAssociativeMemory(xi, separation, **kind)
     found = whole.partial_fields(xi[0], counts)
     for count, fields in zip(counts, found, strict=True):
-        alone = DenseAssociativeMemory(xi[:count], separation, self_coupling=self_coupling)
+        alone = DenseAssociativeMemory(xi[:count], separation, **kind)
         np.testing.assert_array_equal(
             jnp.sign(fields), jnp.sign(alone.local_field(xi[0])), err_msg=f"K = {count}"
         )

@@ -39,6 +39,7 @@ DISCRETE = {
     "hopfield-asymmetric": lambda key: Hopfield.from_patterns(signs(key, (K, N)), Perceptron()),
     "dense-3": lambda key: DenseAssociativeMemory(signs(key, (K, N)), Power(3)),
     "dense-4": lambda key: DenseAssociativeMemory(signs(key, (3 * K, N))),
+    "dense-pass": lambda key: DenseAssociativeMemory(signs(key, (K, N)), single_pass=True),
     "dense-self": lambda key: DenseAssociativeMemory(signs(key, (K, N)), self_coupling=True),
 }
 DESCENDING = ["hopfield", "hopfield-self", "dense-3", "dense-4"]

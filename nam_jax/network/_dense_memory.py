@@ -131,20 +131,27 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
 
     Fields are known up to a positive factor, which depends on the state and keeps steep F from
     overflow. A bit that is not yet known, 0, takes Xi^T G, the difference over twice its step.
-    With `self_coupling` it is instead the literal single pass h = Xi^T F'(S), the limit of
-    [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau, which for even n > 2 couples each
-    neuron to itself so strongly that it corrects errors only up to K ~ N^(n/2). Both differ for
-    all n but n = 2 without its diagonal. Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of
-    Kozachkov, Slotine & Krotov, which lacks the sign.
+    With `single_pass` a neuron takes instead the sign of the pull of F' at the overlaps without it,
+
+        h_i = sum_mu xi_i F'(S_mu - xi_i sigma_i),
+
+    which is the same for n = 2 and for all but one bit in a thousand for others; a bit of 0 takes
+    the mean of its fields at -1 and +1. With `self_coupling` it is the literal single pass
+    h = Xi^T F'(S), the limit of [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau, which
+    for even n > 2 couples each neuron to itself so strongly that it corrects errors only up to
+    K ~ N^(n/2). Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of Kozachkov, Slotine & Krotov,
+    which lacks the sign.
 
     Attributes:
         patterns: Xi, (K, N), -1 and +1.
         separation: F.
-        self_coupling: Whether the field includes a neuron's own state.
+        single_pass: Whether fields are made of F' and not of energy differences.
+        self_coupling: Whether the field includes a neuron's own state; always a single pass.
     """
 
     patterns: Patterns
     separation: AbstractSeparation
+    single_pass: bool = eqx.field(static=True)
     self_coupling: bool = eqx.field(static=True)
 
     def __init__(
@@ -152,6 +159,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         patterns: ArrayLike,
         separation: AbstractSeparation | None = None,
         *,
+        single_pass: bool = False,
         self_coupling: bool = False,
     ):
         """Stores `patterns`; by default F = z^4 / 4.
@@ -166,6 +174,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
         made_for = getattr(self.separation, "num_neurons", size)
         if made_for != size:
             raise argument_error("separation", f"be made for {size} neurons", made_for)
+        self.single_pass = single_pass or self_coupling
         self.self_coupling = self_coupling
 
     def initial_state(self, cue: Pattern) -> Pattern:
@@ -230,11 +239,19 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
     def _weights(
         self, overlaps: Float[Array, " K"]
     ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-        """G and H, with which a field is xi_i . G - sigma_i sum H; H is 0 with self-coupling."""
+        """G and H, with which a field is xi_i . G - sigma_i sum H; H is 0 with self-coupling.
+
+        In a single pass without it they are half the sum and half the difference of F' at S + 1 and
+        S - 1, where the overlap without a neuron lies.
+        """
         whole = float(self.patterns.shape[1])
         if self.self_coupling:
             return self.separation.scaled_slope(overlaps, whole), jnp.zeros_like(overlaps)
-        return self.separation.differences(overlaps, whole)
+        if not self.single_pass:
+            return self.separation.differences(overlaps, whole)
+        both = jnp.concatenate([overlaps + 1, overlaps - 1])  # at once: their factor is the same
+        above, below = jnp.split(self.separation.scaled_slope(both, whole + 1), 2)
+        return (above + below) / 2, (above - below) / 2
 
     def _summed_weights(self, overlaps: Float[Array, " K"]) -> tuple[Float[Array, " K"], Scalar]:
         """G and the sum of H, by a product, which is faster than a sum on a CPU."""
