@@ -1,5 +1,6 @@
 """The expanded Hebbian rule and Oja's: what they compute, and how much of it is recalled."""
 
+import functools
 import math
 
 import jax
@@ -74,6 +75,59 @@ def test_capacities_are_where_the_law_has_the_error():
         np.testing.assert_allclose(form(1000, 0.0, 0.005), 1000 / 6.635, rtol=1e-3)
 
 
+def test_a_fixed_threshold_leaves_only_the_noise_of_a_presynaptic_term():
+    """N = 1000, c1pre = c2corr / 2: half a percent of the bits of all patterns, to 10 %."""
+    rng, ratio, size = np.random.default_rng(0), 0.5, 1000
+    count = round(theory.presynaptic_capacity(size, ratio, 0.005, fixed_threshold=True))
+    assert count == 121
+    wrong = []
+    for _ in range(20):
+        xi = rng.choice([-1.0, 1.0], (count, size)).astype(np.float32)
+        fields = xi @ xi.T @ (xi + ratio) - (count + ratio * xi.sum(axis=0)) * xi
+        wrong.append(np.mean((fields - ratio * size) * xi < 0))
+    np.testing.assert_allclose(np.mean(wrong), 0.005, rtol=0.1)
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_no_errors_beside_a_postsynaptic_term(size):
+    """0.05 to 0.25 wrong bits a pattern, by the law of given u and by that of the rule."""
+    for ratio in (0.0, 0.25, 0.5, 1.0, -2.0):
+        capacity = theory.postsynaptic_capacity_without_errors(size, ratio)
+        assert 0.05 < size * theory.postsynaptic_error(size, capacity, ratio) < 0.25
+        exact = theory.hebbian_one_step_error(size, round(capacity), Coefficients(c1post=ratio))
+        assert 0.05 < size * float(exact) < 0.25
+    plain = theory.postsynaptic_capacity_without_errors(size, 0.0)
+    np.testing.assert_allclose(plain, theory.capacity_without_errors(size, 2), rtol=1e-6)
+    # Where the regimes meet, at g = 1 / sqrt(2 ln N), so do the forms.
+    meeting = 1 / math.sqrt(2 * math.log(size))
+    ends = [theory.postsynaptic_capacity_without_errors(size, meeting * g) for g in (0.999, 1.001)]
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
+
+
+def test_the_sparse_capacity_is_where_an_active_neuron_stands_out_of_all_silent_ones():
+    """d'^2 = 2 |ln a|, to the one pattern by which K - 1 differs from K."""
+    covariance = Coefficients(c0=1e-4, c1pre=-0.01, c1post=-0.01)
+    count = round(theory.sparse_capacity(20_000, 0.01))
+    found = theory.sparse_separation(20_000, count, 0.01, covariance) ** 2
+    np.testing.assert_allclose(found, 2 * math.log(100), rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_sparse_patterns_are_lost_around_the_capacity_of_small_activities():
+    """k winners miss 37 % at it, and the step from none to all is the steeper the smaller a is."""
+    missed = []
+    for size, a in ((1000, 0.05), (20_000, 0.01), (200_000, 0.002)):
+        covariance = Coefficients(c0=a * a, c1pre=-a, c1post=-a)
+        counts = [theory.sparse_capacity(size, a) * part for part in (0.25, 1.0, 4.0)]
+        missed.append(
+            [float(theory.sparse_winners_error(size, count, a, covariance)) for count in counts]
+        )
+    below, at, above = np.transpose(missed)
+    np.testing.assert_allclose(at, 0.37, atol=0.01)
+    assert (np.diff(below) < 0).all() and below[-1] < 0.005
+    assert (np.diff(above) > 0).all() and above[-1] > 0.85
+
+
 @pytest.mark.parametrize(
     "name",
     mostly_slow(["product", "presynaptic", "postsynaptic", "covariance"], "postsynaptic"),
@@ -138,6 +192,33 @@ def test_clamped_oja_is_a_leaky_average_and_a_conditional_probability(getkey):
     found = learn(ClampedOja(0.002, passes=400), active)
     together = active.T @ active
     np.testing.assert_allclose(found, together / jnp.diag(together)[:, None], atol=0.03)
+
+
+def test_decay_weights_every_term_of_the_law():
+    """N = 200, 60 patterns, 5 % lost at each, by age: four standard errors over pattern sets."""
+    rng, decay, count, ages = np.random.default_rng(0), 0.05, 60, (0, 5, 20)
+    coefficients = Coefficients(c1pre=0.3, c1post=-0.4, c2pre=0.05)
+    weight = (1 - decay) ** np.arange(count)
+
+    def wrong(age):
+        """Of pattern `age`, the latest being the first: fields without the diagonal."""
+        xi = rng.choice([-1.0, 1.0], (count, N))
+        post = weight @ (coefficients.common + coefficients.c1post * xi)
+        pre = weight[:, None] * (coefficients.c1pre + coefficients.c2corr * xi)
+        fields = post * (xi[age].sum() - xi[age])
+        fields += np.sum(pre * ((xi @ xi[age])[:, None] - xi * xi[age]), axis=0)
+        return np.mean(fields * xi[age] < 0)
+
+    measured = np.array([[wrong(age) for age in ages] for _ in range(2000)])
+    error = measured.std(axis=0, ddof=1) / math.sqrt(len(measured))
+    law = functools.partial(theory.hebbian_one_step_error, N, count, decay=decay)
+    expected = np.array([law(coefficients, age=age) for age in ages])
+    assert (abs(measured.mean(axis=0) - expected) < 4 * error).all(), (measured.mean(0), expected)
+    assert (error < 0.06 * expected).all()
+    # The activity product that decays is Oja's rule, clamped.
+    z = [math.sqrt(theory.oja_signal_to_noise(N, decay, age)) for age in ages]
+    fading = np.array([0.5 * math.erfc(each / math.sqrt(2)) for each in z])
+    np.testing.assert_allclose([law(Coefficients(), age=age) for age in ages], fading, rtol=0.1)
 
 
 def test_old_patterns_fade_as_the_law_says(getkey):

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from marks import mostly_slow
+from scipy.stats import norm
 
 from nam_jax import retrieve, theory
 from nam_jax.data import flip
@@ -161,7 +162,48 @@ def test_the_self_coupled_pass_has_its_law(getkey):
         return jnp.mean(jnp.sign(net.local_field(patterns[0])) != patterns[0])
 
     measured = jax.lax.map(wrong, jr.split(getkey(), 4000), batch_size=100)
-    agrees(measured, theory.single_pass_quadratic_error(128, 30))
+    agrees(measured, theory.self_coupled_error(128, 30, 2))
+
+
+def convolved_self_coupled_error(size, count, n):
+    """Exactly: the signal N^(n-1) and K - 1 independent terms (1 + S)^(n-1), by their powers."""
+    sums = np.arange(-(size - 1), size, 2)
+    weights = np.array([math.comb(size - 1, k) for k in range(size)], float) / 2.0 ** (size - 1)
+    terms = (1 + sums) ** (n - 1)
+    if n % 2:
+        terms, weights = np.concatenate([terms, -terms]), np.tile(weights / 2, 2)
+    unit = np.gcd.reduce(terms)
+    least = terms.min() // unit
+    one = np.bincount(terms // unit - least, weights)
+    length = (one.size - 1) * (count - 1) + 1
+    noise = np.fft.irfft(np.fft.rfft(one, length) ** (count - 1), length)
+    field = np.arange(length) + least * (count - 1) + size ** (n - 1) // unit
+    return noise[field < 0].sum() + noise[field == 0].sum() / 2
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "count", "high", "tolerance"),
+    [(2, 64, 11, 1.0, 3e-3), (2, 512, 122, 1.0, 3e-3), (3, 32, 48, 0.81, 0.02),
+     (3, 64, 199, 0.95, 0.01), (4, 32, 307, 1.02, 0.02), (4, 16, 85, 2.2, 0.1)],
+)  # fmt: skip
+def test_the_law_of_the_self_coupled_pass_is_as_good_as_it_says(n, size, count, high, tolerance):
+    found = theory.self_coupled_error(size, count, n)
+    exact = convolved_self_coupled_error(size, count, n)
+    np.testing.assert_allclose(found / exact, high, rtol=tolerance)
+
+
+def test_the_self_coupled_quartic_field_has_the_mean_and_variance_of_the_law():
+    """N^3 + (K - 1) (3 N - 2) and (K - 1) Var[(1 + S)^3]; no stored bit errs for N = 32."""
+    rng, size, count, sets = np.random.default_rng(0), 32, 203, 4000
+    others = rng.choice([-1.0, 1.0], (sets, count - 1, size)).astype(np.float32)
+    overlaps = others.sum(axis=2)  # with the pattern of ones
+    fields = size**3 + np.sum(others[:, :, 0] * overlaps**3, axis=1, dtype=float)
+    mean, z = size**3 + (count - 1) * (3 * size - 2), fields.std(ddof=1)
+    assert abs(fields.mean() - mean) < 4 * z / math.sqrt(sets)
+    found = norm.isf(theory.self_coupled_error(size, count, 4))
+    np.testing.assert_allclose(mean / z, found, rtol=0.05)
+    least = min(norm.isf(theory.self_coupled_error(size, k, 4)) for k in range(100, 900, 20))
+    assert 2 * math.sqrt(size / 5) < least < 1.1 * 2 * math.sqrt(size / 5)
 
 
 @pytest.mark.slow
@@ -232,6 +274,28 @@ def test_exponential_memories_grow_at_the_predicted_rate(getkey):
         halves.append(np.interp(0.5, rates[::-1], np.log(counts)[::-1]))
     growth = (halves[1] - halves[0]) / 20
     np.testing.assert_allclose(growth, theory.exponential_growth(flips), rtol=0.1)
+
+
+def test_exponential_memories_keep_all_patterns_up_to_half_the_rate():
+    """exp(N growth) / sqrt N patterns are all stable in most sets, four times as many in few."""
+    rng = np.random.default_rng(0)
+
+    def share(count, size):
+        stable = []
+        for _ in range(100):
+            xi = rng.choice([-1.0, 1.0], (count, size))
+            weight = np.exp(xi @ xi.T - size)
+            own = (math.cosh(2) - 1) * weight.sum(axis=1, keepdims=True)
+            stable.append(np.all((math.sinh(2) * weight @ xi - own * xi) * xi > 0))
+        return np.mean(stable)
+
+    for size in (8, 11, 14):
+        bound = math.exp(size * theory.exponential_growth(0.0, all_patterns=True))
+        np.testing.assert_allclose(bound, 2 ** (size / 2), rtol=1e-12)
+        count = bound / math.sqrt(size)
+        assert share(round(count), size) > 0.5 and share(round(4 * count), size) < 0.1
+    radius = theory.exponential_growth(0.2, all_patterns=True)
+    np.testing.assert_allclose(radius, (0.8 * math.log(1.6) + 0.2 * math.log(0.4)) / 2)
 
 
 def test_limits_and_refusals():

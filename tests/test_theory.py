@@ -200,6 +200,16 @@ def test_capacity_without_errors_has_less_than_one_wrong_bit_a_pattern(size, n, 
     assert size * float(bit_error(3 * num_patterns, size, n, sets)) > 1
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_capacity_of_all_patterns_is_that_of_one_over_n(n):
+    """Wrong bits of all patterns by the exact law: few at it, and more at that of one pattern."""
+    for size in (32, 128):
+        for everyone, (low, high) in ((True, (0, 0.03)), (False, (0.3, np.inf))):
+            count = round(float(theory.capacity_without_errors(size, n, all_patterns=everyone)))
+            error = theory.one_step_error(size, count, theory.power_difference(n))
+            assert low < size * count * error < high
+
+
 @eqx.filter_jit
 def self_coupled_rate(num_patterns, size, most):
     def one_set(key):

@@ -62,8 +62,10 @@ from nam_jax.theory._hebbian import (
     oja_lifetime,
     oja_signal_to_noise,
     postsynaptic_capacity,
+    postsynaptic_capacity_without_errors,
     postsynaptic_error,
     presynaptic_capacity,
+    sparse_capacity,
     sparse_separation,
 )
 from nam_jax.theory._one_step import (
@@ -78,7 +80,7 @@ from nam_jax.theory._one_step import (
     power_difference,
     quadratic_one_step_error,
     rectified_difference,
-    single_pass_quadratic_error,
+    self_coupled_error,
 )
 from nam_jax.theory._quadrature import patterns_at_error
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
@@ -145,6 +147,7 @@ __all__ = [
     "one_step_error",
     "patterns_at_error",
     "postsynaptic_capacity",
+    "postsynaptic_capacity_without_errors",
     "postsynaptic_error",
     "power_difference",
     "presynaptic_capacity",
@@ -156,8 +159,9 @@ __all__ = [
     "relaxation_time_asymptotic",
     "saddle_eigenvalues",
     "self_coupled_capacity",
-    "single_pass_quadratic_error",
+    "self_coupled_error",
     "sparse_best_threshold",
+    "sparse_capacity",
     "sparse_separation",
     "sparse_threshold_error",
     "sparse_winners_error",

@@ -21,10 +21,14 @@ def capacity_at_error(num_neurons: Number, n: int, error: Number) -> Array:
     return size ** (n - 1) / (_odd_factorial(2 * n - 3) * norm.isf(error) ** 2)
 
 
-def capacity_without_errors(num_neurons: Number, n: int) -> Array:
-    """K = N^(n-1) / (2 (2n-3)!! ln N): a given pattern has no wrong bit (Krotov & Hopfield)."""
+def capacity_without_errors(num_neurons: Number, n: int, *, all_patterns: bool = False) -> Array:
+    """K = N^(n-1) / (2 (2n-3)!! ln N): a given pattern has no wrong bit (Krotov & Hopfield).
+
+    With `all_patterns` none of them has any, for which K is n times smaller.
+    """
     size = jnp.asarray(num_neurons, float)
-    return size ** (n - 1) / (2 * _odd_factorial(2 * n - 3) * jnp.log(size))
+    whole = size ** (n - 1) / (2 * _odd_factorial(2 * n - 3) * jnp.log(size))
+    return whole / n if all_patterns else whole
 
 
 def self_coupled_capacity(num_neurons: Number, n: int, flips: Number) -> Array:

@@ -69,23 +69,47 @@ def centred_coefficients(coefficients: Coefficients, activity: float | int) -> C
 
 
 def hebbian_one_step_error(
-    num_neurons: int, num_patterns: Real, coefficients: Coefficients
+    num_neurons: int,
+    num_patterns: Real,
+    coefficients: Coefficients,
+    *,
+    decay: float | int = 0,
+    age: int = 0,
 ) -> Scalar:
     """The probability that a bit of a stored pattern is wrong, patterns -1 and +1, threshold 0.
 
     Averages Phi(-mean / sd) over the bit's own state, the sum m of the other bits, and the sum A of
     the bit over the other patterns; within those the noise is a sum of N K signs, Gaussian from N =
     100 on.
+
+    Args:
+        num_neurons: N.
+        num_patterns: K, how many were stored.
+        coefficients: Of the rule.
+        decay: The share of all weights that each pattern costs, below 1: the pattern before t
+            others has the weight w = (1 - decay)^t.
+        age: How many patterns were stored after the one that is judged.
     """
     c, rest = coefficients, num_neurons - 1
+    own = (1.0 - decay) ** age
+
+    def others(power: int) -> Real:
+        """The sum of w^power over the other patterns."""
+        keep = (1 - decay) ** power
+        whole = (1 - keep**num_patterns) / (1 - keep) if decay else num_patterns
+        return whole - own**power
+
+    squares, scale, skew = others(2), 1.0, 1.0
+    if decay:  # A is weighted too, and so is what it has in common with the noise
+        scale, skew = jnp.sqrt(squares / (num_patterns - 1.0)), others(3) / squares
     of_bits, of_patterns = (sign_quadrature(n, _POINTS) for n in (rest, num_patterns - 1.0))
-    m, a = of_bits.points[:, None], of_patterns.points[None, :]
+    m, a = of_bits.points[:, None], scale * of_patterns.points[None, :]
     total = jnp.asarray(0.0)
     for s in (-1.0, 1.0):
-        mean = c.c2corr * rest + c.c1post * m * (1 + a)
-        mean = mean + s * (c.common * num_patterns * m + c.c1pre * rest)
-        cross = 2 * s * c.c2corr * c.c1pre * a
-        spread = rest * ((num_patterns - 1) * (c.c2corr**2 + c.c1pre**2) + cross)
+        mean = c.c2corr * rest * own + c.c1post * m * (own + a)
+        mean = mean + s * (c.common * (own + others(1)) * m + c.c1pre * rest * own)
+        cross = 2 * s * c.c2corr * c.c1pre * a * skew
+        spread = rest * (squares * (c.c2corr**2 + c.c1pre**2) + cross)
         wrong = jax.scipy.stats.norm.sf(mean / jnp.sqrt(jnp.maximum(spread, _LEAST)))
         total = total + 0.5 * of_bits.weights @ wrong @ of_patterns.weights
     return total

@@ -22,13 +22,16 @@ def common_field_capacity(num_neurons: int, common: float | int, error: float) -
     return (math.sqrt(1 + 4 * common**2 * num_neurons / z2) - 1) / (2 * common**2)
 
 
-def presynaptic_capacity(num_neurons: int, ratio: float | int, error: float) -> float:
+def presynaptic_capacity(
+    num_neurons: int, ratio: float | int, error: float, *, fixed_threshold: bool = False
+) -> float:
     """K = N (1 - |g|)^2 / ((1 + g^2) z'^2), z' at twice the error, for g = c1pre / c2corr beside 0.
 
-    The bias c1pre N of every neuron halves the neurons that err; 0 from |g| = 1 on.
+    The bias c1pre N of every neuron halves the neurons that err; 0 from |g| = 1 on. A
+    `fixed_threshold` of c1pre N takes the bias away and leaves K = N / ((1 + g^2) z^2).
     """
-    if ratio == 0:
-        return num_neurons / float(scipy.stats.norm.isf(error)) ** 2
+    if ratio == 0 or fixed_threshold:
+        return num_neurons / ((1 + ratio**2) * float(scipy.stats.norm.isf(error)) ** 2)
     z2 = float(scipy.stats.norm.isf(2 * error)) ** 2
     return num_neurons * max(1 - abs(ratio), 0.0) ** 2 / ((1 + ratio**2) * z2)
 
@@ -48,6 +51,28 @@ def postsynaptic_capacity(num_neurons: int, ratio: float | int, error: float) ->
 
     ends = (1e-3 * num_neurons, 10.0 * num_neurons)
     return scipy.optimize.root_scalar(miss, bracket=ends).root
+
+
+def postsynaptic_capacity_without_errors(num_neurons: int, ratio: float | int) -> float:
+    """K = N / (g ln N + 1 / (2 g))^2 at which a given pattern has no wrong bit, leading order.
+
+    For g = |c1post / c2corr| above 1 / sqrt(2 ln N): the few neurons of large |u| err. Below it
+    N / (2 ln N), as for g = 0. At N = 1000 a third to four fifths more patterns have one.
+    """
+    g, log_size = abs(ratio), math.log(num_neurons)
+    plain = math.sqrt(2 * log_size)
+    z = g * log_size + 1 / (2 * g) if g * plain > 1 else plain
+    return num_neurons / z**2
+
+
+def sparse_capacity(num_neurons: int, activity: float | int) -> float:
+    """K = N / (2 a |ln a|) of the covariance rule for patterns of 0 and 1, limit of small a.
+
+    Where d'^2 = N / (K a) is what tells an active neuron from the largest of 1 / a silent ones. At
+    small a fewer patterns have no errors and more nothing else; at this K itself k winners miss
+    37 % of the active neurons. Source: Tsodyks & Feigel'man 1988, Europhys. Lett. 6, 101.
+    """
+    return num_neurons / (2 * activity * abs(math.log(activity)))
 
 
 def sparse_separation(
