@@ -215,8 +215,10 @@ def test_decay_weights_every_term_of_the_law():
     expected = np.array([law(coefficients, age=age) for age in ages])
     assert (abs(measured.mean(axis=0) - expected) < 4 * error).all(), (measured.mean(0), expected)
     assert (error < 0.06 * expected).all()
-    # The activity product that decays is Oja's rule, clamped.
-    z = [math.sqrt(theory.oja_signal_to_noise(N, decay, age)) for age in ages]
+    # The activity product that decays is Oja's rule, clamped, whose form counts a pattern among the
+    # noise of its own.
+    squared = [theory.oja_signal_to_noise(N, decay, age) for age in ages]
+    z = [math.sqrt(each / (1 - each / N)) for each in squared]
     fading = np.array([0.5 * math.erfc(each / math.sqrt(2)) for each in z])
     np.testing.assert_allclose([law(Coefficients(), age=age) for age in ages], fading, rtol=0.1)
 
