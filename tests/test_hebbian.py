@@ -209,12 +209,12 @@ def test_decay_weights_every_term_of_the_law():
         fields += np.sum(pre * ((xi @ xi[age])[:, None] - xi * xi[age]), axis=0)
         return np.mean(fields * xi[age] < 0)
 
-    measured = np.array([[wrong(age) for age in ages] for _ in range(2000)])
+    measured = np.array([[wrong(age) for age in ages] for _ in range(1000)])
     error = measured.std(axis=0, ddof=1) / math.sqrt(len(measured))
     law = functools.partial(theory.hebbian_one_step_error, N, count, decay=decay)
     expected = np.array([law(coefficients, age=age) for age in ages])
     assert (abs(measured.mean(axis=0) - expected) < 4 * error).all(), (measured.mean(0), expected)
-    assert (error < 0.06 * expected).all()
+    assert (error < 0.08 * expected).all()
     # The activity product that decays is Oja's rule, clamped, whose form counts a pattern among the
     # noise of its own.
     squared = [theory.oja_signal_to_noise(N, decay, age) for age in ages]
