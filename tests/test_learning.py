@@ -11,14 +11,19 @@ from networks import signs
 
 import nam_jax as nam
 from nam_jax.memory import (
+    AbstractLearningRule,
     ActivityProduct,
     ClampedOja,
     Covariance,
     Decay,
     ExpandedHebbian,
+    FreeOja,
+    OjaSubspace,
     Perceptron,
     PseudoInverse,
+    Sanger,
     Storkey,
+    Unlearning,
     learn,
 )
 from nam_jax.network import Hopfield
@@ -124,12 +129,65 @@ def test_pseudo_inverse_keeps_all_patterns(correlated, getkey):
     np.testing.assert_allclose(fields, xi, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["activity product", "covariance", "covariance, given mean"])
-def test_a_weight_of_a_product_rule_knows_its_two_neurons_only(name, getkey):
+STATES = ["activity product", "covariance", "covariance, given mean", "expanded", "decay",
+          "clamped Oja"]  # fmt: skip
+FIELDS = Storkey(), Perceptron(0.5), FreeOja(0.2)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_weight_knows_the_states_of_its_two_neurons_only(name, getkey):
     assert RULES[name].local
     xi, i, j = signs(getkey(), (K, N)), 3, 11
     others = signs(getkey(), (K, N)).at[:, [i, j]].set(xi[:, [i, j]])
     np.testing.assert_array_equal(learn(RULES[name], xi)[i, j], learn(RULES[name], others)[i, j])
+
+
+def changes_beside_other_neurons(rule, rows, getkey):
+    """How w_ij changes at a pattern, and among other neurons, i = 1 and j = 2.
+
+    Those have opposite states and weights to i and j, so that the fields of i and j, and the norms
+    of their weights, are the same, and random weights to each other.
+    """
+    weights, x = jr.normal(getkey(), (rows, N)), signs(getkey(), (N,))
+    turn = jnp.where(jnp.isin(jnp.arange(N), jnp.array([1, 2])), 1.0, -1.0)
+    others = jr.normal(getkey(), (rows, N)).at[1:3].set(weights[1:3] * turn[None])
+    shown = [rule.show(each, state)[1, 2] for each, state in ((weights, x), (others, turn * x))]
+    return [float(each - weights[1, 2]) for each in shown]
+
+
+@pytest.mark.parametrize("rule", FIELDS, ids=lambda rule: type(rule).__name__)
+def test_a_weight_knows_the_states_and_fields_of_its_two_neurons_only(rule, getkey):
+    """And the norms of their weights, which the perceptron compares with its fields."""
+    assert rule.local
+    found = [changes_beside_other_neurons(rule, N, getkey) for _ in range(5)]
+    assert any(abs(one) > 1e-3 for one, _ in found)
+    np.testing.assert_allclose(*np.transpose(found), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", [Sanger(), OjaSubspace()], ids=lambda rule: type(rule).__name__)
+def test_a_weight_of_several_outputs_knows_the_others(rule, getkey):
+    """The same input, output and weight; Sanger's first output alone would be local."""
+    assert not rule.local
+    one, other = changes_beside_other_neurons(rule, 3, getkey)
+    assert abs(one - other) > 1e-3
+
+
+def test_unlearning_takes_away_products_of_two_states(getkey):
+    assert Unlearning(1).local
+    xi = signs(getkey(), (K, N))
+    change = learn(Unlearning(1, 0.1), xi, key=getkey()) - learn(ActivityProduct(), xi)
+    product = np.rint(np.asarray(change) * -N / 0.1) * (1 - np.eye(N)) + np.eye(N)
+    np.testing.assert_array_equal(product, np.outer(product[0], product[0]))
+
+
+def test_no_other_rule_says_that_it_is_local():
+    rules = [each for each in vars(nam.memory).values() if isinstance(each, type)]
+    said = {
+        rule for rule in rules if issubclass(rule, AbstractLearningRule)
+        and getattr(rule, "local", False) is True
+    }  # fmt: skip
+    tested = [*(RULES[name] for name in STATES), *FIELDS, Unlearning(1)]
+    assert said == {type(rule) for rule in tested}
 
 
 def test_a_weight_of_storkey_changes_with_the_fields_of_its_two_neurons_only(getkey):

@@ -31,7 +31,10 @@ class AbstractLearningRule(eqx.Module):
 
     Attributes:
         local: Whether the change of w_ij at one pattern needs only w_ij and what its two neurons
-            have: their states, their local fields, the norms of their own weights.
+            have. Their states are enough for products, the expanded rule and clamped Oja, and for
+            covariance their means over the patterns. Others promise less: Storkey needs the local
+            fields of both neurons, free Oja that of neuron i, the perceptron also the norm of all
+            weights to neuron i, and unlearning the states in which the network comes to rest.
     """
 
     local: AbstractClassVar[bool]
