@@ -37,6 +37,13 @@ class Coin(AbstractFeedforwardNetwork):
         return jnp.where(kept, state, -state)
 
 
+def widths_are_those_of_the_spread(found):
+    """Intervals that are far too wide would cover too: a normal one has 1.96 deviations a side."""
+    half = np.mean([np.log(each.high / each.low) / 2 for each in found]) / 1.96
+    spread = np.std(np.log([each.value for each in found]), ddof=1)
+    assert 0.7 < half / spread < 1.4, (half, spread)
+
+
 def coin(patterns):
     return Coin(patterns.shape[0])
 
@@ -53,6 +60,7 @@ def test_the_estimator_is_unbiased_and_its_intervals_cover_on_a_memory_of_known_
     assert abs(logs.mean() - np.log(50)) < max(3 * error, 0.01)
     covered = np.mean([each.low <= 50 <= each.high for each in found])
     assert covered >= 0.88  # 0.95 less 3 standard errors
+    widths_are_those_of_the_spread(found)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,7 @@ def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
     assert abs(ratio.mean() - 1) < 0.01 + 3 * ratio.std(ddof=1) / np.sqrt(len(ratio))
     covered = np.mean([each.low <= exact <= each.high for each in found])
     assert covered >= 0.82  # 0.95 less 3.5 standard errors
+    widths_are_those_of_the_spread(found)
 
 
 @pytest.mark.parametrize(
