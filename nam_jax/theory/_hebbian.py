@@ -108,7 +108,8 @@ def sparse_separation(
 def oja_signal_to_noise(num_neurons: int, learning_rate: float | int, age: int) -> float:
     """Squared signal to noise of the pattern stored `age` patterns ago, clamped Oja, -1 and +1.
 
-    N (1 - (1 - eta)^2) (1 - eta)^(2 age): clamped, Oja's rule is a leaky average of x_i x_j.
+    N (1 - (1 - eta)^2) (1 - eta)^(2 age): clamped, Oja's rule is a leaky average of x_i x_j. The
+    pattern itself counts as noise here, a share SNR / N of it, which matters for the latest ones.
     """
     keep = 1 - learning_rate
     return num_neurons * (1 - keep**2) * keep ** (2 * age)
