@@ -135,12 +135,12 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
 
         h_i = sum_mu xi_i F'(S_mu - xi_i sigma_i),
 
-    which is the same for n = 2 and for all but one bit in a thousand for others; a bit of 0 takes
-    the mean of its fields at -1 and +1. With `self_coupling` it is the literal single pass
-    h = Xi^T F'(S), the limit of [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau, which
-    for even n > 2 couples each neuron to itself so strongly that it corrects errors only up to
-    K ~ N^(n/2). Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of Kozachkov, Slotine & Krotov,
-    which lacks the sign.
+    which is the same for n = 2 and exponentials, and for n = 3 and 4 in all but one bit in a
+    thousand; a bit of 0 takes the mean of F' at S + 1 and S - 1 for it. With `self_coupling` it is
+    the literal single pass h = Xi^T F'(S), the limit of [`ContinuousDenseMemory`][] at beta ->
+    infinity and dt = tau, which for even n > 2 couples each neuron to itself so strongly that it
+    corrects errors only up to K ~ N^(n/2). Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of
+    Kozachkov, Slotine & Krotov, which lacks the sign.
 
     Attributes:
         patterns: Xi, (K, N), -1 and +1.
