@@ -57,7 +57,7 @@ def postsynaptic_capacity_without_errors(num_neurons: int, ratio: float | int) -
     """K = N / (g ln N + 1 / (2 g))^2 at which a given pattern has no wrong bit, leading order.
 
     For g = |c1post / c2corr| above 1 / sqrt(2 ln N): the few neurons of large |u| err. Below it
-    N / (2 ln N), as for g = 0. At N = 1000 a third to four fifths more patterns have one.
+    N / (2 ln N), as for g = 0. A pattern has one wrong bit at 1.3 to 1.8 times this K for N = 1000.
     """
     g, log_size = abs(ratio), math.log(num_neurons)
     plain = math.sqrt(2 * log_size)
@@ -68,9 +68,10 @@ def postsynaptic_capacity_without_errors(num_neurons: int, ratio: float | int) -
 def sparse_capacity(num_neurons: int, activity: float | int) -> float:
     """K = N / (2 a |ln a|) of the covariance rule for patterns of 0 and 1, limit of small a.
 
-    Where d'^2 = N / (K a) is what tells an active neuron from the largest of 1 / a silent ones. At
-    small a fewer patterns have no errors and more nothing else; at this K itself k winners miss
-    37 % of the active neurons. Source: Tsodyks & Feigel'man 1988, Europhys. Lett. 6, 101.
+    Where d'^2 = N / (K a) is what tells an active neuron from the largest of 1 / a silent ones. As
+    a falls, the share of active neurons that k winners miss tends to 0 at a given part of this K
+    and to 1 at a multiple; at K itself it is 37 %. Source: Tsodyks & Feigel'man 1988, Europhys.
+    Lett. 6, 101.
     """
     return num_neurons / (2 * activity * abs(math.log(activity)))
 
