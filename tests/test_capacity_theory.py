@@ -63,13 +63,13 @@ def test_approximate_capacities_are_as_good_as_they_say():
 
 
 def test_the_self_coupled_pass_has_its_law(getkey):
-    """sgn(Xi^T Xi s) at a stored pattern, N = 128: twelve times fewer errors than without."""
+    """sgn(Xi^T Xi s) at a stored pattern, N = 128: 3.8 times fewer errors than without."""
 
     @jax.jit
     def wrong(key):
         patterns = jr.rademacher(key, (30, 128), float)
         net = DenseAssociativeMemory(patterns, Power(2), self_coupling=True)
-        return jnp.mean(jnp.sign(net.local_field(patterns[0])) != patterns[0])
+        return jnp.mean((1 - jnp.sign(net.local_field(patterns[0])) * patterns[0]) / 2)
 
     measured = jax.lax.map(wrong, jr.split(getkey(), 4000), batch_size=100)
     agrees(measured, theory.self_coupled_error(128, 30, 2))
