@@ -39,7 +39,7 @@ class Model(NamedTuple):
     Attributes:
         make: The network that stores patterns.
         guess: A number of patterns near its capacity, by number of neurons.
-        sizes: Numbers of neurons, in the quick and in the full version.
+        sizes: Numbers of neurons, in the quick version (none: left out there) and in the full one.
     """
 
     make: Callable[[Patterns], AbstractNetwork]
@@ -72,7 +72,7 @@ MODELS = {
         _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))
     ),
     "released network": Model(
-        _released, lambda n: 1.6 * n**1.2, ((24, 48), (24, 32, 48, 64, 96))
+        _released, lambda n: 1.6 * n**1.2, ((), (24, 32, 48, 64, 96))
     ),
 }  # fmt: skip
 
@@ -138,6 +138,8 @@ def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
     measured = {}
     for name, model in MODELS.items():
         sizes = list(model.sizes[not fast])
+        if not sizes:
+            continue
         halves = [half_point(model, n, num_cues=num_cues, points=points) for n in sizes]
         measured[name] = (sizes, halves)
     return measured
