@@ -1,5 +1,8 @@
 """The ledger: verdicts follow from measurements, and what it writes is what it measured."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -83,12 +86,23 @@ def test_an_unknown_claim_is_named():
         claims.run(ClaimsConfig(only=("zebra",)))
 
 
+PAGE = Path(__file__).parents[1] / "benchmarks" / "claims.md"
 QUICK = ("sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online")
 
 
 @pytest.fixture(scope="module")
 def measured():
     return claims.run(ClaimsConfig(fast=True, only=QUICK))
+
+
+def on_page():
+    """The verdict of each row of the checked-in page."""
+    rows = [re.split(r"(?<!\\)\|", line) for line in PAGE.read_text("utf-8").splitlines()]
+    return {row[1].strip(): row[7].strip(" *") for row in rows if len(row) == 10}
+
+
+def test_the_checked_in_page_has_all_rows():
+    assert [key for key in on_page() if key in claims.CLAIMS] == list(claims.CLAIMS)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +122,7 @@ def measured():
 )
 def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected):
     row = measured.sel(claim=key)
-    assert row.verdict.item() == expected
+    assert row.verdict.item() == expected == on_page()[key]
     assert float(row.low) <= float(row.value) <= float(row.high)
 
 
