@@ -42,6 +42,7 @@ def equal(found, expected):
         np.testing.assert_array_equal(found.metrics._asdict()[name], rows, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.command
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     folder = tmp_path / "run"

@@ -200,6 +200,7 @@ def test_a_fixed_point_is_of_no_use_where_others_ignite_first():
     assert settled(circuit, levels, 1, (1, 2), 16)[1].mean() > 0.95
 
 
+@pytest.mark.slow
 def test_designs_obey_their_rules():
     """And have the published outcome."""
     levels = theory.dendritic_design(REFERENCE)

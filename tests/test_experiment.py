@@ -93,7 +93,7 @@ def test_batches_change_nothing(result):
         slow({"corruption": "noise", "level": 0.3, "start": "cold", "solver": "bosh3"}),
         slow({"corruption": "occlude", "level": 0.3, "start": "algebraic", "solver": "heun"}),
         slow({"dynamics": "certified", "start": "conditional", "solver": "euler", "step": 0.02}),
-        {"codec": "projection", "num_bits": 32, "num_patterns": 1, "dtype": "float64"},
+        slow({"codec": "projection", "num_bits": 32, "num_patterns": 1, "dtype": "float64"}),
     ],
     ids=lambda changes: "-".join(str(value) for value in changes.values()),
 )

@@ -33,6 +33,7 @@ def test_example_recalls(readme, tmp_path):
     assert float(re.findall(r"-?\d+\.\d+", lines[-1])[-1]) >= 0.99, lines
 
 
+@pytest.mark.slow
 @pytest.mark.command
 def test_example_differentiates(readme, tmp_path):
     lines = run_example(readme, 1, tmp_path)
@@ -40,6 +41,7 @@ def test_example_differentiates(readme, tmp_path):
     assert int(re.findall(r"\d+ iterations", lines[1])[0].split()[0]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.command
 def test_example_measures_a_capacity(readme, tmp_path):
     (line,) = run_example(readme, 2, tmp_path)

@@ -53,7 +53,7 @@ def reference(problem):
     return gradient(ImplicitRoute(effort=HARD), *problem)
 
 
-@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("general", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_implicit_and_through_the_solver_agree(general, problem, reference):
     loss, expected = gradient(ThroughSolver(HARD), *problem)
     found = gradient(ImplicitRoute(Implicit(general=general), HARD), *problem)
