@@ -61,6 +61,10 @@ def test_small_network_recalls_and_nobody_is_silent():
     fired = np.asarray(found.memory)[np.asarray(members)]
     assert 48 < fired.mean() < 54
     np.testing.assert_allclose(np.asarray(found.memory)[~np.asarray(members)], 1.0, atol=1e-4)
+    for noise, low, high in ((20.0, 4, 4), (400.0, 0, 0)):
+        noisy = cues + noise * jr.uniform(jr.key(9), cues.shape)
+        end = trials(network, jax.vmap(network.initial_state)(noisy), step=5.0)
+        assert low <= verdicts(end, members).sum() <= high
     cold = eqx.tree_at(lambda n: n.start, network, FeatureCue(matched=False))
     unmatched = jax.vmap(cold.initial_state)(cues)
     assert not verdicts(trials(network, unmatched, step=5.0), members).any()
