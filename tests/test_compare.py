@@ -1,6 +1,5 @@
 """The comparison on real images: are the grid, the queries, the memories and the classes right?"""
 
-import dataclasses
 from types import SimpleNamespace
 
 import jax
@@ -8,28 +7,17 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from marks import SOURCES
 
 import nam_jax as nam
 from nam_jax import memory
-from nam_jax.data._idx import FASHION as FASHION_FILE
 from nam_jax.experiment import CompareConfig
-from nam_jax.experiment import _binary_recall as binary
 from nam_jax.experiment import _classification as classes
 from nam_jax.experiment import _labelled_images as labelled
 from nam_jax.experiment import _similarity_grid as similarity
-from nam_jax.experiment._binary_images import binary_images
 from nam_jax.network import UniversalHopfield
 
 DAMAGES = SimpleNamespace(hidden=0.5, clamped=(0.3, 0.5), unbiased=(1.0,))
-
-
-FASHION = pytest.mark.skipif(
-    not FASHION_FILE.is_file(), reason="the package dataset-fashion-mnist is not installed"
-)
-SOURCES = [
-    "digits",
-    pytest.param("fashion-mnist", marks=[FASHION, pytest.mark.slow]),
-]
 
 
 @pytest.fixture(scope="module")
@@ -157,35 +145,6 @@ def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits
     assert right["nearest neighbour"] > 0.85 and min(right.values()) > 0.08
 
 
-def test_binary_cues_and_their_judgement():
-    patterns = binary_images("digits", 0.5, 20, key=jr.key(0)).patterns
-    occluded = jnp.arange(64) >= 32
-    cues = binary.make_cues(patterns, (0.1, 0.3), occluded, key=jr.key(1))
-    assert [int((cue != patterns).sum(1)[0]) for cue in cues.values()] == [6, 19, 32]
-    readouts = np.asarray(patterns).copy()
-    readouts[1, 0] *= -1
-    readouts[2, :5] *= -1
-    known = np.arange(20) != 3
-    near, exact = binary.judged(readouts, known, np.asarray(patterns))
-    assert list(near[:5]) == [True, True, False, False, True]
-    assert list(exact[:5]) == [True, False, False, False, True]
-
-
-def test_memories_are_counted_by_what_they_are_made_of():
-    config, occluded = CompareConfig(), jnp.arange(64) >= 32
-    every = binary.contenders(config, occluded)
-    assert every["Hebb"].costs(64, 100) == (64, 64**2, 64)
-    assert every["dense, n = 3"].costs(64, 100) == (164, 6400, 164)
-    assert every["astrocyte, trained"].costs(64, 100) == (64, 64**2, 64 + 2 * 64**2)
-    rules = {type(make(jnp.ones((2, 4)))) for make, _ in binary._rules(config).values()}
-    known = {
-        kind for kind in vars(memory).values()
-        if isinstance(kind, type) and issubclass(kind, memory.AbstractLearningRule)
-        and not kind.__name__.startswith("Abstract")
-    }  # fmt: skip
-    assert rules == known
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_orderings_of_the_grid(source):
@@ -225,34 +184,6 @@ def test_orderings_of_the_grid(source):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
-def test_steep_dense_memories_recall_correlated_images_and_flat_ones_do_not(source):
-    """Table 4.2 at K = 100, neurons one by one."""
-    num = 100
-    images = binary_images(source, 0.5, num, key=jr.key(0))
-    patterns = images.patterns
-    occluded = jnp.arange(patterns.shape[1]) >= patterns.shape[1] // 2
-    chosen = labelled.targets_of(num, 60, key=jr.key(1))
-    cues = binary.make_cues(patterns[chosen], (0.1,), occluded, key=jr.key(2))
-    config = dataclasses.replace(CompareConfig(), powers=(3, 10, 40))
-    every = binary.contenders(config, occluded)
-
-    def recalled(name):
-        held = jnp.zeros(cues["10% flipped"].shape, bool)
-        found, known = every[name].recall(patterns, cues["10% flipped"], held, jr.key(3))
-        return binary.judged(np.asarray(found), np.asarray(known), np.asarray(patterns[chosen]))[0]
-
-    names = ("Hebb", "covariance", "dense, n = 3", "dense, n = 10", "dense, n = 40")
-    rates = {name: recalled(name).mean() for name in (*names, "log-sum-exp 1", "nearest stored")}
-    assert rates["Hebb"] < 0.05 and rates["covariance"] < 0.3 and rates["dense, n = 3"] < 0.1
-    assert 0.4 < rates["dense, n = 10"] < rates["dense, n = 40"] + 0.01
-    assert rates["dense, n = 40"] > 0.9 and rates["log-sum-exp 1"] > 0.9
-    assert rates["nearest stored"] > 0.9
-    if source == "fashion-mnist":
-        assert recalled("pseudo-inverse").mean() > 0.9
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("source", SOURCES)
 def test_orderings_of_classification(source):
     """Table 4.3: steeper dense memories come nearer to one neighbour; masks want to be known."""
     images = labelled.labelled_images(source, 1000, 400, key=jr.key(0))
@@ -270,3 +201,27 @@ def test_orderings_of_classification(source):
     assert abs(steep - right("nearest neighbour", queries)) < 0.06
     assert right("visible Euclid, max", hidden) > right("nearest neighbour", hidden) + 0.2
     assert right("covariance", queries) < right("ridge regression", queries)
+    assert right("logistic regression", queries) > right("covariance", queries)
+    if source == "fashion-mnist":
+        kinds = labelled.damages(DAMAGES, images.shape)
+        noisy = labelled.damaged(kinds["clamped noise 0.5"], queries, key=jr.key(2))
+        assert right("Pearson, max", noisy) > right("nearest neighbour", noisy) + 0.4
+        assert right("ridge regression", hidden) > right("nearest neighbour", hidden) + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES)
+def test_recall_before_classification_helps_where_it_knows_what_is_hidden(source):
+    images = labelled.labelled_images(source, 1000, 10, key=jr.key(0))
+    rows, labels = jnp.asarray(images.stored), images.stored_labels
+    targets = labelled.targets_of(1000, 300, key=jr.key(1))
+    half = labelled.damages(DAMAGES, images.shape)["half hidden"]
+    hidden = labelled.damaged(half, rows[targets], key=jr.key(2))
+    logistic = classes.logistic_regression(np.asarray(rows), np.asarray(labels))
+    right = {
+        name: (logistic.predict(np.asarray(recall(hidden))) == labels[np.asarray(targets)]).mean()
+        for name, recall in classes.recallers(rows, 0.3).items()
+    }
+    assert right["visible Euclid, max"] > 0.85
+    assert right["visible Euclid, max"] > right["query itself"] + 0.2
+    assert right["visible Euclid, max"] > right["Euclid, max"] + 0.2
