@@ -137,11 +137,9 @@ def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
     num_cues, points = (40, 0) if fast else (200, 4)
     measured = {}
     for name, model in MODELS.items():
-        sizes = list(model.sizes[not fast])
-        if not sizes:
-            continue
-        halves = [half_point(model, n, num_cues=num_cues, points=points) for n in sizes]
-        measured[name] = (sizes, halves)
+        if sizes := list(model.sizes[not fast]):
+            halves = [half_point(model, n, num_cues=num_cues, points=points) for n in sizes]
+            measured[name] = (sizes, halves)
     return measured
 
 

@@ -192,22 +192,20 @@ def reduced(fast: bool) -> Finding:
 
 def fast_inhibition(fast: bool) -> Finding:
     """Recall with fast and slow inhibition that starts matched to the cue, and at 0."""
-    bench, rates = _bench(fast), {}
-    silent = from_features(matched=False)
+    bench, fine = _bench(fast), {}
+    starts = {"matched": from_features(), "from 0": from_features(matched=False)}
+    rates: dict[tuple[float, str], measure.Rate] = {}
     for time in (5.0, 100.0):
         networks = [with_inhibition(network, time) for network in bench.networks()]
-        rates[f"tau_I = {time:g} ms, matched"] = bench.point(bench.k, networks).rate()
-        rates[f"tau_I = {time:g} ms, from 0"] = bench.point(bench.k, networks, starts=silent).rate()
+        for name, start in starts.items():
+            rates[time, name] = bench.point(bench.k, networks, starts=start).rate()
+    fine |= {f"tau_I = 5 ms, {name}: recalls": rates[5.0, name].value >= 0.9 for name in starts}
+    fine |= {f"tau_I = 100 ms, {name}: fails": rates[100.0, name].value < 0.5 for name in starts}
     if not fast:
-        point = bench.point(bench.k, starts=silent, run=held)
-        rates["tau_I = 5 ms, from 0, cue held 80 ms"] = point.rate()
-    fine = {
-        f"{name}: {'fails' if '100 ms' in name else 'recalls'}": (rate.value >= 0.9)
-        == ("100 ms" not in name)
-        for name, rate in rates.items()
-    }
+        point = bench.point(bench.k, starts=starts["from 0"], run=held)
+        fine["tau_I = 5 ms, from 0, cue held 80 ms: recalls"] = point.rate().value >= 0.9
     meaning = f"strict recall at k = {bench.k}, tau_I = 5 ms, inhibition from 0"
-    return Finding(*of_rate(rates["tau_I = 5 ms, from 0"]), meaning, fine)
+    return Finding(*of_rate(rates[5.0, "from 0"]), meaning, fine)
 
 
 def necessary(fast: bool) -> Finding:

@@ -200,10 +200,11 @@ def _tasks(part: Part, config: DendriticConfig, bench: Bench) -> list[Task]:
 
 
 def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Dataset:
+    rates = [float(dendritic_rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
     dataset = xr.Dataset(
         {
             "thresholds": ("threshold", [float(each) for each in bench.thresholds]),
-            "predicted_rate": ("k", _rates(config, bench), {"units": "Hz"}),
+            "predicted_rate": ("k", rates, {"units": "Hz"}),
         },
         coords={"threshold": list(bench.thresholds._fields), "k": list(config.sizes)},
     )
@@ -219,10 +220,6 @@ def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Datase
     if "size" in points:
         dataset = dataset.merge(_capacity(config, dataset))
     return dataset
-
-
-def _rates(config: DendriticConfig, bench: Bench) -> list[float]:
-    return [float(dendritic_rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
 
 
 def _capacity(config: DendriticConfig, dataset: xr.Dataset) -> xr.Dataset:

@@ -88,7 +88,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             ValueError: On a negative weight, or time constants that are not three numbers above 0.
         """
         if dendrites is None:
-            dendrites = Dendrites(*_inputs_to_branches(wiring), wiring.dendritic)
+            dendrites = Dendrites(*wiring.arriving(), wiring.dendritic)
         self.dendrites = dendrites
         self.feedback = wiring.back()
         self.memory_inhibition, self.feature_inhibition = populations(wiring)
@@ -290,14 +290,3 @@ class _Arrived(eqx.Module):
     def __call__(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
         low, high = self.transfer.low.astype(z.dtype), self.transfer.high.astype(z.dtype)
         return jnp.where(z > 0, high, low)
-
-
-def _inputs_to_branches(wiring: DendriticWiring) -> tuple[np.ndarray, np.ndarray]:
-    """Branch (-1 for none) and weight of every synapse from E1, then from I1."""
-    pairs = (
-        (wiring.branch, wiring.forward),
-        (wiring.inhibitory_branch, wiring.inhibitory_forward),
-    )
-    branch = [np.where(mask, np.asarray(label, np.int32), -1) for label, mask in pairs]
-    weight = [np.asarray(wiring.weight), np.asarray(wiring.inhibitory_weight)]
-    return np.concatenate(branch, axis=1), np.concatenate(weight, axis=1)

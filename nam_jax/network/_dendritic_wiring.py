@@ -145,6 +145,13 @@ class DendriticWiring(eqx.Module):
         of_pair = jnp.take_along_axis(self.dendritic, self.branch.astype(jnp.int32), axis=1)
         return jnp.where(self.feedback, of_pair, 0).T
 
+    def arriving(self) -> tuple[np.ndarray, np.ndarray]:
+        """Branch (-1 for none) and weight of every synapse from E1, then from I1; on the host."""
+        pairs = ((self.branch, self.forward), (self.inhibitory_branch, self.inhibitory_forward))
+        branch = [np.where(mask, np.asarray(label, np.int32), -1) for label, mask in pairs]
+        weight = [np.asarray(self.weight), np.asarray(self.inhibitory_weight)]
+        return np.concatenate(branch, axis=1), np.concatenate(weight, axis=1)
+
 
 def _check_sizes(*, num_memory: int, num_branches: int, **others: int) -> None:
     for name, size in {"num_memory": num_memory, "num_branches": num_branches, **others}.items():
