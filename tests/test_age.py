@@ -26,7 +26,8 @@ def test_old_patterns_fade_by_the_law_and_the_newest_does_not_matter():
     for place, age in enumerate(ages):
         z = math.sqrt(theory.oja_signal_to_noise(200, 0.0332, age))
         expected = 1 - 0.5 * math.erfc(z / math.sqrt(2))
-        slack = 0.05 * (1 - expected)
+        # The bootstrap has no width where not one of the 30,000 bits is wrong, as 4.5 should be.
+        slack = 0.05 * (1 - expected) + 5 / 30_000
         assert found.low[place] - slack <= expected <= found.high[place] + slack
 
 

@@ -118,9 +118,11 @@ def test_a_scan_has_the_known_shares_within_its_intervals_and_counts_ascend():
 
 def test_sets_grow_by_appending(getkey):
     sampler = Sampler(coin, OneStep(), 12, 2, 2, key=getkey())
-    few, many = (sampler.patterns(0, count) for count in (5, 9))
-    np.testing.assert_array_equal(few, many[:5])
-    assert (sampler.patterns(1, 9) != many).any()
+    few, many = (sampler.patterns(range(2), count) for count in (5, 9))
+    np.testing.assert_array_equal(few, many[:, :5])
+    assert (many[0] != many[1]).any()
+    np.testing.assert_array_equal(sampler.patterns(range(1, 2), 9)[0], many[1])
+    assert set(np.unique(many)) == {-1, 1}
 
 
 def test_a_pairwise_memory_stores_as_much_by_either_estimator():

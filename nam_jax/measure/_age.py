@@ -77,7 +77,7 @@ def by_age(
     by_set = []
     for first in range(0, num_sets, chunk):
         places = range(first, first + chunk)
-        learned = np.stack([sampler.patterns(place, num_patterns) for place in places])
+        learned = sampler.patterns(places, num_patterns)
         asked = learned[:, num_patterns - 1 - np.asarray(ages)]
         by_set.append(sampler.scores(jnp.asarray(learned), jnp.asarray(asked), places))
     scores = np.concatenate(by_set)[:num_sets]

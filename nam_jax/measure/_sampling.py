@@ -85,11 +85,12 @@ class Sampler:
     def _chunk(
         self, counts: tuple[int, ...], queries: int, places: range
     ) -> Float[np.ndarray, "C sets queries"]:
-        patterns = np.stack([self.patterns(place, max(counts)) for place in places])
+        patterns = self.patterns(places, max(counts))
         if self._adds_up():
             found = _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
             return np.asarray(found, float)
-        order = np.stack([self._random(place, 1).permutation(max(counts)) for place in places])
+        numbers = np.broadcast_to(np.arange(max(counts)), patterns.shape[:2])
+        order = self._random(places.start, 1).permuted(numbers, axis=1)
         stored = np.take_along_axis(patterns, order[:, :, None], axis=1)
         targets = patterns if self.criterion.all_patterns else patterns[:, :queries]
         return self.scores(jnp.asarray(stored), jnp.asarray(targets), places)[None]
@@ -104,12 +105,15 @@ class Sampler:
         found = _scores(self.make, self.criterion, self.key, stored, targets, jnp.asarray(places))
         return np.asarray(found, float)
 
-    def patterns(self, place: int, num_patterns: int) -> Float[np.ndarray, "K N"]:
-        """Patterns of the set at a place: the first K are the same whatever their number.
+    def patterns(self, places: range, num_patterns: int) -> Float[np.ndarray, "sets K N"]:
+        """Patterns of the sets at some places: the first K are the same whatever their number.
 
         Drawn on the host, where a new number of patterns needs no new program.
         """
-        bits = self._random(place, 0).random((num_patterns, self.num_neurons), np.float32) < 0.5
+        width = math.ceil(self.num_neurons / 8)
+        drawn = b"".join(self._random(place, 0).bytes(num_patterns * width) for place in places)
+        whole = np.frombuffer(drawn, np.uint8).reshape(len(places), num_patterns, width)
+        bits = np.unpackbits(whole, axis=2, count=self.num_neurons)
         return np.where(bits, 1, -1).astype(jnp.result_type(float))
 
     def _random(self, *what: int) -> np.random.Generator:

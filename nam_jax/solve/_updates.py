@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Int
+from jaxtyping import Array, ArrayLike, Bool, Int, UInt
 
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Key, Pattern, Scalar
@@ -19,6 +19,9 @@ Ending = tuple[Pattern, Scalar, Int[Array, ""], RESULTS]
 
 _Together = tuple[Pattern, Pattern, Pattern, Pattern, Array]
 """The state before, the state, the one after, the one kept in mind, and the number of steps."""
+
+_NOBODY = np.uint32(2**32 - 1)
+"""The ticket of no neuron."""
 
 _InTurn = tuple[Pattern, Pattern, Scalar, Array]
 """The state, the one kept in mind, the fraction that the last sweep flipped, number of sweeps."""
@@ -136,95 +139,122 @@ class Asynchronous(AbstractUpdates):
         if self.order is not None and self.order.shape != state.shape:
             raise argument_error("order", f"have shape {state.shape}", f"shape {self.order.shape}")
 
-        def unfinished(carry: _InTurn) -> Bool[Array, ""]:
-            state, mark, flips, count = carry
+        def unfinished(loop: _InTurn) -> Bool[Array, ""]:
+            state, mark, flips, count = loop
             return (
                 (flips > 0) & ~self._returned(state, mark) & (count < max_steps) & all_finite(state)
             )
 
-        def advance(carry: _InTurn) -> _InTurn:
-            state, mark, _, count = carry
-            after = self._sweep(network, state, self._order_of(count, state.shape[0]))
-            changed = jnp.mean((after != state).astype(state.dtype))
-            more = (changed > 0).astype(count.dtype)
-            return after, _marked(count, state, mark), changed, count + more
+        def sweep(both: tuple[_InTurn, Any]) -> tuple[_InTurn, Any]:
+            (state, mark, _, count), carry = both
+            after, carry = self._sweep(network, state, carry, count)
+            flips = jnp.mean((after != state).astype(state.dtype))
+            more = (flips > 0).astype(count.dtype)
+            return (after, _marked(count, state, mark), flips, count + more), carry
+
+        def exhaust(both: tuple[_InTurn, Array]) -> tuple[_InTurn, Array]:
+            """Sweeps until nothing flips by one carry, and asks a new one: no round-off gathers."""
+            (state, _, _, count), _ = both
+            start = (both[0], network.carry(state))
+            (state, mark, _, after), _ = jax.lax.while_loop(
+                lambda both: unfinished(both[0]), sweep, start
+            )
+            return (state, mark, self._flips(network, state), after), after > count
 
         nothing = jnp.full_like(state, jnp.nan)
         start = (state, nothing, self._flips(network, state), jnp.asarray(0))
-        state, mark, changed, count = jax.lax.while_loop(unfinished, advance, start)
-        flips = self._flips(network, state)
+        (state, mark, flips, count), moving = jax.lax.while_loop(
+            lambda both: unfinished(both[0]) & both[1], exhaust, (start, jnp.asarray(True))
+        )
         result = RESULTS.where(self._returned(state, mark), RESULTS.cycled, RESULTS.step_limit)
-        result = RESULTS.where((changed == 0) | (flips == 0), RESULTS.converged, result)
+        result = RESULTS.where((flips == 0) | ~moving, RESULTS.converged, result)
         return state, flips, count, RESULTS.where(all_finite(state), result, RESULTS.non_finite)
 
     def _returned(self, state: Pattern, mark: Pattern) -> Bool[Array, ""]:
         """Whether all that follows was there before; in random order that is never so."""
         return jnp.asarray(False) if self.order is None else jnp.all(state == mark)
 
-    def _order_of(self, sweep: Int[Array, ""], size: int) -> Int[Array, " N"]:
-        if self.key is None:
-            assert self.order is not None
-            return self.order
-        return jax.random.permutation(jax.random.fold_in(self.key, sweep), size)
-
     def _flips(self, network: AbstractDiscreteNetwork, state: Pattern) -> Scalar:
         """The fraction of neurons that their fields would flip."""
         return jnp.mean((self._all_aligned(network, state) != state).astype(state.dtype))
 
     def _sweep(
-        self, network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]
-    ) -> Pattern:
-        """The state after each neuron was updated once.
+        self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, sweep: Array
+    ) -> tuple[Pattern, Any]:
+        """The state after each neuron was updated once, and its carry."""
+        if network.fields_in(carry) is not None:
+            return self._from_flip_to_flip(network, state, carry, sweep)
+        order = self._order_of(sweep, state.shape[0])
 
-        The carry is new, so no round-off gathers.
-        """
-        if network.fields_in(network.carry(state)) is not None:
-            return self._sweep_by_flips(network, state, order)
-
-        def visit(place: Array, both: tuple[Pattern, object]) -> tuple[Pattern, object]:
-            state, carry = both
-            i = order[place]
-            after = _aligned(network.field_of(carry, state, i), state[i])
-            if self.held is not None:
-                after = jnp.where(self.held[i], state[i], after)
+        def visit(place: Array, both: tuple[Pattern, Any]) -> tuple[Pattern, Any]:
             # A change of 0 is carried too: batched, both branches of a test would be computed.
-            carry = network.flipped(carry, state, i, after - state[i])
-            return state.at[i].set(after), carry
+            return self._updated(network, *both, order[place])
 
-        after, _ = jax.lax.fori_loop(0, order.shape[0], visit, (state, network.carry(state)))
-        return after
+        return jax.lax.fori_loop(0, order.shape[0], visit, (state, carry))
 
-    def _sweep_by_flips(
-        self, network: AbstractDiscreteNetwork, state: Pattern, order: Int[Array, " N"]
-    ) -> Pattern:
-        """The same where all fields are known: from one neuron that flips to the next that does."""
-        # A random permutation serves as ranks as well as it does as an order.
-        rank = jnp.argsort(order) if self.key is None else order
-        size = order.shape[0]
+    def _from_flip_to_flip(
+        self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, sweep: Array
+    ) -> tuple[Pattern, Any]:
+        """The same where all fields are known: only neurons that flip are visited."""
+        tickets = self._tickets(sweep, state.shape[0])
 
-        def waiting(after: Array, state: Pattern, carry: Any) -> Int[Array, " N"]:
-            """The ranks of those behind one rank that would flip; N for all others."""
+        def following(first: Array, state: Pattern, carry: Any) -> UInt[Array, ""]:
+            """The first ticket, from `first` on, of a neuron that would flip."""
             fields = network.fields_in(carry)
             assert fields is not None
-            moves = (_aligned(fields, state) != state) & (rank > after)
+            moves = (_aligned(fields, state) != state) & (tickets >= first)
             if self.held is not None:
                 moves &= ~self.held
-            return jnp.where(moves, rank, size)
+            return jnp.min(jnp.where(moves, tickets, _NOBODY))
 
-        def advance(loop: tuple[Array, Pattern, Any]) -> tuple[Array, Pattern, Any]:
-            ranks, state, carry = loop
-            i = jnp.argmin(ranks)
-            after = _aligned(network.field_of(carry, state, i), state[i])
-            carry = network.flipped(carry, state, i, after - state[i])
-            state = state.at[i].set(after)
-            return waiting(rank[i], state, carry), state, carry
+        def visit(loop: tuple[Array, Pattern, Any]) -> tuple[Array, Pattern, Any]:
+            ticket, state, carry = loop
+            i = ticket & (2 ** _bits_of(state.shape[0]) - 1)
+            state, carry = self._updated(network, state, carry, i.astype(jnp.int32))
+            return following(ticket + 1, state, carry), state, carry
 
-        carry = network.carry(state)
-        start = (waiting(jnp.asarray(-1, rank.dtype), state, carry), state, carry)
-        return jax.lax.while_loop(lambda loop: jnp.any(loop[0] < size), advance, start)[1]
+        start = (following(jnp.zeros_like(tickets[0]), state, carry), state, carry)
+        return jax.lax.while_loop(lambda loop: loop[0] != _NOBODY, visit, start)[1:]
+
+    def _updated(
+        self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, i: Int[Array, ""]
+    ) -> tuple[Pattern, Any]:
+        """The state, and its carry, after neuron i took the sign of its field."""
+        after = _aligned(network.field_of(carry, state, i), state[i])
+        if self.held is not None:
+            after = jnp.where(self.held[i], state[i], after)
+        chosen = jnp.arange(state.shape[0]) == i  # on CPUs faster than a scatter
+        carry = network.flipped(carry, state, i, after - state[i])
+        return jnp.where(chosen, after, state), carry
+
+    def _order_of(self, sweep: Array, size: int) -> Int[Array, " N"]:
+        if self.key is None:
+            assert self.order is not None
+            return self.order
+        return jax.random.permutation(jax.random.fold_in(self.key, sweep), size)
+
+    def _tickets(self, sweep: Array, size: int) -> UInt[Array, " N"]:
+        """One number for each neuron i: its turn, and in the lower bits i itself.
+
+        Turns at random need no sort. Two may be the same, one pair in 2^31 / 2^bits of i; then
+        the lower i is first.
+        """
+        bits = _bits_of(size)
+        if self.key is None:
+            assert self.order is not None
+            turn = jnp.argsort(self.order).astype(jnp.uint32)
+        else:
+            random = jax.random.bits(jax.random.fold_in(self.key, sweep), (size,), jnp.uint32)
+            turn = random >> (bits + 1)  # below every turn of _NOBODY
+        return (turn << bits) | jnp.arange(size, dtype=jnp.uint32)
 
 
 SYNCHRONOUS = Synchronous()
+
+
+def _bits_of(size: int) -> int:
+    """The lower bits of a ticket, which are the neuron's number."""
+    return (size - 1).bit_length()
 
 
 def _aligned(field: Array, state: Array) -> Array:
