@@ -187,7 +187,7 @@ def memories_per_unit(fast: bool) -> Finding:
     points = half_points(fast)
     slopes = _slopes(points, theory.compute_units_astrocyte)
     curve = _capacity_curve(points, theory.compute_units_astrocyte, "memories per compute unit (1)")
-    sizes = curve.x[:2] if fast else curve.x[:4]
+    sizes = curve.x[:1] if fast else curve.x[:4]
     two_layer = [_two_layer(int(n), 40 if fast else 200) for n in sizes]
     padded = [*two_layer, *[math.nan] * (len(curve.x) - len(two_layer))]
     beside = {"two-layer network, same units": Series(padded)}

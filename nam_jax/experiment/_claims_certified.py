@@ -7,11 +7,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from nam_jax import data, measure, network, solve, theory
+from nam_jax import measure, network, solve, theory
 from nam_jax._types import Patterns
-from nam_jax.experiment._claims_dynamics import at
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
-from nam_jax.experiment._random import padded, random_problem, recall_all
+from nam_jax.experiment._random import padded, patterns_of, random_problem, recall_all
 from nam_jax.experiment._variants import certified, reduced, ungated
 from nam_jax.memory import Hebbian, Projection
 from nam_jax.network import NeuronAstrocyte, TripartiteState
@@ -79,11 +78,11 @@ def load_limit(fast: bool) -> Finding:
     """Exact recall against K at N = 64 (quick: 48), 10 % flips, margin 0.02, weak leak."""
     size = 48 if fast else 64
     numbers = (400, 450, 500) if fast else tuple(range(200, 1001, 100))
-    num_cues = 20 if fast else 100
+    num_cues = 40 if fast else 100
     rates = []
     for number in numbers:
         problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
-        patterns = padded(problem.patterns, numbers[-1])
+        patterns = padded(problem.patterns, 1024)  # as where capacity is measured at this size
         full = ungated(certified(patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
         effective = reduced(full)
@@ -119,7 +118,7 @@ def gating(fast: bool) -> Finding:
     rejected = {}
     for number, margin in CASES:
         problem = random_problem(number, 64, 0.15, num, key=jr.key(3))
-        unknown = data.random_patterns(num, 64, key=jr.key(4))
+        unknown = patterns_of(num, 64, key=jr.key(4))
         pairs = [_gated(problem, unknown, margin, gain) for gain in gains]
         known, silent = zip(*pairs, strict=True)
         series[f"recall, K = {number}, margin {margin:g}"] = series_of_rates(known)
@@ -165,7 +164,7 @@ def hebbian_is_weaker(fast: bool) -> Finding:
 def slow_strong(fast: bool) -> Finding:
     """Slowest relaxation of (s, p) on a memory mode against 2 tau / margin."""
     margins = (0.1, 0.02) if fast else (0.8, 0.4, 0.2, 0.1, 0.05, 0.02)
-    patterns = data.random_patterns(3, 20, key=jr.key(6))
+    patterns = patterns_of(3, 20, key=jr.key(6))
     measured = [_relaxation(patterns, margin) for margin in margins]
     predicted = [float(theory.relaxation_time_asymptotic(margin, 0.1)) for margin in margins]
     ratios = {
@@ -186,12 +185,17 @@ def _relaxation(patterns: Patterns, margin: float) -> float:
     mode = patterns[0][:, None] * patterns[0][None, :]
     state = TripartiteState(jnp.zeros_like(patterns[0]), mode, mode)
     time = float(measure.certificate(full).relaxation_time)
+    sizes = np.asarray(_sizes(full, state, time * jnp.array([0.0, 2.0, 3.0])))
+    return time / float(np.log(sizes[1] / sizes[2]))
+
+
+@eqx.filter_jit
+def _sizes(full: NeuronAstrocyte, state: TripartiteState, times: Array) -> Array:
+    """Mean size of the synapses at some times."""
     run = solve.simulate(
-        full, state, at(3 * time), times=jnp.array([0.0, 2 * time, 3 * time]),
-        save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7,
-    )  # fmt: skip
-    size = np.abs(run.observables["state"].synapses).mean((1, 2))
-    return time / float(np.log(size[1] / size[2]))
+        full, state, times[-1], times=times, save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7
+    )
+    return jnp.abs(run.observables["state"].synapses).mean((1, 2))
 
 
 CLAIMS = {

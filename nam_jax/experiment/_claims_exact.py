@@ -1,5 +1,7 @@
 """Claims that algebra decides: the saddle, the exact dense memory, and the forms of T."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,19 +9,20 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from nam_jax import data, network
+from nam_jax import network
+from nam_jax._types import Patterns
 from nam_jax.experiment._claims_certified import PAGE
 from nam_jax.experiment._finding import Claim, Finding
-from nam_jax.experiment._random import random_problem
+from nam_jax.experiment._random import patterns_of, random_problem
 from nam_jax.experiment._variants import reduced
-from nam_jax.memory import DistinctTensor, PatternTensor
+from nam_jax.memory import DistinctTensor, PatternTensor, Power
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
 
 
 def saddle(fast: bool) -> Finding:
     """Eigenvalues of (s, p) at the algebraic equilibrium without leaks, N = 6, dense Jacobian."""
     del fast
-    patterns = data.random_patterns(2, 6, key=jr.key(0))
+    patterns = patterns_of(2, 6, key=jr.key(0))
     full = NeuronAstrocyte(
         PatternTensor(patterns, strength=0.5, autapses=True),
         leaks=(1.0, 0.0, 0.0), start=network.Algebraic(),
@@ -61,7 +64,7 @@ def dense_is_exact(fast: bool) -> Finding:
 def spectrum(fast: bool) -> Finding:
     """The projection tensor's eigenvalues from its dense form."""
     del fast
-    tensor = PatternTensor(data.random_patterns(5, 8, key=jr.key(7)), "projection", strength=0.7)
+    tensor = PatternTensor(patterns_of(5, 8, key=jr.key(7)), "projection", strength=0.7)
     values = np.linalg.eigvalsh(np.asarray(tensor.to_dense()).reshape(64, 64))
     gap = float(np.abs(np.sort(values) - np.array([0.0] * 59 + [0.7] * 5)).max())
     meaning = "largest distance of a dense eigenvalue from 0 or t (N = 8, K = 5)"
@@ -71,7 +74,7 @@ def spectrum(fast: bool) -> Finding:
 def distinct_product(fast: bool) -> Finding:
     """The three-product form of the distinct-index tensor against its definition."""
     del fast
-    xi = data.random_patterns(5, 8, key=jr.key(8))
+    xi = patterns_of(5, 8, key=jr.key(8))
     dense = np.einsum("mi,mj,mk,ml->ijkl", xi, xi, xi, xi) / (8 * 7)
     for axes in ("iijk", "ijik", "ijki", "jiik", "jiki", "jkii"):
         view = np.einsum(f"{axes}->ijk", dense)
@@ -82,7 +85,66 @@ def distinct_product(fast: bool) -> Finding:
     return Finding(gap, gap, gap, meaning, {"patterns of -1 and +1": gap < 1e-5})
 
 
+def energy_never_rises(fast: bool) -> Finding:
+    """Changes of E along a sweep from random states, n = 2, 3, 4, N = 64, K = 20, exactly."""
+    size = 64
+    xi = patterns_of(20, size, key=jr.key(11))
+    starts = patterns_of(20 if fast else 400, size, key=jr.key(12))
+    order = np.random.default_rng(0).permutation(size)
+    of_flips, of_ties = [], []
+    for n in (2, 3, 4):
+        paths, fields = (np.asarray(e) for e in _sweep(_dense(xi, n), starts, jnp.asarray(order)))
+        before, after = (_energies(xi, each, n) for each in (paths[:, :-1], paths[:, 1:]))
+        of_flips.append((after - before)[(paths[:, 1:] != paths[:, :-1]).any(-1)])
+        other = paths[:, :-1].copy()
+        other[:, np.arange(size), order] *= -1
+        of_ties.append((_energies(xi, other, n) - before)[fields == 0])
+    highest = max(float(changes.max()) for changes in of_flips)
+    ties = np.concatenate(of_ties)
+    meaning = (
+        f"largest change of n E by one of {sum(map(len, of_flips))} flips; {len(ties)} neurons met "
+        f"no field, and would change it by {np.abs(ties).max(initial=0)}"
+    )
+    fine = {"one by one": highest < 0 and len(ties) > 0 and not ties.any()}
+    return Finding(highest, highest, highest, meaning, fine)
+
+
+def _dense(xi: Patterns, n: int) -> network.DenseAssociativeMemory:
+    return network.DenseAssociativeMemory(xi, Power(n))
+
+
+def _energies(xi: Patterns, states: np.ndarray, n: int) -> np.ndarray:
+    """n E of a dense memory in whole numbers."""
+    return -((states.astype(np.int64) @ np.asarray(xi, np.int64).T) ** n).sum(-1)
+
+
+@eqx.filter_jit
+def _sweep(
+    memory: network.DenseAssociativeMemory, starts: Patterns, order: Array
+) -> tuple[Array, Array]:
+    """The states before and after each update, (S, N + 1, N), and the fields met, (S, N)."""
+
+    def of(start: Array) -> tuple[Array, Array]:
+        def update(both: Any, i: Array) -> tuple[Any, tuple[Array, Array]]:
+            state, carry = both
+            field = memory.field_of(carry, state, i)
+            change = jnp.where(field == 0, 0, jnp.sign(field) - state[i])
+            carry = memory.flipped(carry, state, i, change)
+            state = state.at[i].add(change)
+            return (state, carry), (state, field)
+
+        _, (states, fields) = jax.lax.scan(update, (start, memory.carry(start)), order)
+        return jnp.concatenate([start[None], states]), fields
+
+    return jax.vmap(of)(starts)
+
+
 CLAIMS = {
+    "descent": Claim(
+        "A flip lowers the energy of a dense memory, and a tie, which is kept, would not change it",
+        "Hanley, prospectus 2025, Theorem 2.3.1",
+        energy_never_rises,
+    ),
     "saddle": Claim(
         "Without leaks the algebraic equilibrium of (s, p) is stable (implied by eliminating them)",
         "Kozachkov, Slotine & Krotov, section 3",

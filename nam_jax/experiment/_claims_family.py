@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
-from nam_jax import data, measure, solve
+from nam_jax import measure, solve
 from nam_jax._types import Patterns
 from nam_jax.experiment._claims_capacity import half_points
 from nam_jax.experiment._finding import (
@@ -17,6 +17,7 @@ from nam_jax.experiment._finding import (
     Series,
     log_slope,
 )
+from nam_jax.experiment._random import patterns_of
 from nam_jax.memory import (
     Cosine,
     Polynomial,
@@ -43,8 +44,8 @@ def flip_test(fast: bool) -> Finding:
     same, kept = [], []
     for place, num_patterns in enumerate((5, 64, 300)):
         of_patterns, of_states = jr.split(jr.fold_in(jr.key(0), place))
-        xi = data.random_patterns(num_patterns, N, key=of_patterns)
-        states = data.random_patterns(num_states, N, key=of_states)
+        xi = patterns_of(num_patterns, N, key=of_patterns)
+        states = patterns_of(num_states, N, key=of_states)
         by_energy = _next(DenseAssociativeMemory(xi, Power(2)), states)
         without = _next(Hopfield.from_patterns(xi), states)
         whole = _next(Hopfield.from_patterns(xi, self_coupling=True), states)
@@ -59,8 +60,8 @@ def flip_test(fast: bool) -> Finding:
 def pairwise_is_quadratic(fast: bool) -> Finding:
     """Runs of a dense memory of n = 2 and of a Hopfield network: same cues, same order."""
     of_patterns, of_cues, of_order = jr.split(jr.key(1), 3)
-    xi = data.random_patterns(8, N, key=of_patterns)
-    cues = data.random_patterns(20 if fast else 200, N, key=of_cues)
+    xi = patterns_of(8, N, key=of_patterns)
+    cues = patterns_of(20 if fast else 200, N, key=of_cues)
     updates = solve.Asynchronous(order=jr.permutation(of_order, N))
     dense, pairs = DenseAssociativeMemory(xi, Power(2)), Hopfield.from_patterns(xi)
 
@@ -73,15 +74,20 @@ def pairwise_is_quadratic(fast: bool) -> Finding:
     # E of the dense memory is in units of F(N) = N^2 / 2, and holds the diagonal, K / N of them.
     energies = [jax.vmap(net.energy)(ends[0]) for net in (dense, pairs)]
     gap = float(jnp.max(jnp.abs(energies[0] * N / 2 - (energies[1] - 8 / 2))))
-    meaning = f"share of runs that end in the same state; energies differ by {gap:.1g} at most"
-    return Finding(same, same, same, meaning, {"n = 2": same == 1 and gap < 1e-3})
+    overlaps = jnp.arange(-N, N + 1.0)
+    slope = float(jnp.max(jnp.abs(Power(2).slope(overlaps) - overlaps)))
+    meaning = (
+        f"share of runs that end in the same state; energies differ by {gap:.1g} at most, and the "
+        f"slope of F from its argument by {slope:.1g}"
+    )
+    return Finding(same, same, same, meaning, {"n = 2": same == 1 and gap < 1e-3 and slope < 1e-3})
 
 
 def minerva_is_cubic(fast: bool) -> Finding:
     """Signs of echoes with the similarity cubed against those of the pass Xi^T (Xi s)^3."""
     of_patterns, of_cues, of_lost, of_unknown = jr.split(jr.key(2), 4)
-    xi = data.random_patterns(20, N, key=of_patterns)
-    cues = data.random_patterns(100 if fast else 2000, N, key=of_cues)
+    xi = patterns_of(20, N, key=of_patterns)
+    cues = patterns_of(100 if fast else 2000, N, key=of_cues)
     traces = jnp.where(jr.bernoulli(of_lost, 0.7, xi.shape), xi, 0)
     lengths = jnp.where(jnp.arange(20)[:, None] % 2 == 0, 2.0, 1.0)
 
@@ -119,7 +125,14 @@ def not_pairwise(fast: bool) -> Finding:
         energy = [DenseAssociativeMemory(xi, Power(n)).energy for xi in (one, other)]
         gaps.append(float(jnp.max(jnp.abs(jax.vmap(energy[0])(one) - jax.vmap(energy[1])(one)))))
     gap = float(jnp.max(jnp.abs(one.T @ one - other.T @ other)))
-    meaning = f"difference of energies, n = 4, in units of F(N), with one W (apart by {gap:.0g})"
+    fixed = [
+        int(jnp.sum(jnp.all(_next(DenseAssociativeMemory(xi, Power(4)), one) == one, axis=1)))
+        for xi in (one, other)
+    ]
+    meaning = (
+        f"difference of energies, n = 4, in units of F(N), with one W (apart by {gap:.0g}); of the "
+        f"first set {fixed[0]} of 4 are fixed in their own memory and {fixed[1]} in the other's"
+    )
     fine = {"n = 2": gaps[0] < 1e-6, "n = 4": gaps[1] < 1e-6}
     return Finding(gaps[1], gaps[1], gaps[1], meaning, fine)
 
@@ -176,8 +189,8 @@ def superposition(fast: bool) -> Finding:
     """W (a s + b u) against a W s + b W u, N = 64, K = 40."""
     del fast
     of_patterns, of_states = jr.split(jr.key(4))
-    xi = data.random_patterns(40, N, key=of_patterns)
-    states = data.random_patterns(2, N, key=of_states)
+    xi = patterns_of(40, N, key=of_patterns)
+    states = patterns_of(2, N, key=of_states)
     matrix = CorrelationMatrix(xi)
     mixed = matrix.respond(0.3 * states[0] - 2 * states[1])
     apart = 0.3 * matrix.respond(states[0]) - 2 * matrix.respond(states[1])

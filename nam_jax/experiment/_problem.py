@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -74,7 +75,7 @@ def make_problem(config: ProblemChoice, *, key: Key) -> Problem:
             f"{config.source}, but has {config.num_patterns}."
         )
     codec = _codec(config, everything, key=codec_key)
-    patterns = jax.vmap(codec.encode)(images)
+    patterns = encoded(codec, images)
     cues = _damage(config, codec, images, patterns, key=damage_key)
     return Problem(images, loaded.names[: len(images)], codec, patterns, cues)
 
@@ -106,8 +107,20 @@ def _damage(
     """Damages bits, except that `occlude` hides part of the image before it is encoded."""
     if config.corruption == "occlude":
         hidden = jax.vmap(lambda image: data.occlude(image, config.level))(images)
-        return jax.vmap(codec.encode)(hidden)
+        return encoded(codec, hidden)
     damage = {"flip": data.flip, "mask": data.mask, "noise": data.add_noise}[config.corruption]
-    return jax.vmap(lambda pattern, each: damage(pattern, config.level, key=each))(
-        patterns, jr.split(key, len(patterns))
-    )
+    damage_all = jax.jit(jax.vmap(lambda pattern, each: damage(pattern, config.level, key=each)))
+    return damage_all(patterns, jr.split(key, len(patterns)))
+
+
+# Compiled as wholes: operations one by one, each a program of its own, take longer to compile.
+@eqx.filter_jit
+def encoded(codec: data.AbstractCodec, images: Float[Array, "K H W C"]) -> Patterns:
+    """The codes of images."""
+    return jax.vmap(codec.encode)(images)
+
+
+@eqx.filter_jit
+def decoded(codec: data.AbstractCodec, codes: Patterns) -> Float[Array, "K H W C"]:
+    """The images of codes."""
+    return jax.vmap(codec.decode)(codes)

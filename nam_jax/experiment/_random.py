@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.network import AbstractNetwork
+from nam_jax.network import AbstractNetwork, AbstractStart, NeuronAstrocyte, TripartiteState
 
 
 class RandomProblem(NamedTuple):
@@ -67,14 +67,54 @@ class Recalls(eqx.Module):
     outcome: Int[Array | np.ndarray, "*batch"]
 
 
-@eqx.filter_jit
+def patterns_of(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:
+    """Independent random bits, (K, N); drawn on the host as those of `random_problem` are."""
+    return random_problem(num_patterns, num_neurons, 0.0, 1, key=key).patterns
+
+
 def recall_all(
     network: AbstractNetwork, cues: Patterns, targets: Patterns, **options: Any
 ) -> Recalls:
-    """`retrieve` for every cue at once, with `options` for it."""
+    """`retrieve` for every cue at once, with `options` for it.
 
-    def one(cue: Pattern, target: Pattern) -> Recalls:
-        found = solve.retrieve(network, cue, **options)
+    Three layers start in a program of their own, so that one for their recall serves every start.
+    """
+    if not isinstance(network, NeuronAstrocyte):
+        return _recall_all(network, cues, targets, None, **options)
+    states = _starts(network, cues)
+    network = eqx.tree_at(lambda n: n.start, network, Given(state=None))
+    return _recall_all(network, cues, targets, states, **options)
+
+
+class Given(AbstractStart):
+    """A state that is known, whatever the cue."""
+
+    state: TripartiteState | None
+    voltage: float = 1.0
+
+    def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
+        assert self.state is not None
+        return self.state
+
+
+@eqx.filter_jit
+def _starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
+    return jax.vmap(network.initial_state)(cues)
+
+
+@eqx.filter_jit
+def _recall_all(
+    network: AbstractNetwork,
+    cues: Patterns,
+    targets: Patterns,
+    states: TripartiteState | None,
+    **options: Any,
+) -> Recalls:
+    def one(cue: Pattern, target: Pattern, state: TripartiteState | None) -> Recalls:
+        started = network
+        if state is not None:
+            started = eqx.tree_at(lambda n: n.start, network, Given(state=state))
+        found = solve.retrieve(started, cue, **options)
         return Recalls(
             measure.exact_recall(found.pattern, target),
             measure.overlap(jnp.sign(found.pattern), target),
@@ -83,4 +123,4 @@ def recall_all(
             solve.outcome(found.result),
         )
 
-    return jax.vmap(one)(cues, targets)
+    return jax.vmap(one)(cues, targets, states)

@@ -22,7 +22,7 @@ from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment._choices import SOLVERS, build_network
 from nam_jax.experiment._output import attributes
-from nam_jax.experiment._problem import Problem, make_problem
+from nam_jax.experiment._problem import Problem, decoded, make_problem
 from nam_jax.network import NeuronAstrocyte
 
 
@@ -131,7 +131,7 @@ def run(
         network = build_network(config, problem.patterns)
         problem = problem.first(num_recalled)
         recalls, seconds = _recall_all(config, network, problem, key=keys[1], progress=progress)
-        recalled_images = jax.vmap(problem.codec.decode)(jnp.sign(recalls["pattern"]))
+        recalled_images = decoded(problem.codec, jnp.sign(recalls["pattern"]))
         dataset = _dataset(config, problem, recalls, recalled_images)
         certificate = measure.certificate(network)
     numbers = {name: np.asarray(value).item() for name, value in vars(certificate).items()}
@@ -256,7 +256,7 @@ def _dataset(
     recalled_images: Float[Array, "K H W C"],
 ) -> xr.Dataset:
     image = ("pattern", "row", "column", "channel")
-    damaged = jax.vmap(problem.codec.decode)(problem.cues)
+    damaged = decoded(problem.codec, problem.cues)
     dataset = xr.Dataset(
         {
             "original": (image, problem.images, {"units": "intensity in [0, 1]"}),
