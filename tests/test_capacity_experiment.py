@@ -2,14 +2,18 @@
 
 import math
 
+import jax.random as jr
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import nam_jax as nam
 from nam_jax import plot, theory
 from nam_jax.experiment import BasinConfig, CapacityConfig, basin, capacity
 from nam_jax.experiment._memories import MEMORIES
 from nam_jax.measure import FixedPoint, OneStep, Recall
+
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +73,39 @@ def test_predictions_are_those_of_the_theory():
     assert MEMORIES["single-pass-4"].predicted(64, Recall()) == pytest.approx(699, rel=2e-3)
 
 
+QUICKLY = ("correlation", "minerva", "modern", "nearest")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICKLY else pytest.param(name, marks=SLOW) for name in MEMORIES]
+)
+def test_every_memory_has_a_basin_and_a_capacity(name):
+    """Two patterns of 24 bits are recalled without damage; random cues reach half at most."""
+    make = MEMORIES[name].make
+    found = nam.measure.basin(
+        make, 2, 24, key=jr.key(0), flips=(0.0, 0.5), num_sets=8, num_queries=2
+    )
+    np.testing.assert_allclose(found.reached.sum(axis=1), 1, atol=1e-12)
+    assert found.reached[0, 0] > 0.9 and found.reached[1, 0] < 0.7
+    held = nam.measure.capacity(
+        make, 24, Recall(flips=0.1), key=jr.key(1), guess=min(MEMORIES[name].guess(24), 100),
+        num_sets=6, num_queries=4, points=2, max_patterns=200,
+    )  # fmt: skip
+    assert held.value > 2 and held.low <= held.value <= held.high
+    assert held.trials >= 6 * 4 * max(1, len(held.counts)) and len(held.counts) == len(held.scores)
+    assert math.isinf(held.value) == (held.counts == ()) and max(held.counts, default=0) <= 200
+
+
 @pytest.mark.parametrize(
     ("run", "config", "message"),
     [
         (capacity.run, CapacityConfig(memories=("zebra",)), "`memories` must name memories among"),
         (capacity.run, CapacityConfig(sizes=()), "must each hold something"),
+        (
+            capacity.run,
+            CapacityConfig(criterion="one-step", all_patterns=True),
+            "`all_patterns` must be false with the criterion one-step",
+        ),
         (basin.run, BasinConfig(memory="zebra"), "`memory` must name memories among"),
         (basin.run, BasinConfig(flips=(0.3, 0.1)), "must hold ascending fractions"),
         (basin.run, BasinConfig(num_patterns=()), "`num_patterns` must hold a number"),

@@ -8,8 +8,10 @@ from nam_jax import measure, theory
 from nam_jax._misc import argument_error
 from nam_jax._types import Patterns
 from nam_jax.memory import (
+    Cosine,
     DistinctPower,
     Exponential,
+    Max,
     Power,
     PseudoInverse,
     RectifiedPower,
@@ -17,10 +19,16 @@ from nam_jax.memory import (
 )
 from nam_jax.network import (
     AbstractNetwork,
+    ContinuousDenseMemory,
+    CorrelationMatrix,
     DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
     Hopfield,
+    Minerva2,
+    ModernHopfield,
     NeuronAstrocyte,
+    TwoLayerMemory,
+    UniversalHopfield,
 )
 
 Capacity = Callable[[int, measure.AbstractCriterion], float]
@@ -134,6 +142,20 @@ MEMORIES: dict[str, Memory] = (
         ),
         "storkey": Memory(_pairwise(Storkey()), lambda size: 0.3 * size, _unknown),
         "pseudo-inverse": Memory(_pairwise(PseudoInverse()), lambda size: 0.5 * size, _unknown),
+        "correlation": Memory(CorrelationMatrix, lambda size: 0.1 * size, _unknown),
+        "minerva": _single_pass(4)._replace(make=Minerva2),
+        "modern": Memory(ModernHopfield, lambda size: math.exp(0.2 * size), _unknown),
+        "nearest": Memory(
+            lambda xi: UniversalHopfield(xi, Cosine(), Max()),
+            lambda size: math.exp(0.2 * size),
+            _unknown,
+        ),
+        "continuous": Memory(
+            ContinuousDenseMemory, lambda size: 0.2 * size**2, _unknown
+        ),
+        "two-layer": Memory(
+            TwoLayerMemory.model_b, lambda size: math.exp(0.2 * size), _unknown
+        ),
         "certified": Memory(_certified, lambda size: 0.2 * size**2, _unknown),
         "effective": Memory(_effective, lambda size: 0.2 * size**2, _unknown),
         "released": Memory(
@@ -141,7 +163,12 @@ MEMORIES: dict[str, Memory] = (
         ),
     }
 )  # fmt: skip
-"""Every memory by its name in a config; power-2 is Hopfield's network."""
+"""Every memory by its name in a config.
+
+power-2 is Hopfield's network; single-pass-4 the literal pass of a quartic dense memory, which
+Minerva 2 makes too; `nearest` the universal network of cosines that takes the best, `modern` of
+softmax, `two-layer` the same flowing in time; `continuous` the flow of the quartic dense memory.
+"""
 
 
 def memory_named(name: str, argument: str) -> Memory:

@@ -27,7 +27,8 @@ class BasinConfig:
 
     memory: str = "power-3"
     """By name: power-N (power-2 is Hopfield's network), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, certified, effective, released."""
+    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
+    two-layer, certified, effective, released."""
     num_neurons: Annotated[int, Meta(ge=4)] = 64
     """N."""
     num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (50, 150, 300)

@@ -26,7 +26,8 @@ class CapacityConfig:
 
     memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
     """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, certified, effective, released."""
+    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
+    two-layer, certified, effective, released."""
     sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
     """Numbers of neurons N."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
@@ -70,12 +71,18 @@ def run(
         exponents; every number of patterns that was measured, with its score, and all trials.
 
     Raises:
-        ValueError: On an unknown memory, no memory or size, or a criterion without meaning for one.
+        ValueError: On an unknown memory, no memory or size, or a criterion without meaning for one
+            or for all patterns at once.
     """
     del folder
     if not config.memories or not config.sizes:
         raise ValueError(
             "Argument `memories` and `sizes` must each hold something, but one is empty."
+        )
+    if config.all_patterns and config.criterion == "one-step":
+        raise ValueError(
+            "Argument `all_patterns` must be false with the criterion one-step, which counts bits, "
+            "but has true."
         )
     if config.fast:
         few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
