@@ -87,7 +87,10 @@ def test_an_unknown_claim_is_named():
 
 
 PAGE = Path(__file__).parents[1] / "benchmarks" / "claims.md"
-QUICK = ("sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online")
+QUICK = (
+    "sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online",
+    "descent", "local", "minerva",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,13 @@ def test_the_checked_in_page_has_all_rows():
         ("online", "holds"),
         ("spectrum", "holds"),
         ("distinct", "holds"),
+        ("descent", "holds"),
+        ("local", "holds where: one layer. Not where: two layers"),
+        (
+            "minerva",
+            "holds where: cosine, traces of one length. Not where: cosine, two lengths; "
+            "Hintzman's similarity, unknown features",
+        ),
     ],
 )
 def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected):
@@ -131,7 +141,8 @@ def test_the_whole_quick_ledger_runs():
     dataset = claims.run(ClaimsConfig(fast=True))
     assert dataset.claim.values.tolist() == list(claims.CLAIMS)
     assert np.isfinite(dataset.value.values).all()
-    verdicts = dict(zip(dataset.claim.values, dataset.verdict.values, strict=True))
+    verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
+    assert verdicts == {key: on_page()[key] for key in claims.CLAIMS}
     assert verdicts["memory-gain"] == "holds" and verdicts["energy-falls"] == "holds"
     assert "Not where: released network" in verdicts["time-constants"]
     assert "Not where: released without leaks" in verdicts["bounded"]

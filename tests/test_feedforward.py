@@ -54,6 +54,7 @@ FEEDFORWARD = {
     "amari": lambda key: CorrelationMatrix(signs(key, (K, N)), sign=True, passes=3),
     "hetero": lambda key: CorrelationMatrix(signs(key, (K, N)), signs(key, (K, M))),
     "minerva": lambda key: Minerva2.encode(signs(key, (K, N)), 0.7, key=key, passes=2),
+    "iterated": lambda key: UniversalHopfield(signs(key, (K, N)), Cosine(), Softmax(3.0), passes=3),
     "attention": lambda key: ModernHopfield(jr.normal(key, (K, N)), 0.5, passes=4),
     **{
         f"universal {name}": lambda key, kind=kind: UniversalHopfield(
@@ -80,6 +81,10 @@ def test_contract(name, getkey):
     np.testing.assert_array_equal(answer(jax.tree.unflatten(structure, leaves), cues[0]), eager[0])
     found = nam.retrieve(net, cues[0])
     assert found.result == RESULTS.passed and int(found.steps) == net.passes
+    state = net.initial_state(cues[0])
+    for _ in range(net.passes):
+        state = net.respond(state)
+    np.testing.assert_allclose(state, eager[0], **CLOSE)
     assert answer(net, cues[0].astype(jnp.float32)).dtype == jnp.float32
     slope = jax.grad(lambda cue: jnp.sum(jnp.sin(answer(net, cue))))(cues[0])
     assert bool(jnp.isfinite(slope).all()) and (bool(jnp.any(slope != 0)) or name == "amari")

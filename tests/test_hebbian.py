@@ -206,6 +206,12 @@ def test_clamped_oja_is_a_leaky_average_and_a_conditional_probability(getkey):
     np.testing.assert_allclose(found, together / jnp.diag(together)[:, None], atol=0.03)
 
 
+def test_a_law_of_everything_forgotten_is_refused():
+    for decay in (1.0, -0.1):
+        with pytest.raises(ValueError, match=r"`decay` must lie in \[0, 1\)"):
+            theory.hebbian_one_step_error(20, 5, theory.Coefficients(), decay=decay)
+
+
 def test_decay_weights_every_term_of_the_law():
     """N = 200, 60 patterns, 5 % lost at each, by age: four standard errors over pattern sets."""
     rng, decay, count, ages = np.random.default_rng(0), 0.05, 60, (0, 5, 20)

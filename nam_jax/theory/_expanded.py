@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Scalar
 from nam_jax.theory._quadrature import (
     Real,
@@ -89,7 +90,12 @@ def hebbian_one_step_error(
         decay: The share of all weights that each pattern costs, below 1: the pattern before t
             others has the weight w = (1 - decay)^t.
         age: How many patterns were stored after the one that is judged.
+
+    Raises:
+        ValueError: If `decay` is not in [0, 1).
     """
+    if is_concrete(decay) and not 0 <= decay < 1:
+        raise argument_error("decay", "lie in [0, 1)", decay)
     c, rest = coefficients, num_neurons - 1
     own = (1.0 - decay) ** age
 
