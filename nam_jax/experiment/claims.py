@@ -47,8 +47,7 @@ class ClaimsConfig:
     """Which claims to check, and how thoroughly."""
 
     fast: bool = False
-    """Few trials and small networks: the whole ledger in two and a half to three minutes on two
-    cores."""
+    """Few trials and small networks: the whole ledger in about two minutes on two cores."""
     only: tuple[str, ...] = ()
     """Keys of the claims to check, as in the ledger's first column; all of them by default."""
 
