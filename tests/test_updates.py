@@ -122,6 +122,44 @@ def test_a_cycle_of_sweeps_in_one_order_is_reported_and_random_orders_run_out():
     assert random.result == RESULTS.step_limit
 
 
+def orders(key, num_sweeps, size):
+    """The orders of the first sweeps of a network whose fields are all carried."""
+    tickets = [Asynchronous(key)._tickets(jnp.asarray(sweep), size) for sweep in range(num_sweeps)]
+    return np.argsort(np.asarray(tickets), axis=1)
+
+
+def test_random_orders_hold_every_neuron_once_and_none_is_preferred(getkey):
+    size, num = 6, 3000
+    keys = jr.split(getkey(), num)
+    tickets = jax.vmap(lambda key: Asynchronous(key)._tickets(jnp.asarray(0), size))(keys)
+    places = np.argsort(np.asarray(tickets), axis=1)
+    np.testing.assert_array_equal(np.sort(places, axis=1), np.tile(np.arange(size), (num, 1)))
+    for place in range(size):
+        counts = np.bincount(places[:, place], minlength=size)
+        spread = np.sqrt(num / size * (1 - 1 / size))
+        assert np.abs(counts - num / size).max() < 4.5 * spread
+    assert len({tuple(order) for order in orders(keys[0], 20, 50)}) == 20
+
+
+def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
+    """Whole recalls, sweep by sweep, in the orders that the key stands for."""
+    net = symmetric(jr.normal(getkey(), (N + 1, N)))
+    weights, threshold = np.asarray(net.weights, float), np.asarray(net.threshold, float)
+    for _ in range(10):
+        key, start = getkey(), signs(getkey(), (N,))
+        found = retrieve(net, start, updates=Asynchronous(key))
+        state, sweeps = np.asarray(start, float), 0
+        for order in orders(key, 30, N):
+            before = state.copy()
+            for i in order:
+                state[i] = np.sign(weights[i] @ state - threshold[i])
+            if (state == before).all():
+                break
+            sweeps += 1
+        np.testing.assert_array_equal(found.state, state)
+        assert int(found.steps) == sweeps and found.result == RESULTS.converged
+
+
 @pytest.mark.parametrize("name", HELD)
 def test_held_of_another_size_is_named(name, getkey):
     net = DenseAssociativeMemory(signs(getkey(), (K, N)))
