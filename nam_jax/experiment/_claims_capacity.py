@@ -87,7 +87,8 @@ class HalfPoint(NamedTuple):
 def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) -> HalfPoint:
     """Exact recall from 10 % flips at numbers of patterns around the guess, and a probit fit.
 
-    The bracket moves until recall is above one half at its lower and below at its upper end.
+    The bracket moves until recall is above one half at its lower and below at its upper end. Not
+    `measure.capacity`, which compiles three layers anew for every K: here padding shares programs.
     """
     numbers, found = [], []
     number, seed = model.guess(num_neurons), 0
