@@ -148,7 +148,7 @@ def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
     for _ in range(10):
         key, start = getkey(), signs(getkey(), (N,))
         found = retrieve(net, start, updates=Asynchronous(key))
-        state, sweeps = np.asarray(start, float), 0
+        state, sweeps = np.array(start, float), 0
         for order in orders(key, 30, N):
             before = state.copy()
             for i in order:

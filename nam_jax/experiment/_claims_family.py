@@ -93,7 +93,7 @@ def minerva_is_cubic(fast: bool) -> Finding:
 
     probes = jnp.where(jr.bernoulli(of_unknown, 0.7, cues.shape), cues, 0)
 
-    def agreement(memory: Patterns, echo: Array, cues: Patterns = cues) -> float:
+    def agreement(memory: Array, echo: Array, cues: Array = cues) -> float:
         plain = (cues @ memory.T) ** 3 @ memory
         return float(jnp.mean(jnp.sign(echo) == jnp.sign(plain)))
 

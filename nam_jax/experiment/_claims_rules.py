@@ -75,9 +75,8 @@ def learned_locally(fast: bool) -> Finding:
     rate, passes = 0.3, 60 if fast else 200
 
     def present(weights: Array, mu: Array) -> tuple[Array, None]:
-        hidden = jnp.arange(300) == mu  # clamped: the unit that is to stand for this pattern
-        change = rate * hidden[:, None] * (xi[mu][None] - weights)
-        return weights + change, None
+        hidden = jax.nn.one_hot(mu, 300, dtype=xi.dtype)  # clamped: the unit for this pattern
+        return weights + rate * hidden[:, None] * (xi[mu][None] - weights), None
 
     order = jnp.tile(jnp.arange(300), passes)
     weights = jax.lax.scan(present, jnp.zeros_like(xi), order)[0]

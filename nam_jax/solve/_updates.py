@@ -223,7 +223,7 @@ class Asynchronous(AbstractUpdates):
         after = _aligned(network.field_of(carry, state, i), state[i])
         if self.held is not None:
             after = jnp.where(self.held[i], state[i], after)
-        chosen = jnp.arange(state.shape[0]) == i  # on CPUs faster than a scatter
+        chosen = jnp.arange(state.shape[0], dtype=i.dtype) == i  # on CPUs faster than a scatter
         carry = network.flipped(carry, state, i, after - state[i])
         return jnp.where(chosen, after, state), carry
 
