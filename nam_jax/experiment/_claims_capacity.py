@@ -168,7 +168,7 @@ def _capacity_curve(
         low = [v * math.exp(-e) for v, e in zip(value, error, strict=True)]
         high = [v * math.exp(e) for v, e in zip(value, error, strict=True)]
         series[name] = Series(value, low, high)
-    return Curve(every, "neurons N", y_label, series, log=True)
+    return Curve(every, "neurons N (1)", y_label, series, log=True)
 
 
 def cubic_capacity(fast: bool) -> Finding:
@@ -179,7 +179,7 @@ def cubic_capacity(fast: bool) -> Finding:
     meaning = "exponent of K50 in N, energy differences; " + "; ".join(
         f"{name}: {s.value:.2f} [{s.low:.2f}, {s.high:.2f}]" for name, s in list(slopes.items())[1:]
     )
-    curve = _capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips (K50)")
+    curve = _capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips, K50 (1)")
     return Finding(*first[:3], meaning, {k: s.reaches(3.0) for k, s in slopes.items()}, curve)
 
 

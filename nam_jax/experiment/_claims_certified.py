@@ -56,7 +56,7 @@ def memory_gain(fast: bool) -> Finding:
             products.append(gain * m**3)
     order = np.argsort(products)
     curve = Curve(
-        np.asarray(products)[order].tolist(), "R m^3", "overlap gained over the cue",
+        np.asarray(products)[order].tolist(), "R m^3 (1)", "overlap gained over the cue (1)",
         {"measured": Series(np.asarray(overlaps)[order].tolist())},
     )  # fmt: skip
     right = measure.rate(np.array(list(cases.values())))
@@ -91,7 +91,7 @@ def load_limit(fast: bool) -> Finding:
     half = float(np.interp(0.5, values[::-1], np.array(numbers, float)[::-1]))
     limit = float(theory.load_limit(1 - 2 * round(0.1 * size) / size)) * size**2 / 2
     curve = Curve(
-        numbers, "stored patterns K", "rate of exact recall",
+        numbers, "stored patterns K (1)", "rate of exact recall",
         {
             "measured": series_of_rates(rates),
             "theory: limit": Series([1.0 if number < limit else 0.0 for number in numbers]),
