@@ -141,6 +141,11 @@ def test_random_orders_hold_every_neuron_once_and_none_is_preferred(getkey):
     assert len({tuple(order) for order in orders(keys[0], 20, 50)}) == 20
 
 
+def test_an_order_too_long_for_its_tickets_is_refused():
+    with pytest.raises(ValueError, match="`order` must hold fewer than 65536 neurons"):
+        Asynchronous(order=np.arange(2**16))._tickets(jnp.asarray(0), 2**16)
+
+
 def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
     """Whole recalls, sweep by sweep, in the orders that the key stands for."""
     net = symmetric(jr.normal(getkey(), (N + 1, N)))

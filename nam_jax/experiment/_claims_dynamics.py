@@ -13,7 +13,7 @@ from nam_jax import measure, solve
 from nam_jax._misc import as_float
 from nam_jax._types import Patterns
 from nam_jax.experiment._finding import Claim, Curve, Finding, Series, of_rate, series_of_rates
-from nam_jax.experiment._random import random_problem
+from nam_jax.experiment._random import random_problem, starts
 from nam_jax.experiment._variants import certified, released_with
 from nam_jax.network import (
     NeuronAstrocyte,
@@ -55,11 +55,6 @@ class LargestProcess(solve.AbstractObservable):
         return jnp.max(jnp.abs(state.processes))
 
 
-@eqx.filter_jit
-def _starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
-    return jax.vmap(lambda cue: network.start(network, cue))(cues)
-
-
 def _cases(patterns: Patterns) -> dict[str, NeuronAstrocyte]:
     return {
         "released parameters": released_with(patterns),
@@ -73,7 +68,7 @@ def energy_falls(fast: bool) -> Finding:
     problem = random_problem(K, N, 0.15, CUES if fast else 5 * CUES, key=jr.key(0))
     limit = 10 * 1e-3**2 + 100 * float(jnp.finfo(jnp.result_type(float)).eps)
     rises = {
-        name: float(_follow(network, _starts(network, problem.cues), at(20.0))["rise"].max())
+        name: float(_follow(network, starts(network, problem.cues), at(20.0))["rise"].max())
         for name, network in _cases(problem.patterns).items()
     }
     worst = max(rises.values())
@@ -85,7 +80,7 @@ def bounded(fast: bool) -> Finding:
     """Growth of the largest process between times 20 and 40."""
     problem = random_problem(K, N, 0.15, CUES, key=jr.key(1))
     sizes = {
-        name: np.asarray(_follow(network, _starts(network, problem.cues), at(40.0))["size"]).max(0)
+        name: np.asarray(_follow(network, starts(network, problem.cues), at(40.0))["size"]).max(0)
         for name, network in _cases(problem.patterns).items()
     }
     growth = {name: float(size[-1] / size[20]) for name, size in sizes.items()}
@@ -113,7 +108,7 @@ def time_constants(fast: bool) -> Finding:
     for name, network in networks.items():
         each = [measure.with_ratio(network, ratio) for ratio in RATIOS]
         # Not recall to rest: this program is that of the first claim.
-        ends = np.stack([_follow(net, _starts(net, problem.cues), at(60.0))["phi"] for net in each])
+        ends = np.stack([_follow(net, starts(net, problem.cues), at(60.0))["phi"] for net in each])
         overlaps = (np.sign(ends) * targets).mean(axis=2)
         same[name] = np.all(np.abs(overlaps - overlaps[0]) < 1e-6, axis=0)
         rates[name] = series_of_rates([measure.rate(one == 1) for one in overlaps])
@@ -148,7 +143,7 @@ def consolidation(fast: bool) -> Finding:
     ends = {}
     for leak in (0.0, 0.1, 1.0):
         network = released_with(problem.patterns, leak=leak)
-        found = _follow(network, _starts(network, problem.cues), at(20.0))
+        found = _follow(network, starts(network, problem.cues), at(20.0))
         ends[f"alpha = gamma = {leak:g}"] = float(found["consolidated"].mean())
     value = ends["alpha = gamma = 0"]
     meaning = "mean of psi_ij phi_i phi_j at time 20 without leaks; it starts near -1"

@@ -9,7 +9,7 @@ from jaxtyping import Array
 from nam_jax import data, measure
 from nam_jax.experiment._claims_family import PROSPECTUS, N
 from nam_jax.experiment._finding import Claim, Finding, of_rate
-from nam_jax.experiment._random import patterns_of, recall_all
+from nam_jax.experiment._random import patterns_of, random_problem, recall_all
 from nam_jax.memory import (
     ActivityProduct,
     ClampedOja,
@@ -69,16 +69,15 @@ def subspace(fast: bool) -> Finding:
 
 def learned_locally(fast: bool) -> Finding:
     """Patterns of n = 4 by rules that see two units and their weight: in one layer and in two."""
-    xi = patterns_of(300, N, key=jr.key(10))
-    cues = jax.vmap(lambda x, key: data.flip(x, 0.1, key=key))(xi, jr.split(jr.key(11), 300))
+    count, rate, passes = 300, 0.3, 60 if fast else 200
+    xi, _, cues = random_problem(count, N, 0.1, count, key=jr.key(10))
     one_layer = Hopfield.from_patterns(xi)
-    rate, passes = 0.3, 60 if fast else 200
 
     def present(weights: Array, mu: Array) -> tuple[Array, None]:
-        hidden = jax.nn.one_hot(mu, 300, dtype=xi.dtype)  # clamped: the unit for this pattern
+        hidden = jax.nn.one_hot(mu, count, dtype=xi.dtype)  # clamped: the unit for this pattern
         return weights + rate * hidden[:, None] * (xi[mu][None] - weights), None
 
-    order = jnp.tile(jnp.arange(300), passes)
+    order = jnp.tile(jnp.arange(count), passes)
     weights = jax.lax.scan(present, jnp.zeros_like(xi), order)[0]
     gap = float(jnp.max(jnp.abs(weights - xi)))
     two_layers = DenseAssociativeMemory(jnp.sign(weights), Power(4))
@@ -86,7 +85,7 @@ def learned_locally(fast: bool) -> Finding:
         measure.rate(recall_all(net, cues, xi).overlap >= 0.95) for net in (two_layers, one_layer)
     ]
     meaning = (
-        f"share of K = 300 patterns recalled from 10 % flips, N = 64, in two layers learned by "
+        f"share of K = {count} patterns recalled from 10 % flips, N = 64, in two layers learned by "
         f"eta y (x - w), which end {gap:.0g} from the patterns; in one layer {found[1].value:.2f}"
     )
     fine = {"one layer": found[1].high < 0.05, "two layers": found[0].high < 0.05}

@@ -143,7 +143,7 @@ MEMORIES: dict[str, Memory] = (
         "storkey": Memory(_pairwise(Storkey()), lambda size: 0.3 * size, _unknown),
         "pseudo-inverse": Memory(_pairwise(PseudoInverse()), lambda size: 0.5 * size, _unknown),
         "correlation": Memory(CorrelationMatrix, lambda size: 0.1 * size, _unknown),
-        "minerva": _single_pass(4)._replace(make=Minerva2),
+        "minerva": Memory(Minerva2, lambda size: 0.15 * size**2, _unknown),
         "modern": Memory(ModernHopfield, lambda size: math.exp(0.2 * size), _unknown),
         "nearest": Memory(
             lambda xi: UniversalHopfield(xi, Cosine(), Max()),
@@ -165,9 +165,10 @@ MEMORIES: dict[str, Memory] = (
 )  # fmt: skip
 """Every memory by its name in a config.
 
-power-2 is Hopfield's network; single-pass-4 the literal pass of a quartic dense memory, which
-Minerva 2 makes too; `nearest` the universal network of cosines that takes the best, `modern` of
-softmax, `two-layer` the same flowing in time; `continuous` the flow of the quartic dense memory.
+power-2 is Hopfield's network; single-pass-4 repeats the literal pass of a quartic dense memory, of
+which `minerva` makes one; `nearest` is the universal network of cosines that takes the best,
+`modern` that of softmax, `two-layer` the same flowing in time; `continuous` the flow of the quartic
+dense memory.
 """
 
 

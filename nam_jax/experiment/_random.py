@@ -11,7 +11,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.network import AbstractNetwork, AbstractStart, NeuronAstrocyte, TripartiteState
+from nam_jax.network import (
+    AbstractNetwork,
+    AbstractStart,
+    Cold,
+    NeuronAstrocyte,
+    TripartiteState,
+)
 
 
 class RandomProblem(NamedTuple):
@@ -81,24 +87,24 @@ def recall_all(
     """
     if not isinstance(network, NeuronAstrocyte):
         return _recall_all(network, cues, targets, None, **options)
-    states = _starts(network, cues)
-    network = eqx.tree_at(lambda n: n.start, network, Given(state=None))
+    states = starts(network, cues)
+    network = eqx.tree_at(lambda n: n.start, network, Cold())
     return _recall_all(network, cues, targets, states, **options)
 
 
 class Given(AbstractStart):
     """A state that is known, whatever the cue."""
 
-    state: TripartiteState | None
+    state: TripartiteState
     voltage: float = 1.0
 
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
-        assert self.state is not None
         return self.state
 
 
 @eqx.filter_jit
-def _starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
+def starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
+    """The states in which recall from cues starts."""
     return jax.vmap(network.initial_state)(cues)
 
 

@@ -238,10 +238,16 @@ class Asynchronous(AbstractUpdates):
 
         Turns at random need no sort. Two may be the same, one pair in 2^31 / 2^bits of i; then
         the lower i is first.
+
+        Raises:
+            ValueError: If a given order holds more neurons than fit into the half of a number.
         """
         bits = _bits_of(size)
         if self.key is None:
             assert self.order is not None
+            if size >= 2**16:
+                requirement = "hold fewer than 65536 neurons where all fields are carried"
+                raise argument_error("order", requirement, size)
             turn = jnp.argsort(self.order).astype(jnp.uint32)
         else:
             random = jax.random.bits(jax.random.fold_in(self.key, sweep), (size,), jnp.uint32)
