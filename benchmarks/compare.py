@@ -13,9 +13,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks._report import Line, Report
 from benchmarks._timing import interleaved, milliseconds, spread
 from nam_jax._types import Patterns
-from nam_jax.experiment import _classification as classes
-from nam_jax.experiment import _labelled_images as labelled
-from nam_jax.experiment import _similarity_grid as grid
+from nam_jax.experiment.compare import _classification as classes
+from nam_jax.experiment.compare import _labelled_images as labelled
+from nam_jax.experiment.compare import _similarity_grid as grid
 
 STORED, QUERIES, TESTS, POWER = 10_000, 1000, 10_000, 41
 AIM = 2.0

@@ -12,7 +12,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from nam_jax import experiment, plot
+from nam_jax import experiment
 from nam_jax.experiment import (
     basin,
     capacity,
@@ -48,7 +48,7 @@ class Command(NamedTuple):
 
 
 def _claim_figures(dataset: xr.Dataset) -> dict[str, Any]:
-    return {f"figure-{key}": plot.claim(dataset, key) for key in plot.curves(dataset)}
+    return {f"figure-{key}": claims.claim(dataset, key) for key in claims.curves(dataset)}
 
 
 COMMANDS = {
@@ -56,116 +56,116 @@ COMMANDS = {
         experiment.RetrieveConfig,
         retrieve.run,
         retrieve.table,
-        plot.retrieve,
+        retrieve.retrieve,
         "Store images in an astrocyte's process tensor and recall them from damaged cues.",
     ),
     "train-codec": Command(
         experiment.TrainCodecConfig,
         train_codec.run,
         train_codec.table,
-        plot.train_codec,
+        train_codec.train_codec,
         "Train the binary autoencoder that turns images into patterns.",
     ),
     "train": Command(
         experiment.TrainConfig,
         train.run,
         train.table,
-        plot.train,
+        train.train,
         "Train the tensor on correlated images and compare recall and inpainting.",
     ),
     "reduce": Command(
         experiment.ReduceConfig,
         reduce.run,
         reduce.table,
-        plot.reduce,
+        reduce.reduce,
         "Walk from the full network to the discrete dense memory on the same cues.",
     ),
     "recognise": Command(
         experiment.RecogniseConfig,
         recognise.run,
         recognise.table,
-        plot.recognise,
+        recognise.recognise,
         "Tell known cues from unknown ones by whether a leak-gated network stays active.",
     ),
     "lesion": Command(
         experiment.LesionConfig,
         lesion.run,
         lesion.table,
-        plot.lesion,
+        lesion.lesion,
         "Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
     ),
     "capacity": Command(
         experiment.CapacityConfig,
         capacity.run,
         capacity.table,
-        plot.capacity,
+        capacity.capacity,
         "Measure how many random patterns memories hold, and how that grows with their size.",
-        plot.capacity_per_cost,
+        capacity.capacity_per_cost,
     ),
     "basin": Command(
         experiment.BasinConfig,
         basin.run,
         basin.table,
-        plot.basin,
+        basin.basin,
         "Measure from how damaged a cue a memory recalls, and what it reaches instead.",
     ),
     "compare": Command(
         experiment.CompareConfig,
         compare.run,
         compare.table,
-        plot.compare,
+        compare.compare,
         "Compare memories on real images: recall from damaged queries, and classes.",
-        plot.compare_more,
+        compare.compare_more,
     ),
     "hebbian": Command(
         experiment.HebbianConfig,
         hebbian.run,
         hebbian.table,
-        plot.hebbian,
+        hebbian.hebbian,
         "Map capacity over the coefficients of the expanded Hebbian rule, and find the best.",
     ),
     "generalise": Command(
         experiment.GeneraliseConfig,
         generalise.run,
         generalise.table,
-        plot.generalise,
+        generalise.generalise,
         "Store ever more samples of a circle or sphere: memorised, spurious, generalised.",
     ),
     "transformer": Command(
         experiment.TransformerConfig,
         transformer.run,
         transformer.table,
-        plot.transformer,
+        transformer.transformer,
         "Train Transformers with softmax, dense or Hebbian attention on associative recall.",
     ),
     "dendritic": Command(
         experiment.DendriticConfig,
         dendritic.run,
         dendritic.table,
-        plot.dendritic,
+        dendritic.dendritic,
         "Recall by rates in a network of neurons with dendrites: size, noise, wiring, controls.",
-        plot.dendritic_more,
+        dendritic.dendritic_more,
     ),
     "items": Command(
         experiment.ItemsConfig,
         items.run,
         items.table,
-        plot.items,
+        items.items,
         "Store images as sets of neurons of a dendritic memory by learned maps to and from it.",
-        plot.item_pictures,
+        items.item_pictures,
     ),
     "gradients": Command(
         experiment.GradientsConfig,
         gradients.run,
         gradients.table,
-        plot.gradients,
+        gradients.gradients,
         "Judge gradient routes by finite differences, from saturation to the critical point.",
     ),
     "claims": Command(
         experiment.ClaimsConfig,
         claims.run,
         claims.table,
-        plot.claims,
+        claims.claims,
         "Check every claim of the theory and say where it holds.",
         _claim_figures,
     ),

@@ -1,7 +1,8 @@
-"""The room table, read from the imports: left to right only, each room through its front door."""
+"""The room table, read from the imports: top to bottom only, each room through its front door."""
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,26 +12,27 @@ import pytest
 import nam_jax
 
 HOUSE = Path(nam_jax.__file__).parent
+PAGE = Path(__file__).parents[1] / "docs" / "rooms.md"
 BASE = {"_types", "_misc"}
-FIRST = {"lagrangian", "data", "memory", "network", "solve", "measure", "train", "theory", "sweep"}
-# Room: the other rooms it may import, as in the table of the architecture page.
 ROOMS = {
     "_types": set(),
     "_misc": set(),
+    "record": set(),
     "lagrangian": BASE,
     "data": BASE,
     "memory": BASE | {"lagrangian"},
     "network": BASE | {"memory", "lagrangian"},
+    "attention": BASE | {"network", "memory", "lagrangian"},
     "solve": BASE | {"network"},
     "measure": BASE | {"solve", "network", "data"},
     "train": BASE | {"solve", "network", "data", "measure", "memory", "lagrangian"},
     "theory": BASE,
-    "sweep": BASE | {"solve", "measure", "data"},
-    "experiment": BASE | FIRST,
-    "plot": {"theory"},
-    "cli": {"experiment", "sweep", "plot"},
-    "__main__": {"cli"},
 }
+"""Room: the other rooms it may import; the same rows as in docs/rooms.md."""
+ROOMS["experiment"] = set(ROOMS)
+ROOMS |= {"cli": {"experiment", "record"}, "__main__": {"cli"}}
+STUDIES = {"claims": {"dendritic", "retrieve"}, "compare": {"train"}}
+"""Study: the other studies it may import."""
 EXTRAS = [
     *("matplotlib", "sklearn", "skimage", "xarray", "zarr", "tyro", "msgspec", "tomli_w", "rich"),
     *("orbax", "safetensors", "pandas", "PIL"),
@@ -43,6 +45,8 @@ def module_of(path):
 
 
 FILES = {module_of(path): path for path in sorted(HOUSE.rglob("*.py"))}
+TREES = {module: ast.parse(path.read_text()) for module, path in FILES.items()}
+PACKAGES = {module for module, path in FILES.items() if path.name == "__init__.py"}
 
 
 def room_of(module):
@@ -50,25 +54,30 @@ def room_of(module):
     return parts[1] if len(parts) > 1 else ""
 
 
+def folder_of(module):
+    """The package that a module lies in; a package lies in itself."""
+    return module if module in PACKAGES else module.rpartition(".")[0]
+
+
 def imports(module):
     """Every module named by an import anywhere in the file: at the top or inside a function."""
-    found = set()
-    for node in ast.walk(ast.parse(FILES[module].read_text())):
+    modules = set()
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             source = absolute(node, module)
             for alias in node.names:
                 inner = f"{source}.{alias.name}"
-                found.add(inner if inner in FILES else source)
-    return found
+                modules.add(inner if inner in FILES else source)
+    return modules
 
 
 def absolute(node, module):
     """The module that `from ... import` names, also when it is relative."""
     if node.level == 0:
         return node.module
-    package = module if FILES[module].name == "__init__.py" else module.rpartition(".")[0]
+    package = folder_of(module)
     above = package.split(".")[: len(package.split(".")) - node.level + 1]
     return ".".join([*above, *([node.module] if node.module else [])])
 
@@ -78,7 +87,18 @@ def ours(module):
 
 
 def test_every_room_is_in_the_table():
-    assert {room_of(module) for module in FILES} <= set(ROOMS) | {""}
+    assert {room_of(module) for module in FILES} == set(ROOMS) | {""}
+
+
+def test_the_page_on_rooms_has_the_same_rows():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\w, ]+) \|$", PAGE.read_text(), re.MULTILINE)
+    rows = {room: set(text.split(", ")) for room, text in rows}
+    page, above = {}, set()
+    for room, names in rows.items():
+        known = {"nothing of ours": set(), "all above": set(above)}
+        page[room] = known.get(next(iter(names)), names)
+        above.add(room)
+    assert page == ROOMS and list(page) == list(ROOMS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -93,25 +113,78 @@ def test_room_imports_only_what_the_table_allows(room):
     assert not outside
 
 
-def test_other_rooms_are_entered_through_their_front_door():
-    """No import of another room's private file; `_types` and `_misc` are open to all."""
+def test_rooms_and_rooms_inside_rooms_are_entered_through_their_front_door():
+    """A file `_x` of a folder is imported from that folder and from folders inside it only."""
     private = {
         (module, name)
         for module in FILES
         for name in ours(module)
-        if room_of(name) != room_of(module)
-        and any(part.startswith("_") for part in name.split(".")[2:])
+        if name.split(".")[-1].startswith("_") and len(name.split(".")) > 2
+        if name not in PACKAGES and folder_of(name) != "nam_jax"
+        if not f"{folder_of(module)}.".startswith(f"{folder_of(name)}.")
     }
     assert not private
 
 
-def test_only_plot_imports_matplotlib():
+def test_rooms_inside_rooms_have_no_circles():
+    """Between folders, not only between files: a folder's own files count as one place."""
+    graph = {}
+    for module in FILES:
+        if module in PACKAGES:
+            continue  # a front door imports all that lies behind it
+        places = {folder_of(name) for name in ours(module)} - {folder_of(module), "nam_jax"}
+        # What lies in `network.dense` may use files of `network` itself, whose door opens on all.
+        graph.setdefault(folder_of(module), set()).update(places)
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_studies_do_not_import_each_other():
+    across = {
+        (module, name)
+        for module in FILES
+        for name in ours(module)
+        if module.startswith("nam_jax.experiment.") and name.startswith("nam_jax.experiment.")
+        if (study := module.split(".")[2]) != (other := name.split(".")[2])
+        if other != "common" and other not in STUDIES.get(study, ())
+    }
+    assert not across
+
+
+def test_only_figures_import_matplotlib():
     users = {
         module
         for module in FILES
         if any(name.split(".")[0] == "matplotlib" for name in imports(module))
     }
-    assert {room_of(module) for module in users} <= {"plot"}
+    assert users and all(
+        re.fullmatch(r"nam_jax\.experiment\.(common\.\w+|\w+\._figure)", name) for name in users
+    )
+
+
+def test_record_imports_no_jax():
+    used = {name for module in FILES if room_of(module) == "record" for name in imports(module)}
+    assert used and not {name.split(".")[0] for name in used} & {"jax", "equinox", "numpy"}
+
+
+def test_every_class_is_abstract_or_final():
+    """No class derives from one of ours that is not named Abstract..., and abstract ones have no
+    base that is concrete."""
+    classes = {
+        node.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    derived = {
+        (module, node.name, ast.unparse(base))
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if (name := ast.unparse(base).split("[")[0].split(".")[-1]) in classes
+        if not name.startswith("Abstract")
+    }
+    assert classes and not derived
 
 
 def test_solve_uses_base_classes_of_networks_only():
@@ -125,9 +198,9 @@ def test_solve_uses_base_classes_of_networks_only():
     allowed = {f"nam_jax.network.Abstract{kind}" for kind in kinds} | {"nam_jax.network.Layer"}
     named = {
         f"{node.module}.{alias.name}"
-        for module, path in FILES.items()
+        for module, tree in TREES.items()
         if room_of(module) == "solve"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and absolute(node, module).startswith("nam_jax.network")
         for alias in node.names
     }

@@ -1,7 +1,5 @@
 """Experiments: one a file, a frozen config and `run(config) -> xarray.Dataset`."""
 
-from nam_jax.experiment._config import ConfigError, read_config, validate, write_config
-from nam_jax.experiment._output import staged_folder
 from nam_jax.experiment.basin import BasinConfig
 from nam_jax.experiment.capacity import CapacityConfig
 from nam_jax.experiment.claims import ClaimsConfig
@@ -18,6 +16,7 @@ from nam_jax.experiment.retrieve import RetrieveConfig
 from nam_jax.experiment.train import TrainConfig
 from nam_jax.experiment.train_codec import TrainCodecConfig
 from nam_jax.experiment.transformer import TransformerConfig
+from nam_jax.record import ConfigError, read_config, staged_folder, validate, write_config
 
 __all__ = [
     "BasinConfig",

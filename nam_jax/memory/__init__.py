@@ -1,37 +1,5 @@
 """Memory: where patterns live, in process tensors T of astrocytes or in weights of synapses."""
 
-from nam_jax.memory._base import AbstractProcessTensor, ScaledTensor, SumTensor
-from nam_jax.memory._closed import contract, resolvent
-from nam_jax.memory._dense import DenseTensor
-from nam_jax.memory._diffusion import DiffusionTensor, lattice_edges
-from nam_jax.memory._distinct import DistinctTensor
-from nam_jax.memory._learning import (
-    AbstractBatchRule,
-    AbstractLearningRule,
-    AbstractOnlineRule,
-    ActivityProduct,
-    Covariance,
-    PseudoInverse,
-    learn,
-)
-from nam_jax.memory._lesion import IsolatedTensor, lesion
-from nam_jax.memory._linear_map import (
-    AbstractMapRule,
-    CovarianceMap,
-    LinearMap,
-    RidgeMap,
-    associate,
-)
-from nam_jax.memory._local import Decay, ExpandedHebbian, Perceptron, Storkey
-from nam_jax.memory._morphology import (
-    GapJunctionTensor,
-    Morphology,
-    exchange_within,
-    grow_astrocyte,
-)
-from nam_jax.memory._oja import ClampedOja, FreeOja, OjaSubspace, Sanger
-from nam_jax.memory._pattern import PatternTensor, check_patterns, pair_gram
-from nam_jax.memory._rule import AbstractPatternRule, Hebbian, Projection, Weighted
 from nam_jax.memory._separation import (
     AbstractSeparation,
     DistinctPower,
@@ -58,7 +26,53 @@ from nam_jax.memory._similarity import (
     TopQ,
     unit_range,
 )
-from nam_jax.memory._unlearning import Unlearning
+from nam_jax.memory.rule import (
+    AbstractBatchRule,
+    AbstractLearningRule,
+    AbstractMapRule,
+    AbstractOnlineRule,
+    ActivityProduct,
+    ClampedOja,
+    Covariance,
+    CovarianceMap,
+    Decay,
+    ExpandedHebbian,
+    FreeOja,
+    LinearMap,
+    OjaSubspace,
+    Perceptron,
+    PseudoInverse,
+    RidgeMap,
+    Sanger,
+    Storkey,
+    Unlearning,
+    associate,
+    learn,
+)
+from nam_jax.memory.tensor import (
+    AbstractPatternRule,
+    AbstractProcessTensor,
+    DenseTensor,
+    DiffusionTensor,
+    DistinctTensor,
+    GapJunctionTensor,
+    Hebbian,
+    IsolatedTensor,
+    Morphology,
+    PatternTensor,
+    Projection,
+    ScaledTensor,
+    SumTensor,
+    Weighted,
+    check_patterns,
+    contract,
+    exchange_within,
+    grow_astrocyte,
+    lattice_edges,
+    lesion,
+    pair_gram,
+    resolvent,
+)
 
 __all__ = [
     "AbstractBatchRule",

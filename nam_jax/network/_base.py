@@ -131,6 +131,10 @@ class AbstractEnergyNetwork(AbstractContinuousNetwork):
         """The terms of the energy one by one, a named tuple; they sum to `energy`."""
 
     @abc.abstractmethod
+    def visible(self, state: State) -> Float[Array, " N"]:
+        """The leaf of `state` whose activation is the pattern, (N,): the layer of the cue."""
+
+    @abc.abstractmethod
     def layers(self) -> tuple[Layer, ...]:
         """One [`nam_jax.network.Layer`][] for each leaf of the state, in the order of the tree."""
 

@@ -11,8 +11,6 @@ from jaxtyping import Array, Bool
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network._base import AbstractEnergyNetwork, Layer, State
-from nam_jax.network._layers import TripartiteState
-from nam_jax.network._two_layer import TwoLayerState
 
 
 class Clamped(AbstractEnergyNetwork):
@@ -47,20 +45,23 @@ class Clamped(AbstractEnergyNetwork):
         cls, base: AbstractEnergyNetwork, mask: Bool[Array, " N"], cue: Pattern
     ) -> "Clamped":
         """Holds neurons where `base` starts them for `cue` (N,)."""
-        return cls(base, mask, jax.lax.stop_gradient(neurons_of(base.initial_state(cue))))
+        return cls(base, mask, jax.lax.stop_gradient(base.visible(base.initial_state(cue))))
 
     def initial_state(self, cue: Pattern) -> State:
         return self._held(self.base.initial_state(cue))
 
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
         flow = self.base.vector_field(t, self._held(state), drive)
-        return with_neurons(flow, jnp.where(self.mask, 0, neurons_of(flow)))
+        return self._with_visible(flow, jnp.where(self.mask, 0, self.base.visible(flow)))
 
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         return self.base.energy(self._held(state), drive, t)
 
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
         return self.base.energy_terms(self._held(state), drive, t)
+
+    def visible(self, state: State) -> Pattern:
+        return self.base.visible(state)
 
     def layers(self) -> tuple[Layer, ...]:
         """Those of `base`, with neurons that are held."""
@@ -74,18 +75,9 @@ class Clamped(AbstractEnergyNetwork):
         return self.base.time_scales()
 
     def _held(self, state: State) -> State:
-        neurons = neurons_of(state)
+        neurons = self.base.visible(state)
         values = self.values.astype(neurons.dtype)
-        return with_neurons(state, jnp.where(self.mask, values, neurons))
+        return self._with_visible(state, jnp.where(self.mask, values, neurons))
 
-
-def neurons_of(state: Any) -> Any:
-    """The layer of a state that stands for the pattern, (N,)."""
-    if isinstance(state, TripartiteState):
-        return state.neurons
-    return state.features if isinstance(state, TwoLayerState) else state
-
-
-def with_neurons(state: State, neurons: Pattern) -> State:
-    """`state` with another layer of neurons."""
-    return eqx.tree_at(neurons_of, state, neurons)
+    def _with_visible(self, state: State, neurons: Pattern) -> State:
+        return eqx.tree_at(self.base.visible, state, neurons)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
 from nam_jax.network._base import AbstractEnergyNetwork, Layer
-from nam_jax.network._layers import Drive, check_cue, drive_at, neural_only
+from nam_jax.network._drive import Drive, check_cue, drive_at, neural_only
 
 
 class NeuralEnergyTerms(NamedTuple):
@@ -77,6 +77,9 @@ class AbstractNeuralNetwork(AbstractEnergyNetwork):
             self.interaction(state),
             -jnp.vdot(drive_at(neural_only(drive), t, state), phi),
         )
+
+    def visible(self, state: Pattern) -> Pattern:
+        return state
 
     def layers(self) -> tuple[Layer, ...]:
         """The one layer of neurons."""

@@ -15,31 +15,6 @@ from nam_jax.theory._astrocyte import (
     transfer,
     wrong_bit_flips,
 )
-from nam_jax.theory._dendritic import (
-    DendriticDrives,
-    Moments,
-    dendritic_drives,
-    dendritic_rate,
-    dendritic_saturated_rate,
-    dendritic_signal,
-)
-from nam_jax.theory._dendritic_circuit import DendriticCircuit, DendriticThresholds
-from nam_jax.theory._dendritic_design import (
-    LargestMemory,
-    dendritic_design,
-    dendritic_largest_k,
-    dendritic_refined,
-)
-from nam_jax.theory._dendritic_law import BranchDrive, dendritic_branch_drive
-from nam_jax.theory._dendritic_recall import (
-    DendriticRecall,
-    Fold,
-    dendritic_fold,
-    dendritic_ignition_margin,
-    dendritic_log_capacity,
-    dendritic_log_recall,
-    dendritic_recall,
-)
 from nam_jax.theory._dense_memory import (
     capacity_at_error,
     capacity_without_errors,
@@ -90,6 +65,29 @@ from nam_jax.theory._units import (
     memories_per_unit_astrocyte,
     memories_per_unit_two_layer,
     rank_limit,
+)
+from nam_jax.theory.dendritic import (
+    BranchDrive,
+    DendriticCircuit,
+    DendriticDrives,
+    DendriticRecall,
+    DendriticThresholds,
+    Fold,
+    LargestMemory,
+    Moments,
+    dendritic_branch_drive,
+    dendritic_design,
+    dendritic_drives,
+    dendritic_fold,
+    dendritic_ignition_margin,
+    dendritic_largest_k,
+    dendritic_log_capacity,
+    dendritic_log_recall,
+    dendritic_rate,
+    dendritic_recall,
+    dendritic_refined,
+    dendritic_saturated_rate,
+    dendritic_signal,
 )
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Training: fit the numbers of a network to its recalls, and keep what the theory promises."""
 
+from nam_jax.train import _certified as certified_family
 from nam_jax.train._checkpoint import Checkpoint
 from nam_jax.train._fit import ENDINGS, Fit, fit, metrics_dataset
 from nam_jax.train._linear_map import fit_linear_map
@@ -81,6 +82,7 @@ __all__ = [
     "TokenCrossEntropy",
     "Truncated",
     "certified_bound",
+    "certified_family",
     "certify",
     "completion_samples",
     "denoising_samples",

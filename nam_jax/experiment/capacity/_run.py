@@ -1,0 +1,198 @@
+"""How many random patterns memories hold, at several sizes, and how that grows."""
+
+import dataclasses
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import measure, theory
+from nam_jax.experiment.common import attributes, log_slope, memory_named
+
+
+@dataclass(frozen=True)
+class CapacityConfig:
+    """Which memories, at which sizes, and when a pattern counts as stored."""
+
+    memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
+    """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
+    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
+    two-layer, certified, effective, released."""
+    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
+    """Numbers of neurons N."""
+    criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
+    """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
+    error: Annotated[float, Meta(gt=0, lt=0.5)] = 0.005
+    """one-step: probability of a wrong bit."""
+    flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    """recall: fraction of flipped bits of a cue."""
+    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    """recall: least overlap that counts; 1 is every bit, with which capacity grows a little slower
+    than N^(n-1)."""
+    updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
+    """recall: in which order neurons of a binary network are updated. A single pass is always
+    all at once."""
+    all_patterns: bool = False
+    """Ask for all K patterns at once, rather than for a given one."""
+    num_sets: Annotated[int, Meta(ge=2)] = 24
+    """Independent sets of patterns."""
+    num_queries: Annotated[int, Meta(ge=1)] = 8
+    """Patterns of each set that are asked for."""
+    largest: Annotated[int, Meta(ge=1)] = 30_000
+    """The largest K tried; sizes at which a memory holds more are reported as beyond it."""
+    fast: bool = False
+    """The first two sizes and half the sets: under three minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(
+    config: CapacityConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Measures every memory at every size.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Capacity with its interval and what theory predicts, by memory and number of neurons;
+        exponents; every number of patterns that was measured, with its score, and all trials.
+
+    Raises:
+        ValueError: On an unknown memory, no memory or size, or a criterion without meaning for one
+            or for all patterns at once.
+    """
+    del folder
+    if not config.memories or not config.sizes:
+        raise ValueError(
+            "Argument `memories` and `sizes` must each hold something, but one is empty."
+        )
+    if config.all_patterns and config.criterion == "one-step":
+        raise ValueError(
+            "Argument `all_patterns` must be false with the criterion one-step, which counts bits, "
+            "but has true."
+        )
+    if config.fast:
+        few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
+        config = dataclasses.replace(config, **few)
+    cells = list(itertools.product(config.memories, config.sizes))
+    found = [
+        _measured(config, name, size)
+        for name, size in track(cells, "measuring", disable=not progress)
+    ]
+    return _dataset(config, found)
+
+
+def _criterion_of(config: CapacityConfig, name: str) -> measure.AbstractCriterion:
+    """The criterion by which the memory of that name is judged."""
+    if config.criterion == "one-step":
+        return measure.OneStep(config.error)
+    if config.criterion == "fixed-point":
+        return measure.FixedPoint(all_patterns=config.all_patterns)
+    together = config.updates == "all-at-once" or name.startswith("single-pass")
+    return measure.Recall(
+        flips=config.flips,
+        overlap=config.overlap,
+        all_patterns=config.all_patterns,
+        recall=measure.all_at_once if together else measure.one_by_one,
+    )
+
+
+def _measured(config: CapacityConfig, name: str, size: int) -> tuple[measure.Capacity, float]:
+    memory, criterion = memory_named(name, "memories"), _criterion_of(config, name)
+    predicted = memory.predicted(size, criterion)
+    found = measure.capacity(
+        memory.make, size, criterion,
+        key=jr.key(config.seed),
+        guess=memory.guess(size) if math.isnan(predicted) else predicted,
+        num_sets=config.num_sets, num_queries=config.num_queries, max_patterns=config.largest,
+    )  # fmt: skip
+    return found, predicted
+
+
+def _dataset(config: CapacityConfig, found: list[tuple[measure.Capacity, float]]) -> xr.Dataset:
+    shape = (len(config.memories), len(config.sizes))
+    dims = ("memory", "neurons")
+    most = max(1, *(len(each.counts) for each, _ in found))
+
+    def grid(values: list[float] | list[int]) -> tuple[tuple[str, str], np.ndarray]:
+        return dims, np.reshape(np.asarray(values, float), shape)
+
+    def ragged(rows: list[tuple[float | int, ...]]) -> tuple[tuple[str, ...], np.ndarray]:
+        padded = [[*row, *[math.nan] * (most - len(row))] for row in rows]
+        return (*dims, "point"), np.reshape(np.asarray(padded, float), (*shape, most))
+
+    capacities = [each for each, _ in found]
+    dataset = xr.Dataset(
+        {
+            "capacity": grid([each.value for each in capacities]),
+            "low": grid([each.low for each in capacities]),
+            "high": grid([each.high for each in capacities]),
+            "predicted": grid([predicted for _, predicted in found]),
+            "trials": grid([each.trials for each in capacities]),
+            "patterns": ragged([each.counts for each in capacities]),
+            "score": ragged([each.scores for each in capacities]),
+        },
+        coords={"memory": list(config.memories), "neurons": list(config.sizes)},
+    )
+    dataset["neurons"].attrs = {"long_name": "neurons N", "units": "1"}
+    dataset["synapses"] = ("neurons", [size**2 for size in config.sizes])
+    units = [theory.compute_units_astrocyte(size) for size in config.sizes]
+    dataset["compute_units"] = ("neurons", units)
+    for name in ("capacity", "low", "high", "predicted"):
+        dataset[name].attrs = {"long_name": "stored patterns K", "units": "1"}
+    slopes = [_exponent(dataset.sel(memory=name)) for name in config.memories]
+    dataset["exponent"] = (("memory", "bound"), slopes)
+    dataset.coords["bound"] = ["value", "low", "high"]
+    dataset.attrs = attributes(config)
+    return dataset
+
+
+def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
+    """How the capacity grows with N, with its 95 % interval; NaN from fewer than two sizes."""
+    there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
+    if there.sum() < 2:
+        return math.nan, math.nan, math.nan
+    each = row.isel(neurons=there)
+    errors = np.log(each.high.values / each.low.values) / (2 * 1.96)
+    sizes = each.neurons.values.astype(float)
+    slope = log_slope(sizes.tolist(), each.capacity.values.tolist(), errors.tolist())
+    return slope.value, slope.low, slope.high
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Capacity of each memory at each size, and the exponent."""
+    result = Table(title="Stored patterns K [95 %], and what theory predicts")
+    result.add_column("memory")
+    for size in dataset.neurons.values:
+        result.add_column(f"N = {size}", justify="right")
+    result.add_column("exponent [95 %]", justify="right")
+    for name in dataset.memory.values:
+        row = dataset.sel(memory=name)
+        value, low, high = (float(each) for each in row.exponent.values)
+        slope = "-" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        cells = [_cell(row.isel(neurons=place)) for place in range(row.sizes["neurons"])]
+        result.add_row(str(name), *cells, slope)
+    return result
+
+
+def _cell(cell: xr.Dataset) -> str:
+    value, low, high, predicted = (
+        float(cell[name]) for name in ("capacity", "low", "high", "predicted")
+    )
+    text = f"{value:.4g} [{low:.4g}, {high:.4g}]"
+    if math.isinf(value):
+        text = f"above {low:.4g}"
+    elif value == 0:
+        text = "below 1"
+    return text if math.isnan(predicted) else f"{text}\ntheory {predicted:.4g}"

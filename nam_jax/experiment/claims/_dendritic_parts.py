@@ -1,0 +1,220 @@
+"""What checks of the dendritic memory rest on: spectra, signs, controls, sparse connections.
+
+All but the controls are followed by one compiled program, as most of a quick check is compilation.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float
+
+from nam_jax.experiment.dendritic import (
+    KINDS,
+    Bench,
+    Candidate,
+    Follow,
+    Found,
+    Point,
+    best_of,
+    ended,
+    follow,
+    from_evoked,
+    from_features,
+    memories,
+    network_of,
+    one_branch,
+    wiring_of,
+    with_inhibition,
+)
+from nam_jax.network import (
+    DendriticMemory,
+    DendriticState,
+    DendriticWiring,
+    ExcitatoryState,
+    Ramp,
+    ReducedDendriticMemory,
+)
+
+QUICK = {
+    "linear branches": [Candidate(0.0, 4.5, 60.0, 1), Candidate(0.0, 4.5, 400.0, 4)],
+    "point neurons": [Candidate(-3.0, 3.0, 60.0, 1), Candidate(-3.0, 4.5, 400.0, 1)],
+}
+"""Of the numbers that controls are tuned by, those best at the quick size: for strict and for
+separable recall."""
+AT_ONCE = 1e-3
+"""A time constant in ms that is none at all for steps of a millisecond."""
+_SIZE = 5.0
+"""Norm of the perturbations in Hz: 0.1 Hz a neuron."""
+_ROUNDS, _SPAN = 8, 40.0
+
+
+def leading_exponent(bench: Bench, network: DendriticMemory) -> float:
+    """The largest real part of an eigenvalue at a recalled memory, in 1/ms.
+
+    Subspace iteration on the flow over 40 ms, which needs no matrix: differences between perturbed
+    trajectories and the one that they surround, orthonormalised again and again; the leading
+    eigenvalue of the flow on their span is exp(40 ms lambda).
+    """
+    count = bench.num_trials
+    member = memories(network.num_memory, bench.k, 1, key=bench.key())
+    start = from_features()(network, np.repeat(member, count, axis=0), bench.key())
+    state = _after(network, start, bench.how.time, bench.how.step)
+    at = _flat(state)
+    random = np.random.default_rng(bench.seed)
+    basis = np.linalg.qr(random.standard_normal((at.shape[1], count)))[0]
+    projected = np.eye(count)
+    for _ in range(_ROUNDS):
+        moved = _step(network, state, at + _SIZE * basis.T, bench.how.step)
+        at = _step(network, state, at, bench.how.step)
+        change = (moved - at).T / _SIZE
+        projected = basis.T @ change
+        basis = np.linalg.qr(change)[0]
+    return math.log(float(np.abs(np.linalg.eigvals(projected)).max())) / _SPAN
+
+
+def _after(network: Any, states: Any, time: float, step: float) -> Any:
+    return follow(network, states, jnp.asarray(time, float), jnp.asarray(step, float))
+
+
+def _flat(states: DendriticState) -> Float[np.ndarray, "trials n"]:
+    return np.concatenate([np.asarray(leaf, float) for leaf in jax.tree.leaves(states)], axis=1)
+
+
+def _step(
+    network: DendriticMemory, like: DendriticState, at: np.ndarray, step: float
+) -> Float[np.ndarray, "trials n"]:
+    """Flat states after a span, with the leaves of `like`."""
+    leaves, tree = jax.tree.flatten(like)
+    ends = np.cumsum([leaf.shape[1] for leaf in leaves])[:-1]
+    parts = np.split(at, ends, axis=1)
+    states = [jnp.asarray(part, leaf.dtype) for part, leaf in zip(parts, leaves, strict=True)]
+    return _flat(_after(network, jax.tree.unflatten(tree, states), _SPAN, step))
+
+
+SIGNS = {"memory": 1, "feature": 1, "memory_inhibition": -1, "feature_inhibition": -1}
+
+
+def wrong_signs(bench: Bench) -> dict[str, float]:
+    """For each population, the share of targets that a rise of its rates moves the wrong way.
+
+    Transfer functions are replaced by lines that are never at rest, so that no sign is hidden. The
+    targets are read from one step: u' = u + (1 - exp(-h / tau)) (target - u).
+    """
+    network, count = _unrectified(bench.networks()[0]), bench.num_trials
+    zero = from_features()(
+        network, memories(network.num_memory, 1, count, key=bench.key()), bench.key()
+    )
+    random = np.random.default_rng(bench.seed)
+
+    def drawn(leaf: Array) -> Array:
+        return jnp.asarray(random.uniform(0, 20, leaf.shape), leaf.dtype)
+
+    base = jax.tree.map(drawn, zero)
+    at_base, wrong = _targets(network, base), {}
+    for name, sign in SIGNS.items():
+        rates = getattr(base, name)
+        raised = eqx.tree_at(lambda s, n=name: getattr(s, n), base, rates + drawn(rates))
+        change = _flat(_targets(network, raised)) - _flat(at_base)
+        wrong[name.replace("_", " ")] = float(np.mean(sign * change < -0.02))
+    return wrong
+
+
+def _unrectified(network: DendriticMemory) -> DendriticMemory:
+    line = jax.tree.map(
+        lambda new, old: new.astype(old.dtype),
+        Ramp(-4e3, 0.0, 1e6),
+        network.memory_transfer,
+    )
+    where = lambda n: (n.memory_transfer, n.branch_transfer)  # noqa: E731
+    return eqx.tree_at(where, network, (line, line))
+
+
+def _targets(network: DendriticMemory, states: DendriticState) -> DendriticState:
+    step = 2.0
+    after = _after(network, states, step, step)
+
+    def target(new: Array, old: Array, tau: Array) -> np.ndarray:
+        kept = np.exp(-step / float(tau))
+        return (np.asarray(new, float) - kept * np.asarray(old, float)) / (1 - kept)
+
+    return jax.tree.map(target, after, states, network.time_scales())
+
+
+def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -> list[Found]:
+    """The trials of `bench.found(k)` with inhibition at rest: eq 9, or quickly no tau_I."""
+    if fast:
+        networks = [with_inhibition(network, AT_ONCE) for network in bench.networks()]
+        return bench.found(k, networks)
+
+    def run(network: DendriticMemory, states: DendriticState, how: Follow) -> np.ndarray:
+        excitatory = jax.vmap(lambda state: ExcitatoryState(state.memory, state.feature))(states)
+        reduced = ReducedDendriticMemory(network, population_mean=population_mean)
+        return ended(reduced, excitatory, how)
+
+    return bench.found(k, run=run)
+
+
+def without_dendrites(bench: Bench, *, quick: bool) -> dict[str, list[Point]]:
+    """Recall at k = 1 to `bench.k` of every control, tuned once for all k."""
+    keys = jr.split(jr.key(bench.seed), bench.num_networks)
+    lines = {"one branch": ([one_branch(bench, key) for key in keys], 60.0)}
+    for name, (make, candidates) in KINDS.items():
+        networks = [make(bench, key) for key in keys]
+        lines |= best_of(bench, name, networks, QUICK[name] if quick else candidates)
+    return {
+        name: [bench.point(k, networks, starts=from_evoked(rate)) for k in range(1, bench.k + 1)]
+        for name, (networks, rate) in lines.items()
+    }
+
+
+def at_connectivity(bench: Bench, share: float, *, anew: bool) -> Point:
+    """Recall of `bench.k` neurons at c = `share`, with thresholds moved along with c or not.
+
+    f_t by sqrt(N2) r_min (1 - sqrt c), as less of the inhibition is left, and g_max by
+    2 / (sqrt c (3 - c)), so that the signal stays (gamma weights of shape 1/2).
+    """
+    old, c = bench.thresholds, share
+    shift = math.sqrt(bench.circuit.num_feature) * bench.circuit.rmin * (1 - math.sqrt(c))
+    new = old._replace(
+        memory=old.memory + shift, saturation=old.saturation * 2 / (c**0.5 * (3 - c))
+    )
+    networks = [
+        network_in_dense_form(bench._replace(thresholds=new if anew else old), share, key)
+        for key in jr.split(jr.key(bench.seed), bench.num_networks)
+    ]
+    return bench.point(bench.k, networks)
+
+
+def network_in_dense_form(bench: Bench, share: float, key: Any) -> DendriticMemory:
+    """A network with c = `share`, as one with c = 1 of which weights are 0 and others larger.
+
+    The same equations: every 1/c and 1/sqrt(c) in front of a sum is taken into its weights. The
+    branches are those of the dense network, so that both share a program.
+    """
+    dense = wiring_of(bench.circuit, key=key)
+    sparse = wiring_of(bench.circuit._replace(connectivity=share), key=key)
+    root = math.sqrt(share)
+    wiring: DendriticWiring = dataclasses.replace(
+        sparse,
+        branch=dense.branch,
+        inhibitory_branch=dense.inhibitory_branch,
+        forward=dense.forward,
+        inhibitory_forward=dense.inhibitory_forward,
+        weight=sparse.weight / root,
+        inhibitory_weight=sparse.inhibitory_weight / root,
+        to_memory_inhibition=sparse.to_memory_inhibition / share,
+        to_feature_inhibition=sparse.to_feature_inhibition / share,
+        memory_inhibition=sparse.memory_inhibition / root,
+        feature_inhibition=sparse.feature_inhibition / root,
+        within_memory_inhibition=sparse.within_memory_inhibition / share**2,
+        within_feature_inhibition=sparse.within_feature_inhibition / share**2,
+        connectivity=1.0,
+    )
+    network = network_of(bench.circuit, bench.thresholds, wiring=wiring)
+    return eqx.tree_at(lambda n: n.feedback, network, network.feedback / root)

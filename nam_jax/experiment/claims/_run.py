@@ -1,0 +1,188 @@
+"""The executable ledger: every claim of the theory, what is measured, and whether it holds."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax.experiment.claims import _capacity as _claims_capacity
+from nam_jax.experiment.claims import _certified as _claims_certified
+from nam_jax.experiment.claims import _dendritic as _claims_dendritic
+from nam_jax.experiment.claims import _dynamics as _claims_dynamics
+from nam_jax.experiment.claims import _exact as _claims_exact
+from nam_jax.experiment.claims import _family as _claims_family
+from nam_jax.experiment.claims import _recall as _claims_recall
+from nam_jax.experiment.claims import _rules as _claims_rules
+from nam_jax.experiment.claims._finding import Claim, Curve, Finding
+from nam_jax.experiment.common import attributes
+
+CLAIMS: dict[str, Claim] = (
+    _claims_dynamics.CLAIMS
+    | _claims_recall.CLAIMS
+    | _claims_capacity.CLAIMS
+    | _claims_certified.CLAIMS
+    | _claims_exact.CLAIMS
+    | _claims_family.CLAIMS
+    | _claims_rules.CLAIMS
+    | _claims_dendritic.CLAIMS
+    | _claims_capacity.RESTING_ON_CAPACITY
+    | _claims_family.RESTING_ON_CAPACITY
+)
+"""Every row of the ledger by its key."""
+WORKERS = 2
+"""Claims that are checked at once; seconds of a claim are its own, beside another."""
+
+
+@dataclass(frozen=True)
+class ClaimsConfig:
+    """Which claims to check, and how thoroughly."""
+
+    fast: bool = False
+    """Few trials and small networks: the whole ledger in about two minutes on two cores."""
+    only: tuple[str, ...] = ()
+    """Keys of the claims to check, as in the ledger's first column; all of them by default."""
+
+
+class Row(NamedTuple):
+    """One checked claim and the seconds that it took."""
+
+    key: str
+    claim: Claim
+    finding: Finding
+    seconds: float
+
+
+def run(config: ClaimsConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Checks claims, two at a time, each with its own fixed seeds.
+
+    Args:
+        config: What to do.
+        folder: Where the ledger goes as a Markdown page, `claims.md`; None for nowhere.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        A row for each claim: statement, source, measured value with interval, what it is, verdict,
+        seconds; and the curve of each claim that has one.
+
+    Raises:
+        ValueError: On an unknown key.
+    """
+    keys = config.only or tuple(CLAIMS)
+    if unknown := [key for key in keys if key not in CLAIMS]:
+        raise ValueError(
+            f"Argument `only` must hold keys of {', '.join(CLAIMS)}, but has {', '.join(unknown)}."
+        )
+    begun = time.perf_counter()
+    # Most of a quick check is compilation, which takes one core; two checks share two.
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        pending = [pool.submit(_check, key, config.fast) for key in keys]
+        try:
+            rows = [each.result() for each in track(pending, "checking", disable=not progress)]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    dataset = _dataset(rows)
+    dataset.attrs = attributes(config, seed=0) | {"seconds": time.perf_counter() - begun}
+    if folder is not None:
+        (folder / "claims.md").write_text(markdown(dataset), encoding="utf-8")
+    return dataset
+
+
+def _check(key: str, fast: bool) -> Row:
+    begun = time.perf_counter()
+    finding = CLAIMS[key].check(fast)
+    return Row(key, CLAIMS[key], finding, time.perf_counter() - begun)
+
+
+def _dataset(rows: list[Row]) -> xr.Dataset:
+    dataset = xr.Dataset(
+        {
+            "statement": ("claim", [row.claim.statement for row in rows]),
+            "source": ("claim", [row.claim.source for row in rows]),
+            "computed": ("claim", [_first_line(row.claim.check) for row in rows]),
+            "value": ("claim", [row.finding.value for row in rows], {"units": "see `meaning`"}),
+            "low": ("claim", [row.finding.low for row in rows]),
+            "high": ("claim", [row.finding.high for row in rows]),
+            "meaning": ("claim", [row.finding.meaning for row in rows]),
+            "verdict": ("claim", [row.finding.verdict for row in rows]),
+        },
+        coords={"claim": [row.key for row in rows]},
+    )
+    # Not a variable: two runs with one config then have equal Datasets.
+    dataset["claim"].attrs["seconds"] = [round(row.seconds, 2) for row in rows]
+    for row in rows:
+        if row.finding.curve is not None:
+            _add_curve(dataset, row.key, row.finding.curve)
+    return dataset
+
+
+def _first_line(check: object) -> str:
+    return ((check.__doc__ or "").strip().splitlines() or [""])[0]
+
+
+def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
+    """Variables KEY_y, KEY_low and KEY_high over (KEY_line, KEY_x)."""
+    missing = [float("nan")] * len(curve.x)
+    lines = {
+        "y": [list(series.y) for series in curve.series.values()],
+        "low": [list(series.low or missing) for series in curve.series.values()],
+        "high": [list(series.high or missing) for series in curve.series.values()],
+    }
+    dims = (f"{key}_line", f"{key}_x")
+    for name, values in lines.items():
+        dataset[f"{key}_{name}"] = (dims, np.asarray(values, float))
+    labels = {"x_label": curve.x_label, "y_label": curve.y_label, "log": int(curve.log)}
+    dataset[f"{key}_y"].attrs = labels
+    dataset.coords[dims[0]] = list(curve.series)
+    dataset.coords[dims[1]] = np.asarray(curve.x, float)
+
+
+def interval(row: xr.Dataset) -> str:
+    """The measured value with its interval as text."""
+    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    return f"{value:.3g}" if low == high else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """The ledger, a row a claim."""
+    result = Table(title="Ledger of claims", show_lines=True)
+    for name in ("claim", "statement", "measured", "what it is", "verdict", "s"):
+        result.add_column(name, justify="right" if name == "s" else "left")
+    for index, seconds in enumerate(dataset.claim.attrs["seconds"]):
+        row = dataset.isel(claim=index)
+        result.add_row(
+            str(row.claim.values), f"{row.statement.item()} ({row.source.item()})", interval(row),
+            row.meaning.item(), row.verdict.item(), f"{seconds:.1f}",
+        )  # fmt: skip
+    return result
+
+
+def markdown(dataset: xr.Dataset) -> str:
+    """The ledger as a Markdown page, made from the Dataset alone."""
+    head = ("claim", "statement", "source", "what is computed", "measured [95 %]", "what it is",
+            "verdict", "s")  # fmt: skip
+    lines = [
+        "# Ledger of claims",
+        "",
+        f"Made by `nam-jax claims`; config {dataset.attrs['config']}; device "
+        f"{dataset.attrs['device']}; {dataset.attrs['seconds']:.0f} s. Verdicts are computed from "
+        "what was measured. Random patterns, fixed seeds; intervals are 95 % (Wilson for rates, "
+        "weighted least squares for exponents); a number without one is exact or a worst case.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+    ]
+    for index, seconds in enumerate(dataset.claim.attrs["seconds"]):
+        row = dataset.isel(claim=index)
+        texts = (row[name].item() for name in ("statement", "source", "computed"))
+        cells = (str(row.claim.values), *texts, interval(row), row.meaning.item(),
+                 f"**{row.verdict.item()}**", f"{seconds:.1f}")  # fmt: skip
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines) + "\n"

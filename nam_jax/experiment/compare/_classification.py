@@ -1,0 +1,168 @@
+"""Classes by association with memories, or by recall and then a classifier, beside baselines."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from nam_jax import memory
+from nam_jax._types import Patterns
+from nam_jax.experiment.compare._labelled_images import Queries, filled
+from nam_jax.experiment.compare._similarity_grid import SIMILARITIES
+from nam_jax.network import (
+    AbstractFeedforwardNetwork,
+    CorrelationMatrix,
+    Minerva2,
+    UniversalHopfield,
+)
+
+Classes = Int[np.ndarray, " T"]
+Classifier = Callable[[Queries], Classes]
+"""From queries, with NaN for what is hidden, to classes."""
+
+BATCH = 500
+"""Queries at a time."""
+
+
+@eqx.filter_jit
+def answers(network: AbstractFeedforwardNetwork, queries: Queries) -> Float[Array, "Q M"]:
+    """What `network` answers, batch after batch, so that similarities of few are held at once."""
+    return jax.lax.map(network.respond, queries, batch_size=BATCH)
+
+
+def classifiers(config: Any, images: Patterns, labels: Int[Array, " K"]) -> dict[str, Classifier]:
+    """Every method by name, each of which knows `images`, (K, N), and their classes."""
+    classes = jax.nn.one_hot(labels, int(jnp.max(labels)) + 1, dtype=images.dtype)
+    return (
+        _linear(images, classes)
+        | {f"dense, rectified n = {n}": dense(images, classes, n) for n in config.class_powers}
+        | _universal(images, classes, config.beta)
+        | {"Minerva 2, binary": _minerva(images, classes, config.threshold)}
+        | baselines(config, np.asarray(images), np.asarray(labels))
+    )
+
+
+def _linear(images: Patterns, classes: Float[Array, "K M"]) -> dict[str, Classifier]:
+    mean = jnp.mean(images, axis=0)
+    hebb = CorrelationMatrix(images, classes)
+    covariance = CorrelationMatrix(
+        images - mean[None, :], classes - jnp.mean(classes, axis=0)[None, :]
+    )
+    return {
+        "Hebb": lambda queries: _chosen(answers(hebb, filled(queries))),
+        "covariance": lambda q: _chosen(answers(covariance, filled(q) - mean[None, :])),
+    }
+
+
+def dense(images: Patterns, classes: Float[Array, "K M"], n: int) -> Classifier:
+    """A dense memory with a rectified power: y = Y^T F'(X q), rows and queries of length 1.
+
+    Less the mean image, which all images share.
+    """
+    mean = jnp.mean(images, axis=0)
+
+    def unit(rows: Queries) -> Queries:
+        centred = rows - mean[None, :]
+        sizes = jnp.linalg.norm(centred, axis=1, keepdims=True)
+        return centred / jnp.where(sizes == 0, 1, sizes)
+
+    weighting = memory.Slope(memory.RectifiedPower(n))
+    network = UniversalHopfield(unit(images), memory.Dot(), weighting, projection=classes)
+    return lambda queries: _chosen(answers(network, unit(filled(queries))))
+
+
+def _universal(
+    images: Patterns, classes: Float[Array, "K M"], beta: float
+) -> dict[str, Classifier]:
+    cubed, most, soft = memory.Polynomial(3), memory.Max(), memory.Softmax(beta)
+    parts: dict[str, tuple[memory.AbstractSimilarity, memory.AbstractWeighting]] = {
+        "cosine, cube": (memory.Cosine(), cubed),
+        "Pearson, cube": (memory.Pearson(), cubed),
+        "Euclid, softmax": (memory.Euclidean(), soft),
+        "visible Euclid, softmax": (memory.Euclidean(visible=True), soft),
+        "Pearson, max": (memory.Pearson(), most),
+        "visible Euclid, max": (memory.Euclidean(visible=True), most),
+    }
+    return {
+        name: _by(UniversalHopfield(images, similarity, weighting, projection=classes))
+        for name, (similarity, weighting) in parts.items()
+    }
+
+
+def _by(network: UniversalHopfield) -> Classifier:
+    visible = network.similarity.visible
+    return lambda queries: _chosen(answers(network, queries if visible else filled(queries)))
+
+
+def _minerva(images: Patterns, classes: Float[Array, "K M"], threshold: float) -> Classifier:
+    """Traces of black and white images and of their classes, for which the probe asks."""
+
+    def signs(rows: Queries) -> Queries:
+        return jnp.where(jnp.isnan(rows), 0, jnp.where(rows >= threshold, 1.0, -1.0))
+
+    num = classes.shape[1]
+    network = Minerva2(jnp.concatenate([signs(images), 2 * classes - 1], axis=1))
+
+    def classify(queries: Queries) -> Classes:
+        asked = jnp.zeros((len(queries), num), queries.dtype)
+        probes = jnp.concatenate([signs(queries).astype(queries.dtype), asked], axis=1)
+        return _chosen(answers(network, probes)[:, -num:])
+
+    return classify
+
+
+def baselines(
+    config: Any, images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]
+) -> dict[str, Classifier]:
+    """What scikit-learn makes of the same images; it sees zeros where pixels are hidden."""
+    # Imported where it is used: every command would wait a second for it.
+    from sklearn.linear_model import Ridge
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classes = np.eye(labels.max() + 1)[labels]
+    ridge = Ridge(alpha=config.ridge, fit_intercept=False).fit(images, classes)
+    nearest = KNeighborsClassifier(1, algorithm="brute").fit(images, labels)
+    logistic = logistic_regression(images, labels)
+    return {
+        "ridge regression": lambda queries: ridge.predict(_plain(queries)).argmax(axis=1),
+        "nearest neighbour": lambda queries: np.asarray(nearest.predict(_plain(queries))),
+        "logistic regression": lambda queries: np.asarray(logistic.predict(_plain(queries))),
+    }
+
+
+def logistic_regression(images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]) -> Any:
+    """Of labels on pixels, with scikit-learn's penalty at C = 0.1."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
+
+
+def recallers(images: Patterns, beta: float) -> Mapping[str, Callable[[Queries], Queries]]:
+    """What queries become before they are classified: themselves, or images that are recalled."""
+
+    def recall(network: UniversalHopfield, queries: Queries) -> Queries:
+        return answers(network, queries if network.similarity.visible else filled(queries))
+
+    networks = {
+        f"{name}, max": UniversalHopfield(images, similarity, memory.Max())
+        for name, similarity in SIMILARITIES.items()
+    }
+    for name in ("Euclid", "visible Euclid"):
+        weighting = memory.Softmax(beta)
+        networks[f"{name}, softmax"] = UniversalHopfield(images, SIMILARITIES[name], weighting)
+    return {"query itself": filled} | {
+        name: functools.partial(recall, network) for name, network in networks.items()
+    }
+
+
+def _chosen(scores: Float[Array, "T M"]) -> Classes:
+    return np.asarray(jnp.argmax(scores, axis=1))
+
+
+def _plain(queries: Queries) -> Float[np.ndarray, "Q N"]:
+    return np.asarray(filled(queries))

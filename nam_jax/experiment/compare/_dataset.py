@@ -1,0 +1,176 @@
+"""The Dataset of the comparison."""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from nam_jax import measure
+from nam_jax.experiment.compare._binary_recall import Costs
+from nam_jax.experiment.compare._similarity_grid import SEPARATIONS, SIMILARITIES, Grid
+
+ONE = {"units": "1"}
+
+LENIENT = 50 / 784
+"""Squared error of a pixel below which the code of Universal Hopfield Networks sees a success."""
+
+
+class BinaryCell(NamedTuple):
+    """One memory at one K: what it recalled, for D kinds of cue; what it is made of."""
+
+    near: Bool[np.ndarray, "D C"]
+    exact: Bool[np.ndarray, "D C"]
+    costs: Costs
+
+
+def grid_dataset(
+    grids: dict[int, dict[str, Grid]], means: dict[int, dict[str, Grid]]
+) -> xr.Dataset:
+    """By number of stored images, damage, similarity and separation; and of the mean image."""
+    dims = ("stored", "damage", "similarity", "separation")
+    kinds = list(next(iter(grids.values())))
+
+    def stacked(field: str) -> np.ndarray:
+        return np.array([[getattr(each[kind], field) for kind in kinds] for each in grids.values()])
+
+    accuracy = _rates(stacked("right"))
+    squares = stacked("squares")
+    dataset = xr.Dataset(
+        {
+            "accuracy": (dims, accuracy[..., 0], ONE | {"long_name": "nearest-memory accuracy"}),
+            "accuracy_low": (dims, accuracy[..., 1], ONE),
+            "accuracy_high": (dims, accuracy[..., 2], ONE),
+            "grid_exact": (dims, stacked("exact").mean(-1), ONE),
+            "psnr": (dims, _psnr(squares.mean(-1)), {"units": "dB"}),
+            "lenient": (dims, (squares <= LENIENT).mean(-1), ONE),
+        },
+        coords={
+            "stored": ("stored", list(grids), {"long_name": "stored images K"}),
+            "damage": kinds,
+            "similarity": list(SIMILARITIES),
+            "separation": list(SEPARATIONS),
+        },
+    )
+    mean = [next(iter(each.values())) for each in means.values()]
+    dataset["mean_image_accuracy"] = ("stored", [each.right.mean() for each in mean], ONE)
+    dataset["mean_image_lenient"] = ("stored", [(e.squares <= LENIENT).mean() for e in mean], ONE)
+    psnr = _psnr(np.array([each.squares.mean() for each in mean]))
+    dataset["mean_image_psnr"] = ("stored", psnr, {"units": "dB"})
+    return dataset
+
+
+def _psnr(squares: np.ndarray) -> np.ndarray:
+    """Of intensities from 0 to 1; infinite where nothing is wrong."""
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(squares)
+
+
+def binary_dataset(cells: dict[str, dict[int, BinaryCell]], cues: list[str]) -> xr.Dataset:
+    """By memory, number of stored patterns and cue; NaN where a memory was not tried."""
+    patterns = sorted({num for row in cells.values() for num in row})
+    shape = (len(cells), len(patterns), len(cues))
+    near, exact = np.full((*shape, 3), np.nan), np.full((*shape, 3), np.nan)
+    costs, trials = np.full((*shape[:2], 3), np.nan), np.zeros(shape[:2], int)
+    for i, row in enumerate(cells.values()):
+        for num, cell in row.items():
+            place = i, patterns.index(num)
+            near[place], exact[place] = _rates(cell.near), _rates(cell.exact)
+            costs[place], trials[place] = cell.costs, cell.near.shape[1]
+    dims = ("memory", "patterns", "cue")
+    dataset = xr.Dataset(
+        {
+            "recalled": (dims, near[..., 0], ONE | {"long_name": "recalled, overlap 0.95"}),
+            "recalled_low": (dims, near[..., 1], ONE),
+            "recalled_high": (dims, near[..., 2], ONE),
+            "all_bits": (dims, exact[..., 0], ONE | {"long_name": "recalled exactly"}),
+            "all_bits_low": (dims, exact[..., 1], ONE),
+            "all_bits_high": (dims, exact[..., 2], ONE),
+            "trials": (dims[:2], trials, ONE),
+        },
+        coords={
+            "memory": list(cells),
+            "patterns": ("patterns", patterns, {"long_name": "stored patterns K"}),
+            "cue": cues,
+        },
+    )
+    return dataset.merge(_held(near[..., 0], costs, np.array(patterns)))
+
+
+def _held(near: np.ndarray, costs: np.ndarray, patterns: np.ndarray) -> xr.Dataset:
+    """The most memories held: the largest K times share recalled, and what they cost there."""
+    products = np.nan_to_num(near) * patterns[None, :, None]
+    best = products.argmax(axis=1)
+    held = np.where(np.isnan(near).all(axis=1), np.nan, products.max(axis=1))
+    paid = np.take_along_axis(costs[:, :, None, :], best[:, None, :, None], axis=1)[:, 0]
+    found = {"held": (("memory", "cue"), held, ONE | {"long_name": "memories held"})}
+    for place, name in enumerate(("neuron", "synapse", "unit")):
+        found[f"per_{name}"] = (("memory", "cue"), held / paid[..., place], ONE)
+    return xr.Dataset(found)
+
+
+def class_dataset(
+    classified: dict[int, dict[str, dict[str, np.ndarray]]],
+    recalled: dict[str, dict[str, dict[str, np.ndarray]]],
+) -> xr.Dataset:
+    """Shares of right classes.
+
+    Args:
+        classified: By number of images known, query and classifier, whether classes are right.
+        recalled: By origin of the images (stored, new), query and recaller.
+    """
+    queries = list(next(iter(classified.values())))
+    first = _by_name(classified, queries)
+    second = _by_name(recalled, queries)
+    dims = ("known", "query", "classifier")
+    others = ("origin", "query", "recaller")
+    return xr.Dataset(
+        {
+            "classified": (dims, first[..., 0], ONE | {"long_name": "right classes"}),
+            "classified_low": (dims, first[..., 1], ONE),
+            "classified_high": (dims, first[..., 2], ONE),
+            "recall_classified": (others, second[..., 0], ONE | {"long_name": "right classes"}),
+            "recall_classified_low": (others, second[..., 1], ONE),
+            "recall_classified_high": (others, second[..., 2], ONE),
+        },
+        coords={
+            "known": ("known", list(classified), {"long_name": "labelled images K"}),
+            "query": queries,
+            "classifier": list(next(iter(classified.values()))[queries[0]]),
+            "origin": list(recalled),
+            "recaller": list(next(iter(recalled.values()))[queries[0]]),
+        },
+    )
+
+
+def _by_name(found: dict, queries: list[str]) -> np.ndarray:
+    rows = [[_rates(np.array(list(each[query].values()))) for query in queries]
+            for each in found.values()]  # fmt: skip
+    return np.array(rows)
+
+
+def picture_dataset(
+    pictures: dict[str, Float[np.ndarray, "examples N"]],
+    binary: dict[str, Float[np.ndarray, "patterns M"]],
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+) -> xr.Dataset:
+    """Example recalls: images (rows are examples, one a kind of damage or more) and patterns."""
+    grey, black = (
+        np.stack([rows.reshape(-1, *shape) for rows in each.values()])
+        for each, shape in zip((pictures, binary), shapes, strict=True)
+    )
+    place = ("row", "column")
+    return xr.Dataset(
+        {
+            "recalls": (("picture", "example", *place), grey, ONE),
+            "binary_recalls": (("binary_picture", "binary_example", *place), black, ONE),
+        },
+        coords={"picture": list(pictures), "binary_picture": list(binary)},
+    )
+
+
+def _rates(successes: Bool[np.ndarray, "*cells trials"]) -> Float[np.ndarray, "*cells 3"]:
+    """Rates of the last axis with their 95 % Wilson intervals."""
+    flat = successes.reshape(-1, successes.shape[-1])
+    rates = np.array([measure.rate(each)[:3] for each in flat])
+    return rates.reshape(*successes.shape[:-1], 3)

@@ -1,0 +1,240 @@
+"""Memories on real images: recall from damaged queries, and classes by what is recalled."""
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool
+from rich.progress import Progress
+
+from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.experiment.common import BinaryImages, attributes, binary_images
+from nam_jax.experiment.compare import _binary_recall as binary
+from nam_jax.experiment.compare import _classification as classes
+from nam_jax.experiment.compare import _similarity_grid as similarity
+from nam_jax.experiment.compare._config import CompareConfig as CompareConfig
+from nam_jax.experiment.compare._config import quick
+from nam_jax.experiment.compare._dataset import (
+    BinaryCell,
+    binary_dataset,
+    class_dataset,
+    grid_dataset,
+    picture_dataset,
+)
+from nam_jax.experiment.compare._labelled_images import (
+    LabelledImages,
+    Queries,
+    damaged,
+    damages,
+    filled,
+    labelled_images,
+    targets_of,
+)
+from nam_jax.experiment.compare._tables import table as table
+from nam_jax.experiment.compare._tables import write_html
+
+SHOWN = ("dot", "cosine", "Pearson", "Euclid", "Manhattan", "visible Euclid")
+"""Similarities whose recalls are drawn."""
+
+EXAMPLES = 4
+"""Black and white images that are drawn."""
+
+
+def run(config: CompareConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Compares all memories.
+
+    Args:
+        config: What to do.
+        folder: If given, `tables.html` is written there.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Of each similarity and separation, by damage and K, how often the target is the stored
+        image nearest to the answer, how often it is exact, and the signal-to-noise ratio; of
+        binary memories how often they recall, and how much they hold for what they are made of;
+        shares of right classes, directly and after recall; and pictures.
+
+    Raises:
+        ValueError: If the source has no labels, or too few distinct images.
+        FileNotFoundError: If the source is not there.
+    """
+    settings = quick(config) if config.fast else config
+    of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(jr.key(settings.seed), 5)
+    most = max(*settings.num_stored, *settings.num_known, settings.num_recalled)
+    images = labelled_images(settings.source, most, settings.num_test, key=of_images)
+    most_patterns = max(settings.num_patterns)
+    patterns = binary_images(settings.source, settings.threshold, most_patterns, key=of_patterns)
+    with Progress(disable=not progress) as bar:
+        grids, pictures = _grids(settings, images, bar, key=of_grid)
+        cells, cues, black, shown = _binary(settings, patterns, bar, key=of_recall)
+        labelled = _classes(settings, images, bar, key=of_classes)
+    dataset = xr.merge(
+        [
+            grids,
+            binary_dataset(cells, cues),
+            labelled,
+            picture_dataset(pictures, black, (images.shape, patterns.shape)),
+        ],
+        join="exact",
+        combine_attrs="drop",
+    ).assign_attrs(attributes(config) | {"shown": shown})
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_html(dataset, folder / "tables.html")
+    return dataset
+
+
+def _grids(
+    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+    """Every similarity with every separation; and recalls of some queries at the largest K."""
+    kinds = damages(config, images.shape)
+    task = bar.add_task("grid", total=len(config.num_stored) * len(kinds))
+    found, means, pictures = {}, {}, {}
+    for place, num in enumerate(config.num_stored):
+        of_targets, *of_damage = jr.split(jr.fold_in(key, place), 1 + len(kinds))
+        rows = jnp.asarray(images.stored[:num])
+        targets = targets_of(num, config.num_queries, key=of_targets)
+        found[num], shown = {}, []
+        for (name, damage), each in zip(kinds.items(), of_damage, strict=True):
+            queries = damaged(damage, rows[targets], key=each)
+            found[num][name] = similarity.grid(rows, targets, queries)
+            shown.append(queries[0])
+            bar.advance(task)
+        means[num] = {"": similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))}
+        pictures = _pictures(config, rows, rows[targets[0]], jnp.stack(shown))
+    return grid_dataset(found, means), pictures
+
+
+def _pictures(
+    config: CompareConfig, rows: Patterns, clean: Pattern, queries: Queries
+) -> dict[str, np.ndarray]:
+    """One image damaged in every way, and what is recalled of it."""
+    recallers = classes.recallers(rows, config.beta)
+    recalls = {name: recallers[f"{name}, max"](queries) for name in SHOWN}
+    found = {"clean": jnp.broadcast_to(clean[None, :], queries.shape), "query": filled(queries)}
+    return {name: np.asarray(each) for name, each in (found | recalls).items()}
+
+
+def _binary(
+    config: CompareConfig, images: BinaryImages, bar: Progress, *, key: Key
+) -> tuple[dict[str, dict[int, BinaryCell]], list[str], dict[str, np.ndarray], int]:
+    """Every binary memory at every K on the same cues; the cues' names; some recalls at one K."""
+    rows, columns = images.shape
+    occluded = jnp.repeat(jnp.arange(rows) >= rows - round(config.hidden * rows), columns)
+    memories = binary.contenders(config, occluded)
+    task = bar.add_task("binary memories", total=len(config.num_patterns) * len(memories))
+    cells: dict[str, dict[int, BinaryCell]] = {name: {} for name in memories}
+    shown, kinds, largest = {}, [], 0
+    for place, num in enumerate(config.num_patterns):
+        of_targets, of_cues, of_memory = jr.split(jr.fold_in(key, place), 3)
+        patterns = images.patterns[:num]
+        chosen = targets_of(num, min(config.num_cues, num), key=of_targets)
+        cues = binary.make_cues(patterns[chosen], config.flips, occluded, key=of_cues)
+        kinds = list(cues)
+        pictures = {}
+        for name, each in memories.items():
+            bar.advance(task)
+            if each.most is not None and num > each.most:
+                continue
+            few = min(len(chosen), len(chosen) if each.cues is None else each.cues)
+            cell, readouts = _recall(each, patterns, chosen[:few], cues, occluded, key=of_memory)
+            cells[name][num], pictures[name] = cell, readouts
+        if not shown or num <= config.largest_astrocyte:
+            shown, largest = _binary_pictures(pictures, cues, patterns[chosen]), num
+    return cells, kinds, shown, largest
+
+
+def _recall(
+    contender: binary.Contender,
+    patterns: Patterns,
+    chosen: Array,
+    cues: dict[str, binary.Cues],
+    occluded: Bool[Array, " N"],
+    *,
+    key: Key,
+) -> tuple[BinaryCell, np.ndarray]:
+    """One memory on all kinds of cue at once; what is visible of half an image is held."""
+    few, size = len(chosen), patterns.shape[1]
+    each = {name: rows[:few] for name, rows in cues.items()}
+    free = jnp.zeros_like(occluded)
+    held = [
+        jnp.broadcast_to(~occluded if name == binary.HIDDEN else free, rows.shape)
+        for name, rows in each.items()
+    ]
+    found, known = contender.recall(
+        patterns, jnp.concatenate(list(each.values())), jnp.concatenate(held), key
+    )
+    readouts = np.asarray(found).reshape(len(cues), few, size)
+    active = np.asarray(known).reshape(len(cues), few)
+    near, exact = binary.judged(readouts, active, np.asarray(patterns[chosen]))
+    costs = contender.costs(size, len(patterns))
+    return BinaryCell(near, exact, costs), readouts
+
+
+def _binary_pictures(
+    readouts: dict[str, np.ndarray], cues: dict[str, binary.Cues], targets: binary.Cues
+) -> dict[str, np.ndarray]:
+    """Recalls from the first kind of cue, by the memories that are drawn."""
+    few = min(EXAMPLES, len(targets))
+    found = {"clean": np.asarray(targets), "query": np.asarray(next(iter(cues.values())))}
+    dense = [name for name in readouts if name.startswith("dense, n")][-1:]
+    names = ["Hebb", "covariance", "pseudo-inverse", *dense]
+    names += [name for name in readouts if name.startswith("astrocyte")]
+    found |= {name: readouts[name][0] for name in names}
+    return {name: _padded(rows[:few], few) for name, rows in found.items()}
+
+
+def _padded(rows: np.ndarray, num: int) -> np.ndarray:
+    """With NaN, which is drawn white, for cues that a memory was not asked."""
+    missing = np.full((num - len(rows), rows.shape[1]), np.nan, rows.dtype)
+    return np.concatenate([rows, missing])
+
+
+def _classes(
+    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+) -> xr.Dataset:
+    """Classes of images that no memory has seen, and of recalls of stored and of new ones."""
+    task = bar.add_task("classes", total=len(config.num_known) + 2)
+    of_new, of_stored, of_targets = jr.split(key, 3)
+    stored, labels = jnp.asarray(images.stored), jnp.asarray(images.stored_labels)
+    queries = _queries(config, images, jnp.asarray(images.held_out), key=of_new)
+    classified = {}
+    for num in config.num_known:
+        methods = classes.classifiers(config, stored[:num], labels[:num])
+        classified[num] = {
+            name: {m: f(rows) == images.held_out_labels for m, f in methods.items()}
+            for name, rows in queries.items()
+        }
+        bar.advance(task)
+    num = config.num_recalled
+    chosen = targets_of(num, config.num_test, key=of_targets)
+    again = _queries(config, images, stored[chosen], key=of_stored)
+    logistic = classes.logistic_regression(images.stored[:num], images.stored_labels[:num])
+    recalled = {}
+    for origin, each, truth in (
+        ("stored", again, np.asarray(labels[chosen])),
+        ("new", queries, images.held_out_labels),
+    ):
+        recalled[origin] = {
+            name: {
+                recaller: logistic.predict(np.asarray(recall(rows))) == truth
+                for recaller, recall in classes.recallers(stored[:num], config.beta).items()
+            }
+            for name, rows in each.items()
+        }
+        bar.advance(task)
+    return class_dataset(classified, recalled)
+
+
+def _queries(config: Any, images: LabelledImages, rows: Queries, *, key: Key) -> dict[str, Queries]:
+    kinds = damages(config, images.shape)
+    keys = jr.split(key, len(kinds))
+    found = {
+        name: damaged(damage, rows, key=each)
+        for (name, damage), each in zip(kinds.items(), keys, strict=True)
+    }
+    return {"clean": rows} | found

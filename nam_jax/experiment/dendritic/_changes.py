@@ -1,0 +1,147 @@
+"""Recall by dendritic networks with slow inhibition, sparse connections, and damage."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from nam_jax.experiment.dendritic._bench import Bench, Point, Task
+from nam_jax.experiment.dendritic._design import network_of, wiring_of
+from nam_jax.experiment.dendritic._trials import Follow, ended, follow, from_features
+from nam_jax.network import DendriticMemory, DendriticWiring, HeldFeatures
+
+HELD = 80.0
+"""How long a sustained cue holds the features, in ms."""
+
+
+def by_inhibition(bench: Bench, times: Sequence[float]) -> list[Task]:
+    """Recall against tau_I: inhibition that starts matched to the cue, or at 0, or a held cue."""
+
+    def at(time: float) -> dict[str, Point]:
+        networks = [with_inhibition(network, time) for network in bench.networks()]
+        how = bench.how._replace(step=min(bench.how.step, time))
+        silent = from_features(matched=False)
+        matched = {
+            f"matched start, k = {k}": bench.point(k, networks, how=how)
+            for k in dict.fromkeys((1, bench.k))
+        }
+        return matched | {
+            f"start at 0, k = {bench.k}": bench.point(bench.k, networks, how=how, starts=silent),
+            f"start at 0, cue held {HELD:.0f} ms, k = {bench.k}": bench.point(
+                bench.k, networks, how=how, starts=silent, run=held
+            ),
+        }
+
+    return [Task("inhibition", time, lambda time=time: at(time)) for time in times]
+
+
+def with_inhibition(network: DendriticMemory, time: float) -> DendriticMemory:
+    """The same with another tau_I in ms."""
+    old = network.time_constants[2]
+    return eqx.tree_at(lambda n: n.time_constants[2], network, jnp.asarray(time, old.dtype))
+
+
+def held(network: DendriticMemory, states: Any, how: Follow) -> np.ndarray:
+    """Rates after features were held at the cue for a while and then released."""
+    time, step = jnp.asarray(HELD), jnp.asarray(how.step, float)
+    return ended(network, follow(HeldFeatures(network), states, time, step), how)
+
+
+def by_sparsity(bench: Bench, shares: Sequence[float], sizes: Sequence[int]) -> list[Task]:
+    """Recall against k at several c: thresholds designed anew, or those of the dense network."""
+    tasks = []
+    for share in shares:
+        whole = bench.circuit._replace(connectivity=share)
+        fewer = whole._replace(num_branches=max(2, round(share * whole.num_branches)))
+        for name, circuit in (("same D", whole), ("D in proportion", fewer)):
+            sparse, line = bench.elsewhere(circuit), f"c = {share:g}, {name}"
+
+            def at(k: int, sparse: Bench = sparse, line: str = line) -> dict[str, Point]:
+                return {line: sparse.point(k)._replace(predicted=sparse.predicted(k))}
+
+            tasks += [Task("sparsity", k, lambda k=k, at=at: at(k)) for k in sizes]
+        old = bench._replace(circuit=whole)
+        line = f"c = {share:g}, thresholds of c = {bench.circuit.connectivity:g}"
+        tasks += [
+            Task("sparsity", k, lambda k=k, old=old, line=line: {line: old.point(k)})
+            for k in dict.fromkeys((1, bench.k))
+        ]
+    return tasks
+
+
+Damage = Callable[[DendriticWiring, float, np.random.Generator], DendriticWiring]
+
+
+def lose_branches(
+    wiring: DendriticWiring, share: float, random: np.random.Generator
+) -> DendriticWiring:
+    """Branches are cut off: nothing passes to the soma, nor back (eq 4)."""
+    alive = random.random(wiring.dendritic.shape) >= share
+    return dataclasses.replace(wiring, dendritic=jnp.where(alive, wiring.dendritic, 0))
+
+
+def lose_synapses(
+    wiring: DendriticWiring, share: float, random: np.random.Generator
+) -> DendriticWiring:
+    """Contacts between E1 and E2 are lost, each with its synapse back."""
+    alive = random.random(wiring.weight.shape) >= share
+    weight = jnp.where(alive, wiring.weight, 0)
+    return dataclasses.replace(wiring, weight=weight, feedback=wiring.feedback & alive)
+
+
+def jitter_forward(
+    wiring: DendriticWiring, spread: float, random: np.random.Generator
+) -> DendriticWiring:
+    """Weights from E1 to branches change by log-normal factors of mean 1."""
+    return dataclasses.replace(wiring, weight=wiring.weight * _factors(wiring, spread, random))
+
+
+def _factors(wiring: DendriticWiring, spread: float, random: np.random.Generator) -> jnp.ndarray:
+    drawn = random.standard_normal(wiring.weight.shape)
+    factors = np.exp(spread * drawn - spread**2 / 2)
+    return jnp.asarray(factors, wiring.weight.dtype)
+
+
+DAMAGES: dict[str, Damage] = {
+    "branches lost": lose_branches,
+    "contacts lost": lose_synapses,
+    "forward weights jittered": jitter_forward,
+}
+
+
+def by_damage(bench: Bench, strengths: Sequence[float]) -> list[Task]:
+    """Recall of `bench.k` neurons after damage to which nothing was adapted, cues being whole."""
+
+    def at(strength: float) -> dict[str, Point]:
+        lines = {name: damaged(bench, damage, strength) for name, damage in DAMAGES.items()}
+        lines["feedback weights jittered"] = [
+            _with_feedback(network, strength, bench.seed + place)
+            for place, network in enumerate(bench.networks())
+        ]
+        whole = bench.networks()
+        return {
+            name: bench.point(bench.k, networks, cued_by=whole) for name, networks in lines.items()
+        }
+
+    return [Task("damage", value, lambda value=value: at(value)) for value in strengths]
+
+
+def damaged(bench: Bench, damage: Damage, strength: float) -> list[DendriticMemory]:
+    """The networks of `bench` after damage."""
+    networks = []
+    for place, key in enumerate(jr.split(jr.key(bench.seed), bench.num_networks)):
+        random = np.random.default_rng([bench.seed, place])
+        wiring = damage(wiring_of(bench.circuit, key=key), strength, random)
+        networks.append(network_of(bench.circuit, bench.thresholds, wiring=wiring))
+    return networks
+
+
+def _with_feedback(network: DendriticMemory, spread: float, seed: int) -> DendriticMemory:
+    """Weights from E2 to E1 change by log-normal factors of mean 1, which breaks eq 4."""
+    drawn = np.random.default_rng([seed, 1]).standard_normal(network.feedback.shape)
+    factors = jnp.asarray(np.exp(spread * drawn - spread**2 / 2), network.feedback.dtype)
+    return eqx.tree_at(lambda n: n.feedback, network, network.feedback * factors)

@@ -1,0 +1,268 @@
+"""Networks without dendrites: one branch, linear branches, point neurons, well tuned."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float
+
+from nam_jax._types import Key, Scalar
+from nam_jax.experiment.dendritic._bench import Bench, Point, Task
+from nam_jax.experiment.dendritic._design import network_of, transfers, wiring_of
+from nam_jax.experiment.dendritic._trials import Members, Starts, judged, memories, rates_of
+from nam_jax.network import DendriticMemory, DendriticState, DendriticWiring, PointSynapses, Ramp
+from nam_jax.network import point_synapses as per_synapse
+
+UNBOUNDED = 1e6
+"""Hz that no feature neuron reaches."""
+SCAN_TRIALS = 16
+"""Memories of each size, at most, by which a candidate is judged."""
+
+
+class Somatic(eqx.Module):
+    """weight G(z): a neuron whose inputs are summed before they are transferred.
+
+    Attributes:
+        weight: (N2,), of each neuron.
+        ramp: G.
+    """
+
+    weight: Float[Array, " N2"]
+    ramp: Ramp
+
+    def __call__(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.weight.astype(z.dtype) * self.ramp(z)
+
+
+class Candidate(NamedTuple):
+    """One way to set the free numbers of a control.
+
+    Attributes:
+        reach: Threshold of feature neurons, in standard deviations of their input above its mean
+            (0 for linear ones).
+        safety: Standard deviations between the input of other memory neurons and f_t.
+        rate: Rate in Hz that k members would have if they did not saturate.
+        k: Number of members for which that holds.
+    """
+
+    reach: float
+    safety: float
+    rate: float
+    k: int
+
+
+class Tuned(NamedTuple):
+    """A control with its numbers set: threshold and slope of feature neurons, and f_t."""
+
+    threshold: float
+    slope: float
+    ft: float
+
+
+def one_branch(bench: Bench, key: Key) -> DendriticMemory:
+    """D = 1 and everything else as it was: all feedback weights of a feature neuron are equal."""
+    wiring = wiring_of(bench.circuit._replace(num_branches=1), key=key)
+    matrix = jnp.concatenate(
+        [
+            jnp.where(wiring.forward, wiring.weight, 0),
+            jnp.where(wiring.inhibitory_forward, wiring.inhibitory_weight, 0),
+        ],
+        axis=1,
+    )
+    branch, _ = transfers(bench.circuit, bench.thresholds)
+    return _somatic(bench, wiring, PointSynapses(matrix), branch, wiring.dendritic[:, 0])
+
+
+def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
+    """Branches as they are, without their nonlinearity: each input counts A_jb W_ji, no more."""
+    wiring = wiring_of(bench.circuit, key=key)
+    pairs = (
+        (wiring.branch, wiring.forward, wiring.weight),
+        (wiring.inhibitory_branch, wiring.inhibitory_forward, wiring.inhibitory_weight),
+    )
+    matrix = [
+        jnp.where(mask, jnp.take_along_axis(wiring.dendritic, b.astype(jnp.int32), axis=1) * w, 0)
+        for b, mask, w in pairs
+    ]
+    ramp = Ramp(0.0, 0.0, UNBOUNDED)
+    return _somatic(bench, wiring, PointSynapses(jnp.concatenate(matrix, axis=1)), ramp)
+
+
+def point_neurons(bench: Bench, key: Key) -> DendriticMemory:
+    """Each synapse has a weight of its own, in both directions, and the soma a threshold."""
+    wiring = wiring_of(bench.circuit, key=key, per_synapse=True)
+    return _somatic(bench, wiring, per_synapse(wiring), Ramp(0.0, 0.0, UNBOUNDED))
+
+
+def _somatic(
+    bench: Bench,
+    wiring: DendriticWiring,
+    synapses: PointSynapses,
+    ramp: Ramp,
+    weight: Array | None = None,
+) -> DendriticMemory:
+    size = wiring.branch.shape[0]
+    weight = jnp.ones(size, synapses.matrix.dtype) if weight is None else weight
+    transfer = Somatic(weight, ramp)
+    return network_of(
+        bench.circuit, bench.thresholds, wiring=wiring, dendrites=synapses, branch_transfer=transfer
+    )
+
+
+def with_numbers(network: DendriticMemory, tuned: Tuned) -> DendriticMemory:
+    """The control with these numbers."""
+
+    def leaves(n: Any) -> tuple[Any, ...]:
+        ramp = n.branch_transfer.ramp
+        return ramp.threshold, ramp.slope, n.memory_transfer.threshold
+
+    return eqx.tree_at(leaves, network, tuple(map(_like(network), tuned)))
+
+
+def _like(network: DendriticMemory) -> Callable[[float], Array]:
+    dtype = network.feedback.dtype
+    return lambda value: jnp.asarray(value, dtype)
+
+
+def from_evoked(rate: float) -> Starts:
+    """Features are what the members evoke when they fire at `rate`; memory neurons at rest."""
+
+    def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+        del key
+        return _evoked(network, jnp.asarray(members), jnp.asarray(rate, float))
+
+    return starts
+
+
+@eqx.filter_jit
+def _evoked(network: DendriticMemory, members: Array, rate: Scalar) -> DendriticState:
+    def one(members: Array) -> DendriticState:
+        rest = network.memory_transfer.low.astype(rate.dtype)
+        memory = jnp.where(members, rate, rest)
+        return network.initial_state(network.evoked_features(memory))
+
+    return jax.vmap(one)(members)
+
+
+@eqx.filter_jit
+def _inputs(network: DendriticMemory, members: Array, rate: Scalar) -> tuple[Array, Array]:
+    """Input of memory neurons by features, per unit of slope, and by I1; members at `rate`."""
+
+    def one(members: Array) -> tuple[Array, Array]:
+        rest = network.memory_transfer.low.astype(rate.dtype)
+        memory = jnp.where(members, rate, rest)
+        state = network.state_of(memory, network.evoked_features(memory))
+        i1, i2 = state.memory_inhibition, state.feature_inhibition
+        silent = network.memory_drive(jnp.zeros_like(state.feature), i1, jnp.zeros_like(i2))
+        return network.memory_drive(state.feature, i1, i2) - silent, silent
+
+    return jax.vmap(one)(members)
+
+
+def tuned_by(network: DendriticMemory, candidate: Candidate, members: Members) -> Tuned | None:
+    """The slope and f_t that give members their rate and others their safety; None if none do."""
+    rest, high = float(network.memory_transfer.low), float(network.memory_transfer.high)
+    rate = jnp.asarray(min(candidate.rate, high), float)
+    threshold = 0.0 if candidate.reach == 0 else _reached(network, members, rate, candidate.reach)
+    probe = with_numbers(network, Tuned(threshold, 1.0, 0.0))
+    by_features, by_inhibition = map(np.asarray, _inputs(probe, jnp.asarray(members), rate))
+    per_slope = by_features[members].mean(), by_features[~members].mean()
+    common = by_inhibition[members].mean(), by_inhibition[~members].mean()
+    spread = by_features[~members].std()
+    gap = per_slope[0] - per_slope[1] - candidate.safety * spread
+    if not gap > 0:
+        return None
+    slope = (candidate.rate - rest + common[1] - common[0]) / gap
+    ft = slope * (per_slope[1] + candidate.safety * spread) + common[1]
+    return Tuned(threshold, float(slope), float(ft))
+
+
+def _reached(network: DendriticMemory, members: Members, rate: Scalar, reach: float) -> float:
+    """A threshold this many standard deviations above the mean input of feature neurons."""
+    shift = 1e3
+    shifted = with_numbers(network, Tuned(-shift, 1.0, 0.0))
+    inputs = np.asarray(_evoked(shifted, jnp.asarray(members), rate).feature) - shift
+    return float(inputs.mean() + reach * inputs.std())
+
+
+POINT = [
+    Candidate(*numbers)
+    for numbers in itertools.product((-3.0, 1.0, 2.5), (3.0, 4.5), (60.0, 400.0), (1, 4))
+]
+LINEAR = [
+    Candidate(0.0, *numbers)
+    for numbers in itertools.product((2.0, 3.0, 4.5), (60.0, 400.0), (1, 4))
+]
+KINDS: dict[str, tuple[Callable[[Bench, Key], DendriticMemory], list[Candidate]]] = {
+    "linear branches": (linear_branches, LINEAR),
+    "point neurons": (point_neurons, POINT),
+}
+
+
+def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
+    """Recall against k without dendrites, beside the network with them."""
+    keys = jr.split(jr.key(bench.seed), bench.num_networks)
+    made: dict[str, tuple[list[DendriticMemory], float]] = {}
+
+    def lines() -> dict[str, tuple[list[DendriticMemory], float]]:
+        if not made:
+            made["one branch (D = 1)"] = [one_branch(bench, key) for key in keys], 60.0
+            for name, (make, candidates) in KINDS.items():
+                networks = [make(bench, key) for key in keys]
+                made.update(best_of(bench, name, networks, candidates))
+        return made
+
+    def at(k: int) -> dict[str, Point]:
+        found = {"nonlinear branches": bench.point(k)}
+        for line, (networks, rate) in lines().items():
+            found[line] = bench.point(k, networks, starts=from_evoked(rate))
+        return found
+
+    return [Task("controls", k, lambda k=k: at(k)) for k in sizes]
+
+
+def best_of(
+    bench: Bench, name: str, networks: list[DendriticMemory], candidates: list[Candidate]
+) -> dict[str, tuple[list[DendriticMemory], float]]:
+    """The numbers best for strict recall of 1 to `bench.k` neurons, and for separable recall."""
+    scores, trials = {}, min(SCAN_TRIALS, bench.num_trials)
+    for candidate in candidates:
+        members = memories(
+            networks[0].num_memory, candidate.k, trials, key=jr.fold_in(bench.key(), 3)
+        )
+        tuned = tuned_by(networks[0], candidate, members)
+        if tuned is not None:
+            scores[tuned] = _score(bench, with_numbers(networks[0], tuned), candidate.rate)
+    lines = {}
+    for index, goal in enumerate(("strict", "separable")):
+        if scores:
+            tuned = max(scores, key=lambda numbers: scores[numbers][index])
+            rate = scores[tuned][2]
+            lines[f"{name}, tuned for {goal} recall"] = (
+                [with_numbers(network, tuned) for network in networks],
+                rate,
+            )
+    return lines
+
+
+def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, float, float]:
+    """Strict and separable recall summed over sizes, on memories kept for tuning."""
+    rate = min(rate, float(network.memory_transfer.high))
+    found = [
+        judged(
+            rates_of(
+                [network], k, min(SCAN_TRIALS, bench.num_trials),
+                key=jr.fold_in(bench.key(), 4), how=bench.how, starts=from_evoked(rate),
+            )
+        )
+        for k in range(1, bench.k + 1)
+    ]  # fmt: skip
+    strict, separable = (
+        sum(float(getattr(each, name).mean()) for each in found) for name in ("strict", "separable")
+    )
+    return strict, separable, rate

@@ -1,0 +1,139 @@
+"""Recall by dendritic networks against the size of a memory, noise, and how much of it is cued."""
+
+from collections.abc import Sequence
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from jaxtyping import Array
+
+from nam_jax._types import Key, Scalar
+from nam_jax.experiment.dendritic._bench import Bench, Point, Task
+from nam_jax.experiment.dendritic._trials import Members, Starts, from_features, judged, memories
+from nam_jax.network import DendriticMemory, DendriticState, MemoryCue
+from nam_jax.solve import ExponentialEuler, FullState, simulate
+
+SHOWN = 16
+"""Neurons outside the memory that the raster shows."""
+
+
+def by_size(bench: Bench, sizes: Sequence[int]) -> list[Task]:
+    """Recall from features against the number of neurons of a memory (Figure 1c)."""
+
+    def at(k: int) -> dict[str, Point]:
+        return {"from features": bench.point(k)._replace(predicted=bench.predicted(k))}
+
+    return [Task("size", k, lambda k=k: at(k)) for k in sizes]
+
+
+def by_noise(bench: Bench, widths: Sequence[float]) -> list[Task]:
+    """Recall from features with noise uniform in (0, width) (Figure 1d)."""
+
+    def at(width: float) -> dict[str, Point]:
+        starts = from_features(width)
+        sizes = dict.fromkeys((1, bench.k))
+        return {f"k = {k}": bench.point(k, starts=starts) for k in sizes}
+
+    return [Task("noise", width, lambda width=width: at(width)) for width in widths]
+
+
+def first(members: Members, count: int) -> Members:
+    """The first `count` members of each memory."""
+    return members & (np.cumsum(members, axis=1) <= count)
+
+
+def by_cued(bench: Bench) -> list[Task]:
+    """Recall when only some members of a memory fire at first, at E1."""
+
+    def at(count: int) -> dict[str, Point]:
+        def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+            del key
+            return _from_memory(network, jnp.asarray(first(members, count), float))
+
+        return _both(bench, starts, count)
+
+    return [Task("partial", n, lambda n=n: at(n)) for n in range(1, bench.k + 1)]
+
+
+def by_features(bench: Bench, shares: Sequence[float]) -> list[Task]:
+    """Recall when one member has but a share of its features in the cue, and the others all."""
+
+    def at(share: float) -> dict[str, Point]:
+        def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+            del key
+            part = first(members, bench.k - 1)
+            return _with_share(network, jnp.asarray(members), jnp.asarray(part), jnp.asarray(share))
+
+        return _both(bench, starts, bench.k - 1)
+
+    return [Task("features", share, lambda share=share: at(share)) for share in shares]
+
+
+def _both(bench: Bench, starts: Starts, count: int) -> dict[str, Point]:
+    """Whether the memory was recalled, or exactly its first `count` members."""
+    found = bench.found(bench.k, starts=starts)
+    return {
+        "whole memory": Point(judged(found)),
+        "cued part alone": Point(judged(found, lambda members: first(members, count))),
+    }
+
+
+@eqx.filter_jit
+def _from_memory(network: DendriticMemory, cues: Array) -> DendriticState:
+    return jax.vmap(lambda cue: MemoryCue()(network, cue))(cues)
+
+
+@eqx.filter_jit
+def _with_share(
+    network: DendriticMemory, whole: Array, part: Array, share: Scalar
+) -> DendriticState:
+    def one(whole: Array, part: Array) -> DendriticState:
+        of_part = network.features_of(part)
+        return network.initial_state(of_part + share * (network.features_of(whole) - of_part))
+
+    return jax.vmap(one)(whole, part)
+
+
+def raster(bench: Bench, width: float) -> xr.Dataset:
+    """One trial in time: rates of members and of some other neurons, and of the populations."""
+    network, how = bench.networks()[0], bench.how
+    of_memory, of_cue = jr.split(jr.fold_in(bench.key(), 2))
+    members = memories(network.num_memory, bench.k, 1, key=of_memory)
+    start = jax.tree.map(lambda leaf: leaf[0], from_features(width)(network, members, of_cue))
+    states = jax.device_get(_path(network, start, how.time, how.step))
+    cued = np.flatnonzero(members[0])
+    others = np.flatnonzero(~members[0])[:SHOWN]
+    rates, hertz = np.asarray(states.memory), {"units": "Hz"}
+    dataset = xr.Dataset(
+        {
+            "raster": (("neuron", "time"), rates[:, np.r_[cued, others]].T, hertz),
+            "raster_member": ("neuron", np.arange(len(cued) + len(others)) < len(cued)),
+            "raster_lowest": ("time", rates.min(axis=1), hertz),
+            "raster_others": ("time", np.delete(rates, cued, axis=1).max(axis=1), hertz),
+        },
+        coords={"neuron": np.r_[cued, others], "time": np.linspace(0, how.time, len(rates))},
+    )
+    dataset["time"].attrs = {"long_name": "time", "units": "ms"}
+    populations = ("feature", "memory_inhibition", "feature_inhibition")
+    for name in populations:
+        values = np.asarray(getattr(states, name))
+        for quantity, value in (("mean", values.mean(1)), ("low", values.min(1)),
+                                ("high", values.max(1))):  # fmt: skip
+            dataset[f"raster_{name}_{quantity}"] = ("time", value, hertz)
+    return dataset
+
+
+@eqx.filter_jit
+def _path(
+    network: DendriticMemory, start: DendriticState, time: float, step: float
+) -> DendriticState:
+    solver = ExponentialEuler(network.time_scales())
+    path = simulate(
+        network, start, time, save={"state": FullState()}, times=151, solver=solver, step=step,
+        adjoint=dfx.ForwardMode(), max_steps=100_000,
+    )  # fmt: skip
+    return path.observables["state"]

@@ -1,0 +1,292 @@
+"""Recall by the dendritic memory: size of memories, noise, wiring, controls, scaling, damage."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import measure
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.dendritic._bench import QUANTITIES, Bench, Points, Task, collected, column
+from nam_jax.experiment.dendritic._changes import by_damage, by_inhibition, by_sparsity
+from nam_jax.experiment.dendritic._controls import by_control
+from nam_jax.experiment.dendritic._design import designed, given
+from nam_jax.experiment.dendritic._recall import by_cued, by_features, by_noise, by_size, raster
+from nam_jax.experiment.dendritic._scaling import NOTE, Largest, capacity, circuits, largest
+from nam_jax.experiment.dendritic._trials import Follow
+from nam_jax.theory import DendriticCircuit, dendritic_rate
+
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Hertz = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Part = Literal[
+    "raster", "size", "noise", "sparsity", "controls", "inhibition",
+    "partial", "features", "damage", "scaling",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DendriticConfig:
+    """Which networks to build, and what to measure on them."""
+
+    parts: tuple[Part, ...] = (
+        "raster", "size", "noise", "sparsity", "controls", "inhibition",
+        "partial", "features", "damage", "scaling",
+    )  # fmt: skip
+    """What to measure: one trial in time; recall against the size of a memory, noise, sparsity,
+    without dendrites, time constant of inhibition, members cued, features cued, damage; and the
+    largest memories at several sizes of network."""
+    num_memory: Annotated[int, Meta(ge=2)] = 1000
+    """N1, memory neurons."""
+    num_feature: Annotated[int, Meta(ge=2)] = 2000
+    """N2, feature neurons."""
+    num_inhibitory: tuple[Count, Count] = (500, 500)
+    """M1 and M2, inhibitory neurons driven by memory and by feature neurons."""
+    num_branches: Annotated[int, Meta(ge=2)] = 500
+    """D, branches of a feature neuron; at most N1."""
+    connectivity: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """c, the probability of a connection."""
+    size: Annotated[int, Meta(ge=2)] = 4
+    """k, neurons of a memory, for which thresholds are designed and all but `sizes` varied."""
+    thresholds: tuple[float, float, Positive] | None = None
+    """g_t, f_t and g_max; left out, theory designs them, here and wherever sizes differ."""
+    sizes: tuple[Count, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    """Numbers of neurons of a memory."""
+    noise: tuple[Hertz, ...] = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 200.0)
+    """Largest noise of a cue's features, in Hz; the raster has 20."""
+    connectivities: tuple[Annotated[float, Meta(gt=0, lt=1)], ...] = (0.5, 0.2, 0.1)
+    """Sparser networks to compare with."""
+    inhibition: tuple[Positive, ...] = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
+    """Time constants of inhibition, in ms."""
+    damage: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+    """Shares of branches or contacts that are lost; relative spreads of changed weights."""
+    shares: tuple[Share, ...] = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+    """Shares of the features of the last member that a cue holds."""
+    scaling_memory: tuple[Count, ...] = (500, 1000, 2000, 4000)
+    """N1 of the networks whose largest memory is sought, other sizes as above."""
+    scaling_feature: tuple[Count, ...] = (1000, 2000, 4000, 8000)
+    """N2 of such networks."""
+    scaling_branches: tuple[Annotated[int, Meta(ge=2)], ...] = (50, 100, 200, 500, 1000)
+    """D of such networks."""
+    scaling_joint: tuple[tuple[Count, Count, Count], ...] = ((2000, 4000, 500), (4000, 8000, 2000))
+    """N1, N2 and D of such networks, together."""
+    scaling_simulated: Annotated[int, Meta(ge=0)] = 32_000_000
+    """Largest N1 N2 of a network that is simulated, not only predicted."""
+    num_networks: Count = 3
+    """Networks, each with a wiring of its own."""
+    num_trials: Count = 32
+    """Memories on each network at each point."""
+    time: Positive = 300.0
+    """How long a trial is followed, in ms."""
+    step: Annotated[float, Meta(gt=0, le=5)] = 2.0
+    """Step of exponential Euler, in ms."""
+    fast: bool = False
+    """Two networks of 200 memory and 2000 feature neurons with 100 branches and memories of 2
+    neurons instead, and few points: under three minutes."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+FAST = {
+    "num_memory": 200,
+    "num_feature": 2000,
+    "num_inhibitory": (100, 200),
+    "num_branches": 100,
+    "size": 2,
+    "sizes": (1, 2, 3, 4, 5, 6),
+    "noise": (0.0, 20.0, 40.0, 60.0, 80.0, 120.0),
+    "connectivities": (0.5,),
+    "inhibition": (2.0, 5.0, 50.0),
+    "damage": (0.0, 0.1, 0.3),
+    "shares": (0.0, 0.5, 0.7, 1.0),
+    "scaling_memory": (100, 200, 400),
+    "scaling_feature": (1000, 2000, 4000),
+    "scaling_branches": (50, 100, 200),
+    "scaling_joint": (),
+    "scaling_simulated": 400_000,
+    "num_networks": 2,
+    "num_trials": 16,
+    "time": 200.0,
+}
+"""What `fast` changes."""
+
+AXES = {
+    "size": ("k", "neurons of a memory k", "1"),
+    "noise": ("width", "largest noise of a feature", "Hz"),
+    "sparsity": ("k", "neurons of a memory k", "1"),
+    "controls": ("k", "neurons of a memory k", "1"),
+    "inhibition": ("tau", "time constant of inhibition", "ms"),
+    "partial": ("cued", "members cued at E1", "1"),
+    "features": ("share", "share of the last member's features in the cue", "1"),
+    "damage": ("strength", "share lost, or relative spread of weights", "1"),
+}
+"""What parts vary: coordinate, name and unit."""
+
+
+def run(
+    config: DendriticConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Builds networks and measures recall on them.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        For each part but the raster and scaling, variables PART_QUANTITY over (PART_line, PART_x):
+        see `QUANTITIES`. `raster_*` is one trial in time; `scaling_*` the largest memories;
+        `capacity` the logarithm of the number of attractors, which are not independent patterns.
+
+    Raises:
+        ValueError: On more branches than memory neurons, or thresholds out of order.
+    """
+    del folder
+    if config.fast:
+        config = dataclasses.replace(config, **FAST)
+    bench = _bench(config)
+    tasks = [task for part in config.parts if part in AXES for task in _tasks(part, config, bench)]
+    done = [task.run() for task in track(tasks, "recalling", disable=not progress)]
+    dataset = _dataset(config, bench, collected(tasks, done))
+    if "raster" in config.parts:
+        dataset = dataset.merge(raster(bench, 20.0))
+    if "scaling" in config.parts:
+        dataset = dataset.merge(_scaling(config, bench, progress=progress))
+    return dataset.assign_attrs(attributes(config) | {"note": NOTE})
+
+
+def _bench(config: DendriticConfig) -> Bench:
+    circuit = DendriticCircuit(
+        config.num_memory, config.num_feature, *config.num_inhibitory, config.num_branches,
+        config.connectivity,
+    )  # fmt: skip
+    if config.thresholds is None:
+        thresholds = designed(circuit, config.size)
+    else:
+        thresholds = given(circuit, config.thresholds)
+    how = Follow(config.time, config.step)
+    return Bench(
+        circuit, thresholds, config.size, config.num_networks, config.num_trials, how, config.seed
+    )
+
+
+def _tasks(part: Part, config: DendriticConfig, bench: Bench) -> list[Task]:
+    makers: dict[str, Callable[[], list[Task]]] = {
+        "size": lambda: by_size(bench, config.sizes),
+        "noise": lambda: by_noise(bench, config.noise),
+        "sparsity": lambda: by_sparsity(bench, config.connectivities, config.sizes),
+        "controls": lambda: by_control(bench, config.sizes),
+        "inhibition": lambda: by_inhibition(bench, config.inhibition),
+        "partial": lambda: by_cued(bench),
+        "features": lambda: by_features(bench, config.shares),
+        "damage": lambda: by_damage(bench, config.damage),
+    }
+    return makers[part]()
+
+
+def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Dataset:
+    rates = [float(dendritic_rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
+    dataset = xr.Dataset(
+        {
+            "thresholds": ("threshold", [float(each) for each in bench.thresholds]),
+            "predicted_rate": ("k", rates, {"units": "Hz"}),
+        },
+        coords={"threshold": list(bench.thresholds._fields), "k": list(config.sizes)},
+    )
+    for part, lines in points.items():
+        _, text, units = AXES[part]
+        x = np.array(sorted({value for line in lines.values() for value in line}), float)
+        dims = (f"{part}_line", f"{part}_x")
+        dataset.coords[dims[0]] = list(lines)
+        dataset.coords[dims[1]] = (dims[1], x, {"long_name": text, "units": units})
+        for quantity, (meaning, unit) in QUANTITIES.items():
+            attrs = {"long_name": meaning, "units": unit}
+            dataset[f"{part}_{quantity}"] = (dims, column(lines, x, quantity), attrs)
+    if "size" in points:
+        dataset = dataset.merge(_capacity(config, dataset))
+    return dataset
+
+
+def _capacity(config: DendriticConfig, dataset: xr.Dataset) -> xr.Dataset:
+    """log10 of the attractors of up to k neurons, where all sizes from 1 on were measured."""
+    line = dataset.isel(size_line=0)
+    counted = [k for index, k in enumerate(sorted(config.sizes)) if k == index + 1]
+    values = {
+        bound: [
+            capacity(config.num_memory, line[f"size_{name}"].values[:k].tolist()) for k in counted
+        ]
+        for bound, name in (("value", "strict"), ("low", "strict_low"), ("high", "strict_high"))
+    }
+    attrs = {"long_name": "log10 of sum_k beta_k binom(N1, k)", "units": "1", "note": NOTE}
+    data = (("bound", "up_to"), list(values.values()), attrs)
+    return xr.Dataset({"capacity": data}, coords={"bound": list(values), "up_to": counted})
+
+
+def _scaling(config: DendriticConfig, bench: Bench, *, progress: bool) -> xr.Dataset:
+    points = circuits(
+        bench.circuit, config.scaling_memory, config.scaling_feature, config.scaling_branches,
+        config.scaling_joint,
+    )  # fmt: skip
+    known: dict[DendriticCircuit, Largest] = {}
+    for _, circuit in track(points, "scaling", disable=not progress):
+        small = circuit.num_memory * circuit.num_feature <= config.scaling_simulated
+        if circuit not in known:
+            known[circuit] = largest(bench, circuit, simulate=bool(small))
+    names = {"num_memory": "N1", "num_feature": "N2", "num_branches": "D"}
+    columns: dict[str, tuple[str, list[int] | list[float]]] = {
+        f"scaling_{short}": ("setting", [int(getattr(circuit, name)) for _, circuit in points])
+        for name, short in names.items()
+    }
+    for field in Largest._fields:
+        values = [float(getattr(known[circuit], field)) for _, circuit in points]
+        columns[f"scaling_{field}"] = ("setting", values)
+    return xr.Dataset(columns | {"scaling_varied": ("setting", [name for name, _ in points])})
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Every point: strict recall with its interval, theory, and rates."""
+    result = Table(title="Recall by the dendritic memory", caption=dataset.attrs["note"])
+    for name in ("part", "line", "at", "strict [95 %]", "theory", "separable", "members (Hz)"):
+        result.add_column(name)
+    for part in AXES:
+        if f"{part}_strict" in dataset:
+            _rows(result, dataset, part)
+    if "capacity" in dataset:
+        value, low, high = dataset.capacity.isel(up_to=-1).values
+        span = f"10^{value:.2f} [{low:.2f}, {high:.2f}]"
+        result.add_row("capacity", "sum_k beta_k binom(N1, k)", "", span, "", "", "")
+    for index in range(dataset.sizes.get("setting", 0)):
+        row = dataset.isel(setting=index)
+        n1, n2, d = (int(row[f"scaling_{short}"]) for short in ("N1", "N2", "D"))
+        found = [float(row[f"scaling_{field}"]) for field in ("measured", "low", "high")]
+        text = "" if np.isnan(found[0]) else "k = {:.2f} [{:.2f}, {:.2f}]".format(*found)
+        predicted = f"k = {float(row.scaling_predicted):.2f}"
+        result.add_row("scaling", f"N1, N2, D = {n1}, {n2}, {d}", "", text, predicted, "", "")
+    return result
+
+
+def _rows(result: Table, dataset: xr.Dataset, part: str) -> None:
+    x, units = dataset[f"{part}_x"], dataset[f"{part}_x"].attrs["units"]
+    for line in dataset[f"{part}_line"].values:
+        for value in x.values:
+            point = dataset.sel({f"{part}_line": line, f"{part}_x": value})
+            number = {name: float(point[f"{part}_{name}"]) for name in QUANTITIES}
+            if np.isnan(number["trials"]):
+                continue
+            bounds = (number["strict"], number["strict_low"], number["strict_high"])
+            theory = "" if np.isnan(number["predicted"]) else f"{number['predicted']:.3f}"
+            result.add_row(
+                part, str(line), f"{value:g}{'' if units == '1' else ' ' + units}",
+                str(measure.Rate(*bounds, int(number["trials"]))), theory,
+                f"{number['separable']:.3f}",
+                f"{number['cued']:.1f} ({number['cued_lowest']:.0f} to "
+                f"{number['cued_highest']:.0f})",
+            )  # fmt: skip

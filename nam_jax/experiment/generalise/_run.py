@@ -1,0 +1,251 @@
+"""From memorising to generalising: what a dense memory returns as it stores ever more samples."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import theory
+from nam_jax._types import Key
+from nam_jax.experiment.common import Slope, attributes, log_slope
+from nam_jax.experiment.generalise._samples import attractors, outputs, phases
+
+Beta = Annotated[float, Meta(ge=5)]
+MANIFOLDS = ("circle", "sphere")
+COUNT = {"circle": theory.circle_attractors, "sphere": theory.sphere_attractors}
+LADDER = np.unique(np.round(2 ** (np.arange(2, 33) / 2))).astype(int)
+"""Numbers of samples near the threshold: all betas share them, and with them their programs."""
+GUESS = {"circle": lambda beta: 1.45 * beta**0.5, "sphere": lambda beta: 0.6 * beta}
+
+
+@dataclass(frozen=True)
+class GeneraliseConfig:
+    """Inverse temperatures, and what counts as memorised and as spurious."""
+
+    circle_betas: tuple[Beta, ...] = (50.0, 200.0, 800.0)
+    """beta on the circle; 1 / sqrt(beta) is the noise of the cues."""
+    sphere_betas: tuple[Beta, ...] = (10.0, 30.0, 90.0)
+    """beta on the sphere."""
+    phase_beta: Beta = 90.0
+    """beta of the phases, on the sphere."""
+    phase_samples: tuple[Annotated[int, Meta(ge=2)], ...] = (
+        9, 18, 36, 90, 225, 450, 900, 3000, 9000,
+    )  # fmt: skip
+    """Numbers of stored samples K of the phases."""
+    steps: Annotated[int, Meta(ge=1)] = 10
+    """Passes of a recall."""
+    weight: Annotated[float, Meta(gt=0.5, lt=1)] = 0.9
+    """Attention on one sample above which a cue counts as memorised."""
+    distance: Annotated[float, Meta(gt=0)] = 0.05
+    """Distance to another cue's end, over the noise, below which a cue counts as spurious."""
+    loads: tuple[Annotated[float, Meta(gt=1)], ...] = (8.0, 24.0)
+    """Where attractors are counted: K over that at which half the cues are memorised, K_c; to the
+    next power of two."""
+    num_sets: Annotated[int, Meta(ge=4)] = 48
+    """Independent sets of samples."""
+    num_queries: Annotated[int, Meta(ge=2)] = 100
+    """Cues of each set."""
+    num_starts: Annotated[int, Meta(ge=10)] = 500
+    """Starts from which attractors are counted."""
+    fast: bool = False
+    """Half the sets and phases up to K = 900: under three minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(
+    config: GeneraliseConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Phases, thresholds, and counts of attractors.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Shares of memorised, spurious and generalised cues against K, and how far apart two memories
+        of disjoint samples answer; the K at which half the cues are memorised, by beta, with its
+        exponent; the number of attractors far above it, beside the theory. Intervals are 95 %.
+
+    Raises:
+        ValueError: If a list of the config is empty.
+    """
+    del folder
+    for name in ("circle_betas", "sphere_betas", "phase_samples", "loads"):
+        if not getattr(config, name):
+            raise ValueError(f"Argument `{name}` must hold a number, but is empty.")
+    if config.fast:
+        few = tuple(k for k in config.phase_samples if k <= 900) or config.phase_samples[:1]
+        sets = max(4, config.num_sets // 2)
+        config = dataclasses.replace(config, num_sets=sets, phase_samples=few)
+    betas = {"circle": config.circle_betas, "sphere": config.sphere_betas}
+    cells = [(name, beta) for name in MANIFOLDS for beta in betas[name]]
+    keys = jr.split(jr.key(config.seed), 2)
+    phased = [
+        _phases_at(config, count, key=jr.fold_in(keys[0], count))
+        for count in track(config.phase_samples, "phases", disable=not progress)
+    ]
+    found = [
+        _cell(config, name, beta, key=jr.fold_in(keys[1], place))
+        for place, (name, beta) in enumerate(track(cells, "thresholds", disable=not progress))
+    ]
+    return _dataset(config, cells, phased, found)
+
+
+class _Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+def _mean(by_set: np.ndarray) -> _Interval:
+    value, error = float(by_set.mean()), float(by_set.std(ddof=1)) / np.sqrt(len(by_set))
+    return _Interval(value, value - 1.96 * error, value + 1.96 * error)
+
+
+def _phases_at(config: GeneraliseConfig, num_samples: int, *, key: Key) -> list[_Interval]:
+    """Memorised, spurious, generalised, and the gap."""
+    many = config.num_sets, config.num_queries
+    found = outputs(num_samples, 2, config.phase_beta, config.steps, *many, key=key)
+    shares = phases(found, config.phase_beta, weight=config.weight, distance=config.distance)
+    return [_mean(each) for each in (*shares, found.gap.mean(axis=1))]
+
+
+class _Cell(NamedTuple):
+    """The threshold K_c, and the number of attractors at much larger K, at one beta."""
+
+    threshold: _Interval
+    samples: list[int]
+    attractors: list[_Interval]
+
+
+def _cell(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> _Cell:
+    dimension = 1 + MANIFOLDS.index(manifold)
+    of_threshold, of_attractors = jr.split(key)
+    threshold = _threshold(config, manifold, beta, key=of_threshold)
+    # A power of two, so that programs are shared.
+    samples = [2 ** round(np.log2(load * GUESS[manifold](beta))) for load in config.loads]
+    many = config.num_starts, max(4, config.num_sets // 2)
+    counts = [
+        _mean(attractors(k, dimension, beta, *many, key=jr.fold_in(of_attractors, k)))
+        for k in samples
+    ]
+    return _Cell(threshold, samples, counts)
+
+
+def _threshold(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> _Interval:
+    """K at which half the cues are memorised: a line through the share against log K.
+
+    Of the numbers of samples from half to twice the guess; the interval is a bootstrap over sets.
+    """
+    guess = GUESS[manifold](beta)
+    counts = LADDER[(guess / 2.2 < LADDER) & (guess * 2.2 > LADDER)]
+    sizes = 1 + MANIFOLDS.index(manifold), beta, config.steps, config.num_sets, config.num_queries
+    shares = np.stack(
+        [
+            (outputs(int(k), *sizes, key=jr.fold_in(key, int(k))).weight > config.weight).mean(1)
+            for k in counts
+        ]
+    )
+    random = np.random.default_rng(int(counts.sum()))
+    chosen = random.integers(0, config.num_sets, (500, len(counts), config.num_sets))
+    resampled = np.take_along_axis(shares[None], chosen, axis=2).mean(axis=2)
+    crossings = [_crossing(counts, each) for each in resampled]
+    low, high = np.quantile(crossings, [0.025, 0.975])
+    return _Interval(_crossing(counts, shares.mean(axis=1)), float(low), float(high))
+
+
+def _crossing(counts: np.ndarray, shares: np.ndarray) -> float:
+    slope, height = np.polyfit(np.log(counts), shares - 0.5, 1)
+    return float(np.exp(-height / slope))
+
+
+def _dataset(
+    config: GeneraliseConfig,
+    cells: list[tuple[str, float]],
+    phased: list[list[_Interval]],
+    found: list[_Cell],
+) -> xr.Dataset:
+    shares = np.asarray(phased, float)
+    bounds = ["value", "low", "high"]
+    exponents = [_exponent(name, cells, found) for name in MANIFOLDS]
+    dataset = xr.Dataset(
+        {
+            "share": (("samples", "phase", "bound"), shares[:, :3]),
+            "gap": (("samples", "bound"), shares[:, 3]),
+            "threshold": (("cell", "bound"), np.asarray([c.threshold for c in found])),
+            "attractors": (
+                ("cell", "multiple", "bound"),
+                np.asarray([c.attractors for c in found]),
+            ),
+            "attractor_samples": (("cell", "multiple"), [c.samples for c in found]),
+            "predicted_attractors": ("cell", [COUNT[name](beta) for name, beta in cells]),
+            "exponent": (("manifold", "bound"), np.asarray(exponents)),
+            "predicted_exponent": ("manifold", [0.5, 1.0]),
+        },
+        coords={
+            "samples": list(config.phase_samples),
+            "phase": ["memorised", "spurious", "generalised"],
+            "bound": bounds,
+            "multiple": list(config.loads),
+            "beta": ("cell", [beta for _, beta in cells]),
+            "on": ("cell", [name for name, _ in cells]),
+            "manifold": list(MANIFOLDS),
+        },
+    )
+    dataset["samples"].attrs = {"long_name": "stored samples K", "units": "1"}
+    dataset["gap"].attrs = {"long_name": "distance of two memories' outputs", "units": "noise"}
+    dataset.attrs = attributes(config)
+    return dataset
+
+
+def _exponent(name: str, cells: Sequence[tuple[str, float]], found: list[_Cell]) -> Slope:
+    """How K_c grows with beta; NaN from one beta."""
+    rows = [(beta, c.threshold) for (on, beta), c in zip(cells, found, strict=True) if on == name]
+    if len(rows) < 2:
+        return Slope(np.nan, np.nan, np.nan)
+    errors = [np.log(t.high / t.low) / (2 * 1.96) for _, t in rows]
+    return log_slope([beta for beta, _ in rows], [t.value for _, t in rows], errors)
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Thresholds and attractors by beta, and the phases."""
+    result = Table(title="Samples memorised, and attractors when there are many [95 %]")
+    for name in ("", "K_c, half memorised", "attractors", "theory"):
+        result.add_column(name, justify="left" if not name else "right")
+    for place in range(dataset.sizes["cell"]):
+        row = dataset.isel(cell=place)
+        result.add_row(
+            f"{row.on.item()}, beta = {float(row.beta):g}", _text(row.threshold),
+            "\n".join(
+                f"{_text(row.attractors.isel(multiple=k))} at K = {int(row.attractor_samples[k])}"
+                for k in range(row.sizes["multiple"])
+            ),
+            f"{float(row.predicted_attractors):.1f}",
+        )  # fmt: skip
+    result.add_section()
+    for name in dataset.manifold.values:
+        row = dataset.sel(manifold=name)
+        text = f"{_text(row.exponent, 3)}, theory {float(row.predicted_exponent):g}"
+        result.add_row(f"{name}: exponent of K_c", text, "", "")
+    result.add_section()
+    for count in dataset.samples.values:
+        row = dataset.sel(samples=count)
+        parts = [f"{name} {float(row.share.sel(phase=name, bound='value')):.2f}"
+                 for name in dataset.phase.values]  # fmt: skip
+        result.add_row(f"sphere, K = {count}", ", ".join(parts), f"gap {_text(row.gap, 2)}", "")
+    return result
+
+
+def _text(values: xr.DataArray, digits: int = 1) -> str:
+    value, low, high = (float(each) for each in values.values)
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

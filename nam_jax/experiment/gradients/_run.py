@@ -1,0 +1,234 @@
+"""Gradient routes against finite differences, from saturation to the critical point."""
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import Progress
+from rich.table import Table
+
+from nam_jax import data, solve
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.gradients._reference import Reference, critical_leak, reference
+from nam_jax.experiment.gradients._routes import (
+    ROUTE_NAMES,
+    Cost,
+    compile_all,
+    cost_of,
+    nudged,
+    single,
+    truncated,
+)
+from nam_jax.network import NeuronAstrocyte
+from nam_jax.train import Sample
+
+Positive = Annotated[float, Meta(gt=0)]
+Distance = Annotated[float, Meta(gt=0, lt=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True)
+class GradientsConfig:
+    """Networks whose gradients are judged, and the settings of the routes."""
+
+    num_neurons: tuple[Annotated[int, Meta(ge=4)], ...] = (32, 128)
+    """N."""
+    num_patterns: tuple[Count, ...] = (8, 64)
+    """K, random patterns; every N with every K."""
+    margins: tuple[Positive, ...] = (0.1, 1.0)
+    """Margins of the certificate; the smaller, the nearer is a critical point of (s, p)."""
+    distances: tuple[Distance, ...] = (0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001)
+    """1 - neural leak over the critical one: near 1 saturated, near 0 about to lose its pattern."""
+    nudges: tuple[Positive, ...] = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+    """Nudges of equilibrium propagation, in units of a neuron's restoring force."""
+    steps: tuple[Count, ...] = (1, 5, 20, 80)
+    """Steps of the truncated route."""
+    num_directions: Count = 6
+    """Random directions for each array of parameters, along which derivatives are compared."""
+    rounds: Annotated[int, Meta(ge=0)] = 7
+    """Timings of which the median is taken; 0 for no times."""
+    fast: bool = False
+    """The first N, K and margin only, three distances, three nudges and two step numbers."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def quick(config: GradientsConfig) -> GradientsConfig:
+    """What is left of `config` when it says `fast`."""
+    if not config.fast:
+        return config
+
+    def some(values: tuple) -> tuple:
+        return (*values[: -1 : max(1, len(values) // 2)], values[-1])[-3:]
+
+    return replace(
+        config,
+        num_neurons=config.num_neurons[:1],
+        num_patterns=config.num_patterns[:1],
+        margins=config.margins[-1:],
+        distances=some(config.distances),
+        nudges=config.nudges[1:4] or config.nudges,
+        steps=config.steps[-2:],
+        rounds=min(config.rounds, 3),
+    )
+
+
+def run(
+    config: GradientsConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Judges every route on every network, in float32 with its defaults and in float64.
+
+    Recall starts from the pattern itself: at rest gradients do not depend on the cue, and near the
+    critical leak a damaged one would leave the basin.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        1 - cosine, ratio of norms and relative error against finite differences, by network,
+        distance and route; temporary memory and time of each route; and on the first network, in
+        float64, the same by nudge and by number of steps, with the orders in the nudge.
+    """
+    del folder
+    config = quick(config)
+    cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
+    total = len(cases) * len(config.distances)
+    judged, costs, settings, programs = [], {}, [], {}
+    with Progress(disable=not progress) as bar:
+        task = bar.add_task("judging", total=total)
+        for case, distance in itertools.product(cases, config.distances):
+            network, sample, truth = problem(config, case, distance)
+            with jax.enable_x64(False):
+                halved, shown = jax.tree.map(_single, (network, sample))
+                size = case[:2]
+                if size not in programs:
+                    programs[size] = compile_all(halved, shown)
+                    costs[size] = cost_of(programs[size], halved, shown, config.rounds)
+                judged.append((truth, *single(programs[size], halved, shown, truth)))
+            if case == cases[0]:
+                with jax.enable_x64(True):
+                    found = nudged(network, sample, truth, config.nudges)
+                    settings.append((*found, truncated(network, sample, truth, config.steps)))
+            bar.advance(task)
+    return _dataset(config, judged, costs, settings)
+
+
+def _single(leaf: Any) -> Any:
+    return jnp.asarray(leaf, jnp.float32) if isinstance(leaf, jax.Array | np.ndarray) else leaf
+
+
+def problem(
+    config: GradientsConfig, case: tuple[int, int, float], distance: float
+) -> tuple[NeuronAstrocyte, Sample, Reference]:
+    """A network at a distance from its critical leak, what it recalls, and the reference."""
+    size, count, margin = case
+    of_patterns, of_directions = jr.split(jr.key(config.seed))
+    with jax.enable_x64(False):
+        drawn = np.asarray(data.random_patterns(count, size, key=of_patterns))
+    with jax.enable_x64(True):
+        patterns = jnp.asarray(drawn, jnp.float64)
+        leak = critical_leak(patterns, jnp.asarray(margin))
+        network = NeuronAstrocyte.certified(
+            patterns, margin=jnp.asarray(margin), gain=(1 - distance) * leak
+        )
+        sample = Sample(patterns[0], patterns[0])
+        truth = reference(network, sample, distance, config.num_directions, key=of_directions)
+    return network, sample, truth
+
+
+def _dataset(
+    config: GradientsConfig, judged: list[Any], costs: dict[Any, Cost], settings: list[Any]
+) -> xr.Dataset:
+    sizes = (len(config.num_neurons), len(config.num_patterns))
+    full = (*sizes, len(config.margins), len(config.distances))
+    where = ("neurons", "stored", "margin", "distance")
+    truths, judgements, outcomes = zip(*judged, strict=True)
+    one = {"units": "1"}
+    variables: dict[str, Any] = {
+        name: (where, np.reshape([getattr(truth, field) for truth in truths], full), one)
+        for name, field in (
+            ("reference_error", "error"),
+            ("least_curvature", "least_curvature"),
+            ("slope", "slope"),
+        )
+    }
+    values = np.reshape(judgements, (*full, -1, 3))
+    for index, name in enumerate(("miss", "norm_ratio", "error")):
+        variables[name] = ((*where, "route"), values[..., index], one)
+    variables["outcome"] = (
+        (*where, "route", "stage"), np.reshape(outcomes, (*full, -1, 2)),
+        {"long_name": "how it ended", "meanings": " ".join(solve.OUTCOMES)},
+    )  # fmt: skip
+    for name, unit in (("memory", "B"), ("relative_memory", "1"), ("relative_time", "1")):
+        found = np.reshape([getattr(cost, name) for cost in costs.values()], (*sizes, -1))
+        variables[name] = (("neurons", "stored", "route"), found, {"units": unit})
+    by_nudge, orders, by_step = (np.array(each) for each in zip(*settings, strict=True))
+    for index, name in enumerate(("miss", "norm_ratio", "error")):
+        dims = ("distance", "sides", "nudge")
+        variables[f"nudged_{name}"] = (dims, by_nudge[..., index], one)
+        variables[f"truncated_{name}"] = (("distance", "steps"), by_step[..., index], one)
+    variables["order"] = (("distance", "sides"), orders, one | {"long_name": "order in the nudge"})
+    return xr.Dataset(variables, _coordinates(config), attributes(config))
+
+
+def _coordinates(config: GradientsConfig) -> dict[str, Any]:
+    one = {"units": "1"}
+    return {
+        "neurons": ("neurons", list(config.num_neurons), {"long_name": "neurons N"}),
+        "stored": ("stored", list(config.num_patterns), {"long_name": "stored patterns K"}),
+        "margin": ("margin", list(config.margins), one),
+        "distance": ("distance", list(config.distances), {"units": "of the critical leak"}),
+        "nudge": ("nudge", list(config.nudges), {"units": "restoring force"}),
+        "steps": ("steps", list(config.steps), {"units": "half time scales"}),
+        "route": list(ROUTE_NAMES),
+        "sides": ["one", "centred"],
+        "stage": ["settle", "adjoint"],
+    }
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Cosine, cost and outcome of every route, by distance from the critical leak."""
+    result = Table(title="Gradient routes against finite differences, float32")
+    for name in ("route", "1 - cos", "norms", "memory", "time"):
+        is_name = name == "route"
+        result.add_column(name, justify="left" if is_name else "right", no_wrap=is_name)
+    result.add_column("ended")
+    last = dataset.sizes["distance"] - 1
+    chosen = dataset.isel(distance=sorted({0, (last + 1) // 2, last}))
+    names = ("neurons", "stored", "margin", "distance")
+    for cell in itertools.product(*(chosen[name].values for name in names)):
+        here = chosen.sel(dict(zip(names, cell, strict=True)))
+        result.add_section()
+        result.add_row(f"N = {cell[0]}, K = {cell[1]}")
+        result.add_row(f"margin {cell[2]:g}, distance {cell[3]:g}")
+        for route in here.route.values:
+            result.add_row(*_cells(here.sel(route=route)))
+    orders = "; ".join(
+        f"{float(each.order.sel(sides='one')):.2f}, {float(each.order.sel(sides='centred')):.2f} "
+        f"at distance {float(each.distance):g}"
+        for each in (chosen.isel(distance=place) for place in range(chosen.sizes["distance"]))
+    )
+    result.caption = f"Order of equilibrium propagation in the nudge, one-sided, centred: {orders}."
+    return result
+
+
+def _cells(row: xr.Dataset) -> tuple[str, ...]:
+    """A route's row; it ended as the gradient did, or as the settle before it if that failed."""
+    settled, solved = (solve.OUTCOMES[int(place)] for place in row.outcome)
+    return (
+        "  " + str(row.route.values).replace("_", " "),
+        f"{float(row.miss):.1e}",
+        f"{float(row.norm_ratio):.3g}",
+        f"{float(row.relative_memory):.1f}",
+        f"{float(row.relative_time):.1f}",
+        (solved if settled == "converged" else settled).replace("_", " "),
+    )

@@ -1,0 +1,251 @@
+"""The open question on Hebbian rules: how coefficients of the expanded rule set its capacity."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax._types import Key
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.hebbian._map import PLANES, Plane, Point, Scan, at_capacity, over_plane
+from nam_jax.experiment.hebbian._optimum import Optimum, ascend, best_place, learned, start_of
+from nam_jax.experiment.hebbian._rule import Measured, Setting, settings
+
+AROUND = ("optimum", "c1pre -", "c1pre +", "c1post -", "c1post +", "constant -", "constant +")
+STEPS = {False: (0.3, 0.5, 0.1), True: (0.4, 0.4, 0.3)}
+"""How far the neighbours of an optimum are that are simulated."""
+REMEDIES = ("as learned", "k winners", "centred weights", "best coefficients")
+WIDE = 0.99
+
+
+@dataclass(frozen=True)
+class HebbianConfig:
+    """Sizes, the error at which capacity is meant, and how finely coefficients are scanned."""
+
+    num_neurons: Annotated[int, Meta(ge=50)] = 200
+    """N for patterns of -1 and +1."""
+    sparse_neurons: Annotated[int, Meta(ge=50)] = 400
+    """N for patterns of 0 and 1."""
+    activity: Annotated[float, Meta(ge=0.05, le=0.3)] = 0.1
+    """a, the share of ones in patterns of 0 and 1."""
+    error: Annotated[float, Meta(ge=1e-3, le=0.2)] = 0.01
+    """Wrong bits over 2 a N after one step from a stored pattern, at capacity; for patterns of -1
+    and +1 the probability of a wrong bit."""
+    map_points: Annotated[int, Meta(ge=3)] = 17
+    """Points of the theory's map along each coefficient."""
+    grid_points: Annotated[int, Meta(ge=2)] = 5
+    """Simulated points along each coefficient."""
+    num_sets: Annotated[int, Meta(ge=8)] = 256
+    """Independent sets of patterns at each simulated point."""
+    num_queries: Annotated[int, Meta(ge=1)] = 4
+    """Patterns of each set that are judged."""
+    steps: Annotated[int, Meta(ge=2)] = 150
+    """Of the gradient ascent."""
+    fast: bool = False
+    """A coarse map, nine simulated points, half the sets: under two minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(config: HebbianConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Maps, simulated points, optima and remedies, for four settings.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Capacity by theory over pairs of coefficients; at the simulated points the number of
+        patterns, the error by theory and as measured with its interval; the ascents, simulated at
+        their ends and around; and what centring makes of bad coefficients.
+    """
+    del folder
+    if config.fast:
+        less = {"map_points": 9, "grid_points": 3, "steps": 60}
+        sets = max(8, config.num_sets // 2)
+        config = dataclasses.replace(config, num_sets=sets, **less)
+    cases = settings(config.num_neurons, config.sparse_neurons, config.activity)
+    tasks: list[tuple[str, Callable[[], object]]] = []
+    found: dict[str, list] = {"maps": [], "optima": [], "remedies": []}
+    scan = Scan(
+        config.error, config.map_points, config.grid_points, config.num_sets, config.num_queries
+    )
+    keys = iter(_keys(config.seed))
+    for setting in cases:
+        planes = [Plane(setting, name) for name in PLANES]
+        tasks += [("maps", lambda p=p: over_plane(p, scan, key=next(keys))) for p in planes]
+        tasks.append(("optima", lambda s=setting: _optimum(s, config.steps, scan, key=next(keys))))
+        if not setting.winners:
+            tasks.append(("remedies", lambda s=setting: _remedies(s, scan, key=next(keys))))
+    for name, task in track(tasks, "learning", disable=not progress):
+        found[name].append(task())
+    return _dataset(config, cases, **found)
+
+
+def _keys(seed: int) -> Iterator[Key]:
+    key = jr.key(seed)
+    while True:
+        key, each = jr.split(key)
+        yield each
+
+
+def _optimum(
+    setting: Setting, steps: int, scan: Scan, *, key: Key
+) -> tuple[Optimum, list[tuple[int, float, Measured]]]:
+    """The ascent, and what is measured at its end and around it, all at the same K."""
+    optimum = ascend(setting, scan.error, steps)
+    best = np.asarray(optimum.found, float)
+    places = [best]
+    for axis, step in enumerate(STEPS[setting.activity is not None]):
+        places += [best + sign * step * np.eye(3)[axis] for sign in (-1, 1)]
+    capacity = float(optimum.capacities[-1])
+    keys = jr.split(key, len(places))
+    around = [
+        at_capacity(setting, place, capacity, scan, key=each)
+        for place, each in zip(places, keys, strict=True)
+    ]
+    return optimum, around
+
+
+def _remedies(setting: Setting, scan: Scan, *, key: Key) -> tuple[int, list[Measured]]:
+    """At the capacity of the best coefficients, the start of the ascent: as it is, and mended."""
+    best = setting.coefficients(*(jnp.asarray(each) for each in best_place(setting)))
+    bad = setting.coefficients(*start_of(setting))
+    count = round(float(setting.capacity(best, scan.error)))
+    many = max(8, scan.num_sets // 4), scan.num_queries
+    keys = jr.split(key, len(REMEDIES))
+    cases = (
+        (setting, bad, False),
+        (setting._replace(winners=True), bad, False),
+        (setting, bad, True),
+        (setting, best, False),
+    )
+    return count, [
+        learned(each, count, coefficients, *many, centred=centred, key=own)
+        for (each, coefficients, centred), own in zip(cases, keys, strict=True)
+    ]
+
+
+def _dataset(
+    config: HebbianConfig,
+    cases: tuple[Setting, ...],
+    maps: list[tuple[np.ndarray, list[Point]]],
+    optima: list[tuple[Optimum, list[tuple[int, float, Measured]]]],
+    remedies: list[tuple[int, list[Measured]]],
+) -> xr.Dataset:
+    shape = (len(cases), len(PLANES))
+    planes = [Plane(setting, name) for setting in cases for name in PLANES]
+
+    def by_plane(rows: list) -> np.ndarray:
+        found = np.asarray(rows, float)
+        return found.reshape(*shape, *found.shape[1:])
+
+    at = ("setting", "plane", "point")
+    points = [each for _, each in maps]
+    axes = [plane.axes(config.map_points) for plane in planes]
+    of_points = {
+        "x": by_plane([[p.x for p in row] for row in points]),
+        "y": by_plane([[p.y for p in row] for row in points]),
+        "patterns": by_plane([[p.patterns for p in row] for row in points]),
+        "predicted": by_plane([[p.theory for p in row] for row in points]),
+    }
+    of_points |= _intervals([[p.measured for p in row] for row in points], by_plane)
+    around = [each for _, each in optima]
+    near = {
+        "around_patterns": np.asarray([[k for k, _, _ in row] for row in around]),
+        "around_predicted": np.asarray([[p for _, p, _ in row] for row in around]),
+    }
+    found = _intervals([[m for _, _, m in row] for row in around], np.asarray)
+    near |= {f"around_{name}": value for name, value in found.items()}
+    mended = _intervals([row for _, row in remedies], np.asarray)
+    dataset = xr.Dataset(
+        {
+            "capacity": (("setting", "plane", "row", "column"), by_plane([m for m, _ in maps])),
+            "map_x": (("setting", "plane", "column"), by_plane([x for x, _ in axes])),
+            "map_y": (("setting", "plane", "row"), by_plane([y for _, y in axes])),
+            "start": (("setting", "coefficient"), np.stack([o.start for o, _ in optima])),
+            "optimum": (("setting", "coefficient"), np.stack([o.found for o, _ in optima])),
+            "ascent": (("setting", "step"), np.stack([o.capacities for o, _ in optima])),
+            "remedy_patterns": ("kind", [count for count, _ in remedies]),
+        }
+        | {name: (at, value) for name, value in of_points.items()}
+        | {name: (("setting", "around"), value) for name, value in near.items()}
+        | {f"remedy_{name}": (("kind", "remedy"), value) for name, value in mended.items()},
+        coords={
+            "setting": [each.name for each in cases],
+            "plane": list(PLANES),
+            "coefficient": ["c1pre", "c1post", "constant"],
+            "around": list(AROUND),
+            "kind": ["-1 and +1", "0 and 1"],
+            "remedy": list(REMEDIES),
+            "unit": ("setting", [each.unit for each in cases]),
+        },
+    )
+    dataset["capacity"].attrs = {"long_name": "stored patterns K", "units": "1"}
+    dataset["error"].attrs = {"long_name": "wrong bits over 2 a N", "units": "1"}
+    dataset.attrs = attributes(config)
+    return dataset
+
+
+def _intervals(
+    rows: list[list[Measured]], shaped: Callable[[list], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Means over sets, 95 % intervals, and half the width of 99 % intervals."""
+    reach = shaped([[m.reach(0.95) for m in row] for row in rows])
+    value = shaped([[m.value for m in row] for row in rows])
+    wide = shaped([[m.reach(WIDE) for m in row] for row in rows])
+    return {"error": value, "low": value - reach, "high": value + reach, "wide": wide}
+
+
+def coverage(dataset: xr.Dataset) -> tuple[float, float, int]:
+    """Shares of simulated points with theory in their 95 % and 99 % intervals; their number."""
+    gap = abs(dataset.error - dataset.predicted)
+    narrow, wide = gap <= dataset.high - dataset.error, gap <= dataset.wide
+    return float(narrow.mean()), float(wide.mean()), int(narrow.size)
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Where each ascent went, with what is measured there, and what centring mends."""
+    narrow, wide, number = coverage(dataset)
+    title = (
+        f"Best coefficients by gradient; theory within 95 % intervals at {narrow:.1%}, "
+        f"within 99 % at {wide:.1%} of {number} simulated points"
+    )
+    result = Table(title=title)
+    for name in ("setting", "c1pre, c1post, constant", "K by theory", "error [95 %]", "theory"):
+        result.add_column(name, justify="left" if name == "setting" else "right")
+    for name in dataset.setting.values:
+        row = dataset.sel(setting=name)
+        ascent = row.ascent.values
+        result.add_row(f"{name}: start", _numbers(row.start), f"{ascent[0]:.1f}", "", "")
+        for each in row.around.values:
+            one = row.sel(around=each)
+            first = each == "optimum"
+            result.add_row(
+                f"  {each}", _numbers(row.optimum) if first else "",
+                f"{ascent[-1]:.1f}" if first else "",
+                f"{float(one.around_error):.4f} [{float(one.around_low):.4f}, "
+                f"{float(one.around_high):.4f}]", f"{float(one.around_predicted):.4f}",
+            )  # fmt: skip
+        result.add_section()
+    for kind in dataset.kind.values:
+        for remedy in dataset.remedy.values:
+            one = dataset.sel(kind=kind, remedy=remedy)
+            text = f"{float(one.remedy_error):.4f} [{float(one.remedy_low):.4f}, "
+            text += f"{float(one.remedy_high):.4f}]"
+            result.add_row(f"{kind}: {remedy}", "", f"{int(one.remedy_patterns)}", text, "")
+    return result
+
+
+def _numbers(values: xr.DataArray) -> str:
+    return ", ".join(f"{float(each):+.3f}" for each in values.values)

@@ -1,0 +1,161 @@
+"""The Dataset of the experiment with items."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from nam_jax import measure
+from nam_jax.experiment.items._methods import ANSWERS, DECODERS, Found, Method
+from nam_jax.experiment.items._problem import DAMAGES
+
+EXAMPLES = 5
+"""Images that are drawn."""
+
+ONE = {"units": "1"}
+BOUND = ("value", "low", "high")
+
+
+class Load(NamedTuple):
+    """One network and one number of items: what each method found, and what others recalled.
+
+    Attributes:
+        found: By method.
+        others: (answers, damages, C), exact recall by memories that are not dendritic, with as many
+            synapses as the learned ones with each read-out; images beyond them are not stored.
+        cues: (damages, C, P).
+        targets: (C, P).
+        shape: Rows and columns of an image.
+    """
+
+    found: dict[str, Found]
+    others: dict[str, Bool[np.ndarray, "answers damages C"]]
+    cues: Float[np.ndarray, "damages C P"]
+    targets: Float[np.ndarray, "C P"]
+    shape: tuple[int, int]
+
+
+def dataset(
+    config: Any, chosen: dict[str, Method], loads: dict[tuple[int, int], Load]
+) -> xr.Dataset:
+    """Everything that is to be kept."""
+    names, stored = list(chosen), list(config.num_items)
+    others = list(next(iter(loads.values())).others)
+
+    def outcomes(pick: Any, rows: list[Any]) -> list[list[list[np.ndarray]]]:
+        """By row, load and network; repeated cues of fewer images than cues do not count."""
+        networks = range(config.num_networks)
+        return [
+            [[pick(loads[net, num], row)[..., :num] for net in networks] for num in stored]
+            for row in rows
+        ]
+
+    sets = outcomes(lambda load, name: load.found[name].sets, names)
+    exact = outcomes(lambda load, name: load.found[name].exact, names)
+    exact += outcomes(lambda load, name: load.others[name], others)
+    own = outcomes(lambda load, name: load.found[name].own, names)
+    gains = [[[loads[n, k].found[m].gain for n in range(config.num_networks)] for k in stored]
+             for m in names]  # fmt: skip
+    found = xr.Dataset(
+        {
+            "found": (("rule", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
+            "exact": (("memory", "stored", "answer", "damage", "bound"), _pooled(exact), ONE),
+            "own": (("rule", "stored", "answer", "bound"), _pooled(own), ONE),
+            "set_capacity": (
+                ("rule", "decoder", "damage", "network"), _crossings(sets, stored), ONE,
+            ),
+            "capacity": (("memory", "answer", "damage", "network"), _crossings(exact, stored), ONE),
+            "gain": (("rule", "stored", "network"), np.array(gains), ONE),
+            "synapses": (("rule", "answer"), _synapses(config, chosen, loads), ONE),
+        },
+        coords={
+            "rule": names,
+            "memory": [*names, *others],
+            "decoder": list(DECODERS),
+            "answer": list(ANSWERS),
+            "damage": list(DAMAGES),
+            "stored": ("stored", stored, {"long_name": "stored images K"}),
+            "bound": list(BOUND),
+        },
+    )  # fmt: skip
+    return xr.merge([found, _pictures(chosen, loads)], join="exact", combine_attrs="drop")
+
+
+def _pooled(outcomes: list[list[list[np.ndarray]]]) -> np.ndarray:
+    """Rates with intervals over the cues of all networks: (rows, loads, ..., bound)."""
+
+    def rates(parts: list[np.ndarray]) -> np.ndarray:
+        joined = np.concatenate(parts, axis=-1)
+        flat = joined.reshape(-1, joined.shape[-1])
+        return np.array([measure.rate(each)[:3] for each in flat]).reshape(*joined.shape[:-1], 3)
+
+    return np.array([[rates(parts) for parts in row] for row in outcomes])
+
+
+def _crossings(outcomes: list[list[list[np.ndarray]]], stored: list[int]) -> np.ndarray:
+    """Where the rate of each network falls through 1/2: (rows, ..., networks)."""
+    means = np.array([[[part.mean(-1) for part in parts] for parts in row] for row in outcomes])
+    means = np.moveaxis(means, (1, 2), (-1, -2))  # rows, ..., networks, loads
+    flat = means.reshape(-1, len(stored))
+    return np.array([crossing(row, stored) for row in flat]).reshape(means.shape[:-1])
+
+
+def crossing(rates: np.ndarray, stored: list[int]) -> float:
+    """K at which a rate first falls through 1/2, between loads in proportion to log K.
+
+    Infinite where it never does, 0 where it starts below.
+    """
+    below = np.flatnonzero(rates < 0.5)
+    if not below.size:
+        return math.inf
+    place = int(below[0])
+    if place == 0:
+        return 0.0
+    high, low = float(rates[place - 1]), float(rates[place])
+    share = (high - 0.5) / (high - low)
+    ends = np.log(np.array(stored[place - 1 : place + 1], float))
+    return float(np.exp(ends[0] + share * (ends[1] - ends[0])))
+
+
+def crossing_text(values: Float[np.ndarray, " networks"]) -> str:
+    """Mean and range over networks."""
+    low, high = values.min(), values.max()
+    if low == 0 and high == 0:
+        return "below all"
+    if math.isinf(low):
+        return "above all"
+    return f"{values.mean():.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _synapses(
+    config: Any, chosen: dict[str, Method], loads: dict[tuple[int, int], Load]
+) -> np.ndarray:
+    """Learned synapses of each method with each read-out."""
+    pixels = next(iter(loads.values())).targets.shape[1]
+    ends = (config.num_memory, config.num_feature)
+    return np.array(
+        [[pixels * (ends[each.to_features] + end) for end in ends] for each in chosen.values()]
+    )
+
+
+def _pictures(chosen: dict[str, Method], loads: dict[tuple[int, int], Load]) -> xr.Dataset:
+    """Some recalls of the first network at its middle load, read from feature neurons."""
+    cases = [case for case in loads if case[0] == 0]
+    case = cases[(len(cases) - 1) // 2]
+    load = loads[case]
+    shown = {"cue": load.cues} | {
+        name: np.clip(load.found[name].readouts[ANSWERS.index("features")], -1, 1)
+        for name in chosen
+    }
+    shown["original"] = np.broadcast_to(load.targets, load.cues.shape)
+    rows = np.stack([each[:, :EXAMPLES] for each in shown.values()])
+    pictures = rows.reshape(*rows.shape[:-1], *load.shape)
+    return xr.Dataset(
+        {
+            "pictures": (("picture", "damage", "example", "row", "column"), pictures, ONE),
+            "pictured": ((), case[1], {"long_name": "stored images K"}),
+        },
+        coords={"picture": list(shown), "damage": list(DAMAGES)},
+    )

@@ -1,0 +1,218 @@
+"""Ways to learn a cue map and a read-out for a dendritic memory, and what they recall."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float
+
+from nam_jax import measure, memory, train
+from nam_jax._types import Key, Patterns
+from nam_jax.experiment.items._problem import Bench, Items, erased, in_batches, settled
+from nam_jax.memory import CovarianceMap, LinearMap, RidgeMap
+from nam_jax.network import AssociatorState, DendriticAssociator, DendriticMemory
+
+DECODERS = ("attractor", "threshold", "winners", "nearest set")
+"""How the set is found: by the network; without it by one threshold, as the k memory neurons with
+the most input, or as the stored set with the most."""
+
+ANSWERS = ("memory", "features")
+"""The neurons from which the image is read."""
+
+EXACT = RidgeMap(1e-4)
+"""The read-out of trained methods: least squares, as the rates at rest have no noise."""
+
+
+class Method(NamedTuple):
+    """How the maps are learned.
+
+    Attributes:
+        cue: The rule of the cue map; None for logistic regression by gradient.
+        answer: The rule of the read-out.
+        to_features: Whether cues are rates of feature neurons.
+        gains: Among which the best is taken, on cues with the damage of training.
+    """
+
+    cue: memory.AbstractMapRule | None
+    answer: memory.AbstractMapRule
+    to_features: bool
+    gains: tuple[float, ...]
+
+
+def methods(erased: float) -> Mapping[str, Method]:
+    """Every method by its name, for training with that share of erased pixels."""
+    ridge = RidgeMap(erased / (1 - erased))
+    of_drive, of_features = (18.0, 22.0, 26.0, 32.0, 40.0), (0.5, 0.65, 0.8, 1.0, 1.3)
+    return {
+        "hebbian": Method(CovarianceMap(), CovarianceMap(), False, of_drive),
+        "ridge": Method(ridge, EXACT, False, of_drive),
+        "gradient": Method(None, EXACT, False, of_drive),
+        "hebbian-features": Method(CovarianceMap(), CovarianceMap(), True, of_features),
+        "ridge-features": Method(ridge, EXACT, True, of_features),
+    }
+
+
+class Found(NamedTuple):
+    """What one method recalled; C cues of each damage.
+
+    Attributes:
+        sets: (decoders, damages, C), whether the right set was found.
+        exact: (answers, damages, C), whether every pixel was right.
+        own: (answers, K), the same from the item's own set, which tests the read-out alone.
+        readouts: (answers, damages, C, P).
+        gain: The one chosen.
+    """
+
+    sets: Bool[np.ndarray, "decoders damages C"]
+    exact: Bool[np.ndarray, "answers damages C"]
+    own: Bool[np.ndarray, "answers K"]
+    readouts: Float[np.ndarray, "answers damages C P"]
+    gain: float
+
+
+def recalled(
+    bench: Bench,
+    items: Items,
+    method: Method,
+    cues: Float[Array, "damages C P"],
+    config: Any,
+    *,
+    key: Key,
+) -> Found:
+    """Learns both maps from `items` and recalls them from cues, the first for the first item."""
+    of_training, of_selection = jr.split(key)
+    place = jnp.arange(config.num_selection) % len(items.patterns)
+    selection = erased(items.patterns[place], config.erased, key=of_selection)
+    answers = [memory.associate(method.answer, rates, items.patterns) for rates in items.rates]
+    cue_map = _cue_map(
+        bench.base, items, method, selection, items.members[place], config, of_training
+    )
+    network = DendriticAssociator(
+        bench.base, cue_map, answers[1], gain=method.gains[0], to_features=method.to_features
+    )
+    gain, threshold = _chosen(bench, network, method, selection, items.members[place])
+    flat = cues.reshape(-1, cues.shape[-1])
+    targets = jnp.arange(flat.shape[0]) % cues.shape[1] % len(items.patterns)
+    starts, drives = _started(_with_gain(network, gain), flat)
+    reached = settled(bench, starts)
+    sets = np.stack(
+        [
+            _strict(reached[0], items.members[targets]),
+            *_without_dynamics(drives, items, targets, threshold),
+        ]
+    )
+    readouts = np.stack(
+        [jax.vmap(each)(rates) for each, rates in zip(answers, reached, strict=True)]
+    )
+    own = np.stack(
+        [jax.vmap(each)(rates) for each, rates in zip(answers, items.rates, strict=True)]
+    )
+    patterns = np.asarray(items.patterns)
+    return Found(
+        sets.reshape(len(DECODERS), *cues.shape[:2]),
+        (np.sign(readouts) == patterns[targets]).all(-1).reshape(-1, *cues.shape[:2]),
+        (np.sign(own) == patterns).all(-1),
+        readouts.reshape(-1, *cues.shape),
+        gain,
+    )
+
+
+def _cue_map(
+    base: DendriticMemory,
+    items: Items,
+    method: Method,
+    selection: Patterns,
+    members: Bool[Array, "C N1"],
+    config: Any,
+    key: Key,
+) -> LinearMap:
+    """The learned cue map; one to memory neurons in the unit of what members get."""
+    if method.to_features:
+        assert method.cue is not None
+        features = in_batches(lambda sets: _features(base, sets), items.members)
+        return memory.associate(method.cue, items.patterns, features)
+    answers = items.members.astype(items.patterns.dtype)
+    if method.cue is not None:
+        found = memory.associate(method.cue, items.patterns, answers)
+    else:
+        found, _ = train.fit_linear_map(
+            items.patterns, answers, erased=config.erased,
+            optimizer=optax.adam(config.learning_rate), num_steps=config.steps, key=key,
+        )  # fmt: skip
+    outputs = jax.vmap(found)(selection)
+    high, low = jnp.mean(outputs[members]), jnp.mean(outputs[~members])
+    return LinearMap(found.weights / (high - low), (found.offset - low) / (high - low))
+
+
+@eqx.filter_jit
+def _features(base: DendriticMemory, members: Bool[Array, "C N1"]) -> Float[Array, "C N2"]:
+    return jax.vmap(base.features_of)(members)
+
+
+def _chosen(
+    bench: Bench,
+    network: DendriticAssociator,
+    method: Method,
+    cues: Patterns,
+    members: Bool[Array, "C N1"],
+) -> tuple[float, float]:
+    """The gain, and with it the threshold of the cue map alone, that find most sets."""
+    starts = [_started(_with_gain(network, gain), cues) for gain in method.gains]
+    rates = [_strict(settled(bench, states)[0], members).mean() for states, _ in starts]
+    best = int(np.argmax(rates))
+    return method.gains[best], _best_threshold(starts[best][1], members)
+
+
+def _with_gain(network: DendriticAssociator, gain: float) -> DendriticAssociator:
+    return eqx.tree_at(lambda net: net.gain, network, jnp.asarray(gain, network.gain.dtype))
+
+
+def _started(
+    network: DendriticAssociator, cues: Patterns
+) -> tuple[AssociatorState, Float[Array, "C N1"]]:
+    """Initial states, and the input to memory neurons before anything has moved."""
+    return in_batches(lambda batch: _start(network, batch), cues)
+
+
+@eqx.filter_jit
+def _start(
+    network: DendriticAssociator, cues: Patterns
+) -> tuple[AssociatorState, Float[Array, "C N1"]]:
+    return jax.vmap(lambda cue: (network.initial_state(cue), network.first_drive(cue)))(cues)
+
+
+def _strict(rates: Float[Array, "C N1"], members: Bool[Array, "C N1"]) -> Bool[np.ndarray, " C"]:
+    return np.asarray(jax.vmap(measure.strict_recall)(rates, members))
+
+
+def _gaps(
+    drives: Float[Array, "C N1"], members: Bool[Array, "C N1"]
+) -> tuple[Float[np.ndarray, " C"], Float[np.ndarray, " C"]]:
+    """The least input of a member and the most of another neuron, for each cue."""
+    least = jnp.min(jnp.where(members, drives, jnp.inf), axis=1)
+    return np.asarray(least), np.asarray(jnp.max(jnp.where(members, -jnp.inf, drives), axis=1))
+
+
+def _best_threshold(drives: Float[Array, "C N1"], members: Bool[Array, "C N1"]) -> float:
+    """The threshold that finds the most sets."""
+    least, most = _gaps(drives, members)
+    right = (most[None, :] < least[:, None]) & (least[:, None] <= least[None, :])
+    return float(least[right.sum(axis=1).argmax()])
+
+
+def _without_dynamics(
+    drives: Float[Array, "C N1"], items: Items, targets: Array, threshold: float
+) -> list[Bool[np.ndarray, " C"]]:
+    """Whether the cue map alone finds the set: by a threshold, by winners, by the nearest set."""
+    least, most = _gaps(drives, items.members[targets])
+    nearest = jnp.argmax(drives @ items.members.T.astype(drives.dtype), axis=1)
+    return [
+        (most < threshold) & (threshold <= least),
+        most < least,
+        np.asarray(nearest == targets),
+    ]

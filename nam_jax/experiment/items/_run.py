@@ -1,0 +1,228 @@
+"""Images stored as sets of neurons of a dendritic memory, by a learned cue map and read-out."""
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import memory, solve
+from nam_jax._misc import argument_error
+from nam_jax._types import Key, Patterns
+from nam_jax.experiment.common import attributes, binary_images, recall_all
+from nam_jax.experiment.items._dataset import Load, crossing_text, dataset
+from nam_jax.experiment.items._methods import Method, methods, recalled
+from nam_jax.experiment.items._problem import Bench, Items, damaged, make_bench, make_items
+from nam_jax.network import DendriticMemory, DenseAssociativeMemory
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+@dataclass(frozen=True)
+class ItemsConfig:
+    """Which images to store in which memory, how maps are learned, and how cues are damaged."""
+
+    source: Annotated[str, Meta(min_length=1)] = "digits"
+    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Intensity from which a pixel is +1; duplicates are dropped."""
+    num_items: Annotated[tuple[Count, ...], Meta(min_length=1)] = (20, 40, 80, 160, 320, 640)
+    """Ascending numbers K of stored images."""
+    num_memory: Count = 200
+    """Memory neurons, N1."""
+    num_feature: Count = 2000
+    """Feature neurons, N2."""
+    num_branches: Count = 100
+    """Branches of each feature neuron, D; thresholds are those known for these three sizes."""
+    num_members: Count = 2
+    """Memory neurons that stand for an image, k."""
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = (
+        "hebbian",
+        "ridge",
+        "gradient",
+        "ridge-features",
+    )
+    """How maps are learned: hebbian, ridge, gradient (cues drive memory neurons), or
+    hebbian-features, ridge-features (cues are the rates of feature neurons)."""
+    erased: Annotated[float, Meta(gt=0, lt=1)] = 0.3
+    """Share of pixels erased at random in training, a damage that is not tested."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    """Share of flipped pixels in flipped cues."""
+    noise: Positive = 1.0
+    """Standard deviation of the noise in noisy cues; pixels are -1 and +1."""
+    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 20)
+    """Powers n of the dense memories, updated one neuron after another."""
+    steps: Count = 600
+    """Steps of gradient training."""
+    learning_rate: Positive = 0.05
+    """Of Adam."""
+    num_networks: Annotated[int, Meta(ge=2)] = 3
+    """Independent networks, each with images, sets and cues of its own."""
+    num_cues: Annotated[int, Meta(ge=2)] = 48
+    """Cues of each damage, one an image; at most K count."""
+    num_selection: Annotated[int, Meta(ge=2)] = 64
+    """Cues with erased pixels on which gains and thresholds are chosen."""
+    time: Positive = 200.0
+    """Duration of a recall, in ms."""
+    step: Positive = 4.0
+    """Step of exponential Euler, in ms."""
+    fast: bool = False
+    """Two networks, every third load, the last power, half the steps and cues: under three minutes
+    on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(config: ItemsConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Stores images in several networks by every method and recalls them from damaged images.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Rates, with intervals over the cues of all networks: of finding the right set, by the
+        network and without it; of recalling every pixel; of reading every pixel from the right
+        set. Capacities of each network, numbers of synapses, and pictures.
+
+    Raises:
+        ValueError: On an unknown method, loads that do not ascend, sizes of a memory without known
+            thresholds, or a source with too few distinct images.
+        FileNotFoundError: If the source is not there.
+    """
+    del folder
+    settings = _quick(config) if config.fast else config
+    chosen = _chosen(settings)
+    keys = jr.split(jr.key(settings.seed), settings.num_networks)
+    loads: dict[tuple[int, int], Load] = {}
+    cases = list(itertools.product(range(len(keys)), settings.num_items))
+    prepared: tuple[Bench, Items, tuple[int, int]] | None = None
+    for network, num in track(cases, "storing and recalling", disable=not progress):
+        of_problem, of_loads = jr.split(keys[network])
+        if num == settings.num_items[0]:
+            prepared = _prepared(settings, key=of_problem)
+        assert prepared is not None
+        bench, items, shape = prepared
+        key = jr.fold_in(of_loads, num)
+        loads[network, num] = _load(settings, bench, items.first(num), shape, chosen, key=key)
+    return dataset(settings, chosen, loads).assign_attrs(attributes(config))
+
+
+def _quick(config: ItemsConfig) -> ItemsConfig:
+    return dataclasses.replace(
+        config,
+        num_items=config.num_items[::3],
+        powers=config.powers[-1:],
+        num_networks=2,
+        steps=max(config.steps // 2, 1),
+        num_cues=max(config.num_cues // 2, 2),
+        num_selection=max(config.num_selection // 2, 2),
+    )
+
+
+def _chosen(config: ItemsConfig) -> dict[str, Method]:
+    known = methods(config.erased)
+    for name in config.methods:
+        if name not in known:
+            raise argument_error("methods", f"name methods among {', '.join(known)}", name)
+    if any(a >= b for a, b in itertools.pairwise(config.num_items)):
+        raise argument_error("num_items", "ascend", config.num_items)
+    return {name: known[name] for name in config.methods}
+
+
+def _prepared(config: ItemsConfig, *, key: Key) -> tuple[Bench, Items, tuple[int, int]]:
+    """A network with the sets of all images, settled."""
+    of_wiring, of_images, of_sets = jr.split(key, 3)
+    sizes = config.num_memory, config.num_feature, config.num_branches
+    base = DendriticMemory.random(*sizes, key=of_wiring)
+    most = config.num_items[-1]
+    images = binary_images(config.source, config.threshold, most, key=of_images)
+    bench = make_bench(base, config.time, config.step)
+    items = make_items(bench, images.patterns, config.num_members, key=of_sets)
+    return bench, items, images.shape
+
+
+def _load(
+    config: ItemsConfig,
+    bench: Bench,
+    items: Items,
+    shape: tuple[int, int],
+    chosen: dict[str, Method],
+    *,
+    key: Key,
+) -> Load:
+    """Everything about one network and one number of items; all memories get the same cues."""
+    of_cues, of_methods, of_updates = jr.split(key, 3)
+    targets = items.patterns[jnp.arange(config.num_cues) % len(items.patterns)]
+    cues = damaged(targets, shape, config.level, config.noise, key=of_cues)
+    found = {
+        name: recalled(bench, items, method, cues, config, key=jr.fold_in(of_methods, place))
+        for place, (name, method) in enumerate(chosen.items())
+    }
+    budgets = [
+        min(_inputs(bench.base, method) for method in chosen.values()) + size
+        for size in (bench.base.num_memory, bench.base.num_feature)
+    ]
+    # Which images have no room is chance, so that cues ask for them too.
+    mixed = jr.permutation(jr.fold_in(of_updates, 1), items.patterns)
+    others = {
+        f"dense, n = {power}": np.stack(
+            [_dense(mixed[:most], power, cues, targets, of_updates) for most in budgets]
+        )
+        for power in config.powers
+    }
+    close = items.patterns[jnp.argmax(cues @ items.patterns.T, axis=-1)]
+    nearest = np.asarray((close == targets[None]).all(-1))
+    others["nearest image"] = np.stack([nearest, nearest])
+    return Load(found, others, np.asarray(cues), np.asarray(targets), shape)
+
+
+def _inputs(base: DendriticMemory, method: Method) -> int:
+    return base.num_feature if method.to_features else base.num_memory
+
+
+def _dense(
+    patterns: Patterns,
+    power: int,
+    cues: Float[Array, "damages C P"],
+    targets: Float[Array, "C P"],
+    key: Key,
+) -> np.ndarray:
+    """Exact recall, (damages, C), by a dense memory that stores `patterns`, maybe not all."""
+    network = DenseAssociativeMemory(patterns, memory.Power(power))
+    flat = cues.reshape(-1, cues.shape[-1])
+    wanted = jnp.tile(targets, (cues.shape[0], 1))
+    found = recall_all(network, flat, wanted, updates=solve.Asynchronous(key))
+    return np.asarray(found.exact).reshape(cues.shape[:2])
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Numbers of images at which half of the recalls fail, by method and damage."""
+    result = Table(title="Images K at which half of the recalls fail: mean over networks [range]")
+    result.add_column("memory")
+    for damage in dataset.damage.values:
+        result.add_column(str(damage), justify="right")
+    for answer in dataset.answer.values:
+        for name in dataset.memory.values:
+            row = dataset.capacity.sel(memory=name, answer=answer)
+            cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
+            result.add_row(f"{name}, every pixel, from {answer}", *cells)
+        result.add_section()
+    for name in dataset.rule.values:
+        for decoder in dataset.decoder.values:
+            row = dataset.set_capacity.sel({"rule": name, "decoder": decoder})
+            cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
+            result.add_row(f"{name}, right set, {decoder}", *cells)
+        result.add_section()
+    return result

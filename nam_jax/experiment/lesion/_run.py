@@ -1,0 +1,277 @@
+"""What recall loses when calcium exchange between astrocyte processes is cut or modulated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import measure, memory
+from nam_jax._types import Key, Patterns, Scalar
+from nam_jax.experiment.common import Recalls, attributes, random_problem, recall_all
+from nam_jax.experiment.lesion._hindered import (
+    Subject,
+    Sweep,
+    as_many_as_within,
+    cut_fluxes,
+    dense,
+    isolate_processes,
+    joined,
+    with_tone,
+    within,
+)
+from nam_jax.network import Cold, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Length = Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class LesionConfig:
+    """Which memories to store, and how to hinder the astrocyte that holds them."""
+
+    num_neurons: Annotated[int, Meta(ge=4, le=64)] = 32
+    """N; tensors are dense, N^4 numbers."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 16
+    """K, random patterns in each set."""
+    num_sets: Annotated[int, Meta(ge=1)] = 6
+    """Independent sets of patterns, each with an astrocyte and lesions of its own."""
+    num_cues: Annotated[int, Meta(ge=1)] = 16
+    """Cues of each set; a point of a curve has `num_sets` times as many trials."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
+    """Fraction of flipped bits in a cue."""
+    margin: Positive = 0.1
+    """Margin of the certificate before any lesion."""
+    gain: Positive = 0.9
+    """Leak of the neurons in units of beta M0 N."""
+    cuts: tuple[Share, ...] = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+    """Fractions of single fluxes that are cut, and of processes that are isolated."""
+    radii: tuple[Length, ...] = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
+    """Farthest exchange of calcium along the branches, in micrometres."""
+    tones: tuple[float, ...] = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
+    """Constant inputs d to every astrocyte process, dimensionless."""
+    couplings: tuple[Share, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+    """Gap-junction couplings between two astrocytes that share the processes."""
+    end_time: Positive = 30.0
+    """Longest time of a recall that integrates all three layers, in time constants."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+class Point(NamedTuple):
+    """Recalls (set, cue) of one point of a sweep, and the certificate's margin of each set."""
+
+    recalls: Recalls
+    margin: Float[Array, " sets"]
+
+
+COORDINATES = {
+    "cut": ("fluxes or processes cut", "fraction"),
+    "radius": ("radius of exchange along branches", "µm"),
+    "tone": ("astrocyte tone d", "dimensionless"),
+    "coupling": ("gap-junction coupling g", "dimensionless"),
+}
+SWEEPS = {
+    "fluxes": "single fluxes cut at random",
+    "fluxes_released": "single fluxes cut at random, released parameters",
+    "processes": "processes isolated at random",
+    "distance": "exchange within a radius along the branches",
+    "distance_control": "as many fluxes kept as within the radius, at random",
+    "tone": "constant input to every process",
+    "gap_junctions": "two astrocytes joined by gap junctions",
+}
+_QUANTITIES = {
+    "rate": "rate of exact recall by an active network",
+    "low": "lower end of the rate's Wilson interval (95 %)",
+    "high": "upper end of the rate's Wilson interval (95 %)",
+    "trials": "recalls from which the rate stems",
+    "overlap": "mean overlap of the read-out's signs with the stored pattern",
+    "known": "fraction of recalls that end in an active network",
+    "margin": "smallest margin of the certificate over the sets",
+}
+
+
+def run(config: LesionConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Recalls from damaged cues while calcium exchange is hindered in five ways.
+
+    Certified networks recall by their effective one. Where a lesion takes the certificate away,
+    all three layers are integrated instead, from silent synapses and processes.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        For each sweep in `SWEEPS`, variables `<sweep>_<quantity>`: recall rate with interval and
+        trials, overlap, fraction of active networks, and margin, along the sweep's strength; and
+        `kept_share`, the share of pairs of processes within each radius.
+    """
+    del folder
+    of_subjects, of_lesions = jr.split(jr.key(config.seed))
+    subjects = _subjects(config, key=of_subjects)
+    sweeps = _sweeps(config)
+    keys = dict(zip(sweeps, jr.split(of_lesions, len(sweeps)), strict=True))
+    places = [(name, place) for name, sweep in sweeps.items() for place in range(len(sweep.values))]
+    points: dict[str, list[Point]] = {name: [] for name in sweeps}
+    for name, place in track(places, "recalling", disable=not progress):
+        value = jnp.asarray(sweeps[name].values[place], float)
+        key = jr.fold_in(keys[name], place)
+        points[name].append(_point(config, sweeps[name], subjects, value, key=key))
+    return _dataset(config, sweeps, points, subjects)
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Recall at the ends of each sweep, and where in it recall falls below one half."""
+    result = Table(title="Recall with hindered calcium exchange")
+    for name in ("sweep", "strengths", "recall at both ends", "best", "below 1/2 at"):
+        result.add_column(name)
+    for name, text in SWEEPS.items():
+        rate = dataset[f"{name}_rate"]
+        strengths = dataset[rate.dims[0]].values
+        ends = [_rate_at(dataset, name, place) for place in (0, -1)]
+        lost = ", ".join(f"{value:g}" for value in strengths[rate.values < 0.5]) or "none"
+        span = f"{rate.dims[0]} {strengths[0]:g} to {strengths[-1]:g}"
+        result.add_row(text, span, f"{ends[0]} to {ends[1]}", f"{float(rate.max()):.3f}", lost)
+    return result
+
+
+def _rate_at(dataset: xr.Dataset, name: str, place: int) -> measure.Rate:
+    parts = ("rate", "low", "high", "trials")
+    value, low, high, trials = (float(dataset[f"{name}_{part}"].values[place]) for part in parts)
+    return measure.Rate(value, low, high, int(trials))
+
+
+def _subjects(config: LesionConfig, *, key: Key) -> Subject:
+    size, sets = config.num_neurons, config.num_sets
+
+    @eqx.filter_vmap
+    def remembering(patterns: Patterns) -> NeuronAstrocyte:
+        margin, gain = jnp.asarray(config.margin, float), jnp.asarray(config.gain, float)
+        return NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
+
+    of_problems, of_growth = jr.split(key)
+    what = config.num_patterns, size, config.level, config.num_cues
+    problems = [random_problem(*what, key=each) for each in jr.split(of_problems, sets)]
+    problem = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
+    network = remembering(problem.patterns)
+    grown = [memory.grow_astrocyte(size, key=each) for each in jr.split(of_growth, sets)]
+    morphology = jax.tree.map(lambda *leaves: jnp.stack(leaves), *grown)
+    territory = jnp.stack([astrocyte.halves() for astrocyte in grown])
+    return Subject(network, morphology, territory, problem)
+
+
+def _sweeps(config: LesionConfig) -> dict[str, Sweep]:
+    """The sweeps, by the names in `SWEEPS`."""
+    return {
+        "fluxes": Sweep("cut", config.cuts, cut_fluxes),
+        "fluxes_released": Sweep("cut", config.cuts, cut_fluxes, released=True),
+        "processes": Sweep("cut", config.cuts, isolate_processes),
+        "distance": Sweep("radius", config.radii, within),
+        "distance_control": Sweep("radius", config.radii, as_many_as_within),
+        "tone": Sweep("tone", config.tones, lambda subject, *_: subject.network.tensor, with_tone),
+        "gap_junctions": Sweep("coupling", config.couplings, joined),
+    }
+
+
+def _point(
+    config: LesionConfig, sweep: Sweep, subjects: Subject, value: Scalar, *, key: Key
+) -> Point:
+    """All recalls of one point, by the effective network where that is certified."""
+    if sweep.released:
+        released = eqx.filter_vmap(NeuronAstrocyte.released)(subjects.problem.patterns)
+        subjects = eqx.tree_at(lambda one: one.network, subjects, released)
+    harmed = _harmed(sweep.lesion, subjects, value, jr.split(key, config.num_sets))
+    if sweep.released:
+        return jax.device_get(_recall(harmed, None, effective=False))
+    drive = sweep.drive(value)
+    found = jax.device_get(_recall(harmed, drive, effective=True))
+    if (found.margin > 0).all():
+        return found
+    cold = Cold(subjects.network.start.voltage)
+    harmed = eqx.tree_at(lambda one: one.network.start, harmed, cold)
+    full = _recall(harmed, drive, effective=False, max_time=config.end_time)
+
+    def chosen(effective: np.ndarray, full: Array) -> np.ndarray:
+        return np.where((found.margin > 0)[:, None], effective, full)
+
+    return Point(jax.tree.map(chosen, found.recalls, full.recalls), found.margin)
+
+
+@eqx.filter_jit
+def _harmed(lesion: Callable, subjects: Subject, value: Scalar, keys: Array) -> Subject:
+    """`subjects` with a dense tensor each, after the lesion."""
+
+    def one(subject: Subject, key: Key) -> Subject:
+        tensor = dense(lesion(subject, value, key))
+        return eqx.tree_at(lambda one: one.network.tensor, subject, tensor)
+
+    return eqx.filter_vmap(one)(subjects, keys)
+
+
+@eqx.filter_jit
+def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **options: Any) -> Point:
+    """Recalls of all sets at once; those of uncertified effective networks mean nothing."""
+
+    def one(subject: Subject) -> Point:
+        network, (_, targets, cues) = subject.network, subject.problem
+        margin = network.margin()
+        if effective:
+            reduced = EffectiveNeuronAstrocyte.from_full(network, drive=drive)
+            return Point(recall_all(reduced, cues, targets), margin)
+        return Point(recall_all(network, cues, targets, drive=drive, **options), margin)
+
+    return eqx.filter_vmap(one)(subjects)
+
+
+def _numbers(point: Point) -> dict[str, float]:
+    """The quantities of one point; a silent network counts as recalling nothing."""
+    recalls = point.recalls
+    rate = measure.rate(recalls.exact & recalls.known)
+    return dict(zip(("rate", "low", "high", "trials"), rate, strict=True)) | {
+        "overlap": float(recalls.overlap.mean()),
+        "known": float(recalls.known.mean()),
+        "margin": float(point.margin.min()),
+    }
+
+
+def _dataset(
+    config: LesionConfig,
+    sweeps: dict[str, Sweep],
+    points: dict[str, list[Point]],
+    subjects: Subject,
+) -> xr.Dataset:
+    coords = {
+        sweep.coordinate: (sweep.coordinate, list(sweep.values), _attrs(sweep.coordinate))
+        for sweep in sweeps.values()
+    }
+    dataset = xr.Dataset(coords=coords, attrs=attributes(config))
+    for name, sweep in sweeps.items():
+        numbers = [_numbers(point) for point in points[name]]
+        for quantity, text in _QUANTITIES.items():
+            column = [each[quantity] for each in numbers]
+            attrs = {"units": "1", "long_name": f"{SWEEPS[name]}: {text}"}
+            dataset[f"{name}_{quantity}"] = (sweep.coordinate, column, attrs)
+    shares = [
+        float(np.mean(np.asarray(subjects.morphology.distances) <= radius))
+        for radius in config.radii
+    ]
+    text = "share of pairs of processes within the radius, mean over the sets"
+    dataset["kept_share"] = ("radius", shares, {"units": "1", "long_name": text})
+    return dataset
+
+
+def _attrs(coordinate: str) -> dict[str, str]:
+    text, units = COORDINATES[coordinate]
+    return {"long_name": text, "units": units}

@@ -1,0 +1,213 @@
+"""Leak gating: does the network stay active for known cues, and fall silent for unknown ones?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import scipy
+import xarray as xr
+from jaxtyping import Array, Float
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import data, measure
+from nam_jax._types import Key, Patterns
+from nam_jax.experiment.common import Recalls, attributes, recall_all
+from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
+
+Positive = Annotated[float, Meta(gt=0)]
+Fraction = Annotated[float, Meta(ge=0, le=0.5)]
+
+
+@dataclass(frozen=True)
+class RecogniseConfig:
+    """Which memories to load, and which cues to show them."""
+
+    num_neurons: Annotated[int, Meta(ge=8)] = 64
+    """N."""
+    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (20, 200, 600)
+    """Numbers K of stored random patterns; kappa = K / (N^2 / 2) is the load."""
+    levels: tuple[Fraction, ...] = (0.05, 0.15, 0.25, 0.35)
+    """Fractions of flipped bits in known cues."""
+    gains: tuple[Positive, ...] = (0.01, 0.9, 1.5, 3.0)
+    """Leaks of the neurons in units of beta M0 N."""
+    gain: Positive = 0.9
+    """The gain whose operating curves are drawn; one of `gains`."""
+    margin: Positive = 0.2
+    """Margin of the certificate."""
+    num_cues: Annotated[int, Meta(ge=2)] = 100
+    """Known cues of each level, and unknown cues: random patterns that are not stored."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+UNRESOLVED = 0.02
+"""Activity below which a recall that came to rest at residual 1e-2 cannot be told from silence."""
+
+THRESHOLDS = np.linspace(0, 1, 201)
+"""Activities above which a cue counts as known, along an operating curve."""
+
+
+def run(
+    config: RecogniseConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Shows known and unknown cues to leak-gated networks and records their activity at rest.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        For each load and gain: exact recall (with interval) and activity by level, activity of
+        unknown cues, the receiver-operating curve and the area under it with its interval.
+
+    Raises:
+        ValueError: If `gain` is not one of `gains`.
+    """
+    del folder
+    if config.gain not in config.gains:
+        raise ValueError(
+            f"Argument `gain` must be one of `gains` {list(config.gains)}, but has {config.gain}."
+        )
+    keys = jr.split(jr.key(config.seed), len(config.num_patterns))
+    cases = list(zip(config.num_patterns, keys, strict=True))
+    loads = [
+        _load(config, k, key=key) for k, key in track(cases, "recalling", disable=not progress)
+    ]
+    return _dataset(config, jax.tree.map(lambda *leaves: np.stack(leaves), *loads))
+
+
+def _load(config: RecogniseConfig, num_patterns: int, *, key: Key) -> tuple[Recalls, Recalls]:
+    """Recalls (gain, level, cue) of known cues and (gain, cue) of unknown ones."""
+    of_patterns, of_flips, of_unknown = jr.split(key, 3)
+    patterns = data.random_patterns(num_patterns, config.num_neurons, key=of_patterns)
+    targets = patterns[jnp.arange(config.num_cues) % num_patterns]
+
+    def damaged(level: float, key: Key) -> Patterns:
+        keys = jr.split(key, config.num_cues)
+        flip = jax.vmap(lambda target, each: data.flip(target, level, key=each))
+        return flip(targets, keys)
+
+    keys = jr.split(of_flips, len(config.levels))
+    known = [damaged(level, each) for level, each in zip(config.levels, keys, strict=True)]
+    unknown = data.random_patterns(config.num_cues, config.num_neurons, key=of_unknown)
+    cues = jnp.concatenate([*known, unknown])
+    wanted = jnp.concatenate([*(targets for _ in known), unknown])
+    found = [_recall(patterns, config.margin, gain, cues, wanted) for gain in config.gains]
+    every = jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+    split = len(known) * config.num_cues
+    shape = (len(config.gains), len(known), config.num_cues)
+    return (
+        jax.tree.map(lambda leaf: leaf[:, :split].reshape(shape), every),
+        jax.tree.map(lambda leaf: leaf[:, split:], every),
+    )
+
+
+@eqx.filter_jit
+def _recall(
+    patterns: Patterns,
+    margin: float,
+    gain: float,
+    cues: Float[Array, "C N"],
+    targets: Float[Array, "C N"],
+) -> Recalls:
+    full = NeuronAstrocyte.certified(
+        patterns, margin=jnp.asarray(margin, float), gain=jnp.asarray(gain, float)
+    )
+    return recall_all(EffectiveNeuronAstrocyte.from_full(full), cues, targets)
+
+
+def area_under_curve(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
+    """Probability that a known cue is more active than an unknown one, ties counted half."""
+    return float(scipy.stats.mannwhitneyu(known, unknown).statistic / (known.size * unknown.size))
+
+
+def _silenced(found: Recalls) -> Recalls:
+    """Recalls with unresolved activities at 0, and only active networks counted as recalling."""
+    activity = np.where(found.activity < UNRESOLVED, 0, found.activity)
+    return Recalls(found.exact & found.known, found.overlap, activity, found.known, found.outcome)
+
+
+def _dataset(config: RecogniseConfig, loads: tuple[Recalls, Recalls]) -> xr.Dataset:
+    known, unknown = (_silenced(found) for found in loads)
+    dims = ("stored", "gain", "level")
+    rates = np.apply_along_axis(lambda exact: measure.rate(exact)[:3], -1, known.exact)
+    areas = _areas(config, np.asarray(known.activity), np.asarray(unknown.activity))
+    above = known.activity[..., None] >= THRESHOLDS
+    wrongly = unknown.activity[..., None] >= THRESHOLDS
+    one = {"units": "1"}
+    return xr.Dataset(
+        {
+            "exact": (
+                dims,
+                rates[..., 0],
+                one | {"long_name": "rate of exact recall by an active network"},
+            ),
+            "exact_low": (dims, rates[..., 1], one),
+            "exact_high": (dims, rates[..., 2], one),
+            "known_activity": (dims, known.activity.mean(-1), one),
+            "unknown_activity": (dims[:2], unknown.activity.mean(-1), one),
+            "true_positive": ((*dims, "threshold"), above.mean(-2), one),
+            "false_positive": ((*dims[:2], "threshold"), wrongly.mean(-2), one),
+            "area": ((*dims, "bound"), areas, one | {"long_name": "area under the curve"}),
+        },
+        coords={
+            "stored": ("stored", list(config.num_patterns), {"long_name": "stored patterns K"}),
+            "gain": ("gain", list(config.gains), {"units": "beta M0 N"}),
+            "level": ("level", list(config.levels), {"long_name": "flipped bits", "units": "1"}),
+            "threshold": ("threshold", THRESHOLDS, {"units": "mean |read-out|"}),
+            "bound": ["value", "low", "high"],
+        },
+        attrs=attributes(config),
+    )
+
+
+def _areas(
+    config: RecogniseConfig,
+    known: Float[np.ndarray, "a g l c"],
+    unknown: Float[np.ndarray, "a g c"],
+) -> Float[np.ndarray, "a g l 3"]:
+    """Area under each operating curve with its bootstrap interval (95 %, percentile)."""
+    areas = np.empty((*known.shape[:3], 3))
+    for place in np.ndindex(known.shape[:3]):
+        pair = known[place].astype(float), unknown[place[:2]].astype(float)
+        interval = scipy.stats.bootstrap(
+            pair, area_under_curve, n_resamples=200, vectorized=False,
+            method="percentile", rng=np.random.default_rng(config.seed),
+        ).confidence_interval  # fmt: skip
+        areas[place] = area_under_curve(*pair), interval.low, interval.high
+    return areas
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A number with its interval as text."""
+    return str(measure.Rate(value, low, high, 0))
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Recall, rejection and area under the curve at each load and gain."""
+    result = Table(title="Recognition by activity at rest")
+    level = dataset.level.values[len(dataset.level) // 2]
+    for name in ("K", "gain", f"exact recall, {level:.0%} flips", "unknown cues: activity", "area"):
+        result.add_column(name, justify="right")
+    for stored in dataset.stored.values:
+        for gain in dataset.gain.values:
+            row = dataset.sel(stored=stored, gain=gain)
+            cell = row.sel(level=level)
+            exact = interval(*(float(cell[k]) for k in ("exact", "exact_low", "exact_high")))
+            area = interval(*(float(v) for v in cell.area))
+            result.add_row(
+                str(stored),
+                f"{gain:g}",
+                exact,
+                f"{float(row.unknown_activity):.2f}",
+                area,
+            )
+    return result

@@ -1,0 +1,141 @@
+"""Walk from the full neuron-astrocyte network to the discrete dense memory on the same cues."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import measure
+from nam_jax._types import Patterns
+from nam_jax.experiment.common import attributes, random_problem, released_with
+from nam_jax.network import NeuronAstrocyte
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+@dataclass(frozen=True)
+class ReduceConfig:
+    """Which networks to reduce, and on which cues."""
+
+    num_neurons: Annotated[int, Meta(ge=8)] = 64
+    """N."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 20
+    """K random patterns."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
+    """Fraction of the bits of each cue that are flipped."""
+    num_cues: Annotated[int, Meta(ge=1)] = 20
+    """Cues, one for each of the first patterns."""
+    leaks: tuple[Annotated[float, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
+    """Leaks alpha = gamma of the released parameters."""
+    margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
+    """Margins of the certified preset."""
+    ratios: tuple[Positive, ...] = (10.0, 1.0, 0.1)
+    """Time constants of synapses and processes, in membrane times."""
+    gain: Positive = 0.9
+    """Certified only: leak of the neurons in units of beta M0 N."""
+    max_time: Positive = 50.0
+    """Membrane times after which a recall is read out."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+def run(config: ReduceConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+    """One `measure.reduction_report` for each network.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Overlap, exact recall, activity and agreement of each network, rung and cue; certificates.
+
+    Raises:
+        ValueError: If there is no network, or no ratio.
+    """
+    del folder
+    problem = random_problem(
+        config.num_patterns, config.num_neurons, config.level, config.num_cues,
+        key=jr.key(config.seed),
+    )  # fmt: skip
+    networks = _networks(config, problem.patterns)
+    if not networks:
+        raise ValueError("Argument `leaks` or `margins` must hold a number, but both are empty.")
+    reports = [
+        measure.reduction_report(
+            network, problem.cues, problem.targets, ratios=config.ratios, max_time=config.max_time
+        )
+        for network in track(networks.values(), "reducing", disable=not progress)
+    ]
+    return _dataset(config, list(networks), reports)
+
+
+def _networks(config: ReduceConfig, patterns: Patterns) -> dict[str, NeuronAstrocyte]:
+    released = {
+        f"released, leaks {leak:g}": released_with(patterns, leak=leak) for leak in config.leaks
+    }
+    certified = {
+        f"certified, margin {margin:g}": NeuronAstrocyte.certified(
+            patterns, margin=margin, gain=config.gain
+        )
+        for margin in config.margins
+    }
+    return released | certified
+
+
+_VARIABLES = {
+    "overlap": "overlap of the recalled signs with the target",
+    "exact": "every bit recalled",
+    "activity": "mean |read-out|",
+    "agreement": "fraction of neurons with the sign they have on the rung above",
+    "outcome": "how recall ended: place in solve.OUTCOMES; -1 where not defined",
+}
+
+
+def _dataset(
+    config: ReduceConfig, names: list[str], reports: list[measure.ReductionReport]
+) -> xr.Dataset:
+    dims = ("network", "rung", "cue")
+    dataset = xr.Dataset(
+        {
+            key: (
+                dims,
+                np.stack([getattr(r, key) for r in reports]),
+                {"long_name": text, "units": "1"},
+            )
+            for key, text in _VARIABLES.items()
+        },
+        coords={"network": names, "rung": list(reports[0].rungs)},
+    )
+    dataset["defined"] = (dims[:2], np.stack([r.defined for r in reports]))
+    for name in ("margin", "memory_gain", "recall_threshold", "relaxation_time"):
+        values = [float(getattr(r.certificate, name)) for r in reports]
+        dataset[name] = ("network", values, {"units": "1"})
+    dataset.attrs = attributes(config)
+    return dataset
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Mean overlap of each rung, with the certificate's margin; a dash where not defined."""
+    result = Table(title="Mean overlap after recall, down the ladder of reductions")
+    result.add_column("rung")
+    for name, margin in zip(dataset.network.values, dataset.margin.values, strict=True):
+        result.add_column(f"{name}\n(certificate {margin:.2g})", justify="right")
+    for rung in dataset.rung.values:
+        row = dataset.sel(rung=rung)
+        cells = [
+            f"{float(row.overlap.sel(network=name).mean()):.2f}"
+            f" ({float(row.activity.sel(network=name).mean()):.2f})"
+            if bool(row.defined.sel(network=name))
+            else "-"
+            for name in dataset.network.values
+        ]
+        result.add_row(str(rung), *cells)
+    result.caption = "in brackets the mean activity: near 0 the network is silent"
+    return result

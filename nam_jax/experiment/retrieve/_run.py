@@ -1,0 +1,289 @@
+"""Store images in an astrocyte's process tensor and recall them from damaged cues (Figure 2)."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import xarray as xr
+from einops import rearrange
+from jaxtyping import Array, Float
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import measure, solve
+from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
+from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
+from nam_jax.network import NeuronAstrocyte
+
+
+@dataclass(frozen=True)
+class RetrieveConfig:
+    """What to store, how to damage it, and with which network to recall it."""
+
+    source: str = "photos"
+    """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, PNG/JPEG folder."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 25
+    """K, how many images are stored; each is recalled once."""
+    codec: Literal["autoencoder", "threshold", "projection"] = "autoencoder"
+    """Image to bits: the trained autoencoder (32 x 32 colour), a bit a pixel, or projections."""
+    codec_path: str | None = None
+    """Weights of an autoencoder of yours, as written by `nam-jax train-codec`."""
+    num_bits: Annotated[int, Meta(ge=2)] = 768
+    """N for random projections; the other codecs have their own number of bits."""
+    corruption: Literal["flip", "mask", "noise", "occlude"] = "flip"
+    """Damage: flipped, zeroed or noisy bits, or the lower part of the image hidden."""
+    level: Annotated[float, Meta(ge=0)] = 0.1
+    """Fraction of bits or of the image that is damaged; for noise its standard deviation."""
+    dynamics: Literal["released", "certified"] = "released"
+    """Parameters of the network: the authors' released ones, or the certified regime."""
+    margin: Annotated[float, Meta(gt=0)] = 0.1
+    """Certified only: gamma - lambda_max - 1, small for strong memories that relax slowly."""
+    gain: Annotated[float, Meta(gt=0)] = 0.9
+    """Certified only: leak of the neurons in units of beta M0 N."""
+    start: Literal["default", "cold", "algebraic", "conditional"] = "default"
+    """State of synapses and processes when the cue arrives; by default that of the dynamics."""
+    solver: Literal["tsit5", "bosh3", "dopri5", "heun", "euler"] = "tsit5"
+    """Diffrax solver."""
+    rtol: Annotated[float, Meta(gt=0)] = 1e-4
+    """Relative tolerance of a step."""
+    atol: Annotated[float, Meta(gt=0)] = 1e-5
+    """Absolute tolerance of a step."""
+    step: Annotated[float, Meta(gt=0)] | None = None
+    """Fixed step instead of tolerances, in time constants; euler has no other way."""
+    end_time: Annotated[float, Meta(gt=0)] = 12.0
+    """Longest time of a recall, in time constants."""
+    num_times: Annotated[int, Meta(ge=2)] = 61
+    """Times at which observables are saved."""
+    rest: Annotated[float, Meta(gt=0)] = 1e-2
+    """Residual at which the network counts as being at rest and recall stops."""
+    max_steps: Annotated[int, Meta(ge=1)] = 4096
+    """Solver steps after which a recall is given up."""
+    batch_size: Annotated[int, Meta(ge=1)] = 1
+    """Cues integrated at once: 1 suits a CPU, an accelerator wants what its memory holds."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the whole run."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+NUM_SHOWN = 40
+"""Entries of each layer whose activation is saved along every recall."""
+
+
+class LayerSample(solve.AbstractObservable):
+    """Activations of a few neurons, synapses and processes, as rows (3, M).
+
+    Attributes:
+        rows: (M,) neuron indices i.
+        columns: (M,) neuron indices j; synapse and process ij are saved.
+    """
+
+    rows: Array
+    columns: Array
+
+    def __call__(self, network: Any, t: Array, state: Any, drive: Any) -> Float[Array, "layer M"]:
+        phi, g, psi = network.activations(state)
+        return jnp.stack([phi[self.rows], g[self.rows, self.columns], psi[self.rows, self.columns]])
+
+
+def run(
+    config: RetrieveConfig,
+    *,
+    folder: Path | None = None,
+    progress: bool = False,
+    num_recalled: int | None = None,
+) -> xr.Dataset:
+    """Stores K images, damages each and recalls it by integrating all three layers.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+        num_recalled: How many of the stored images are recalled, the first ones; by default all.
+
+    Returns:
+        Images, patterns, cues and recalled patterns; energy, overlap and activity at each time of
+        each recall; activations of some neurons, synapses and processes; the certificate.
+
+    Raises:
+        ValueError: If the images do not suit the codec, or a level is out of range.
+    """
+    del folder
+    if config.solver == "euler" and config.step is None:
+        raise ValueError(
+            "Argument `step` must be given: euler has no error estimate to adapt it by."
+        )
+    with jax.enable_x64(config.dtype == "float64"):
+        keys = jr.split(jr.key(config.seed), 3)
+        problem = make_problem(config, key=keys[0])
+        network = build_network(config, problem.patterns)
+        problem = problem.first(num_recalled)
+        recalls, seconds = _recall_all(config, network, problem, key=keys[1], progress=progress)
+        recalled_images = decoded(problem.codec, jnp.sign(recalls["pattern"]))
+        dataset = _dataset(config, problem, recalls, recalled_images)
+        certificate = measure.certificate(network)
+    numbers = {name: np.asarray(value).item() for name, value in vars(certificate).items()}
+    dataset.attrs |= attributes(config) | numbers | {"seconds": seconds}
+    return dataset
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """The run in a few lines."""
+    exact = measure.rate(dataset.exact.values)
+    ends = dataset.overlap.isel(time=[0, -1]).mean("pattern").values
+    energy_rise = float(dataset.energy_rise.max())
+    size = dataset.sizes
+    certified = "holds" if dataset.attrs["certified"] else "does not hold"
+    at_rest = sum(name == "converged" for name in dataset.attrs["results"])
+    rows = {
+        "patterns K, neurons N": f"{size['pattern']}, {size['neuron']}",
+        "exact recalls": f"{int(dataset.exact.sum())} of {size['pattern']}, rate {exact} (95 %)",
+        "mean overlap with the stored pattern": f"{ends[0]:.3f} in the cue, {ends[1]:.3f} recalled",
+        "mean wrong bits": f"{float(dataset.bit_error.mean()):.2%} after recall",
+        "mean |overlap| of two stored patterns": f"{dataset.attrs['pattern_overlap']:.3f}",
+        "came to rest": f"{at_rest} of {size['pattern']}",
+        "largest relative energy rise": f"{energy_rise:.1e}",
+        "certificate": f"{certified}, margin {dataset.attrs['margin']:.3g}",
+        "time of all recalls": f"{dataset.attrs['seconds']:.1f} s on {dataset.attrs['device']}",
+    }
+    result = Table(title="Recall from damaged cues", show_header=False)
+    for name, text in rows.items():
+        result.add_row(name, text)
+    return result
+
+
+def _recall_all(
+    config: RetrieveConfig,
+    network: NeuronAstrocyte,
+    problem: Problem,
+    *,
+    key: Key,
+    progress: bool,
+) -> tuple[dict[str, np.ndarray], float]:
+    """Observables of every recall, a batch at a time so that memory stays bounded."""
+    rows, columns = jr.randint(key, (2, NUM_SHOWN), 0, network.tensor.num_neurons)
+    sample = LayerSample(rows, columns)
+    num = len(problem.cues)
+    size = min(config.batch_size, num)
+    begun, parts = time.perf_counter(), []
+    starts = range(0, num, size)
+    for first in track(starts, description="recalling", disable=not progress):
+        # The last batch is filled up with the first cues, so that one compilation serves.
+        chosen = jnp.arange(first, first + size) % num
+        parts.append(
+            jax.device_get(
+                _recall(config, network, sample, problem.cues[chosen], problem.patterns[chosen])
+            )
+        )
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:num], *parts)
+    return joined, time.perf_counter() - begun
+
+
+@eqx.filter_jit
+def _recall(
+    config: RetrieveConfig,
+    network: NeuronAstrocyte,
+    sample: LayerSample,
+    cues: Patterns,
+    patterns: Patterns,
+) -> dict[str, Array]:
+    def one(cue: Pattern, pattern: Pattern) -> dict[str, Array]:
+        path = solve.simulate(
+            network,
+            network.initial_state(cue),
+            config.end_time,
+            save={
+                "energy": solve.Energy(),
+                "activity": solve.Activity(),
+                "overlap": solve.Overlap(pattern),
+                "layers": sample,
+            },
+            times=config.num_times,
+            solver=SOLVERS[config.solver],
+            rtol=config.rtol,
+            atol=config.atol,
+            step=config.step,
+            rest=config.rest,
+            max_steps=config.max_steps,
+            adjoint=dfx.ForwardMode(),
+        )
+        recalled = network.readout(path.state)
+        return path.observables | {
+            "time": path.ts,
+            "pattern": recalled,
+            "exact": measure.exact_recall(recalled, pattern),
+            "bit_error": measure.bit_error(recalled, pattern),
+            "energy_rise": measure.largest_energy_rise(path.energy),
+            "steps": path.stats["num_steps"],
+            "stop_time": path.stop,
+            "outcome": solve.outcome(path.result),
+        }
+
+    return jax.vmap(one)(cues, patterns)
+
+
+_CURVES = {
+    "energy": ("energy", "dimensionless"),
+    "overlap": ("overlap of the read-out with the stored pattern", "1"),
+    "activity": ("mean |read-out|", "1"),
+}
+_NUMBERS = {
+    "exact": "every bit recalled",
+    "bit_error": "fraction of wrong bits after recall",
+    "energy_rise": "largest rise of energy between saved times, relative to the largest |energy|",
+    "steps": "solver steps",
+    "stop_time": "time at which recall ended, in time constants",
+    "outcome": "how recall ended: place in solve.OUTCOMES",
+}
+
+
+def _dataset(
+    config: RetrieveConfig,
+    problem: Problem,
+    recalls: dict[str, np.ndarray],
+    recalled_images: Float[Array, "K H W C"],
+) -> xr.Dataset:
+    image = ("pattern", "row", "column", "channel")
+    damaged = decoded(problem.codec, problem.cues)
+    dataset = xr.Dataset(
+        {
+            "original": (image, problem.images, {"units": "intensity in [0, 1]"}),
+            "damaged": (image, damaged, {"units": "intensity in [0, 1]"}),
+            "recalled": (image, recalled_images, {"units": "intensity in [0, 1]"}),
+            "stored_pattern": (("pattern", "neuron"), problem.patterns, {"units": "1"}),
+            "cue": (("pattern", "neuron"), problem.cues, {"units": "1"}),
+            "recalled_pattern": (("pattern", "neuron"), recalls["pattern"], {"units": "1"}),
+            "activation": (
+                ("layer", "pattern", "time", "entry"),
+                rearrange(recalls["layers"], "k t layer m -> layer k t m"),
+                {"units": "1", "long_name": "phi, g and psi of some entries"},
+            ),
+        },
+        coords={
+            "time": ("time", recalls["time"][0], {"units": "time constants"}),
+            "layer": ["neurons", "synapses", "processes"],
+        },
+    )
+    for name, (text, units) in _CURVES.items():
+        attrs = {"long_name": text, "units": units}
+        dataset[name] = (("pattern", "time"), recalls[name], attrs)
+    for name, text in _NUMBERS.items():
+        dataset[name] = ("pattern", recalls[name], {"long_name": text, "units": "1"})
+    overlaps = problem.patterns @ problem.patterns.T / problem.patterns.shape[1]
+    apart = np.asarray(overlaps)[~np.eye(len(overlaps), dtype=bool)]
+    dataset.attrs = {
+        "images": list(problem.names),
+        "results": [solve.OUTCOMES[place] for place in recalls["outcome"]],
+        "pattern_overlap": float(np.abs(apart).mean()) if apart.size else 0.0,
+    }
+    return dataset

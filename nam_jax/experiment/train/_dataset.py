@@ -1,0 +1,138 @@
+"""The Dataset of the training experiment."""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from nam_jax import measure
+from nam_jax import train as training
+from nam_jax.experiment.train._inpainting import Inpainting
+from nam_jax.experiment.train._recall import DAMAGES, Outcomes
+
+EXAMPLES = 6
+"""Images that are drawn."""
+
+ONE = {"units": "1"}
+
+
+class Load(NamedTuple):
+    """All about one K: what each method recalled, the training, its margin, and some recalls."""
+
+    outcomes: dict[str, Outcomes]
+    fit: training.Fit
+    margin: float
+    pictures: dict[str, Float[np.ndarray, "examples N"]]
+
+
+def dataset(
+    loads: dict[int, Load],
+    inpainted: Inpainting,
+    held_out: Float[np.ndarray, "M N"],
+    occluded: Bool[np.ndarray, " N"],
+    shape: tuple[int, int],
+) -> xr.Dataset:
+    """Everything that is to be kept; `shape` is that of an image."""
+    parts = [
+        _recalled(loads),
+        _trained(loads, inpainted),
+        _inpainted(inpainted, held_out, occluded),
+        _pictures(list(loads.values())[-1], inpainted, held_out, occluded, shape),
+    ]
+    return xr.merge(parts, join="exact", combine_attrs="drop")
+
+
+def _recalled(loads: dict[int, Load]) -> xr.Dataset:
+    methods = list(next(iter(loads.values())).outcomes)
+    rows = [[load.outcomes[method] for load in loads.values()] for method in methods]
+    rates = np.array(
+        [[[measure.rate(found)[:3] for found in each.exact] for each in row] for row in rows]
+    )
+    dims = ("memory", "stored", "damage")
+    named = ONE | {"long_name": "rate of exact recall"}
+    return xr.Dataset(
+        {
+            "exact": (dims, rates[..., 0], named),
+            "exact_low": (dims, rates[..., 1], ONE),
+            "exact_high": (dims, rates[..., 2], ONE),
+            "setting": (dims, np.array([[each.settings for each in row] for row in rows])),
+        },
+        coords={
+            "memory": methods,
+            "stored": ("stored", list(loads), {"long_name": "stored images K"}),
+            "damage": list(DAMAGES),
+        },
+    )
+
+
+def _trained(loads: dict[int, Load], inpainted: Inpainting) -> xr.Dataset:
+    """Losses, ends and certificates; runs that ended early are filled up with NaN."""
+    runs = {f"recall, K = {stored}": (load.fit, load.margin) for stored, load in loads.items()}
+    runs["inpainting"] = (inpainted.fit, inpainted.margin)
+    fits = [fit for fit, _ in runs.values()]
+    longest = max(fit.step for fit in fits)
+
+    def rows(name: str) -> Float[np.ndarray, "runs steps"]:
+        found = np.full((len(fits), longest), np.nan)
+        for row, fit in zip(found, fits, strict=True):
+            row[: fit.step] = getattr(fit.metrics, name)
+        return found
+
+    dims = ("run", "step")
+    return xr.Dataset(
+        {
+            "loss": (dims, rows("loss"), ONE),
+            "failed": (dims, rows("failed"), ONE | {"long_name": "samples left out"}),
+            "margin": ("run", [margin for _, margin in runs.values()], ONE),
+            "ending": ("run", [training.ENDINGS[fit.result] for fit in fits]),
+        },
+        coords={"run": list(runs), "step": np.arange(1, longest + 1)},
+    )
+
+
+def _inpainted(
+    found: Inpainting, held_out: Float[np.ndarray, "M N"], occluded: Bool[np.ndarray, " N"]
+) -> xr.Dataset:
+    """Errors over hidden pixels: means over images with normal intervals."""
+    target = held_out[:, occluded]
+    rows = [readout[:, occluded] for readout in found.readouts.values()]
+    squares = np.array([((row - target) ** 2).mean(axis=1) for row in rows])
+    wrong = np.array([(np.sign(row) != target).mean(axis=1) for row in rows])
+
+    def with_interval(errors: Float[np.ndarray, "m M"]) -> Float[np.ndarray, "m 3"]:
+        mean, half = errors.mean(1), 1.96 * errors.std(1, ddof=1) / errors.shape[1] ** 0.5
+        return np.stack([mean, mean - half, mean + half], axis=1)
+
+    dims = ("inpainter", "bound")
+    return xr.Dataset(
+        {
+            "squared_error": (dims, with_interval(squares), ONE),
+            "bit_error": (dims, with_interval(wrong), ONE),
+        },
+        coords={"inpainter": list(found.readouts), "bound": ["value", "low", "high"]},
+    )
+
+
+def _pictures(
+    load: Load,
+    inpainted: Inpainting,
+    held_out: Float[np.ndarray, "M N"],
+    occluded: Bool[np.ndarray, " N"],
+    shape: tuple[int, int],
+) -> xr.Dataset:
+    """Recalls at the last K, and completed images."""
+    painted = {"cue": np.where(occluded, 0, held_out)} | inpainted.readouts | {"original": held_out}
+
+    def stacked(rows: dict[str, Float[np.ndarray, "M N"]]) -> Float[np.ndarray, "p e h w"]:
+        return np.stack([row[:EXAMPLES].reshape(-1, *shape) for row in rows.values()])
+
+    recalls, paintings = stacked(load.pictures), stacked(painted)
+    place = ("row", "column")
+    return xr.Dataset(
+        {
+            "recalls": (("picture", "example", *place), recalls, ONE),
+            "paintings": (("painting", "image", *place), paintings, ONE),
+        },
+        coords={"picture": list(load.pictures), "painting": list(painted)},
+    )

@@ -1,0 +1,130 @@
+"""Inpainting of held-out images: a network trained to complete others, beside what is not."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from nam_jax import solve, train
+from nam_jax._types import Key
+from nam_jax.network import Clamped, EffectiveNeuronAstrocyte
+from nam_jax.train import certified_family as _learnable
+
+GAINS = (0.9, 1.0, 2.0, 4.0)
+"""Gains of which the untrained networks take the one with the least error on training images."""
+
+START_GAIN, START_MARGIN = 2.0, 1.0
+"""Where training starts: weak memories and a strong leak, so that neurons are graded."""
+
+RIDGE = 30.0
+"""Penalty of the linear regression."""
+
+
+class Inpainting(NamedTuple):
+    """Held-out images completed by several methods.
+
+    Attributes:
+        readouts: Method -> (M, N), graded; visible pixels are those of the image.
+        fit: The training.
+        margin: Of the trained network's certificate.
+    """
+
+    readouts: dict[str, Float[np.ndarray, "M N"]]
+    fit: train.Fit
+    margin: float
+
+
+def inpaint(
+    training: Float[Array, "K N"],
+    held_out: Float[Array, "M N"],
+    occluded: Bool[Array, " N"],
+    config: Any,
+    *,
+    key: Key,
+    checkpoint: train.Checkpoint | None,
+) -> Inpainting:
+    """Completes `held_out`, of which nothing was seen before, from pixels that are not `occluded`.
+
+    All networks store the first `config.num_stored` of the `training` images.
+    """
+    stored = training[: config.num_stored]
+    fit = _fit(training, stored, occluded, config, key=key, checkpoint=checkpoint)
+    network = train.resolve(fit.network)
+    found: dict[str, Any] = {"mean image": jnp.broadcast_to(training.mean(0), held_out.shape)}
+    found["nearest stored"] = stored[
+        jnp.argmax(jnp.where(occluded[None, :], 0, held_out) @ stored.T, axis=1)
+    ]
+    found["linear regression"] = regression(training, held_out, occluded)
+    for rule in ("hebbian", "projection"):
+        start = _learnable.certified(stored, rule, margin=config.margin, gain=1.0)
+        networks = [_learnable.with_gain(start, gain) for gain in GAINS]
+        few = training[: len(held_out)]
+        errors = [float(jnp.mean((complete(net, few, occluded) - few) ** 2)) for net in networks]
+        found[rule] = complete(networks[int(np.argmin(errors))], held_out, occluded)
+    found["trained"] = complete(network, held_out, occluded)
+    readouts = {name: np.where(occluded, rows, held_out) for name, rows in found.items()}
+    return Inpainting(readouts, fit, float(network.to_full().margin()))
+
+
+@eqx.filter_jit
+def complete(
+    network: EffectiveNeuronAstrocyte, images: Float[Array, "M N"], occluded: Bool[Array, " N"]
+) -> Float[Array, "M N"]:
+    """Read-outs at rest, with visible neurons held."""
+
+    def one(image: Float[Array, " N"]) -> Float[Array, " N"]:
+        cue = jnp.where(occluded, 0, image)
+        return solve.retrieve(Clamped.at_cue(network, ~occluded, cue), cue).pattern
+
+    return jax.vmap(one)(images)
+
+
+def regression(
+    training: Float[Array, "K N"], held_out: Float[Array, "M N"], occluded: Bool[Array, " N"]
+) -> Float[Array, "M N"]:
+    """Ridge regression of all pixels on the visible ones and a constant."""
+
+    def inputs(images: Float[Array, "k N"]) -> Float[Array, "k n"]:
+        ones = jnp.ones((len(images), 1), images.dtype)
+        return jnp.concatenate([images[:, ~np.asarray(occluded)], ones], axis=1)
+
+    seen = inputs(training)
+    normal = seen.T @ seen + RIDGE * jnp.eye(seen.shape[1], dtype=seen.dtype)
+    return inputs(held_out) @ jnp.linalg.solve(normal, seen.T @ training)
+
+
+def _fit(
+    training: Float[Array, "K N"],
+    stored: Float[Array, "S N"],
+    occluded: Bool[Array, " N"],
+    config: Any,
+    *,
+    key: Key,
+    checkpoint: train.Checkpoint | None,
+) -> train.Fit:
+    """Trains couplings, patterns and leak on completing training images, visible pixels held."""
+    start = _learnable.certified(stored, config.start, margin=START_MARGIN, gain=START_GAIN)
+    route = train.ClampedRoute(_learnable.ROUTES[config.gradient], ~occluded)
+    return train.fit(
+        _learnable.learnable(start),
+        train.Minibatches(
+            training,
+            jax.tree_util.Partial(train.completion_samples, visible=~occluded),
+            min(config.batch_size, len(training)),
+        ),
+        loss=train.SquaredError(occluded),
+        optimizer=_learnable.optimizer(config.learning_rate, config.inpainting_steps),
+        num_steps=config.inpainting_steps,
+        key=key,
+        gradient=route,
+        trainable=lambda net: [
+            net.excess.couplings.root,
+            net.excess.patterns,
+            net.leak.log,
+        ],
+        project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),
+        checkpoint=checkpoint,
+    )

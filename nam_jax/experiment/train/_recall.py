@@ -1,0 +1,173 @@
+"""Recall of correlated patterns: a trained tensor beside untrained ones and classical rules."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from nam_jax import data, memory, solve, train
+from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.network import (
+    AbstractNetwork,
+    DenseAssociativeMemory,
+    EffectiveNeuronAstrocyte,
+    Hopfield,
+)
+from nam_jax.train import certified_family as _learnable
+
+DAMAGES = ("flipped", "occluded")
+
+
+class Variant(NamedTuple):
+    """A network, or the way in which it is run, among which a method may choose.
+
+    Attributes:
+        setting: What tells it from the others.
+        network: The network.
+        options: For `retrieve`.
+    """
+
+    setting: str
+    network: AbstractNetwork
+    options: Mapping[str, Any]
+
+
+class Outcomes(NamedTuple):
+    """What one method recalled.
+
+    Attributes:
+        exact: (2, C), for both kinds of damage, whether every bit was right and the network active.
+        settings: For both, the variant chosen on other cues.
+        readouts: (2, C, N), graded.
+    """
+
+    exact: Bool[np.ndarray, "2 C"]
+    settings: tuple[str, ...]
+    readouts: Float[np.ndarray, "2 C N"]
+
+
+class Cues(NamedTuple):
+    """Damaged patterns; the same for all methods.
+
+    Attributes:
+        targets: (C, N).
+        damaged: (2, C, N), with flipped bits, and with hidden ones, which are 0.
+    """
+
+    targets: Patterns
+    damaged: Float[Array, "2 C N"]
+
+
+def make_cues(
+    patterns: Patterns, level: float, occluded: Bool[Array, " N"], num_cues: int, *, key: Key
+) -> Cues:
+    """One cue for each of the first patterns.
+
+    Hidden bits are 0, that is, no bit is claimed to be known: continuous networks start those
+    neurons silent, and in discrete ones their first field decides.
+    """
+    targets = patterns[:num_cues]
+    keys = jr.split(key, num_cues)
+    flipped = jax.vmap(lambda target, each: data.flip(target, level, key=each))(targets, keys)
+    return Cues(targets, jnp.stack([flipped, jnp.where(occluded[None, :], 0, targets)]))
+
+
+def certified_variants(
+    network: EffectiveNeuronAstrocyte, gains: tuple[float, ...]
+) -> list[Variant]:
+    """One network at several neural leaks."""
+    return [Variant(f"gain {g:g}", _learnable.with_gain(network, g), {}) for g in gains]
+
+
+def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
+    """One discrete network with its neurons updated all at once, and one by one."""
+    return [
+        Variant("synchronous", network, {"updates": solve.Synchronous()}),
+        Variant("asynchronous", network, {"updates": solve.Asynchronous(key)}),
+    ]
+
+
+def classical(patterns: Patterns, powers: tuple[int, ...], *, key: Key) -> dict[str, list[Variant]]:
+    """Pairwise networks and dense memories by energy differences."""
+    networks: dict[str, AbstractNetwork] = {
+        "pseudo-inverse": Hopfield.from_patterns(patterns, memory.PseudoInverse()),
+        "Storkey": Hopfield.from_patterns(patterns, memory.Storkey()),
+    }
+    for power in powers:
+        networks[f"dense, n = {power}"] = DenseAssociativeMemory(patterns, memory.Power(power))
+    return {name: discrete_variants(network, key=key) for name, network in networks.items()}
+
+
+def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
+    """Recalls of the variant that recalls most of `selection`, for each damage by itself."""
+    both = jnp.concatenate([selection.damaged, test.damaged], axis=1)
+    targets = np.concatenate([selection.targets, test.targets])
+    found = [
+        _recall(each.network, both.reshape(-1, both.shape[-1]), each.options) for each in variants
+    ]
+    readouts = np.stack([np.asarray(readout).reshape(both.shape) for readout, _ in found])
+    known = np.stack([np.asarray(known).reshape(both.shape[:2]) for _, known in found])
+    exact = (np.sign(readouts) == targets).all(-1) & known
+    split = len(selection.targets)
+    best = exact[..., :split].mean(-1).argmax(0)
+    places = np.arange(len(DAMAGES))
+    settings = tuple(variants[index].setting for index in best)
+    return Outcomes(exact[best, places, split:], settings, readouts[best, places, split:])
+
+
+def nearest(patterns: Patterns, test: Cues) -> Outcomes:
+    """The stored pattern of largest overlap with each cue: what no memory can be asked to beat."""
+    found = patterns[jnp.argmax(test.damaged @ patterns.T, axis=-1)]
+    exact = np.asarray((found == test.targets[None]).all(-1))
+    return Outcomes(exact, ("", ""), np.asarray(found))
+
+
+def trained(
+    patterns: Patterns,
+    occluded: Bool[Array, " N"],
+    config: Any,
+    *,
+    key: Key,
+    checkpoint: train.Checkpoint | None,
+) -> train.Fit:
+    """Trains the couplings, from those of the rule `config.start`, on damaged cues."""
+    start = _learnable.certified(patterns, config.start, margin=config.margin, gain=config.gain)
+    make: Callable[..., train.Sample] = jax.tree_util.Partial(
+        _learnable.held_samples,
+        level=config.level,
+        occluded=occluded,
+        strength=_learnable.HOLD * start.leak,
+    )
+    return train.fit(
+        _learnable.learnable(start),
+        train.Minibatches(patterns, make, min(config.batch_size, len(patterns))),
+        loss=_learnable.short_of_voltage,
+        optimizer=_learnable.optimizer(config.learning_rate, config.steps),
+        num_steps=config.steps,
+        key=key,
+        gradient=_learnable.ROUTES[config.gradient],
+        trainable=lambda net: [
+            net.excess.couplings.root,
+            *([net.excess.patterns] if config.train_patterns else []),
+        ],
+        project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),
+        checkpoint=checkpoint,
+    )
+
+
+@eqx.filter_jit
+def _recall(
+    network: AbstractNetwork, cues: Patterns, options: Mapping[str, Any]
+) -> tuple[Float[Array, "C N"], Bool[Array, " C"]]:
+    """Read-outs at rest, and whether the network is active there."""
+
+    def one(cue: Pattern) -> tuple[Pattern, Bool[Array, ""]]:
+        found = solve.retrieve(network, cue, **options)
+        return found.pattern, found.known
+
+    return jax.vmap(one)(cues)

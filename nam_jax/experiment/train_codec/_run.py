@@ -1,0 +1,250 @@
+"""Train the binary autoencoder on crops of photographs and compare it with simple codecs.
+
+The decoder learns to restore the image from the bits; a penalty on the overlaps between the
+codes of a batch makes different images look like independent random patterns to a memory.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+import optax
+import xarray as xr
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, UInt8
+from rich.progress import Progress
+from rich.table import Table
+
+from nam_jax import data
+from nam_jax._types import Key
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.train_codec import _baselines as baselines
+
+CHUNK = 50
+"""Training steps between two movements of the progress bar."""
+
+NUM_STORED, NUM_EXAMPLES = 25, 8
+
+
+@dataclass(frozen=True)
+class TrainCodecConfig:
+    """What to train on, for how long, and what to weigh."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0, description="Random seed.")] = 0
+    """Seed of everything random: weights, crops, batches."""
+    source: Annotated[str, msgspec.Meta(min_length=1, description="Images.")] = "photos"
+    """Images: photos, digits, fashion-mnist, or a path (CIFAR-10 binary, MNIST format, folder)."""
+    steps: Annotated[int, msgspec.Meta(ge=1, description="Training steps.")] = 3000
+    """Training steps."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2, description="Images a step.")] = 32
+    """Images a step."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, description="Peak rate.")] = 5e-3
+    """Peak learning rate of Adam; it warms up over a tenth of the steps and then decays."""
+    num_bits: Annotated[int, msgspec.Meta(ge=1, description="Bits a code.")] = 768
+    """Bits of a code: a multiple of (height / 4) (width / 4) of the images."""
+    width: Annotated[int, msgspec.Meta(ge=1, description="Features.")] = 96
+    """Features at each place of the feature map."""
+    depth: Annotated[int, msgspec.Meta(ge=1, description="Blocks.")] = 2
+    """Residual blocks in the encoder, and as many in the decoder."""
+    overlap_weight: Annotated[float, msgspec.Meta(ge=0, description="Penalty.")] = 1.0
+    """Weight of the mean squared overlap between the codes of a batch."""
+    num_crops: Annotated[int, msgspec.Meta(ge=2, description="Training crops.")] = 20000
+    """Random crops of the photographs to train on (source photos only)."""
+    num_validation: Annotated[int, msgspec.Meta(ge=2, description="Held-out images.")] = 500
+    """Held-out images, at most; crops of the held-out columns for source photos."""
+    validation_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1, description="Part.")] = 0.2
+    """Fraction of each photograph's columns, or of the images of another source, held out."""
+
+
+class _Images(NamedTuple):
+    training: UInt8[np.ndarray, "M H W C"]
+    validation: Float[np.ndarray, "V H W C"]
+    stored: Float[np.ndarray, "S H W C"]
+
+
+class _Losses(NamedTuple):
+    reconstruction: Float[ArrayLike, "*steps"]
+    overlap: Float[ArrayLike, "*steps"]
+
+
+def run(
+    config: TrainCodecConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Trains a codec and measures it on held-out images.
+
+    Args:
+        config: What to do.
+        folder: If given, `codec.safetensors` is written there.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Loss at each `step`; mean squared error, signal-to-noise ratio and code overlaps of each
+        `codec` (error on held-out images, overlaps among 25 `stored` images); overlap matrix;
+        held-out `example` images with their reconstructions, also from 10 % flipped bits.
+    """
+    images = _images(config)
+    codec, losses = _train(config, images.training, progress=progress)
+    measured = baselines.measure(
+        codec, images.training, images.validation, images.stored, seed=config.seed
+    )
+    dataset = _dataset(config, codec, images, losses).merge(measured)
+    dataset.attrs = attributes(config) | {"num_validation": config.num_validation}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        error = float(dataset.validation_mse.sel(codec="autoencoder"))
+        texts = {name: str(value) for name, value in dataset.attrs.items()}
+        metadata = {"command": "nam-jax train-codec", "validation_mse": f"{error:.6f}", **texts}
+        data.save_codec(codec, folder / "codec.safetensors", metadata=metadata)
+    return dataset
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Error on held-out images and code overlaps, one method a row."""
+    held_out, stored = dataset.attrs["num_validation"], dataset.sizes["stored"]
+    result = Table(title=f"{held_out} held-out images; overlaps among {stored} stored images")
+    for heading in ("method", "bits", "MSE", "PSNR (dB)", "mean |overlap|", "max |overlap|"):
+        result.add_column(heading, justify="left" if heading == "method" else "right")
+    for method in dataset.codec.values:
+        row = dataset.sel(codec=method)
+        decimals = {"validation_mse": 5, "validation_psnr": 1, "overlap_mean": 3, "overlap_max": 3}
+        numbers = (f"{float(row[name]):.{places}f}" for name, places in decimals.items())
+        shown = ("-" if text == "nan" else text for text in numbers)
+        result.add_row(str(method), str(int(row.bits)), *shown)
+    return result
+
+
+def losses(codec: data.BinaryAutoencoder, images: Float[Array, "B H W C"]) -> _Losses:
+    """Mean squared error of the reconstructions, and mean squared overlap of the codes."""
+    codes = jax.vmap(lambda image: data.straight_through_sign(codec.logits(image)))(images)
+    error = jax.vmap(codec.reconstruct)(codes) - images
+    return _Losses(jnp.mean(error**2), mean_squared_overlap(codes))
+
+
+def mean_squared_overlap(codes: Float[Array, "B N"]) -> Float[Array, ""]:
+    """Mean of (c_a . c_b / N)^2 over pairs of different codes; 1/N for independent bits."""
+    num, num_bits = codes.shape
+    overlaps = codes @ codes.T / num_bits
+    # The diagonal is always 1, yet it has a gradient, which would pull all logits to 0.
+    return (jnp.sum(overlaps**2) - jnp.sum(jnp.diag(overlaps) ** 2)) / (num * (num - 1))
+
+
+def _images(config: TrainCodecConfig) -> _Images:
+    if config.source == "photos":
+        left, right = data.split_columns(data.photographs(), config.validation_fraction)
+        training = data.random_crops(left, config.num_crops, seed=config.seed)
+        validation = data.random_crops(right, config.num_validation, seed=config.seed + 1)
+        stored = np.asarray(data.load_images("photos", num_images=NUM_STORED).images)
+    else:
+        key = jax.random.key(config.seed)
+        mixed = np.asarray(data.load_images(config.source, key=key).images)
+        held_out = max(2, round(config.validation_fraction * len(mixed)))
+        if len(mixed) < held_out + 2:
+            raise ValueError(f"{config.source}: {len(mixed)} images are too few to train on.")
+        training, validation = mixed[held_out:], mixed[:held_out][: config.num_validation]
+        stored = validation[:NUM_STORED]
+    return _Images(np.round(training * 255).astype(np.uint8), validation, stored)
+
+
+def _train(
+    config: TrainCodecConfig, images: UInt8[np.ndarray, "M H W C"], *, progress: bool
+) -> tuple[data.BinaryAutoencoder, _Losses]:
+    """The trained codec, and its losses at each step."""
+    weight_key, batch_key = jax.random.split(jax.random.key(config.seed))
+    shape = (images.shape[1], images.shape[2], images.shape[3])
+    codec = data.BinaryAutoencoder(
+        shape, config.num_bits, width=config.width, depth=config.depth, key=weight_key
+    )
+    codec = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), codec)
+    state = _optimizer(config).init(eqx.filter(codec, eqx.is_array))
+    carry, history = (codec, state), []
+    with Progress(disable=not progress) as bar:
+        task = bar.add_task("training", total=config.steps)
+        for start in range(0, config.steps, CHUNK):
+            carry, chunk = _run_chunk(
+                carry, jnp.asarray(images), jnp.asarray(start), config, batch_key
+            )
+            history.append(jax.device_get(chunk))
+            bar.update(task, completed=min(start + CHUNK, config.steps))
+    reconstruction, overlap = (
+        np.concatenate(parts)[: config.steps] for parts in zip(*history, strict=True)
+    )
+    return carry[0], _Losses(reconstruction, overlap)
+
+
+def _optimizer(config: TrainCodecConfig):
+    warm_up = max(1, config.steps // 10)
+    rate = optax.warmup_cosine_decay_schedule(
+        0.1 * config.learning_rate, config.learning_rate, warm_up, max(config.steps, warm_up + 1)
+    )
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+
+
+@eqx.filter_jit
+def _run_chunk(carry, images, start, config: TrainCodecConfig, key: Key):
+    """`CHUNK` steps; those past the last one change nothing, so that one compilation serves."""
+
+    def objective(codec, batch):
+        parts = losses(codec, batch)
+        return parts.reconstruction + config.overlap_weight * parts.overlap, parts
+
+    def update(carry, index):
+        codec, state = carry
+        batch = _batch(images, config.batch_size, key=jax.random.fold_in(key, index))
+        gradient, parts = eqx.filter_grad(objective, has_aux=True)(codec, batch)
+        # Optax relies on promotions that JAX's strict mode refuses.
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = _optimizer(config).update(gradient, state)
+        return (eqx.apply_updates(codec, change), state), parts
+
+    def skip(carry, index):
+        nothing = jnp.zeros((), jnp.float32)
+        return carry, _Losses(nothing, nothing)
+
+    def step(carry, index):
+        return jax.lax.cond(index < config.steps, update, skip, carry, index)
+
+    return jax.lax.scan(step, carry, start + jnp.arange(CHUNK))
+
+
+def _batch(
+    images: UInt8[Array, "M H W C"], batch_size: int, *, key: Key
+) -> Float[Array, "B H W C"]:
+    """Random images, half of them mirrored, their colours slightly scaled and shifted."""
+    keys = jax.random.split(key, 4)
+    index = jax.random.randint(keys[0], (batch_size,), 0, len(images))
+    batch = images[index].astype(jnp.float32) / 255
+    mirrored = jax.random.bernoulli(keys[1], 0.5, (batch_size, 1, 1, 1))
+    batch = jnp.where(mirrored, batch[:, :, ::-1], batch)
+    tint = (batch_size, 1, 1, images.shape[-1])
+    scale = jax.random.uniform(keys[2], tint, jnp.float32, 0.9, 1.1)
+    shift = jax.random.uniform(keys[3], tint, jnp.float32, -0.05, 0.05)
+    return jnp.clip(batch * scale + shift, 0, 1)
+
+
+def _dataset(
+    config: TrainCodecConfig, codec: data.BinaryAutoencoder, images: _Images, losses: _Losses
+) -> xr.Dataset:
+    examples = jnp.asarray(images.validation[:NUM_EXAMPLES])
+    codes = jax.vmap(codec.encode)(examples)
+    keys = jax.random.split(jax.random.key(config.seed), len(examples))
+    flipped = jax.vmap(lambda code, key: data.flip(code, 0.1, key=key))(codes, keys)
+    pixels = ("example", "row", "column", "channel")
+    intensity = {"units": "1", "long_name": "intensity"}
+    stored = jax.vmap(codec.encode)(jnp.asarray(images.stored))
+    overlap = np.asarray(stored @ stored.T / codec.num_bits)
+    return xr.Dataset(
+        {
+            "loss": ("step", losses.reconstruction, {"units": "1", "long_name": "squared error"}),
+            "overlap_loss": ("step", losses.overlap, {"units": "1"}),
+            "overlap": (("stored", "other"), overlap, {"units": "1"}),
+            "original": (pixels, np.asarray(examples), intensity),
+            "reconstruction": (pixels, np.asarray(jax.vmap(codec.decode)(codes)), intensity),
+            "damaged": (pixels, np.asarray(jax.vmap(codec.decode)(flipped)), intensity),
+        },
+        coords={"step": ("step", np.arange(1, config.steps + 1), {"units": "1"})},
+    )

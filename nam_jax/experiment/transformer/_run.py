@@ -1,0 +1,265 @@
+"""Which attention recalls: a Transformer block on associative recall, beyond trained lengths."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+import xarray as xr
+from jaxtyping import Array, Bool, Float
+from msgspec import Meta
+from rich.progress import track
+from rich.table import Table
+
+from nam_jax import data, train
+from nam_jax._types import Key, Keys
+from nam_jax.attention import Transformer
+from nam_jax.experiment.common import attributes
+from nam_jax.experiment.transformer import _attentions as attentions
+
+Count = Annotated[int, Meta(ge=1)]
+THRESHOLDS = (0.99, 0.5)
+"""Accuracies whose loss is reported as a failure length."""
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Which attentions, how long sequences are, and how to train."""
+
+    attentions: Annotated[tuple[str, ...], Meta(min_length=1)] = (
+        "softmax",
+        "rectified-3",
+        "hebbian",
+        "features",
+    )
+    """By name: softmax (a modern Hopfield pass), rectified-N (a dense memory of power N), hebbian
+    (linear attention, a correlation matrix), features (the same with a trained feature map)."""
+    trained_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (2, 4, 8, 16)
+    """Numbers of pairs of the sequences of a training batch, in equal shares."""
+    tested_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (4, 8, 16, 32, 64, 128, 256)
+    """Ascending numbers of pairs of the sequences that are tested."""
+    num_values: Annotated[int, Meta(ge=2)] = 64
+    """Tokens that are values."""
+    num_keys: Count = 1024
+    """Tokens that are keys, in training; as many others are keys in tests."""
+    num_queries: Count = 8
+    """Queries of a training sequence; a tested one has one."""
+    size: Annotated[int, Meta(ge=2, multiple_of=2)] = 64
+    """Numbers in the vector of a token."""
+    head_size: Annotated[int, Meta(ge=2)] = 32
+    """Numbers in a query, key or value of the one head: the memory of hebbian is their square."""
+    num_blocks: Count = 1
+    """Blocks of the Transformer."""
+    steps: Count = 400
+    """Steps of training."""
+    batch_size: Count = 64
+    """Sequences a step, or the next multiple of the number of trained lengths."""
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.003
+    """Of Adam, at first; it falls as a cosine."""
+    num_seeds: Annotated[int, Meta(ge=2)] = 5
+    """Independent codes, weights and batches, each tested on sequences of its own."""
+    num_sequences: Annotated[int, Meta(ge=2)] = 256
+    """Tested sequences of each length and seed."""
+    fast: bool = False
+    """Two seeds, half the steps and sequences, every second length: under three minutes."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""
+
+
+class Trained(eqx.Module):
+    """One trained Transformer: what it gets right at each length, and its losses."""
+
+    right: Bool[np.ndarray, "lengths sequences"]
+    losses: Float[np.ndarray, " steps"]
+
+
+def run(
+    config: TransformerConfig, *, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Trains each attention from each seed, and tests it on keys that training never shows.
+
+    Args:
+        config: What to do.
+        folder: Not used; this experiment has no files besides its Dataset.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Accuracy by attention, seed and number of pairs, its mean with an interval, what the theory
+        of superposition predicts for random codes, the numbers of pairs at which accuracy falls
+        below thresholds, and the losses.
+
+    Raises:
+        ValueError: On an unknown attention, lengths that do not ascend, or too few keys.
+    """
+    del folder
+    settings = _quick(config) if config.fast else config
+    if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
+        raise ValueError(
+            f"Argument `tested_pairs` must hold ascending numbers, but has {settings.tested_pairs}."
+        )
+    makers = [attentions.attention_named(name, settings.head_size) for name in settings.attentions]
+    _tests(settings)  # too few keys are told before anything is trained
+    task = data.RecallTask(
+        settings.num_values, settings.num_keys, max(settings.trained_pairs), settings.num_queries
+    )
+    optimizer = _optimizer(settings)
+    keys = jr.split(jr.key(settings.seed), settings.num_seeds)
+    cases = [(maker, key) for maker in makers for key in keys]
+    found = [
+        _trained(settings, task, maker, optimizer, key=key)
+        for maker, key in track(cases, "training and testing", disable=not progress)
+    ]
+    chance = {"num_values": config.num_values}
+    return _dataset(settings, found).assign_attrs(attributes(config) | chance)
+
+
+def _quick(config: TransformerConfig) -> TransformerConfig:
+    return dataclasses.replace(
+        config,
+        num_seeds=2,
+        tested_pairs=config.tested_pairs[::2],
+        steps=max(config.steps // 2, 1),
+        num_sequences=max(config.num_sequences // 2, 2),
+    )
+
+
+def _tests(config: TransformerConfig) -> list[data.RecallTask]:
+    """One task for each tested length, of keys that training does not show."""
+    return [
+        data.RecallTask(config.num_values, config.num_keys, pairs, held_out=True)
+        for pairs in config.tested_pairs
+    ]
+
+
+def _optimizer(config: TransformerConfig) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+
+
+def _trained(
+    config: TransformerConfig,
+    task: data.RecallTask,
+    maker: attentions.Maker,
+    optimizer: optax.GradientTransformation,
+    *,
+    key: Key,
+) -> Trained:
+    of_codes, of_weights, of_batches, of_tests = jr.split(key, 4)
+    network = Transformer(
+        task.codes(config.size, key=of_codes), config.num_values, maker,
+        num_blocks=config.num_blocks, head_size=config.head_size, key=of_weights,
+    )  # fmt: skip
+    copies = math.ceil(config.batch_size / len(config.trained_pairs))
+    lengths = jnp.tile(jnp.asarray(config.trained_pairs), copies)
+    make = jax.tree_util.Partial(train.sequence_samples, task=task)
+    fit = train.fit(
+        network, train.Minibatches(lengths, make, len(lengths)),
+        loss=train.TokenCrossEntropy(), optimizer=optimizer, num_steps=config.steps,
+        gradient=train.Direct(), trainable=Transformer.trained, key=of_batches,
+    )  # fmt: skip
+    tests = zip(_tests(config), jr.split(of_tests, len(config.tested_pairs)), strict=True)
+    right = [
+        _answers(fit.network, tested, jr.split(each, config.num_sequences))
+        for tested, each in tests
+    ]
+    return Trained(np.stack(right), np.asarray(fit.metrics.loss, float))
+
+
+@eqx.filter_jit
+def _answers(network: Transformer, task: data.RecallTask, keys: Keys) -> Bool[Array, " batch"]:
+    """Whether the one query of each sequence, its last token, is answered."""
+
+    def one(key: Key) -> Bool[Array, ""]:
+        sequence = task(task.most_pairs, key=key)
+        return jnp.argmax(network(sequence.tokens)[-1]) == sequence.targets[-1]
+
+    # A few at a time, as overlaps of long sequences are large.
+    return jax.lax.map(one, keys, batch_size=16)
+
+
+def _dataset(config: TransformerConfig, found: list[Trained]) -> xr.Dataset:
+    shape = (len(config.attentions), config.num_seeds)
+    right = np.stack([each.right for each in found]).reshape(
+        *shape, len(config.tested_pairs), config.num_sequences
+    )
+    losses = np.stack([each.losses for each in found]).reshape(*shape, config.steps)
+    accuracy = right.mean(axis=-1)
+    middle, low, high = attentions.over_seeds(right)
+    failure = [
+        [[attentions.failure(config.tested_pairs, row, at) for at in THRESHOLDS] for row in rows]
+        for rows in accuracy
+    ]
+    sizes = (config.head_size, config.num_values)
+    predicted = [
+        [attentions.predicted(name, pairs, *sizes) for pairs in config.tested_pairs]
+        for name in config.attentions
+    ]
+    predicted_failure = [
+        [attentions.predicted_failure(name, at, *sizes) for at in THRESHOLDS]
+        for name in config.attentions
+    ]
+    share, pairs = {"long_name": "queries answered", "units": "1"}, {"units": "pairs"}
+    dims = ("attention", "pairs")
+    dataset = xr.Dataset(
+        {
+            "accuracy": (("attention", "run", "pairs"), accuracy, share),
+            "mean": (dims, middle, share),
+            "low": (dims, low, share),
+            "high": (dims, high, share),
+            "predicted": (dims, np.asarray(predicted), share),
+            "failure": (("attention", "run", "threshold"), np.asarray(failure), pairs),
+            "predicted_failure": (("attention", "threshold"), np.asarray(predicted_failure), pairs),
+            "loss": (("attention", "run", "step"), losses, {"units": "1"}),
+        },
+        coords={
+            "attention": list(config.attentions),
+            "pairs": list(config.tested_pairs),
+            "threshold": list(THRESHOLDS),
+            "trained": list(config.trained_pairs),
+        },
+    )
+    dataset["pairs"].attrs = {"long_name": "stored pairs K", "units": "1"}
+    return dataset
+
+
+def table(dataset: xr.Dataset) -> Table:
+    """Accuracy at each length, and where it falls below the thresholds."""
+    result = Table(title="Queries answered, mean over seeds [95 %]; held-out keys")
+    result.add_column("pairs K", justify="right")
+    for name in dataset.attention.values:
+        result.add_column(str(name), justify="right")
+    for pairs in dataset.pairs.values:
+        row = dataset.sel(pairs=pairs)
+        cells = zip(row["mean"].values, row.low.values, row.high.values, strict=True)
+        result.add_row(str(pairs), *(f"{m:.3f} [{a:.3f}, {b:.3f}]" for m, a, b in cells))
+    result.add_section()
+    for at in dataset.threshold.values:
+        row = dataset.sel(threshold=at)
+        lengths = [_length(row.sel(attention=name)) for name in dataset.attention.values]
+        result.add_row(f"K at {at:.0%}", *lengths)
+    return result
+
+
+def _length(row: xr.Dataset) -> str:
+    """Median and range over seeds of the number of pairs at which a threshold is crossed."""
+    least, median, most = (
+        float(np.quantile(row.failure.values, q, method="nearest")) for q in (0.0, 0.5, 1.0)
+    )
+    first = float(row.pairs.min())
+    text = f"{_number(median, first)} ({_number(least, first)} to {_number(most, first)})"
+    theory = float(row.predicted_failure)
+    return text if math.isnan(theory) else f"{text}\ntheory {theory:.3g}"
+
+
+def _number(pairs: float, first: float) -> str:
+    """Words where a threshold is crossed beyond the tested numbers, or at or before the first."""
+    if math.isinf(pairs):
+        return "beyond"
+    return f"<= {first:.3g}" if pairs <= first else f"{pairs:.3g}"

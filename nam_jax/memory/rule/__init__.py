@@ -1,0 +1,45 @@
+"""Learning rules: from patterns to the weights of synapses."""
+
+from nam_jax.memory.rule._learning import (
+    AbstractBatchRule,
+    AbstractLearningRule,
+    AbstractOnlineRule,
+    ActivityProduct,
+    Covariance,
+    PseudoInverse,
+    learn,
+)
+from nam_jax.memory.rule._linear_map import (
+    AbstractMapRule,
+    CovarianceMap,
+    LinearMap,
+    RidgeMap,
+    associate,
+)
+from nam_jax.memory.rule._local import Decay, ExpandedHebbian, Perceptron, Storkey
+from nam_jax.memory.rule._oja import ClampedOja, FreeOja, OjaSubspace, Sanger
+from nam_jax.memory.rule._unlearning import Unlearning
+
+__all__ = [
+    "AbstractBatchRule",
+    "AbstractLearningRule",
+    "AbstractMapRule",
+    "AbstractOnlineRule",
+    "ActivityProduct",
+    "ClampedOja",
+    "Covariance",
+    "CovarianceMap",
+    "Decay",
+    "ExpandedHebbian",
+    "FreeOja",
+    "LinearMap",
+    "OjaSubspace",
+    "Perceptron",
+    "PseudoInverse",
+    "RidgeMap",
+    "Sanger",
+    "Storkey",
+    "Unlearning",
+    "associate",
+    "learn",
+]

@@ -1,0 +1,207 @@
+"""Learning rules: patterns become the N x N weights of a pairwise network."""
+
+import abc
+from typing import TYPE_CHECKING, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from nam_jax._misc import argument_error, as_float
+from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
+from nam_jax.memory.tensor import check_patterns
+
+if TYPE_CHECKING:
+    # Type checkers know no abstract class variables.
+    from typing import ClassVar as AbstractClassVar
+else:
+    from equinox import AbstractClassVar
+
+Learned = Float[Array, "outputs N"]
+"""What a rule changes at each pattern: the weights themselves, or those to other neurons."""
+
+
+class AbstractLearningRule(eqx.Module):
+    """How K patterns become weights w_ij, from neuron j (presynaptic) to neuron i (postsynaptic).
+
+    Not to be confused with an [`AbstractPatternRule`][], which couples patterns within a process
+    tensor.
+
+    Attributes:
+        local: Whether the change of w_ij at one pattern needs only w_ij and what its two neurons
+            have. Their states are enough for products, the expanded rule and clamped Oja, and for
+            covariance their means over the patterns. Others promise less: Storkey needs the local
+            fields of both neurons, free Oja that of neuron i, the perceptron also the norm of all
+            weights to neuron i, and unlearning the states in which the network comes to rest.
+    """
+
+    local: AbstractClassVar[bool]
+
+    @abc.abstractmethod
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
+        """The weights.
+
+        Args:
+            patterns: Xi, (K, N) floats, usually -1 and +1; see `learn` for the check of others.
+            passes: As for `learn`.
+            key: As for `learn`.
+
+        Returns:
+            W, (N, N), in the dtype of `patterns`, with its diagonal as the rule defines it.
+        """
+
+
+class AbstractBatchRule(AbstractLearningRule):
+    """All patterns at once, in closed form."""
+
+    @abc.abstractmethod
+    def weights(self, patterns: Patterns) -> Pairs:
+        """W, (N, N), of patterns (K, N)."""
+
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
+        del key
+        if passes not in {None, 1}:
+            requirement = f"be 1 for {type(self).__name__}, which takes all patterns at once"
+            raise argument_error("passes", requirement, passes)
+        return self.weights(patterns)
+
+
+class AbstractOnlineRule(AbstractLearningRule):
+    """One pattern after another changes the weights.
+
+    Attributes:
+        passes: How often all patterns are shown, at most, unless `learn` is told otherwise.
+    """
+
+    passes: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def start(self, patterns: Patterns, key: Key | None) -> Learned:
+        """What there is before the first pattern, of (K, N) that will be shown."""
+
+    @abc.abstractmethod
+    def show(self, learned: Learned, pattern: Pattern) -> Learned:
+        """What one pattern, (N,), makes of it."""
+
+    def weights(self, learned: Learned) -> Pairs:
+        """W, (N, N), of what was learned: unless overridden, just that."""
+        return learned
+
+    def __call__(
+        self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
+    ) -> Pairs:
+        passes = check_passes(self.passes if passes is None else passes)
+        of_start, of_orders = (None, None) if key is None else jr.split(key)
+        tolerance = 4 * jnp.finfo(patterns.dtype).eps
+
+        def show_all(learned: Learned, count: Array) -> Learned:
+            shown = patterns
+            if of_orders is not None:
+                shown = jr.permutation(jr.fold_in(of_orders, count), patterns)
+            return jax.lax.scan(lambda w, x: (self.show(w, x), None), learned, shown)[0]
+
+        def unfinished(carry: tuple[Learned, Learned, Array]) -> Bool[Array, ""]:
+            before, learned, count = carry
+            change, size = (jnp.max(jnp.abs(each)) for each in (learned - before, learned))
+            return (change > tolerance * size) & (count < passes)
+
+        def advance(carry: tuple[Learned, Learned, Array]) -> tuple[Learned, Learned, Array]:
+            _, learned, count = carry
+            return learned, show_all(learned, count), count + 1
+
+        start = self.start(patterns, of_start)
+        learned = show_all(start, jnp.asarray(0))
+        if passes > 1:
+            carry = (start, learned, jnp.asarray(1))
+            _, learned, _ = jax.lax.while_loop(unfinished, advance, carry)
+        return self.weights(learned)
+
+
+def learn(
+    rule: AbstractLearningRule,
+    patterns: ArrayLike,
+    *,
+    passes: int | None = None,
+    key: Key | None = None,
+) -> Pairs:
+    """The weights, (N, N), by which `rule` stores `patterns`, (K, N).
+
+    Args:
+        rule: Any learning rule.
+        patterns: (K, N) finite numbers.
+        passes: How often all patterns are shown at most, for a rule that takes one after another;
+            by default as often as the rule says. It stops after a pass that changes no weight by
+            more than round-off. Derivatives in reverse are for a single pass.
+        key: With one, each pass has a random order of its own, rather than the given one. Rules
+            that start from random weights or states need it.
+
+    Raises:
+        ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite; if `passes` is
+            below 1, or not 1 for a rule that takes all patterns at once; or if `key` is missing.
+    """
+    return rule(check_patterns(patterns), passes=passes, key=key)
+
+
+def check_passes(passes: int) -> int:
+    """`passes`, or a `ValueError` if it is below 1."""
+    if passes < 1:
+        raise argument_error("passes", "be at least 1", passes)
+    return passes
+
+
+class ActivityProduct(AbstractBatchRule):
+    """W = Xi^T Xi / N, with its diagonal: Hebb's rule (Hopfield 1982, PNAS 79, 2554)."""
+
+    local: ClassVar[bool] = True
+
+    def weights(self, patterns: Patterns) -> Pairs:
+        return patterns.T @ patterns / patterns.shape[1]
+
+
+class Covariance(AbstractBatchRule):
+    """W = (Xi - m)^T (Xi - m) / N, with its diagonal (Sejnowski 1977, J. Math. Biol. 4, 303).
+
+    For biased patterns. A neuron on which all patterns agree then has no input; with v the mean of
+    (xi_i - m_i)^2, the threshold W m - v m gives it back its mean.
+
+    Attributes:
+        mean: m, one number (for sparse 0 and 1 their activity) or one a neuron; by default each
+            neuron's mean over the patterns, with which one pattern alone leaves no trace.
+    """
+
+    mean: Pattern | Scalar | None = None
+    local: ClassVar[bool] = True
+
+    def __init__(self, mean: ArrayLike | None = None):
+        self.mean = None if mean is None else as_float(mean)
+
+    def weights(self, patterns: Patterns) -> Pairs:
+        mean = jnp.mean(patterns, axis=0) if self.mean is None else self.mean
+        if mean.shape not in {(), patterns.shape[1:]}:
+            requirement = f"be one number or have shape {patterns.shape[1:]}"
+            raise argument_error("mean", requirement, f"shape {mean.shape}")
+        centred = patterns - jnp.broadcast_to(mean.astype(patterns.dtype), patterns.shape)
+        return centred.T @ centred / patterns.shape[1]
+
+
+class PseudoInverse(AbstractBatchRule):
+    """W = Xi^+ Xi, with its diagonal: the projector on the span of the patterns.
+
+    Every pattern is a fixed point while they are linearly independent, correlated or not. Taken
+    from the singular vectors of Xi, whose condition is the root of that of Xi Xi^T. Source:
+    Personnaz, Guyon & Dreyfus 1985, J. Physique Lett. 46, 359.
+    """
+
+    local: ClassVar[bool] = False
+
+    def weights(self, patterns: Patterns) -> Pairs:
+        _, sizes, directions = jnp.linalg.svd(patterns, full_matrices=False)
+        rounding = max(patterns.shape) * jnp.finfo(patterns.dtype).eps
+        spanned = jnp.where((sizes > rounding * sizes[0])[:, None], directions, 0)
+        return spanned.T @ spanned

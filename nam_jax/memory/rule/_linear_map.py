@@ -1,0 +1,95 @@
+"""Linear maps from patterns to other patterns, by rules in closed form: hetero-association."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error
+from nam_jax._types import Patterns
+from nam_jax.memory.tensor import check_patterns
+
+
+class LinearMap(eqx.Module):
+    """y = W x + b.
+
+    Attributes:
+        weights: W, (M, N).
+        offset: b, (M,).
+    """
+
+    weights: Float[Array, "M N"]
+    offset: Float[Array, " M"]
+
+    def __call__(self, x: Float[Array, " N"]) -> Float[Array, " M"]:
+        return self.weights.astype(x.dtype) @ x + self.offset.astype(x.dtype)
+
+
+class AbstractMapRule(eqx.Module):
+    """How K inputs and the answers to them become a linear map.
+
+    Not to be confused with an [`AbstractLearningRule`][], which couples neurons to each other.
+    """
+
+    @abc.abstractmethod
+    def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
+        """W, (M, N), for inputs and answers whose means over the K pairs are 0."""
+
+
+class CovarianceMap(AbstractMapRule):
+    """W = g Y^T X: Hebb's rule on deviations from the mean, g fitted to the answers.
+
+    One product of pre- and postsynaptic deviations a pair, and one gain for all synapses.
+    """
+
+    def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
+        product = answers.T @ inputs
+        given = inputs @ product.T
+        power = jnp.sum(given**2)
+        gain = jnp.sum(given * answers) / jnp.where(power > 0, power, 1)
+        return gain * product
+
+
+class RidgeMap(AbstractMapRule):
+    """Least squares with the penalty p sum_j W_ij^2 <x_j^2> K, <x_j^2> averaged over inputs.
+
+    By singular values, as inputs that are nearly dependent have to be told apart in float32. For
+    deviations of equal size p = e / (1 - e) gives the least mean error, up to a factor in W,
+    over inputs of which a share e is set to the mean at random. Source: Bishop 1995, Neural
+    Computation 7, 108.
+
+    Attributes:
+        penalty: p, above 0.
+    """
+
+    penalty: float
+
+    def __check_init__(self):
+        if not self.penalty > 0:
+            raise argument_error("penalty", "be above 0", self.penalty)
+
+    def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
+        left, sizes, right = jnp.linalg.svd(inputs, full_matrices=False)
+        power = jnp.sum(sizes**2) / inputs.shape[1]
+        ridge = self.penalty * jnp.where(power > 0, power, 1)
+        shrunk = sizes / (sizes**2 + ridge)
+        return (answers.T @ (left * shrunk[None])) @ right
+
+
+def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> LinearMap:
+    """The linear map by which `rule` answers `inputs`, (K, N), with `answers`, (K, M).
+
+    Its offset makes the mean answer the answer to the mean input.
+
+    Raises:
+        ValueError: On shapes that do not fit, or numbers that are not finite.
+    """
+    x, y = check_patterns(inputs), check_patterns(answers)
+    if len(x) != len(y):
+        requirement = f"have {len(x)} rows, one for each input"
+        raise argument_error("answers", requirement, f"shape {y.shape}")
+    y = y.astype(x.dtype)
+    mean_x, mean_y = jnp.mean(x, axis=0), jnp.mean(y, axis=0)
+    weights = rule.weights(x - mean_x[None], y - mean_y[None])
+    return LinearMap(weights, mean_y - weights @ mean_x)

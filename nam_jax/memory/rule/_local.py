@@ -1,0 +1,191 @@
+"""Learning rules of pairs, shown one pattern after another: from Hebb's, expanded, to Gardner's."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from nam_jax._misc import as_float, check_finite, positive_number, zero_diagonal
+from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
+from nam_jax.memory.rule._learning import AbstractOnlineRule, ActivityProduct, check_passes
+from nam_jax.memory.tensor import check_patterns
+
+Coefficient = float | Scalar | Callable[[Pairs], Pairs]
+"""A number, or a function of the weight, elementwise."""
+
+
+class Decay(eqx.Module):
+    """The coefficient c0(w) = -rate w of an [`ExpandedHebbian`][] rule: weights leak away.
+
+    Attributes:
+        rate: The share of a weight that each pattern costs, in (0, 1].
+    """
+
+    rate: Scalar
+
+    def __init__(self, rate: float | Scalar):
+        """Sets the rate.
+
+        Raises:
+            ValueError: If it is not in (0, 1].
+        """
+        self.rate = positive_number("rate", rate, most=1)
+
+    def __call__(self, weights: Pairs) -> Pairs:
+        return -self.rate.astype(weights.dtype) * weights
+
+
+class ExpandedHebbian(AbstractOnlineRule):
+    """The Taylor expansion of a local rule in the states of its two neurons, to second order.
+
+        dw_ij = c0 + c1pre x_j + c1post x_i + c2pre x_j^2 + c2post x_i^2 + c2corr x_i x_j
+
+    Each coefficient is a number or a function of w_ij: c0 = [`Decay`][](0.1) is decay. Weights
+    start at 0; without functions the order of patterns does not matter.
+    For random patterns of -1 and +1 only c2corr stores anything, while c0 + c2pre + c2post, c1pre
+    and c1post harm; for sparse patterns of 0 and 1 c1post = -a c2corr is what makes it work.
+    Source: Hanley's prospectus, Definition 2.8.2; Gerstner & Kistler 2002, Biol. Cybern. 87, 404.
+    """
+
+    c0: Coefficient
+    c1pre: Coefficient
+    c1post: Coefficient
+    c2pre: Coefficient
+    c2post: Coefficient
+    c2corr: Coefficient
+    passes: int = eqx.field(static=True)
+    local: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        c0: Coefficient = 0.0,
+        c1pre: Coefficient = 0.0,
+        c1post: Coefficient = 0.0,
+        c2pre: Coefficient = 0.0,
+        c2post: Coefficient = 0.0,
+        c2corr: Coefficient = 1.0,
+        *,
+        passes: int = 1,
+    ):
+        """By default the activity product, without its factor 1 / N.
+
+        Raises:
+            ValueError: If a coefficient is not finite, or there are no passes.
+        """
+        self.passes = check_passes(passes)
+        given = {"c0": c0, "c1pre": c1pre, "c1post": c1post, "c2pre": c2pre, "c2post": c2post,
+                 "c2corr": c2corr}  # fmt: skip
+        for name, value in given.items():
+            found = value if callable(value) else as_float(value)
+            if not callable(found):
+                check_finite(name, found)
+            setattr(self, name, found)
+
+    def start(self, patterns: Patterns, key: Key | None) -> Pairs:
+        return _no_weights(patterns)
+
+    def show(self, learned: Pairs, pattern: Pattern) -> Pairs:
+        pre, post = pattern[None, :], pattern[:, None]
+        terms = (
+            (self.c0, jnp.ones_like(learned)),
+            (self.c1pre, jnp.broadcast_to(pre, learned.shape)),
+            (self.c1post, jnp.broadcast_to(post, learned.shape)),
+            (self.c2pre, jnp.broadcast_to(pre**2, learned.shape)),
+            (self.c2post, jnp.broadcast_to(post**2, learned.shape)),
+            (self.c2corr, post @ pre),
+        )
+        return learned + sum(_at(coefficient, learned) * term for coefficient, term in terms)
+
+
+class Storkey(AbstractOnlineRule):
+    """One pattern after another, of what the fields do not say yet; the diagonal is zero.
+
+        dw_ij = (x_i x_j - x_i h_ji - h_ij x_j) / N,   h_ij = sum_{k != i, j} w_ik x_k
+
+    h_ij is the local field of neuron i without the share w_ij x_j, so the rule is local. K N^2.
+    Source: Storkey & Valabregue 1999, Neural Networks 12, 869.
+    """
+
+    passes: int = eqx.field(default=1, static=True)
+    local: ClassVar[bool] = True
+
+    def __check_init__(self):
+        check_passes(self.passes)
+
+    def start(self, patterns: Patterns, key: Key | None) -> Pairs:
+        return _no_weights(patterns)
+
+    def show(self, learned: Pairs, pattern: Pattern) -> Pairs:
+        mixed = jnp.outer(pattern, learned @ pattern)
+        squares = jnp.broadcast_to(pattern**2, learned.shape)
+        own_shares = learned * (squares + squares.T)
+        change = jnp.outer(pattern, pattern) - (mixed + mixed.T) + own_shares
+        return learned + zero_diagonal(change) / pattern.shape[0]
+
+
+class Perceptron(AbstractOnlineRule):
+    """Each neuron learns to keep its state in every pattern, with a margin; the diagonal is zero.
+
+    From the activity product, the patterns are shown in turn, and where the stability of neuron i
+    is not above kappa its weights change:
+
+        dw_ij = eta x_i x_j / N   where   x_i sum_j w_ij x_j <= kappa |w_i|.
+
+    It stops after a pass that changes nothing: all stabilities are then above kappa. For random
+    patterns that is possible up to K / N = 1 / [(1 + kappa^2) Phi(kappa) + kappa phi(kappa)], 2 at
+    kappa = 0 and 0.52 at 1. The weights are not symmetric. Source: Gardner 1988, J. Phys. A 21,
+    257.
+
+    Attributes:
+        kappa: The margin, at least 0, dimensionless.
+        passes: The largest number of times that all patterns are shown.
+        learning_rate: eta, above 0: the size of a change beside the activity product.
+    """
+
+    kappa: Scalar
+    learning_rate: Scalar
+    passes: int = eqx.field(static=True)
+    local: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        kappa: float | Scalar = 0.5,
+        *,
+        passes: int = 200,
+        learning_rate: float | Scalar = 1.0,
+    ):
+        """By default a margin that random patterns allow up to K = 0.96 N.
+
+        Raises:
+            ValueError: On a negative margin, no passes, or a learning rate that is not above 0.
+        """
+        self.kappa = positive_number("kappa", kappa, zero_allowed=True)
+        self.learning_rate = positive_number("learning_rate", learning_rate)
+        self.passes = check_passes(passes)
+
+    def start(self, patterns: Patterns, key: Key | None) -> Pairs:
+        """The activity product.
+
+        Raises:
+            ValueError: If `patterns` holds anything but -1 and +1.
+        """
+        return zero_diagonal(ActivityProduct().weights(check_patterns(patterns, binary=True)))
+
+    def show(self, learned: Pairs, pattern: Pattern) -> Pairs:
+        margin = self.kappa.astype(pattern.dtype) * jnp.linalg.norm(learned, axis=1)
+        unstable = pattern * (learned @ pattern) <= margin
+        rate = self.learning_rate.astype(pattern.dtype) / pattern.shape[0]
+        change = jnp.outer(jnp.where(unstable, rate * pattern, 0), pattern)
+        return learned + zero_diagonal(change)
+
+
+def _no_weights(patterns: Patterns) -> Pairs:
+    size = patterns.shape[1]
+    return jnp.zeros((size, size), patterns.dtype)
+
+
+def _at(coefficient: Coefficient, weights: Pairs) -> Pairs | Scalar:
+    if callable(coefficient):
+        return coefficient(weights)
+    return jnp.asarray(coefficient, weights.dtype)

@@ -1,0 +1,154 @@
+"""The process tensor interface, and the sums and scalings that every tensor supports."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nam_jax._misc import argument_error, as_float
+from nam_jax._types import Key, Pairs, Scalar
+
+LARGEST_DENSE = 64
+"""Largest N for which an N x N x N x N array (64 MiB in float32) may be built."""
+
+
+class AbstractProcessTensor(eqx.Module):
+    """A four-index tensor T_ijkl: the calcium flux from astrocyte process kl to process ij.
+
+    It is a linear map on symmetric N x N arrays psi and never stored with four indices, except
+    by [`DenseTensor`][]. All tensors have the symmetries that an energy needs (Kozachkov, Slotine
+    & Krotov, eqs 5-10): T_ijkl = T_klij = T_jikl = T_ijlk.
+
+    Attributes:
+        num_neurons: N; the tensor acts on N x N arrays.
+    """
+
+    num_neurons: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def __call__(self, psi: Pairs) -> Pairs:
+        """The flux (T psi)_ij = sum_kl T_ijkl psi_kl into each process.
+
+        Args:
+            psi: Process activity, (N, N), symmetric.
+
+        Returns:
+            An (N, N) symmetric array of psi's dtype.
+        """
+
+    @abc.abstractmethod
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        """The number psi . T psi = sum_ijkl T_ijkl psi_ij psi_kl, at most the cost of one call."""
+
+    @abc.abstractmethod
+    def largest_eigenvalue(self) -> Scalar:
+        """The largest eigenvalue of T as a map on symmetric N x N arrays (zero included)."""
+
+    @abc.abstractmethod
+    def smallest_eigenvalue(self) -> Scalar:
+        """The smallest eigenvalue of T as a map on symmetric N x N arrays (zero included)."""
+
+    @abc.abstractmethod
+    def lesion(self, fraction: Scalar, *, key: Key) -> "AbstractProcessTensor":
+        """This tensor with fluxes cut at random; the front door is [`nam_jax.memory.lesion`][]."""
+
+    def to_dense(self) -> Float[Array, "N N N N"]:
+        """All N^4 entries, for checks at small N.
+
+        Raises:
+            ValueError: If N is above 64.
+        """
+        size = self.num_neurons
+        if size > LARGEST_DENSE:
+            raise argument_error("self", f"have at most {LARGEST_DENSE} neurons to be dense", size)
+        basis = jnp.eye(size * size).reshape(size, size, size, size)
+        symmetric = (basis + basis.swapaxes(2, 3)) / 2
+        return jnp.moveaxis(jax.vmap(jax.vmap(self))(symmetric), (0, 1), (2, 3))
+
+    def __add__(self, other: "AbstractProcessTensor") -> "AbstractProcessTensor":
+        return SumTensor((self, other))
+
+    def __mul__(self, factor: float | Scalar) -> "AbstractProcessTensor":
+        return ScaledTensor(factor, self)
+
+    def __rmul__(self, factor: float | Scalar) -> "AbstractProcessTensor":
+        return ScaledTensor(factor, self)
+
+
+class ScaledTensor(AbstractProcessTensor):
+    """factor * T."""
+
+    factor: Scalar
+    tensor: AbstractProcessTensor
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(self, factor: float | Scalar, tensor: AbstractProcessTensor):
+        self.factor = as_float(factor)
+        self.tensor = tensor
+        self.num_neurons = tensor.num_neurons
+
+    def __call__(self, psi: Pairs) -> Pairs:
+        return self.factor.astype(psi.dtype) * self.tensor(psi)
+
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        return self.factor.astype(psi.dtype) * self.tensor.quadratic_form(psi)
+
+    def largest_eigenvalue(self) -> Scalar:
+        ends = jnp.stack([self.tensor.largest_eigenvalue(), self.tensor.smallest_eigenvalue()])
+        return jnp.max(self.factor.astype(ends.dtype) * ends)
+
+    def smallest_eigenvalue(self) -> Scalar:
+        ends = jnp.stack([self.tensor.largest_eigenvalue(), self.tensor.smallest_eigenvalue()])
+        return jnp.min(self.factor.astype(ends.dtype) * ends)
+
+    def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
+        return ScaledTensor(self.factor, self.tensor.lesion(fraction, key=key))
+
+
+class SumTensor(AbstractProcessTensor):
+    """T_1 + T_2 + ...: processes that both store patterns and exchange calcium, for example."""
+
+    tensors: tuple[AbstractProcessTensor, ...]
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(self, tensors: tuple[AbstractProcessTensor, ...]):
+        sizes = {tensor.num_neurons for tensor in tensors}
+        if len(sizes) != 1:
+            found = f"tensors over {sorted(sizes)} neurons"
+            raise argument_error("tensors", "all act on the same number of neurons", found)
+        self.tensors = tuple(tensors)
+        self.num_neurons = sizes.pop()
+
+    def __call__(self, psi: Pairs) -> Pairs:
+        first, *others = (tensor(psi) for tensor in self.tensors)
+        return sum(others, start=first)
+
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        first, *others = (tensor.quadratic_form(psi) for tensor in self.tensors)
+        return sum(others, start=first)
+
+    def largest_eigenvalue(self) -> Scalar:
+        return largest_eigenvalue_of(self)
+
+    def smallest_eigenvalue(self) -> Scalar:
+        return smallest_eigenvalue_of(self)
+
+    def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
+        keys = jax.random.split(key, len(self.tensors))
+        pairs = zip(self.tensors, keys, strict=True)
+        return SumTensor(tuple(tensor.lesion(fraction, key=each) for tensor, each in pairs))
+
+
+def largest_eigenvalue_of(tensor: AbstractProcessTensor) -> Scalar:
+    """Largest eigenvalue of any tensor, by calls to it alone (see `_spectrum.py`)."""
+    # Imported here because the spectrum is about tensors, which this file defines.
+    from nam_jax.memory.tensor._spectrum import top_eigenvalue
+
+    return top_eigenvalue(tensor, tensor.num_neurons)
+
+
+def smallest_eigenvalue_of(tensor: AbstractProcessTensor) -> Scalar:
+    """Smallest eigenvalue of any tensor, by calls to it alone (see `_spectrum.py`)."""
+    return -largest_eigenvalue_of(ScaledTensor(-1.0, tensor))

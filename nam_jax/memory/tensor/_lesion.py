@@ -1,0 +1,79 @@
+"""Lesions: calcium fluxes cut at random, which the paper predicts to impair recall."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._types import Key, Pairs, Scalar
+from nam_jax.memory.tensor._base import (
+    AbstractProcessTensor,
+    largest_eigenvalue_of,
+    smallest_eigenvalue_of,
+)
+
+
+def lesion(
+    tensor: AbstractProcessTensor, fraction: float | Scalar, *, key: Key
+) -> AbstractProcessTensor:
+    """`tensor` with each flux cut with probability `fraction`.
+
+    What a flux is depends on how the tensor is stored: one entry (with its symmetric partners) of
+    a dense tensor, one edge of a diffusion tensor. A pattern tensor has no single entries, so
+    whole processes are isolated: process ij keeps or loses all its fluxes. For single fluxes of a
+    small pattern tensor, lesion `DenseTensor(tensor.to_dense())`.
+
+    Args:
+        tensor: The process tensor; it is not changed.
+        fraction: Probability in [0, 1].
+        key: Random key.
+
+    Raises:
+        ValueError: If `fraction` is outside [0, 1].
+    """
+    fraction = as_float(fraction)
+    if is_concrete(fraction) and not bool(np.all((fraction >= 0) & (fraction <= 1))):
+        raise argument_error("fraction", "lie in [0, 1]", f"{float(fraction):.3g}")
+    return tensor.lesion(fraction, key=key)
+
+
+class IsolatedTensor(AbstractProcessTensor):
+    """A tensor whose isolated processes neither send nor receive: T_ijkl kept_ij kept_kl.
+
+    Attributes:
+        kept: (N, N), symmetric; False where the process is isolated.
+        tensor: The tensor before the lesion.
+    """
+
+    kept: Bool[Array, "N N"]
+    tensor: AbstractProcessTensor
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(self, kept: Bool[Array, "N N"], tensor: AbstractProcessTensor):
+        self.kept = kept
+        self.tensor = tensor
+        self.num_neurons = tensor.num_neurons
+
+    def __call__(self, psi: Pairs) -> Pairs:
+        return jnp.where(self.kept, self.tensor(jnp.where(self.kept, psi, 0)), 0)
+
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        return self.tensor.quadratic_form(jnp.where(self.kept, psi, 0))
+
+    def largest_eigenvalue(self) -> Scalar:
+        return largest_eigenvalue_of(self)
+
+    def smallest_eigenvalue(self) -> Scalar:
+        return smallest_eigenvalue_of(self)
+
+    def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
+        return isolate(self, fraction, key=key)
+
+
+def isolate(tensor: AbstractProcessTensor, fraction: Scalar, *, key: Key) -> IsolatedTensor:
+    """Isolates each process of `tensor` with probability `fraction`; ij and ji go together."""
+    size = tensor.num_neurons
+    upper = jnp.triu(jax.random.uniform(key, (size, size)))
+    return IsolatedTensor((upper + jnp.triu(upper, 1).T) >= fraction, tensor)

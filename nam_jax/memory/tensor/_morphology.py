@@ -1,0 +1,254 @@
+"""An astrocyte in space: where its processes stand, and which of them exchange calcium."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy
+from jaxtyping import Array, Bool, Float, Int
+
+from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
+from nam_jax._types import Key, Pairs, Scalar
+from nam_jax.memory.tensor._base import (
+    LARGEST_DENSE,
+    AbstractProcessTensor,
+    largest_eigenvalue_of,
+    smallest_eigenvalue_of,
+)
+from nam_jax.memory.tensor._dense import DenseTensor
+from nam_jax.memory.tensor._lesion import isolate
+
+_BRANCH_SHARE = 0.6
+"""Length of a primary branch over the radius of the territory."""
+
+
+class Morphology(eqx.Module):
+    """Where the processes of an astrocyte stand, and how far apart they are along its branches.
+
+    Processes ij and ji are one; the P = N (N + 1) / 2 different ones are numbered as the upper
+    triangle of an N x N array, row by row.
+
+    Attributes:
+        positions: (N, N, 3), symmetric in its first two axes, in micrometres.
+        distances: (P, P), shortest path along the branches, in micrometres.
+        num_neurons: N.
+    """
+
+    positions: Float[Array, "N N 3"]
+    distances: Float[Array, "P P"]
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(self, positions: Float[Array, "N N 3"], distances: Float[Array, "P P"]):
+        """Checks and keeps both.
+
+        Raises:
+            ValueError: If either has the wrong shape, is not finite, or is not symmetric.
+        """
+        size = positions.shape[0]
+        processes = size * (size + 1) // 2
+        if positions.shape != (size, size, 3):
+            raise argument_error("positions", "have shape (N, N, 3)", f"shape {positions.shape}")
+        if distances.shape != (processes, processes):
+            requirement = f"have shape ({processes}, {processes}) for {size} neurons"
+            raise argument_error("distances", requirement, f"shape {distances.shape}")
+        for name, array in {"positions": positions, "distances": distances}.items():
+            check_finite(name, array)
+            if is_concrete(array) and not bool(jnp.allclose(array, array.swapaxes(0, 1))):
+                raise argument_error(name, "be symmetric", "entries ij and ji that differ")
+        self.positions = positions
+        self.distances = distances
+        self.num_neurons = size
+
+    def between(self) -> Float[Array, "N N N N"]:
+        """The path from process ij to process kl for all indices, in micrometres."""
+        number = jnp.asarray(_process_numbers(self.num_neurons)).reshape(-1)
+        size = self.num_neurons
+        return self.distances[number[:, None], number[None, :]].reshape(size, size, size, size)
+
+    def share_within(self, radius: float | Scalar) -> Scalar:
+        """Share of all pairs of processes, each with itself included, at most `radius` apart."""
+        return jnp.mean(self.distances <= radius, dtype=self.distances.dtype)
+
+    def halves(self) -> Bool[Array, "N N"]:
+        """True for the half of the processes on one side of a plane across the longest axis."""
+        upper = np.triu_indices(self.num_neurons)
+        points = self.positions[upper]
+        centred = points - jnp.mean(points, axis=0, keepdims=True)
+        axis = jnp.linalg.svd(centred, full_matrices=False)[2][0]
+        rank = jnp.argsort(jnp.argsort(centred @ axis))
+        return (rank < len(rank) // 2)[_process_numbers(self.num_neurons)]
+
+
+def grow_astrocyte(
+    num_neurons: int,
+    *,
+    key: Key,
+    territory_radius: float = 30.0,
+    num_branches: int = 6,
+    step: float = 2.0,
+) -> Morphology:
+    """Grows a branching tree with one process at each of its fine nodes, on the host.
+
+    Primary branches leave the soma in random directions. Then, again and again, a point of the
+    territory is drawn and the nearest node grows towards it by at most `step`: a rapidly exploring
+    random tree (LaValle 1998), which branches and fills its territory. Processes take the nodes
+    in random order, so that neurons near in number are not near in space.
+
+    Args:
+        num_neurons: N, from 1 to 64, since path distances take N^4 / 4 numbers.
+        key: Random key; not traced.
+        territory_radius: Radius of the territory, in micrometres.
+        num_branches: Primary branches, at least 1.
+        step: Longest distance between a node and its parent, in micrometres.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    _check_growth(num_neurons, territory_radius, num_branches, step)
+    random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    processes = num_neurons * (num_neurons + 1) // 2
+    nodes, parents = _primary_branches(random, territory_radius, num_branches, step)
+    bare = len(nodes)
+    while len(nodes) < bare + processes:
+        target = _directions(random, 1)[0] * territory_radius * random.random() ** (1 / 3)
+        apart = np.linalg.norm(target - np.stack(nodes), axis=1)
+        nearest = int(apart.argmin())
+        reach = min(1.0, step / max(apart[nearest], 1e-12))
+        nodes.append(nodes[nearest] + reach * (target - nodes[nearest]))
+        parents.append(nearest)
+    bearing = bare + random.permutation(processes)
+    paths = _paths(np.stack(nodes), np.asarray(parents))[np.ix_(bearing, bearing)]
+    places = np.stack(nodes)[bearing][_process_numbers(num_neurons)]
+    return Morphology(as_float(places), as_float(paths))
+
+
+def exchange_within(
+    tensor: AbstractProcessTensor, morphology: Morphology, radius: float | Scalar
+) -> DenseTensor:
+    """`tensor` without the fluxes between processes more than `radius` apart along the branches.
+
+    Args:
+        tensor: T, over at most 64 neurons; it is not changed.
+        morphology: Where its processes stand.
+        radius: At least 0, in micrometres; at 0 a process keeps the flux onto itself alone.
+
+    Raises:
+        ValueError: If N is above 64 or differs between both, or `radius` is negative or NaN.
+    """
+    if morphology.num_neurons != tensor.num_neurons:
+        requirement = f"have {tensor.num_neurons} neurons, as the tensor has"
+        raise argument_error("morphology", requirement, morphology.num_neurons)
+    radius = as_float(radius)
+    if is_concrete(radius) and not bool(radius >= 0):
+        raise argument_error("radius", "be at least 0 micrometres", f"{float(radius):.3g}")
+    entries = tensor.entries if isinstance(tensor, DenseTensor) else tensor.to_dense()
+    return DenseTensor(jnp.where(morphology.between() <= radius, entries, 0))
+
+
+class GapJunctionTensor(AbstractProcessTensor):
+    """The processes of two astrocytes, joined by gap junctions of strength g.
+
+        T_g psi = P_A T (psi_A + g psi_B) + P_B T (g psi_A + psi_B)
+
+    Fluxes within an astrocyte are whole, those between both are scaled by g. No eigenvalue is
+    above the largest of T, so a certified network stays certified.
+
+    Attributes:
+        tensor: T, for one astrocyte that would hold all processes.
+        territory: (N, N), symmetric; True for processes of the first astrocyte.
+        coupling: g, in [0, 1], dimensionless.
+    """
+
+    tensor: AbstractProcessTensor
+    territory: Bool[Array, "N N"]
+    coupling: Scalar
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        tensor: AbstractProcessTensor,
+        territory: Bool[Array, "N N"],
+        coupling: float | Scalar,
+    ):
+        """Divides the processes of `tensor` between two astrocytes.
+
+        Raises:
+            ValueError: If `territory` is not symmetric or of another size, or g is outside [0, 1].
+        """
+        size = tensor.num_neurons
+        if territory.shape != (size, size):
+            raise argument_error(
+                "territory", f"have shape {(size, size)}", f"shape {territory.shape}"
+            )
+        if is_concrete(territory) and not bool(jnp.all(territory == territory.T)):
+            raise argument_error("territory", "be symmetric", "entries ij and ji that differ")
+        self.coupling = as_float(coupling)
+        if is_concrete(self.coupling) and not 0 <= float(self.coupling) <= 1:
+            raise argument_error("coupling", "lie in [0, 1]", f"{float(self.coupling):.3g}")
+        self.tensor = tensor
+        self.territory = territory
+        self.num_neurons = size
+
+    def __call__(self, psi: Pairs) -> Pairs:
+        g = self.coupling.astype(psi.dtype)
+        into_first = self.tensor(jnp.where(self.territory, psi, g * psi))
+        into_second = self.tensor(jnp.where(self.territory, g * psi, psi))
+        return jnp.where(self.territory, into_first, into_second)
+
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        return jnp.vdot(psi, self(psi))
+
+    def largest_eigenvalue(self) -> Scalar:
+        return largest_eigenvalue_of(self)
+
+    def smallest_eigenvalue(self) -> Scalar:
+        return smallest_eigenvalue_of(self)
+
+    def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
+        return isolate(self, fraction, key=key)
+
+
+def _process_numbers(num_neurons: int) -> Int[np.ndarray, "N N"]:
+    """The number of process ij, the same as that of ji."""
+    number = np.zeros((num_neurons, num_neurons), int)
+    upper = np.triu_indices(num_neurons)
+    number[upper] = np.arange(len(upper[0]))
+    return np.maximum(number, number.T)
+
+
+def _directions(random: np.random.Generator, num: int) -> Float[np.ndarray, "a 3"]:
+    arrows = random.normal(size=(num, 3))
+    return arrows / np.linalg.norm(arrows, axis=1, keepdims=True)
+
+
+def _primary_branches(
+    random: np.random.Generator, radius: float, num_branches: int, step: float
+) -> tuple[list[np.ndarray], list[int]]:
+    """Nodes of the soma and its straight branches, and the parent of each (the soma's: itself)."""
+    nodes, parents = [np.zeros(3)], [0]
+    along = np.linspace(0, _BRANCH_SHARE * radius, int(np.ceil(_BRANCH_SHARE * radius / step)) + 1)
+    for direction in _directions(random, num_branches):
+        for place, length in enumerate(along[1:]):
+            parents.append(len(nodes) - 1 if place else 0)
+            nodes.append(length * direction)
+    return nodes, parents
+
+
+def _paths(nodes: Float[np.ndarray, "a 3"], parents: Int[np.ndarray, " a"]) -> np.ndarray:
+    """Distances along the tree between all nodes; the soma comes first and has no parent."""
+    children = np.arange(1, len(nodes))
+    lengths = np.linalg.norm(nodes[1:] - nodes[parents[1:]], axis=1)
+    tree = scipy.sparse.coo_array(
+        (lengths, (children, parents[1:])), shape=(len(nodes), len(nodes))
+    )
+    return scipy.sparse.csgraph.shortest_path(tree.tocsr(), method="D", directed=False)
+
+
+def _check_growth(num_neurons: int, radius: float, num_branches: int, step: float) -> None:
+    if not 1 <= num_neurons <= LARGEST_DENSE:
+        raise argument_error("num_neurons", f"lie from 1 to {LARGEST_DENSE}", num_neurons)
+    if num_branches < 1:
+        raise argument_error("num_branches", "be at least 1", num_branches)
+    for name, length in {"territory_radius": radius, "step": step}.items():
+        if not 0 < length < float("inf"):
+            raise argument_error(name, "be a length above 0 micrometres", length)

@@ -1,0 +1,157 @@
+"""The pattern tensor: K patterns in two matrix products, whatever the size of the network."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, as_float, check_finite, is_concrete, zero_diagonal
+from nam_jax._types import Key, Pairs, Patterns, Scalar
+from nam_jax.memory.tensor._base import AbstractProcessTensor
+from nam_jax.memory.tensor._lesion import isolate
+from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian, Projection
+
+_RULES = {"hebbian": Hebbian(), "projection": Projection()}
+
+
+class PatternTensor(AbstractProcessTensor):
+    """T = (t / D) sum_{mu nu} A_{mu nu} (xi^mu xi^mu) (x) (xi^nu xi^nu).
+
+    D = N^2 with autapses and N (N - 1) without (then i = j is excluded on both sides). A call is
+    two matrix products, 4 K N^2 floating-point operations, and K N extra memory. Source:
+    Kozachkov, Slotine & Krotov, eq 13, which is the Hebbian rule at t = D.
+
+    Attributes:
+        patterns: (K, N), any finite real numbers; usually -1 and +1.
+        couplings: A, (K, K) symmetric, or (K,) its diagonal.
+        strength: t, dimensionless; with the projection rule the one non-zero eigenvalue.
+        autapses: Whether processes around a neuron's synapse onto itself (i = j) take part.
+    """
+
+    patterns: Patterns
+    couplings: Couplings
+    strength: Scalar
+    autapses: bool = eqx.field(static=True)
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        rule: AbstractPatternRule | str = "hebbian",
+        *,
+        strength: float | Scalar = 1.0,
+        autapses: bool = False,
+    ):
+        """Stores `patterns` by `rule`.
+
+        Args:
+            patterns: (K, N) with K >= 1 and N >= 2.
+            rule: An [`AbstractPatternRule`][], or the name of one that takes no arguments:
+                "hebbian" or "projection".
+            strength: t, dimensionless.
+            autapses: Whether i = j takes part.
+
+        Raises:
+            ValueError: On an empty, non-finite or wrongly shaped argument, or an unknown rule.
+        """
+        self.patterns = check_patterns(patterns)
+        self.strength = as_float(strength)
+        self.autapses = autapses
+        self.num_neurons = self.patterns.shape[1]
+        self.couplings = _as_rule(rule)(pair_gram(self.patterns, autapses=autapses))
+
+    def __call__(self, psi: Pairs) -> Pairs:
+        xi = self.patterns.astype(psi.dtype)
+        # Scaled on the left: vmap then transposes no N x N array.
+        flux = (self._drive(psi)[:, None] * xi).T @ xi
+        return flux if self.autapses else zero_diagonal(flux)
+
+    def quadratic_form(self, psi: Pairs) -> Scalar:
+        return jnp.vdot(self._overlaps(psi), self._drive(psi))
+
+    def largest_eigenvalue(self) -> Scalar:
+        return self._ends()[1]
+
+    def smallest_eigenvalue(self) -> Scalar:
+        return self._ends()[0]
+
+    def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
+        return isolate(self, fraction, key=key)
+
+    def eigenvalues(self) -> Float[Array, " K"]:
+        """The eigenvalues that are not zero by rank, ascending, from K x K matrices alone."""
+        values, vectors = jnp.linalg.eigh(pair_gram(self.patterns, autapses=self.autapses))
+        root = vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
+        small = root.T @ couple(self.couplings, root)
+        return jnp.sort(self.strength.astype(small.dtype) * jnp.linalg.eigvalsh(small))
+
+    def _overlaps(self, psi: Pairs) -> Float[Array, " K"]:
+        """q_mu = xi^mu . psi xi^mu, without the diagonal of psi when autapses are excluded."""
+        xi = self.patterns.astype(psi.dtype)
+        overlaps = jnp.einsum("kn,kn->k", xi @ psi, xi)
+        return overlaps if self.autapses else overlaps - (xi * xi) @ jnp.diagonal(psi)
+
+    def _drive(self, psi: Pairs) -> Float[Array, " K"]:
+        """(t / D) A q."""
+        size = self.num_neurons * (self.num_neurons - (not self.autapses))
+        drive = couple(self.couplings.astype(psi.dtype), self._overlaps(psi))
+        return self.strength.astype(psi.dtype) / size * drive
+
+    def _ends(self) -> tuple[Scalar, Scalar]:
+        """Smallest and largest eigenvalue, counting the zero of every unstored direction."""
+        values = self.eigenvalues()
+        size = self.num_neurons
+        rank_limit = size * (size + 1) // 2 if self.autapses else size * (size - 1) // 2
+        if self.autapses and values.shape[0] >= rank_limit:
+            # Patterns fill the whole space: the other K - rank_limit eigenvalues are round-off.
+            order = jnp.argsort(jnp.abs(values))[values.shape[0] - rank_limit :]
+            return jnp.min(values[order]), jnp.max(values[order])
+        return jnp.minimum(values[0], 0), jnp.maximum(values[-1], 0)
+
+
+def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
+    """G_{mu nu} = ((xi^mu . xi^nu)^2 - [no autapses] sum_i (xi_i^mu xi_i^nu)^2) / D.
+
+    Args:
+        patterns: (K, N) real numbers.
+        autapses: Whether i = j counts, and with it D = N^2 or N (N - 1).
+    """
+    size = patterns.shape[1]
+    gram = (patterns @ patterns.T) ** 2
+    if autapses:
+        return gram / size**2
+    squares = patterns**2
+    return (gram - squares @ squares.T) / (size * (size - 1))
+
+
+def check_patterns(patterns: ArrayLike, *, binary: bool = False) -> Patterns:
+    """`patterns` as floats, refused when empty, not two-dimensional or not finite.
+
+    With `binary` also when they hold anything but -1 and +1.
+    """
+    found = as_float(patterns)
+    if found.ndim != 2 or found.shape[0] < 1 or found.shape[1] < 2:
+        requirement = "have shape (K, N) with K >= 1 patterns and N >= 2 neurons"
+        raise argument_error("patterns", requirement, f"shape {found.shape}")
+    check_finite("patterns", found)
+    if binary and is_concrete(found):
+        wrong = int((np.abs(np.asarray(found)) != 1).sum())
+        if wrong:
+            raise argument_error("patterns", "hold only -1 and +1", f"{wrong} other entries")
+    return found
+
+
+def _as_rule(rule: AbstractPatternRule | str) -> AbstractPatternRule:
+    if isinstance(rule, AbstractPatternRule):
+        return rule
+    if rule not in _RULES:
+        raise argument_error("rule", f"be a pattern rule or one of {sorted(_RULES)}", repr(rule))
+    return _RULES[rule]
+
+
+def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
+    """A @ right for a full or a diagonal A."""
+    if couplings.ndim == 2:
+        return couplings @ right
+    return jax.vmap(jnp.multiply)(couplings, right)

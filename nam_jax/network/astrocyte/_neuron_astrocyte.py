@@ -1,0 +1,237 @@
+"""The energy-based neuron-astrocyte network."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import ArrayLike
+
+from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
+from nam_jax.memory import AbstractPatternRule, AbstractProcessTensor, PatternTensor, Projection
+from nam_jax.network._base import AbstractEnergyNetwork, Layer
+from nam_jax.network._drive import Drive, check_cue, drive_at, driven
+from nam_jax.network.astrocyte._start import AbstractStart, Algebraic, Cold, Conditional
+from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, per_layer, relaxation_times
+
+
+class EnergyTerms(NamedTuple):
+    """The energy's terms: one a layer, three interactions, and the inputs (0 without a drive)."""
+
+    neural: Scalar
+    synaptic: Scalar
+    process: Scalar
+    neuron_synapse: Scalar
+    synapse_process: Scalar
+    process_process: Scalar
+    inputs: Scalar
+
+
+class NeuronAstrocyte(AbstractEnergyNetwork):
+    """Neurons x, synapses s and astrocyte processes p, coupled by the process tensor T.
+
+        E = lambda [x.phi - L_n] + alpha/2 [s.g - L_s] + gamma/2 [p.psi - L_p]
+            - 1/2 sum g_ij phi_i phi_j - 1/2 sum psi_ij g_ij - 1/4 sum T_ijkl psi_ij psi_kl
+            - b.phi - c.g/2 - d.psi/2
+        tau_n dx/dt = -dE/dphi    tau_s ds/dt = -2 dE/dg    tau_p dp/dt = -2 dE/dpsi
+
+    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 5-10 (dynamics: eq 9). States that
+    start with symmetric s and p keep them symmetric, which the energy needs.
+
+    Attributes:
+        tensor: T, the stored memories.
+        neural: L_n, Lagrangian of the neurons; its activation is phi.
+        synaptic: L_s, Lagrangian of the synapses; its activation is g.
+        process: L_p, Lagrangian of the processes; its activation is psi.
+        leaks: lambda, alpha, gamma, at least 0, dimensionless.
+        time_constants: tau_n, tau_s, tau_p, above 0, in the user's unit of time.
+        start: How a cue becomes an initial state.
+    """
+
+    tensor: AbstractProcessTensor
+    neural: AbstractLagrangian
+    synaptic: AbstractLagrangian
+    process: AbstractLagrangian
+    leaks: PerLayer
+    time_constants: PerLayer
+    start: AbstractStart
+
+    def __init__(
+        self,
+        tensor: AbstractProcessTensor,
+        *,
+        neural: AbstractLagrangian | None = None,
+        synaptic: AbstractLagrangian | None = None,
+        process: AbstractLagrangian | None = None,
+        leaks: tuple[float | Scalar, ...] | PerLayer = (1.0, 1.0, 1.0),
+        time_constants: tuple[float | Scalar, ...] | PerLayer = (1.0, 1.0, 1.0),
+        start: AbstractStart | None = None,
+    ):
+        """Builds a network; the defaults are tanh neurons and linear synapses and processes.
+
+        Raises:
+            ValueError: On a negative leak or a time constant that is not above 0.
+        """
+        self.tensor = tensor
+        self.neural = LogCosh() if neural is None else neural
+        self.synaptic = Quadratic() if synaptic is None else synaptic
+        self.process = Quadratic() if process is None else process
+        self.leaks = per_layer("leaks", leaks, zero_allowed=True)
+        self.time_constants = per_layer("time_constants", time_constants, zero_allowed=False)
+        self.start = Cold() if start is None else start
+
+    @classmethod
+    def released(cls, patterns: ArrayLike) -> "NeuronAstrocyte":
+        """The parameters of the authors' released code: recall by a transient.
+
+        All leaks and time constants 1, every activation tanh(5 u), T = Hebbian / N^3 with
+        autapses, the algebraic start. This regime is not certified: from s = p = 0 a cue freezes.
+
+        Args:
+            patterns: (K, N), -1 and +1.
+        """
+        tensor = PatternTensor(patterns, autapses=True)
+        tensor = eqx.tree_at(
+            lambda t: t.strength, tensor, 1 / _float(tensor, float(tensor.num_neurons))
+        )
+        steep = LogCosh(5.0)
+        return cls(tensor, neural=steep, synaptic=steep, process=steep, start=Algebraic())
+
+    @classmethod
+    def certified(
+        cls,
+        patterns: ArrayLike,
+        *,
+        margin: float | Scalar = 0.1,
+        gain: float | Scalar = 0.9,
+        beta: float | Scalar = 1.0,
+        rule: AbstractPatternRule | str | None = None,
+        autapses: bool = False,
+        time_constants: tuple[float | Scalar, ...] | PerLayer | None = None,
+        start: AbstractStart | None = None,
+    ) -> "NeuronAstrocyte":
+        """A network with one globally attracting (s, p) for every x, and leak gating.
+
+        Synapses and processes are linear, alpha = 1, T is scaled to largest eigenvalue 1 and
+        gamma = 2 + margin, so that the certificate alpha (gamma - lambda_max) = 1 + margin.
+        The neural leak is lambda = gain * beta * M0 * N with M0 = gamma / (alpha gamma - 1): near
+        gain = 1 an unstored state cannot support itself and decays to rest.
+
+        Args:
+            patterns: (K, N), usually -1 and +1.
+            margin: Above 0. Small margins recall worse cues, and relax in time 2 tau / margin.
+            gain: Neural leak in units of beta M0 N, above 0.
+            beta: Slope of the neurons' tanh(beta x), above 0.
+            rule: Pattern rule; by default the projection rule.
+            autapses: Whether T includes i = j.
+            time_constants: tau_n, tau_s, tau_p; by default (lambda, 0.1, 0.1), so that membranes
+                relax in time 1 and synapses and processes faster.
+            start: By default the conditional equilibrium at neurons of 3 times the cue.
+        """
+        tensor = PatternTensor(patterns, rule or Projection(), autapses=autapses)
+        strength = 1 / tensor.largest_eigenvalue()
+        tensor = eqx.tree_at(lambda t: t.strength, tensor, strength)
+        gamma = 2 + _float(tensor, margin)
+        neural_leak = gain * beta * gamma / (gamma - 1) * tensor.num_neurons
+        if time_constants is None:
+            time_constants = (neural_leak, 0.1, 0.1)
+        return cls(
+            tensor,
+            neural=LogCosh(beta),
+            leaks=(neural_leak, 1.0, gamma),
+            time_constants=time_constants,
+            start=Conditional(voltage=3.0) if start is None else start,
+        )
+
+    def initial_state(self, cue: Pattern) -> TripartiteState:
+        check_cue(cue, self.tensor.num_neurons)
+        return self.start(self, cue)
+
+    def vector_field(
+        self, t: Scalar | float, state: TripartiteState, drive: Drive | None = None
+    ) -> TripartiteState:
+        drive = Drive() if drive is None else drive
+        phi, g, psi = self.activations(state)
+        leak, tau = _cast(self.leaks, state), _cast(self.time_constants, state)
+        force_x = -leak.neural * state.neurons + g @ phi
+        force_s = -leak.synaptic * state.synapses + phi[:, None] * phi[None, :] + psi
+        force_p = -leak.process * state.processes + self.tensor(psi) + g
+        return TripartiteState(
+            driven(force_x, drive.neural, t) / tau.neural,
+            driven(force_s, drive.synaptic, t) / tau.synaptic,
+            driven(force_p, drive.process, t) / tau.process,
+        )
+
+    def energy(
+        self, state: TripartiteState, drive: Drive | None = None, t: Scalar | float = 0.0
+    ) -> Scalar:
+        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
+
+    def energy_terms(
+        self, state: TripartiteState, drive: Drive | None = None, t: Scalar | float = 0.0
+    ) -> EnergyTerms:
+        drive = Drive() if drive is None else drive
+        phi, g, psi = self.activations(state)
+        leak = _cast(self.leaks, state)
+        return EnergyTerms(
+            neural=leak.neural * self.neural.energy(state.neurons),
+            synaptic=leak.synaptic / 2 * self.synaptic.energy(state.synapses),
+            process=leak.process / 2 * self.process.energy(state.processes),
+            neuron_synapse=-jnp.vdot(phi, g @ phi) / 2,
+            synapse_process=-jnp.vdot(psi, g) / 2,
+            process_process=-self.tensor.quadratic_form(psi) / 4,
+            inputs=-jnp.vdot(drive_at(drive.neural, t, phi), phi)
+            - jnp.vdot(drive_at(drive.synaptic, t, g), g) / 2
+            - jnp.vdot(drive_at(drive.process, t, psi), psi) / 2,
+        )
+
+    def visible(self, state: TripartiteState) -> Pattern:
+        return state.neurons
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Neurons, synapses and processes; pairs stand twice in E."""
+        tau, leak = self.time_constants, self.leaks
+        return (
+            Layer(self.neural, leak.neural, tau.neural),
+            Layer(self.synaptic, leak.synaptic / 2, tau.synaptic / 2, symmetric=True),
+            Layer(self.process, leak.process / 2, tau.process / 2, symmetric=True),
+        )
+
+    def readout(self, state: TripartiteState) -> Pattern:
+        return self.neural.activation(state.neurons)
+
+    def time_scales(self) -> TripartiteState:
+        return relaxation_times(self.time_constants, self.leaks)
+
+    def margin(self, largest_eigenvalue: Scalar | None = None) -> Scalar:
+        """(alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l of g and psi.
+
+        Above 0 the network is certified: see [`nam_jax.measure.certificate`][]. To be given the
+        largest eigenvalue of T where it is known, as it may take long.
+        """
+        if largest_eigenvalue is None:
+            largest_eigenvalue = self.tensor.largest_eigenvalue()
+        stiffness_s = self.leaks.synaptic / self.synaptic.slope_bound
+        stiffness_p = self.leaks.process / self.process.slope_bound
+        return stiffness_s * (stiffness_p - largest_eigenvalue) - 1
+
+    @property
+    def linear_fast_layers(self) -> bool:
+        """Whether synapses and processes have linear activations g and psi."""
+        return isinstance(self.synaptic, Quadratic) and isinstance(self.process, Quadratic)
+
+    def activations(self, state: TripartiteState) -> tuple[Pattern, Pairs, Pairs]:
+        """The activations phi (N,), g (N, N) and psi (N, N) at `state`."""
+        return (
+            self.neural.activation(state.neurons),
+            self.synaptic.activation(state.synapses),
+            self.process.activation(state.processes),
+        )
+
+
+def _cast(numbers: PerLayer, state: TripartiteState) -> PerLayer:
+    return PerLayer(*(number.astype(state.neurons.dtype) for number in numbers))
+
+
+def _float(tensor: PatternTensor, value: float | Scalar) -> Scalar:
+    return jnp.asarray(value, tensor.patterns.dtype)

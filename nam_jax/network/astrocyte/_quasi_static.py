@@ -1,0 +1,76 @@
+"""The neuron-astrocyte network with infinitely fast synapses and processes."""
+
+import jax.numpy as jnp
+
+from nam_jax._types import Pattern, Scalar
+from nam_jax.lagrangian import AbstractLagrangian
+from nam_jax.network._drive import Drive
+from nam_jax.network._neural import AbstractNeuralNetwork
+from nam_jax.network.astrocyte._fast import settle_fast
+from nam_jax.network.astrocyte._neuron_astrocyte import NeuronAstrocyte
+from nam_jax.network.astrocyte._state import TripartiteState
+
+
+class QuasiStatic(AbstractNeuralNetwork):
+    """Neurons alone, with (s, p) at their equilibrium by [`nam_jax.network.settle_fast`][].
+
+        tau_n dx/dt = -lambda x + g(s*) phi,   E = E_full(x, s*, p*)
+
+    The limit of infinitely fast synapses and processes for every certified network: any tensor,
+    any additive monotone g and psi. A flow costs a solve over N x N arrays; where g and psi are
+    linear, [`nam_jax.network.EffectiveNeuronAstrocyte`][] is the same network at O(K N + K^2).
+
+    Attributes:
+        full: The three-layer network.
+        drive: Constant inputs to its synapses and processes.
+        tolerance: As for `settle_fast`.
+    """
+
+    full: NeuronAstrocyte
+    drive: Drive
+    tolerance: float
+
+    def __init__(
+        self, full: NeuronAstrocyte, drive: Drive | None = None, *, tolerance: float = 1e-5
+    ):
+        self.full = full
+        self.drive = Drive() if drive is None else drive
+        self.tolerance = tolerance
+
+    @property
+    def neural(self) -> AbstractLagrangian:  # type: ignore[override]
+        """L_n of the full network."""
+        return self.full.neural
+
+    @property
+    def leak(self) -> Scalar:  # type: ignore[override]
+        """Lambda of the full network."""
+        return self.full.leaks.neural
+
+    @property
+    def time_constant(self) -> Scalar:  # type: ignore[override]
+        """tau_n of the full network."""
+        return self.full.time_constants.neural
+
+    @property
+    def num_neurons(self) -> int:  # type: ignore[override]
+        """N."""
+        return self.full.tensor.num_neurons
+
+    @property
+    def voltage(self) -> float:  # type: ignore[override]
+        """The voltage of the full network's start."""
+        return self.full.start.voltage
+
+    def force(self, state: Pattern) -> Pattern:
+        phi, g, _ = self.full.activations(self.lift(state))
+        return g @ phi
+
+    def interaction(self, state: Pattern) -> Scalar:
+        drive = Drive(None, self.drive.synaptic, self.drive.process)
+        terms = self.full.energy_terms(self.lift(state), drive)
+        return jnp.sum(jnp.stack(terms)) - terms.neural
+
+    def lift(self, state: Pattern) -> TripartiteState:
+        """The state of all three layers with neurons at `state`, NaN where none is found."""
+        return settle_fast(self.full, state, drive=self.drive, tolerance=self.tolerance)

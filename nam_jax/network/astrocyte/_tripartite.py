@@ -1,0 +1,76 @@
+"""The general biophysical network: arbitrary functions, and therefore no energy."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+
+from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax.memory import AbstractProcessTensor
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network._drive import Drive, check_cue, driven
+from nam_jax.network.astrocyte._start import AbstractStart, Cold
+from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, per_layer, relaxation_times
+
+
+class TripartiteNetwork(AbstractContinuousNetwork):
+    """Neurons, synapses and astrocyte processes with functions of the user's choice.
+
+        tau_n dx_i/dt  = -lambda x_i + sum_j g(s_ij) phi(x_j) + b_i
+        tau_s ds_ij/dt = -alpha s_ij + f(x_i, x_j, p_ij) + c_ij
+        tau_p dp_ij/dt = -gamma p_ij + sum_kl T_ijkl psi(p_kl) + kappa(s_ij) + d_ij
+
+    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 1-3. It has the flow of
+    [`NeuronAstrocyte`][] when f = phi(x_i) phi(x_j) + psi(p_ij) and kappa = g.
+
+    Attributes:
+        tensor: T.
+        phi: Firing rate of a voltage, elementwise.
+        g: Synaptic weight of a facilitation, elementwise.
+        f: Facilitation by (x_i, x_j, p_ij), elementwise on broadcast (N, 1), (1, N), (N, N).
+        psi: Calcium signal of a process, elementwise.
+        kappa: Calcium by facilitation, elementwise.
+        leaks: lambda, alpha, gamma, at least 0.
+        time_constants: tau_n, tau_s, tau_p, above 0.
+        start: How a cue becomes an initial state.
+    """
+
+    tensor: AbstractProcessTensor
+    phi: Callable[[Pattern], Pattern]
+    g: Callable[[Pairs], Pairs]
+    f: Callable[..., Pairs]
+    psi: Callable[[Pairs], Pairs]
+    kappa: Callable[[Pairs], Pairs]
+    leaks: PerLayer = eqx.field(
+        default=(1.0, 1.0, 1.0), converter=lambda v: per_layer("leaks", v, zero_allowed=True)
+    )
+    time_constants: PerLayer = eqx.field(
+        default=(1.0, 1.0, 1.0),
+        converter=lambda v: per_layer("time_constants", v, zero_allowed=False),
+    )
+    start: AbstractStart = Cold()
+
+    def initial_state(self, cue: Pattern) -> TripartiteState:
+        check_cue(cue, self.tensor.num_neurons)
+        return self.start(self, cue)
+
+    def vector_field(
+        self, t: Scalar | float, state: TripartiteState, drive: Drive | None = None
+    ) -> TripartiteState:
+        drive = Drive() if drive is None else drive
+        x, s, p = state.neurons, state.synapses, state.processes
+        leak = PerLayer(*(number.astype(x.dtype) for number in self.leaks))
+        tau = PerLayer(*(number.astype(x.dtype) for number in self.time_constants))
+        force_x = -leak.neural * x + self.g(s) @ self.phi(x)
+        force_s = -leak.synaptic * s + self.f(x[:, None], x[None, :], p)
+        force_p = -leak.process * p + self.tensor(self.psi(p)) + self.kappa(s)
+        return TripartiteState(
+            driven(force_x, drive.neural, t) / tau.neural,
+            driven(force_s, drive.synaptic, t) / tau.synaptic,
+            driven(force_p, drive.process, t) / tau.process,
+        )
+
+    def readout(self, state: TripartiteState) -> Pattern:
+        return self.phi(state.neurons)
+
+    def time_scales(self) -> TripartiteState:
+        return relaxation_times(self.time_constants, self.leaks)

@@ -1,0 +1,297 @@
+"""The dendritic dense memory: excitatory and inhibitory populations and nonlinear dendrites."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float
+
+from nam_jax._misc import argument_error, is_concrete, positive_number
+from nam_jax._types import Key, Pattern, Scalar
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network._drive import drive_at
+from nam_jax.network.dendritic._dendrites import (
+    AbstractDendrites,
+    Dendrites,
+    PointSynapses,
+    Transfer,
+)
+from nam_jax.network.dendritic._inhibition import InhibitoryPopulation, populations
+from nam_jax.network.dendritic._ramp import Ramp
+from nam_jax.network.dendritic._start import AbstractDendriticStart, FeatureCue
+from nam_jax.network.dendritic._state import DendriticDrive, DendriticState, branch_bias
+from nam_jax.network.dendritic._thresholds import (
+    Thresholds,
+    check_branch_threshold,
+    known_thresholds,
+)
+from nam_jax.network.dendritic._wiring import DendriticWiring
+
+
+class DendriticMemory(AbstractContinuousNetwork):
+    """Memory neurons E1, feature neurons E2 with D nonlinear branches each, inhibition I1 and I2.
+
+        tau_E1 dv1/dt = F(h1) - v1        tau_E2 dv2/dt = D^(-1/2) sum_d A_jd G(h_jd) - v2
+        tau_I dvI/dt = [hI]+ - vI         F, G: ramps from a rate at rest to saturation
+
+    with h1 from E2, I2 and I1, and h_jd from the memory neurons and I1 on branch d (eqs 1-3, 7).
+    Every set of a few memory neurons is a stable state: nobody is silent, nobody saturated. Rates
+    in Hz, time in ms.
+
+    Source: Kafraj, Krotov, Bicknell & Latham, A biologically plausible associative memory network,
+    with I = J <nu>, and with the factor m of eq 11a in the inhibition of eq 7a.
+
+    Attributes:
+        dendrites: Synapses from E1 and I1 on the branches of E2, weights at least 0.
+        feedback: Weights from E2 to E1, each that of the branch on which E1 arrives (eq 4).
+        memory_inhibition: I1, driven by E1, inhibits E1 and branches.
+        feature_inhibition: I2, driven by E2, inhibits E1.
+        branch_transfer: G.
+        memory_transfer: F; its `low` and `high` are r_min and r_max.
+        time_constants: tau_E1, tau_E2, tau_I, in ms.
+        connectivity: c.
+        dendritic_mean: m.
+        start: How a cue becomes an initial state.
+    """
+
+    dendrites: AbstractDendrites
+    feedback: Float[Array, "N1 N2"]
+    memory_inhibition: InhibitoryPopulation
+    feature_inhibition: InhibitoryPopulation
+    branch_transfer: Transfer
+    memory_transfer: Ramp
+    time_constants: tuple[Scalar, Scalar, Scalar]
+    start: AbstractDendriticStart
+    connectivity: float = eqx.field(static=True)
+    dendritic_mean: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        wiring: DendriticWiring,
+        *,
+        branch_transfer: Transfer,
+        memory_transfer: Ramp,
+        time_constants: tuple[float | Scalar, ...] = (10.0, 50.0, 5.0),
+        start: AbstractDendriticStart | None = None,
+        dendrites: AbstractDendrites | None = None,
+    ):
+        """Packs `wiring`, which is not kept; on the host, so not under `jax.jit`.
+
+        Args:
+            wiring: All synapses.
+            branch_transfer: G.
+            memory_transfer: F.
+            time_constants: tau_E1, tau_E2, tau_I, in ms.
+            start: How a cue becomes an initial state; by default `FeatureCue()`.
+            dendrites: Instead of those of `wiring`, such as `point_synapses(wiring)`.
+
+        Raises:
+            ValueError: On a negative weight, or time constants that are not three numbers above 0.
+        """
+        if dendrites is None:
+            dendrites = Dendrites(*wiring.arriving(), wiring.dendritic)
+        self.dendrites = dendrites
+        self.feedback = wiring.back()
+        self.memory_inhibition, self.feature_inhibition = populations(wiring)
+        self.branch_transfer, self.memory_transfer = branch_transfer, memory_transfer
+        if len(time_constants) != 3:
+            requirement = "hold three numbers (E1, E2, inhibition)"
+            raise argument_error("time_constants", requirement, f"{len(time_constants)}")
+        of_e1, of_e2, of_i = (positive_number("time_constants", time) for time in time_constants)
+        self.time_constants = (of_e1, of_e2, of_i)
+        self.start = FeatureCue() if start is None else start
+        self.connectivity, self.dendritic_mean = wiring.connectivity, wiring.dendritic_mean
+
+    def __check_init__(self):
+        both = (self.memory_inhibition, self.feature_inhibition)
+        weights = {"dendrites": self.dendrites.weights(), "feedback": self.feedback, "I": both}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
+            if is_concrete(leaf) and not (np.asarray(leaf) >= 0).all():
+                requirement = "hold weights of at least 0, as the equations give them their signs"
+                found = f"{np.asarray(leaf).min():.3g} in {jax.tree_util.keystr(path)}"
+                raise argument_error("wiring", requirement, found)
+
+    @classmethod
+    def random(
+        cls,
+        num_memory: int = 1000,
+        num_feature: int = 2000,
+        num_branches: int = 500,
+        *,
+        key: Key,
+        connectivity: float = 1.0,
+        thresholds: Thresholds | tuple[float, float, float] | None = None,
+        rates: tuple[float, float] = (1.0, 100.0),
+        resting_output: float = 0.5,
+        width: float = 0.5,
+        time_constants: tuple[float, float, float] = (10.0, 50.0, 5.0),
+        start: AbstractDendriticStart | None = None,
+        **wiring: Any,
+    ) -> "DendriticMemory":
+        """A randomly wired network; the default is the size and working point of the paper.
+
+        Args:
+            num_memory: N1.
+            num_feature: N2.
+            num_branches: D, at most N1.
+            key: Random key of the wiring.
+            connectivity: c in (0, 1].
+            thresholds: g_t, f_t, g_max; by default those in `THRESHOLDS` for these sizes.
+            rates: r_min and r_max, in Hz.
+            resting_output: g_min, in Hz, at least 0 and below g_max.
+            width: Input over which a branch goes from g_min to g_max, above 0.
+            time_constants: tau_E1, tau_E2, tau_I, in ms.
+            start: How a cue becomes an initial state; by default `FeatureCue()`.
+            **wiring: Further arguments of [`DendriticWiring.random`][].
+
+        Raises:
+            ValueError: On an argument outside its range, sizes without known thresholds, or
+                a branch threshold that does not lie between the input of a resting branch and that
+                of one with a memory neuron at r_max.
+        """
+        found = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
+        made = DendriticWiring.random(
+            num_memory, num_feature, num_branches, key=key, connectivity=connectivity, **wiring
+        )
+        memory = Ramp(found.memory, *rates)
+        width = float(positive_number("width", width))
+        slope = (found.saturation - resting_output) / width
+        branch = Ramp(found.branch, resting_output, found.saturation, slope)
+        check_branch_threshold(found.branch, width, rates, connectivity * num_memory / num_branches)
+        return cls(
+            made,
+            branch_transfer=branch,
+            memory_transfer=memory,
+            time_constants=time_constants,
+            start=start,
+        )
+
+    def row_shardings(self, mesh: jax.sharding.Mesh, axis: str) -> "DendriticMemory":
+        """For `jax.device_put`: synapses of feature neurons spread over an axis of `mesh`.
+
+        Those that arrive at or leave feature neurons are split along N2, the others are copied.
+        """
+        by_row = lambda tree: jax.tree.map(lambda leaf: _last(leaf, mesh, axis), tree)  # noqa: E731
+        copied = jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), self)
+        split = (self.dendrites, self.feedback, self.feature_inhibition.excitation)
+        where = lambda n: (n.dendrites, n.feedback, n.feature_inhibition.excitation)  # noqa: E731
+        return eqx.tree_at(where, copied, tuple(map(by_row, split)))
+
+    @property
+    def num_memory(self) -> int:
+        """N1."""
+        return self.feedback.shape[0]
+
+    @property
+    def num_feature(self) -> int:
+        """N2."""
+        return self.feedback.shape[1]
+
+    def initial_state(self, cue: Pattern) -> DendriticState:
+        """All rates for a cue, by `start`; by default it is (N2,), the rates of E2 in Hz."""
+        return self.start(self, cue)
+
+    def state_of(
+        self, memory: Float[Array, " N1"], feature: Float[Array, " N2"], *, matched: bool = True
+    ) -> DendriticState:
+        """Given excitatory rates, with inhibition at its steady state for them, or at 0."""
+        of_memory = self.memory_inhibition.settled(memory)
+        of_feature = self.feature_inhibition.settled(feature)
+        scale = 1.0 if matched else 0.0
+        return DendriticState(memory, feature, scale * of_memory, scale * of_feature)
+
+    def features_of(self, members: Float[Array, " N1"] | Bool[Array, " N1"]) -> Array:
+        """The features of a memory, (N2,) in Hz: its ideal cue.
+
+        D^(-1/2) sum_d A_jd (g_max where a member arrives on branch d, else g_min), eq 15.
+
+        Args:
+            members: Which memory neurons belong to it.
+        """
+        transfer = self.branch_transfer
+        if not isinstance(transfer, Ramp):
+            found = type(transfer).__name__
+            raise argument_error("branch_transfer", "be a `Ramp` to have ideal features", found)
+        members = jnp.asarray(members, self.feedback.dtype)
+        silent = jnp.zeros(self.memory_inhibition.num_neurons, members.dtype)
+        return self._summed(jnp.concatenate([members, silent]), _Arrived(transfer))
+
+    def evoked_features(self, memory: Float[Array, " N1"]) -> Float[Array, " N2"]:
+        """The steady state of E2, with I1 at its own, while memory neurons are held, (N2,)."""
+        return self._feature_target(memory, self.memory_inhibition.settled(memory), None)
+
+    def vector_field(
+        self, t: Scalar | float, state: DendriticState, drive: DendriticDrive | None = None
+    ) -> DendriticState:
+        drive = DendriticDrive() if drive is None else drive
+        v1, v2, i1, i2 = jax.tree.leaves(state)
+        of_memory, of_feature, of_inhibition = (tau.astype(v1.dtype) for tau in self.time_constants)
+        h1 = self.memory_drive(v2, i1, i2) + drive_at(drive.memory, t, v1)
+        biases = branch_bias(drive.branches, t, v2, self.dendrites.num_branches)
+        return DendriticState(
+            (self.memory_transfer(h1) - v1) / of_memory,
+            (self._feature_target(v1, i1, biases) - v2) / of_feature,
+            (self.memory_inhibition.target(i1, v1) - i1) / of_inhibition,
+            (self.feature_inhibition.target(i2, v2) - i2) / of_inhibition,
+        )
+
+    def memory_drive(
+        self, feature: Float[Array, " N2"], i1: Float[Array, " M1"], i2: Float[Array, " M2"]
+    ) -> Float[Array, " N1"]:
+        """h1, the input to memory neurons (eqs 2a, 7a and 11a)."""
+        c, n2 = self.connectivity, self.num_feature
+        excited = self.feedback.astype(feature.dtype) @ feature / math.sqrt(c * n2)
+        by_i1 = self.memory_inhibition.inhibition(i1, math.sqrt(n2))
+        by_i2 = self.feature_inhibition.inhibition(i2, math.sqrt(n2) * self.dendritic_mean)
+        return excited - by_i2 - by_i1
+
+    def _feature_target(self, v1: Array, i1: Array, biases: Array | None) -> Array:
+        """D^(-1/2) sum_d A G(h_d), with h_d from eqs 2b and 7c."""
+        per_branch, c = self.dendrites.num_branches, self.connectivity
+        of_memory = math.sqrt(per_branch / (c * v1.shape[0]))
+        of_inhibition = math.sqrt(per_branch * v1.shape[0] / c) / i1.shape[0]
+        inputs = jnp.concatenate([of_memory * v1, -of_inhibition * i1])
+        return self._summed(inputs, self.branch_transfer, biases)
+
+    def _summed(self, inputs: Array, transfer: Transfer, biases: Array | None = None) -> Array:
+        total = self.dendrites.sum_branches(inputs, transfer, biases)
+        # A rate; only `Linear` branches can have a negative sum.
+        return jax.nn.relu(total) / math.sqrt(self.dendrites.num_branches)
+
+    def readout(self, state: DendriticState) -> Pattern:
+        """The rates of memory neurons, (N1,) in Hz."""
+        return state.memory
+
+    def time_scales(self) -> DendriticState:
+        of_memory, of_feature, of_inhibition = self.time_constants
+        return DendriticState(of_memory, of_feature, of_inhibition, of_inhibition)
+
+
+def point_synapses(wiring: DendriticWiring) -> PointSynapses:
+    """Feature neurons without dendrites, for a `wiring` that is `DendriticWiring.per_synapse`.
+
+    Each synapse from E1 has the weight that would be its branch's, and those from I1 J times m, so
+    that excitation and inhibition balance as they do on branches.
+    """
+    excited = jnp.where(wiring.forward, wiring.dendritic, 0)
+    return PointSynapses(
+        jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
+    )
+
+
+def _last(leaf: Array, mesh: jax.sharding.Mesh, axis: str) -> NamedSharding:
+    return NamedSharding(mesh, PartitionSpec(*(leaf.ndim - 1) * [None], axis))
+
+
+class _Arrived(eqx.Module):
+    """g_max for a branch at which something arrives, otherwise g_min."""
+
+    transfer: Ramp
+
+    def __call__(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
+        low, high = self.transfer.low.astype(z.dtype), self.transfer.high.astype(z.dtype)
+        return jnp.where(z > 0, high, low)

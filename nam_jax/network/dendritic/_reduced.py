@@ -1,0 +1,100 @@
+"""Limits and parts of the dendritic memory: inhibition that follows at once, features held."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nam_jax._types import Pattern, Scalar
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network.dendritic._memory import DendriticMemory
+from nam_jax.network.dendritic._state import DendriticDrive, DendriticState
+
+
+class ExcitatoryState(eqx.Module):
+    """The rates of excitatory populations, in Hz.
+
+    Attributes:
+        memory: nu_E1, (N1,).
+        feature: nu_E2, (N2,).
+    """
+
+    memory: Float[Array, " N1"] | Scalar
+    feature: Float[Array, " N2"] | Scalar
+
+
+class ReducedDendriticMemory(AbstractContinuousNetwork):
+    """A dendritic memory whose inhibition is always at rest for the excitatory rates (eq 9).
+
+    Source: Kafraj, Krotov, Bicknell & Latham, eqs 9a-d.
+
+    Attributes:
+        base: The network of four populations.
+        population_mean: Whether every inhibitory neuron has the mean rate of the excitatory
+            population that drives it, I = J <nu_E> with J = 1, as eqs 9c-d say; by default each
+            has its own steady state, and then fixed points are those of `base`.
+    """
+
+    base: DendriticMemory
+    population_mean: bool = eqx.field(default=False, static=True)
+
+    def initial_state(self, cue: Pattern) -> ExcitatoryState:
+        """Excitatory rates as `base` starts them."""
+        start = self.base.initial_state(cue)
+        return ExcitatoryState(start.memory, start.feature)
+
+    def lift(self, state: ExcitatoryState) -> DendriticState:
+        """The rates of all four populations."""
+        of_memory, of_feature = self.base.memory_inhibition, self.base.feature_inhibition
+        if not self.population_mean:
+            return self.base.state_of(state.memory, state.feature)
+        return DendriticState(
+            state.memory,
+            state.feature,
+            jnp.full(of_memory.num_neurons, jnp.mean(state.memory)),
+            jnp.full(of_feature.num_neurons, jnp.mean(state.feature)),
+        )
+
+    def vector_field(
+        self, t: Scalar | float, state: ExcitatoryState, drive: DendriticDrive | None = None
+    ) -> ExcitatoryState:
+        flow = self.base.vector_field(t, self.lift(state), drive)
+        return ExcitatoryState(flow.memory, flow.feature)
+
+    def readout(self, state: ExcitatoryState) -> Pattern:
+        """The rates of memory neurons, (N1,) in Hz."""
+        return state.memory
+
+    def time_scales(self) -> ExcitatoryState:
+        of_memory, of_feature, _ = self.base.time_constants
+        return ExcitatoryState(of_memory, of_feature)
+
+
+class HeldFeatures(AbstractContinuousNetwork):
+    """A dendritic memory whose feature neurons are held at the rates with which they start.
+
+    What a sustained stimulus does: memory neurons and inhibition find their rates for it, however
+    they start. Simulate it for a while, then `base` from where it ended.
+
+    Attributes:
+        base: The network that is free otherwise.
+    """
+
+    base: DendriticMemory
+
+    def initial_state(self, cue: Pattern) -> DendriticState:
+        """That of `base`."""
+        return self.base.initial_state(cue)
+
+    def vector_field(
+        self, t: Scalar | float, state: DendriticState, drive: DendriticDrive | None = None
+    ) -> DendriticState:
+        flow = self.base.vector_field(t, state, drive)
+        still = jnp.zeros_like(state.feature)
+        return DendriticState(flow.memory, still, flow.memory_inhibition, flow.feature_inhibition)
+
+    def readout(self, state: DendriticState) -> Pattern:
+        """The rates of memory neurons, (N1,) in Hz."""
+        return state.memory
+
+    def time_scales(self) -> DendriticState:
+        return self.base.time_scales()

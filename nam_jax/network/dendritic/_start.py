@@ -1,0 +1,64 @@
+"""How a cue becomes an initial state of the dendritic memory."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from nam_jax._misc import argument_error
+from nam_jax._types import Pattern
+from nam_jax.network._drive import check_cue
+
+
+class AbstractDendriticStart(eqx.Module):
+    """Turns a cue into the rates of all four populations."""
+
+    @abc.abstractmethod
+    def __call__(self, network: Any, cue: Pattern) -> Any:
+        """The initial state of `network`.
+
+        Raises:
+            ValueError: If the cue has the wrong length, or is not finite.
+        """
+
+
+class FeatureCue(AbstractDendriticStart):
+    """The cue is the rate of every feature neuron, (N2,) in Hz; memory neurons are at rest.
+
+    Attributes:
+        matched: Whether inhibition starts at its steady state for these rates; otherwise at 0,
+            and then recall fails: every memory neuron gets an unbalanced sqrt(N2) m of input.
+    """
+
+    matched: bool = eqx.field(default=True, static=True)
+
+    def __call__(self, network: Any, cue: Pattern) -> Any:
+        check_cue(cue, network.num_feature)
+        memory = jnp.broadcast_to(network.memory_transfer.low.astype(cue.dtype), network.num_memory)
+        return network.state_of(memory, cue, matched=self.matched)
+
+
+class MemoryCue(AbstractDendriticStart):
+    """The cue says which memory neurons are driven, (N1,) in [0, 1], such as part of a memory.
+
+    They start at `rate`, feature neurons and inhibition at their steady state for these rates.
+
+    Attributes:
+        rate: Rate of a memory neuron whose entry is 1, in Hz.
+        matched: As for [`FeatureCue`][nam_jax.network.FeatureCue].
+    """
+
+    rate: float = 60.0
+    matched: bool = eqx.field(default=True, static=True)
+
+    def __check_init__(self):
+        if not self.rate > 0:
+            raise argument_error("rate", "be above 0", self.rate)
+
+    def __call__(self, network: Any, cue: Pattern) -> Any:
+        check_cue(cue, network.num_memory)
+        rest = network.memory_transfer.low.astype(cue.dtype)
+        memory = rest + cue * (self.rate - rest)
+        features = network.evoked_features(memory)
+        return network.state_of(memory, features, matched=self.matched)

@@ -1,0 +1,113 @@
+"""Dense associative memories that flow in continuous time."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import ArrayLike
+
+from nam_jax._misc import argument_error, as_float, positive_number
+from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.lagrangian import AbstractLagrangian, LogCosh
+from nam_jax.memory import AbstractSeparation, PatternTensor, Power, ScaledTensor, check_patterns
+from nam_jax.network._neural import AbstractNeuralNetwork
+from nam_jax.network.astrocyte import NeuronAstrocyte
+
+
+class ContinuousDenseMemory(AbstractNeuralNetwork):
+    """Neurons x with the force of a separation function F on their overlaps with patterns.
+
+        E = lambda [x.phi - L_n] - t sum_mu F(xi^mu . phi) - b.phi
+        tau dx/dt = -dE/dphi = -lambda x + t Xi^T F'(Xi phi) + b
+
+    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 14-15 (F = z^4 / 4, lambda = 1), and
+    Krotov & Hopfield, arXiv 2008.06996. Its state is x, (N,).
+
+    Attributes:
+        patterns: Xi, (K, N).
+        separation: F.
+        neural: L_n, Lagrangian of the neurons; its activation is phi.
+        strength: t, above 0.
+        leak: lambda, at least 0.
+        time_constant: tau, above 0, in the user's unit of time.
+        voltage: x of a neuron whose cue entry is 1, when recall starts.
+    """
+
+    patterns: Patterns
+    separation: AbstractSeparation
+    neural: AbstractLagrangian
+    strength: Scalar
+    leak: Scalar
+    time_constant: Scalar
+    voltage: float
+    num_neurons: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        separation: AbstractSeparation | None = None,
+        *,
+        neural: AbstractLagrangian | None = None,
+        strength: float | Scalar | None = None,
+        leak: float | Scalar = 1.0,
+        time_constant: float | Scalar = 1.0,
+        voltage: float = 1.0,
+    ):
+        """Stores `patterns`; by default F = z^4 / 4, phi = tanh, and t = 4 / F'(N).
+
+        With that t saturated neurons at a memory of -1 and +1 feel a force of 4.
+
+        Raises:
+            ValueError: On wrong patterns, a negative leak, or a strength or time constant of 0.
+        """
+        self.patterns = check_patterns(patterns)
+        self.num_neurons = self.patterns.shape[1]
+        self.separation = Power(4) if separation is None else separation
+        self.neural = LogCosh() if neural is None else neural
+        if strength is None:
+            whole = jnp.full(1, self.num_neurons, self.patterns.dtype)
+            strength = 4 / self.separation.slope(whole)[0]
+        self.strength = positive_number("strength", strength)
+        self.leak = positive_number("leak", leak, zero_allowed=True)
+        self.time_constant = positive_number("time_constant", time_constant)
+        self.voltage = voltage
+
+    @classmethod
+    def from_full(cls, network: NeuronAstrocyte) -> "ContinuousDenseMemory":
+        """The paper's reduction of `network`: eqs 14-15, as if alpha = gamma = 0.
+
+        Synapses and processes are replaced by g = T phi phi^T, whatever their leaks and
+        activations are, and T by the Hebbian tensor on its patterns with autapses. Where this is
+        wrong, `nam_jax.measure.reduction_report` shows by how much.
+
+        Raises:
+            ValueError: If the tensor of `network` is not made of patterns.
+        """
+        tensor, factor = _pattern_tensor(network)
+        return cls(
+            tensor.patterns,
+            Power(4),
+            neural=network.neural,
+            strength=factor * tensor.strength / tensor.num_neurons**2,
+            leak=network.leaks.neural,
+            time_constant=network.time_constants.neural,
+            voltage=network.start.voltage,
+        )
+
+    def force(self, state: Pattern) -> Pattern:
+        xi = self.patterns.astype(state.dtype)
+        slope = self.separation.slope(xi @ self.neural.activation(state))
+        return self.strength.astype(state.dtype) * (xi.T @ slope)
+
+    def interaction(self, state: Pattern) -> Scalar:
+        overlaps = self.patterns.astype(state.dtype) @ self.neural.activation(state)
+        return -self.strength.astype(state.dtype) * self.separation(overlaps)
+
+
+def _pattern_tensor(network: NeuronAstrocyte) -> tuple[PatternTensor, Scalar]:
+    """The network's pattern tensor and the factor it is scaled by."""
+    tensor, factor = network.tensor, as_float(1.0)
+    while isinstance(tensor, ScaledTensor):
+        tensor, factor = tensor.tensor, factor * tensor.factor
+    if not isinstance(tensor, PatternTensor):
+        found = f"a {type(network.tensor).__name__}"
+        raise argument_error("network", "store patterns in a PatternTensor", found)
+    return tensor, factor

@@ -1,0 +1,135 @@
+"""The classical pairwise memory: binary neurons and one weight for each pair of them."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Int
+
+from nam_jax._misc import argument_error, as_float, check_finite, zero_diagonal
+from nam_jax._types import Key, Pairs, Pattern, Scalar
+from nam_jax.memory import AbstractLearningRule, ActivityProduct, learn
+from nam_jax.network._base import AbstractDiscreteNetwork
+from nam_jax.network._drive import Drive, check_cue
+
+
+class Fields(NamedTuple):
+    """The local fields of all neurons as they are summed, and what is round-off in them.
+
+    And W^T, (N, N), in which the weights from a neuron lie together.
+    """
+
+    values: Pattern
+    rounding: Pattern
+    outgoing: Pairs
+
+
+class Hopfield(AbstractDiscreteNetwork):
+    """Binary neurons s with pairwise weights and thresholds.
+
+        h = W s - theta,   E = -s . W s / 2 + theta . s
+
+    Neurons that are updated one by one never raise E if W is symmetric with a diagonal of at least
+    0; all at once they may end in a cycle of two states. With asymmetric weights, such as those
+    of [`nam_jax.memory.Perceptron`][], patterns can still be fixed points, but E need not fall. A
+    field below the round-off of its own sum counts as 0, so that ties stay ties although K / N
+    and the like are not exact. Source: Hopfield 1982, PNAS 79, 2554.
+
+    Attributes:
+        weights: W, (N, N), w_ij from neuron j to neuron i; its diagonal is 0 unless
+            `self_coupling`.
+        threshold: theta, (N,).
+        self_coupling: Whether the diagonal of the weights given was kept.
+    """
+
+    weights: Pairs
+    threshold: Pattern
+    self_coupling: bool = eqx.field(static=True)
+
+    def __init__(
+        self, weights: ArrayLike, *, threshold: ArrayLike = 0.0, self_coupling: bool = False
+    ):
+        """A network with the given weights.
+
+        Args:
+            weights: (N, N) with N >= 2.
+            threshold: One number, or one for each neuron.
+            self_coupling: Whether neurons are coupled to themselves, by the diagonal of `weights`.
+
+        Raises:
+            ValueError: If an argument has another shape, or is not finite.
+        """
+        found, bias = as_float(weights), as_float(threshold)
+        if found.ndim != 2 or found.shape[0] != found.shape[1] or found.shape[0] < 2:
+            requirement = "have shape (N, N) with N >= 2 neurons"
+            raise argument_error("weights", requirement, f"shape {found.shape}")
+        if bias.shape not in {(), found.shape[:1]}:
+            requirement = f"be one number or have shape {found.shape[:1]}"
+            raise argument_error("threshold", requirement, f"shape {bias.shape}")
+        check_finite("weights", found)
+        check_finite("threshold", bias)
+        self.weights = found if self_coupling else zero_diagonal(found)
+        self.threshold = jnp.broadcast_to(bias.astype(found.dtype), found.shape[:1])
+        self.self_coupling = self_coupling
+
+    @classmethod
+    def from_patterns(
+        cls,
+        patterns: ArrayLike,
+        rule: AbstractLearningRule | None = None,
+        *,
+        passes: int | None = None,
+        key: Key | None = None,
+        threshold: ArrayLike = 0.0,
+        self_coupling: bool = False,
+    ) -> "Hopfield":
+        """A network that stores `patterns`, (K, N), by `rule`; by default the activity product.
+
+        `passes` and `key` are those of [`nam_jax.memory.learn`][].
+
+        Raises:
+            ValueError: On wrong patterns, or as `learn` and the class itself do.
+        """
+        rule = ActivityProduct() if rule is None else rule
+        weights = learn(rule, patterns, passes=passes, key=key)
+        return cls(weights, threshold=threshold, self_coupling=self_coupling)
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""
+        check_cue(cue, self.weights.shape[0])
+        return jnp.sign(cue)
+
+    def local_field(self, state: Pattern) -> Pattern:
+        return self.fields_in(self.carry(state))
+
+    def carry(self, state: Pattern) -> Fields:
+        weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
+        terms = jnp.sum(jnp.abs(weights), axis=1) + jnp.abs(threshold)
+        # The barrier makes a copy of the transpose; where it is not used there is none.
+        outgoing = jax.lax.optimization_barrier(weights.T)
+        rounding = 4 * jnp.finfo(state.dtype).eps * terms
+        return Fields(weights @ state - threshold, rounding, outgoing)
+
+    def field_of(self, carry: Fields, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
+        return _without_rounding(carry.values[i], carry.rounding[i])
+
+    def fields_in(self, carry: Fields) -> Pattern:
+        return _without_rounding(carry.values, carry.rounding)
+
+    def flipped(
+        self, carry: Fields, state: Pattern, i: int | Int[Array, ""], change: Scalar
+    ) -> Fields:
+        return carry._replace(values=carry.values + carry.outgoing[i] * change)
+
+    def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
+        weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
+        return jnp.vdot(threshold - weights @ state / 2, state)
+
+    def readout(self, state: Pattern) -> Pattern:
+        return state
+
+
+def _without_rounding(field: Array, rounding: Array) -> Array:
+    # Written so that NaN is not taken for a tie.
+    return jnp.where(jnp.abs(field) <= rounding, 0, field)

@@ -1,0 +1,164 @@
+"""The two-layer dense memory: feature neurons and one hidden neuron for each memory."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, positive_number
+from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax.lagrangian import (
+    AbstractLagrangian,
+    LogCosh,
+    LogSumExp,
+    Quadratic,
+    RectifiedPower,
+    Spherical,
+)
+from nam_jax.memory import check_patterns
+from nam_jax.network._base import AbstractEnergyNetwork, Layer
+from nam_jax.network._drive import Drive, check_cue, drive_at, neural_only
+
+
+class TwoLayerState(eqx.Module):
+    """The state of both layers.
+
+    Attributes:
+        features: v, (N,).
+        hidden: h, (K,).
+    """
+
+    features: Pattern | Scalar
+    hidden: Float[Array, " K"] | Scalar
+
+
+class TwoLayerTerms(NamedTuple):
+    """The energy's terms: one a layer, their interaction, and the input (0 without one)."""
+
+    features: Scalar
+    hidden: Scalar
+    interaction: Scalar
+    inputs: Scalar
+
+
+class TwoLayerMemory(AbstractEnergyNetwork):
+    """N feature neurons v and K hidden neurons h, joined by pairwise synapses that are patterns.
+
+        tau_f dv/dt = Xi^T f(h) - v + b       tau_h dh/dt = Xi g(v) - h
+        E = [v.g - L_v] + [h.f - L_h] - f.Xi g - b.g,   g = dL_v/dv,  f = dL_h/dh
+
+    Source: Krotov & Hopfield, arXiv 2008.06996, eqs 1-3, whose models A, B and C are the presets.
+    With the hidden layer at its equilibrium the features are a dense memory with F = L_h: see
+    [`nam_jax.network.ContinuousDenseMemory`][]. N + K compute units store K patterns at most.
+
+    Attributes:
+        patterns: Xi, (K, N), the synapses from features to hidden neurons.
+        features: L_v; its activation g is the features' firing.
+        hidden: L_h; its activation f is the hidden neurons' firing.
+        time_constants: tau_f, tau_h, above 0, in the user's unit of time.
+        voltage: v of a feature whose cue entry is 1, when recall starts.
+    """
+
+    patterns: Patterns
+    features: AbstractLagrangian
+    hidden: AbstractLagrangian
+    time_constants: tuple[Scalar, Scalar]
+    voltage: float
+
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        *,
+        features: AbstractLagrangian,
+        hidden: AbstractLagrangian,
+        time_constants: tuple[float | Scalar, ...] = (1.0, 0.1),
+        voltage: float = 1.0,
+    ):
+        """Stores `patterns`; by default hidden neurons are ten times faster than features.
+
+        Raises:
+            ValueError: On wrong patterns, or time constants that are not two numbers above 0.
+        """
+        self.patterns = check_patterns(patterns)
+        self.features, self.hidden = features, hidden
+        if len(time_constants) != 2:
+            requirement = "hold two numbers (features, hidden)"
+            raise argument_error("time_constants", requirement, f"{len(time_constants)}")
+        of_features, of_hidden = (positive_number("time_constants", t) for t in time_constants)
+        self.time_constants = (of_features, of_hidden)
+        self.voltage = voltage
+
+    @classmethod
+    def model_a(
+        cls, patterns: ArrayLike, *, n: int = 4, beta: float | Scalar = 1.0, **arguments: Any
+    ) -> "TwoLayerMemory":
+        """Additive features and hidden neurons, f = max(h, 0)^(n-1): a dense memory of power n.
+
+        The paper's features are g = sign(v), the limit of this tanh(beta v) at large beta.
+        """
+        return cls(patterns, features=LogCosh(beta), hidden=RectifiedPower(n), **arguments)
+
+    @classmethod
+    def model_b(
+        cls, patterns: ArrayLike, *, beta: float | Scalar = 1.0, **arguments: Any
+    ) -> "TwoLayerMemory":
+        """Linear features and a softmax over hidden neurons: the modern Hopfield network."""
+        return cls(patterns, features=Quadratic(), hidden=LogSumExp(beta), **arguments)
+
+    @classmethod
+    def model_c(
+        cls, patterns: ArrayLike, *, n: int = 4, epsilon: float = 1e-5, **arguments: Any
+    ) -> "TwoLayerMemory":
+        """Features on a sphere, g = v / |v|, and f = max(h, 0)^(n-1): spherical memory."""
+        return cls(patterns, features=Spherical(epsilon), hidden=RectifiedPower(n), **arguments)
+
+    def initial_state(self, cue: Pattern) -> TwoLayerState:
+        """Features at `voltage` times the cue, hidden neurons at their equilibrium for it."""
+        check_cue(cue, self.patterns.shape[1])
+        v = self.voltage * cue
+        return TwoLayerState(v, self.patterns.astype(v.dtype) @ self.features.activation(v))
+
+    def vector_field(
+        self, t: Scalar | float, state: TwoLayerState, drive: Drive | None = None
+    ) -> TwoLayerState:
+        v, h = state.features, state.hidden
+        xi = self.patterns.astype(v.dtype)
+        tau_f, tau_h = (tau.astype(v.dtype) for tau in self.time_constants)
+        inputs = drive_at(neural_only(drive), t, v)
+        return TwoLayerState(
+            (xi.T @ self.hidden.activation(h) - v + inputs) / tau_f,
+            (xi @ self.features.activation(v) - h) / tau_h,
+        )
+
+    def energy(
+        self, state: TwoLayerState, drive: Drive | None = None, t: Scalar | float = 0.0
+    ) -> Scalar:
+        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
+
+    def energy_terms(
+        self, state: TwoLayerState, drive: Drive | None = None, t: Scalar | float = 0.0
+    ) -> TwoLayerTerms:
+        v, h = state.features, state.hidden
+        g, f = self.features.activation(v), self.hidden.activation(h)
+        return TwoLayerTerms(
+            self.features.energy(v),
+            self.hidden.energy(h),
+            -jnp.vdot(f, self.patterns.astype(v.dtype) @ g),
+            -jnp.vdot(drive_at(neural_only(drive), t, v), g),
+        )
+
+    def visible(self, state: TwoLayerState) -> Pattern:
+        return state.features
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Features and hidden neurons, both with a leak of 1."""
+        one = jnp.ones_like(self.time_constants[0])
+        tau_f, tau_h = self.time_constants
+        return (Layer(self.features, one, tau_f), Layer(self.hidden, one, tau_h))
+
+    def readout(self, state: TwoLayerState) -> Pattern:
+        return self.features.activation(state.features)
+
+    def time_scales(self) -> TwoLayerState:
+        return TwoLayerState(*self.time_constants)

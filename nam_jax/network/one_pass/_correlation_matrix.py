@@ -1,0 +1,69 @@
+"""Correlation-matrix memories: answers to cues, stored as a sum of outer products."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error
+from nam_jax._types import Pattern
+from nam_jax.memory import check_patterns
+from nam_jax.network._base import AbstractFeedforwardNetwork
+from nam_jax.network._drive import check_cue
+
+
+class CorrelationMatrix(AbstractFeedforwardNetwork):
+    """y = W s with W = Y^T Xi / N: Kohonen's linear associator, or Amari's with signs.
+
+    One pass, no dynamics: an answer is the stored one, y_mu, plus cross-talk of size sqrt(K / N).
+    Hetero-associative where answers are other patterns than cues. Source: Kohonen 1972, IEEE Trans.
+    Comput. C-21, 353; Amari 1972, IEEE Trans. Comput. C-21, 1197.
+
+    Attributes:
+        weights: W, (M, N).
+        sign: Whether the answer is made of signs.
+        passes: How many passes; more than one only where answers are like cues.
+    """
+
+    weights: Float[Array, "M N"]
+    sign: bool = eqx.field(static=True)
+    passes: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        answers: ArrayLike | None = None,
+        *,
+        sign: bool = False,
+        passes: int = 1,
+    ):
+        """Stores `answers` to `patterns`, by default the patterns themselves.
+
+        Args:
+            patterns: Xi, (K, N).
+            answers: Y, (K, M).
+            sign: Whether answers are signs.
+            passes: How many passes.
+
+        Raises:
+            ValueError: On wrong shapes, numbers that are not finite, or passes below 1; or above 1
+                where answers are no cues.
+        """
+        xi = check_patterns(patterns)
+        y = xi if answers is None else check_patterns(answers)
+        if y.shape[0] != xi.shape[0]:
+            requirement = f"have {xi.shape[0]} rows, one for each pattern"
+            raise argument_error("answers", requirement, f"shape {y.shape}")
+        if passes > 1 and y.shape != xi.shape:
+            raise argument_error("passes", "be 1 where answers are no cues", passes)
+        self.weights = y.T @ xi.astype(y.dtype) / xi.shape[1]
+        self.sign = sign
+        self.passes = passes
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """The cue itself."""
+        check_cue(cue, self.weights.shape[1])
+        return cue
+
+    def respond(self, state: Pattern) -> Float[Array, " M"]:
+        answer = self.weights.astype(state.dtype) @ state
+        return jnp.sign(answer) if self.sign else answer

@@ -1,0 +1,98 @@
+"""Minerva 2: memory as traces that answer a probe all at once, each by its similarity cubed."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._types import Key, Pattern, Patterns, Scalar
+from nam_jax.network._base import AbstractFeedforwardNetwork
+from nam_jax.network._drive import check_cue
+
+
+class Echo(NamedTuple):
+    """What comes back from a probe.
+
+    Attributes:
+        intensity: I, the sum of the activations: how familiar the probe is.
+        content: C, (N,), the traces weighted by their activations; real, not signs.
+        activations: A, (K,), the similarities cubed.
+    """
+
+    intensity: Scalar
+    content: Pattern
+    activations: Float[Array, " K"]
+
+
+class Minerva2(AbstractFeedforwardNetwork):
+    """Traces T of -1, 0 and +1, and the echo of a probe p.
+
+        S_mu = sum_j p_j T_mu,j / N_R,   A = S^3,   I = sum_mu A_mu,   C = A^T T
+
+    N_R counts the features that are not 0 in the probe or in the trace. A retrieval is one echo,
+    normalised to a largest entry of 1; `passes=2` probes with the echo (echo of echo). Hintzman's
+    similarity is no cosine, and his network takes no signs; a probe with zeros asks for the
+    features that it lacks. Source: Hintzman 1984, Behav. Res. Methods 16, 96; 1986, Psychol. Rev.
+    93, 411.
+
+    Attributes:
+        traces: T, (K, N), of -1, 0 and +1.
+        passes: How many echoes.
+    """
+
+    traces: Patterns
+    passes: int = eqx.field(static=True)
+
+    def __init__(self, traces: ArrayLike, *, passes: int = 1):
+        """Stores `traces`; see `encode` for traces that lost features.
+
+        Raises:
+            ValueError: If `traces` is not (K, N) of -1, 0 and +1, or `passes` is below 1.
+        """
+        found = as_float(traces)
+        if found.ndim != 2 or 0 in found.shape:
+            requirement = "have shape (K, N), one trace a row"
+            raise argument_error("traces", requirement, f"shape {found.shape}")
+        if is_concrete(found) and not np.isin(np.asarray(found), (-1, 0, 1)).all():
+            raise argument_error("traces", "hold only -1, 0 and +1", "other numbers")
+        self.traces = found
+        self.passes = passes
+
+    @classmethod
+    def encode(
+        cls, patterns: ArrayLike, learning_rate: float, *, key: Key, passes: int = 1
+    ) -> "Minerva2":
+        """Traces in which each feature of `patterns` is kept with probability `learning_rate`.
+
+        Raises:
+            ValueError: If `learning_rate` is not in [0, 1], or as the class itself does.
+        """
+        if not 0 <= learning_rate <= 1:
+            raise argument_error("learning_rate", "be in [0, 1]", f"{learning_rate}")
+        found = as_float(patterns)
+        kept = jr.bernoulli(key, learning_rate, found.shape)
+        return cls(jnp.where(kept, found, 0), passes=passes)
+
+    def echo(self, probe: Pattern) -> Echo:
+        """The echo of `probe`, (N,)."""
+        traces = self.traces.astype(probe.dtype)
+        there, asked = (traces != 0).astype(probe.dtype), (probe != 0).astype(probe.dtype)
+        relevant = jnp.sum(asked) + jnp.sum(there, axis=1) - there @ asked
+        similarity = traces @ probe / jnp.maximum(relevant, 1)
+        activations = similarity**3
+        return Echo(jnp.sum(activations), activations @ traces, activations)
+
+    def initial_state(self, cue: Pattern) -> Pattern:
+        """The probe itself."""
+        check_cue(cue, self.traces.shape[1])
+        return cue
+
+    def respond(self, state: Pattern) -> Float[Array, " M"]:
+        """The normalised echo: the content over its largest |entry|, 0 where nothing answers."""
+        content = self.echo(state).content
+        largest = jnp.max(jnp.abs(content))
+        return content / jnp.where(largest > 0, largest, 1)

@@ -1,0 +1,117 @@
+"""The commands `capacity` and `basin`: what is predicted, drawn and refused."""
+
+import math
+
+import jax.random as jr
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import nam_jax as nam
+from nam_jax import theory
+from nam_jax.experiment import BasinConfig, CapacityConfig, basin, capacity
+from nam_jax.experiment import capacity as capacity_figures
+from nam_jax.experiment.common._memories import MEMORIES
+from nam_jax.measure import FixedPoint, OneStep, Recall
+
+SLOW = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def one_step():
+    return capacity.run(
+        CapacityConfig(
+            memories=("power-3", "distinct-3"), sizes=(24, 48), criterion="one-step", num_sets=60
+        )
+    )
+
+
+def test_measured_one_step_capacities_are_those_of_the_exact_law(one_step):
+    """Within four standard errors, each a quarter of the 95 % interval."""
+    error = (np.log(one_step.high) - np.log(one_step.low)) / 3.92
+    gap = np.log(one_step.capacity) - np.log(one_step.predicted)
+    assert (abs(gap) < np.maximum(4 * error, 0.05)).all()
+    assert (one_step.predicted.sel(memory="distinct-3") > 1.3 * one_step.predicted[0]).all()
+
+
+def test_exponents_and_trials_are_reported(one_step):
+    np.testing.assert_allclose(one_step.exponent.sel(bound="value"), 2.0, atol=0.25)
+    # Five numbers of patterns, 60 sets, 8 queries, and what the bracket took.
+    assert (one_step.trials >= 5 * 60 * 8).all()
+    assert (one_step.patterns.isel(point=0) < one_step.capacity).all()
+
+
+def test_figures_of_capacity(one_step):
+    assert isinstance(capacity_figures.capacity(one_step), Figure)
+    axes = capacity_figures.capacity_per_cost(one_step)["figure-per-unit"].axes[0]
+    assert "compute unit" in axes.get_ylabel() and axes.get_xscale() == "log"
+
+
+def test_a_capacity_that_is_not_reached_is_said_so():
+    found = capacity.run(
+        CapacityConfig(
+            memories=("single-pass-4",), sizes=(16,), criterion="fixed-point", num_sets=4,
+            largest=60,
+        )
+    )  # fmt: skip
+    assert math.isinf(found.capacity.item()) and found.low.item() == 60
+    assert "above 60" in next(capacity.table(found).columns[1].cells)
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_every_memory_can_be_made_and_predicted(name):
+    memory = MEMORIES[name]
+    assert memory.guess(32) >= 1
+    for criterion in (OneStep(), FixedPoint(), Recall()):
+        predicted = memory.predicted(32, criterion)
+        assert math.isnan(predicted) or predicted > 1
+
+
+def test_predictions_are_those_of_the_theory():
+    assert MEMORIES["power-3"].predicted(64, OneStep()) == pytest.approx(199.4, rel=1e-3)
+    expected = 2 * theory.basin_load(3, 0.1) * 64**2 / 3
+    assert MEMORIES["rectified-3"].predicted(64, Recall()) == pytest.approx(expected)
+    assert MEMORIES["single-pass-4"].predicted(64, Recall()) == pytest.approx(699, rel=2e-3)
+
+
+QUICKLY = ("correlation", "minerva", "modern", "nearest")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICKLY else pytest.param(name, marks=SLOW) for name in MEMORIES]
+)
+def test_every_memory_has_a_basin_and_a_capacity(name):
+    """Two patterns of 24 bits are recalled without damage; random cues reach half at most."""
+    make = MEMORIES[name].make
+    found = nam.measure.basin(
+        make, 2, 24, key=jr.key(0), flips=(0.0, 0.5), num_sets=8, num_queries=2
+    )
+    np.testing.assert_allclose(found.reached.sum(axis=1), 1, atol=1e-12)
+    assert found.reached[0, 0] > 0.9 and found.reached[1, 0] < 0.7
+    held = nam.measure.capacity(
+        make, 24, Recall(flips=0.1), key=jr.key(1), guess=min(MEMORIES[name].guess(24), 100),
+        num_sets=6, num_queries=4, points=2, max_patterns=200,
+    )  # fmt: skip
+    assert held.value > 2 and held.low <= held.value <= held.high
+    assert held.trials >= 6 * 4 * max(1, len(held.counts)) and len(held.counts) == len(held.scores)
+    assert math.isinf(held.value) == (held.counts == ()) and max(held.counts, default=0) <= 200
+
+
+@pytest.mark.parametrize(
+    ("run", "config", "message"),
+    [
+        (capacity.run, CapacityConfig(memories=("zebra",)), "`memories` must name memories among"),
+        (capacity.run, CapacityConfig(sizes=()), "must each hold something"),
+        (
+            capacity.run,
+            CapacityConfig(criterion="one-step", all_patterns=True),
+            "`all_patterns` must be false with the criterion one-step",
+        ),
+        (basin.run, BasinConfig(memory="zebra"), "`memory` must name memories among"),
+        (basin.run, BasinConfig(flips=(0.3, 0.1)), "must hold ascending fractions"),
+        (basin.run, BasinConfig(num_patterns=()), "`num_patterns` must hold a number"),
+    ],
+)
+def test_bad_configs(run, config, message):
+    with pytest.raises(ValueError, match=message):
+        run(config)

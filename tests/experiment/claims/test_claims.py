@@ -1,0 +1,162 @@
+"""The ledger: verdicts follow from measurements, and what it writes is what it measured."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nam_jax.experiment import ClaimsConfig, claims
+from nam_jax.experiment.claims import claim as figure_of
+from nam_jax.experiment.claims import curves
+from nam_jax.experiment.claims._finding import (
+    Claim,
+    Curve,
+    Finding,
+    Series,
+    series_of_rates,
+    verdict,
+)
+from nam_jax.experiment.common._slopes import Slope, log_slope
+from nam_jax.measure import rate
+
+
+def test_verdict_follows_from_the_conditions():
+    assert verdict({"a": True, "b": True}) == "holds"
+    assert verdict({"a": False, "b": False}) == "does not hold"
+    assert verdict({"a": True, "b": False}) == "holds where: a. Not where: b"
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.7])
+def test_exponent_of_a_power_law_is_found_within_its_interval(exponent):
+    x = np.array([16.0, 32.0, 64.0, 128.0])
+    noise = np.random.default_rng(0).normal(0, 0.05, 4)
+    found = log_slope(x.tolist(), (0.3 * x**exponent * np.exp(noise)).tolist(), [0.05] * 4)
+    assert found.low <= exponent <= found.high and found.high - found.low < 0.25
+    assert found.reaches(exponent) and not found.reaches(exponent + 1)
+
+
+def test_a_wide_interval_reaches_and_a_far_one_does_not():
+    assert Slope(2.0, 1.0, 3.1).reaches(3.0)
+    assert not Slope(2.0, 1.9, 2.1).reaches(3.0)
+
+
+def stub(value, fine, curve=None):
+    return Claim("a statement", "a | source", lambda fast: check(fast, value, fine, curve))
+
+
+def check(fast, value, fine, curve):
+    return Finding(value + fast, value - 1, value + 1, "what it is", {"here": fine}, curve)
+
+
+@pytest.fixture
+def ledger(monkeypatch):
+    line = series_of_rates([rate([True, False]), rate([True, True])])
+    curve = Curve(
+        [1.0, 2.0], "x (1)", "y (1)", {"measured": line, "theory: one": Series([1.0, 1.0])}
+    )
+    rows = {"yes": stub(1.0, True, curve), "no": stub(2.0, False)}
+    monkeypatch.setattr(claims, "CLAIMS", rows)
+    return rows
+
+
+def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
+    dataset = claims.run(ClaimsConfig(), folder=tmp_path)
+    assert dataset.verdict.values.tolist() == ["holds", "does not hold"]
+    page = (tmp_path / "claims.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| yes") or "| no" in line[:6]]
+    assert "1 [0, 2]" in rows[0] and "**holds**" in rows[0] and r"a \| source" in rows[0]
+    assert "2 [1, 3]" in rows[1] and "**does not hold**" in rows[1]
+    assert all(row.count(" | ") == 7 for row in rows)
+    assert float(claims.run(ClaimsConfig(fast=True, only=("no",))).value.item()) == 3.0
+
+
+def test_curves_are_kept_and_drawn(ledger):
+    dataset = claims.run(ClaimsConfig())
+    assert curves(dataset) == ["yes"]
+    np.testing.assert_array_equal(dataset["yes_y"].sel(yes_line="measured"), [0.5, 1.0])
+    (axes,) = figure_of(dataset, "yes").axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (1)", "y (1)")
+    assert len(axes.get_lines()) == 2
+
+
+def test_an_unknown_claim_is_named():
+    with pytest.raises(ValueError, match=r"`only` must hold keys of energy-falls.*but has zebra"):
+        claims.run(ClaimsConfig(only=("zebra",)))
+
+
+PAGE = Path(__file__).parents[3] / "benchmarks" / "claims.md"
+QUICK = (
+    "sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online",
+    "descent", "local", "minerva",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return claims.run(ClaimsConfig(fast=True, only=QUICK))
+
+
+def on_page():
+    """The verdict of each row of the checked-in page."""
+    rows = [re.split(r"(?<!\\)\|", line) for line in PAGE.read_text("utf-8").splitlines()]
+    return {row[1].strip(): row[7].strip(" *") for row in rows if len(row) == 10}
+
+
+def test_the_checked_in_page_has_all_rows():
+    assert [key for key in on_page() if key in claims.CLAIMS] == list(claims.CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("sign-states", "holds"),
+        ("saddle", "does not hold"),
+        (
+            "flip-test",
+            "holds where: W without its diagonal. Not where: W with its diagonal",
+        ),
+        ("pairwise-only", "holds where: n = 2. Not where: n = 4"),
+        ("online", "holds"),
+        ("spectrum", "holds"),
+        ("distinct", "holds"),
+        ("descent", "holds"),
+        ("local", "holds where: one layer. Not where: two layers"),
+        (
+            "minerva",
+            "holds where: cosine, traces of one length. Not where: cosine, two lengths; "
+            "Hintzman's similarity, unknown features",
+        ),
+    ],
+)
+def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected):
+    row = measured.sel(claim=key)
+    assert row.verdict.item() == expected == on_page()[key]
+    assert float(row.low) <= float(row.value) <= float(row.high)
+
+
+@pytest.mark.slow
+def test_the_whole_quick_ledger_runs():
+    dataset = claims.run(ClaimsConfig(fast=True))
+    assert dataset.claim.values.tolist() == list(claims.CLAIMS)
+    assert np.isfinite(dataset.value.values).all()
+    verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
+    assert verdicts == {key: on_page()[key] for key in claims.CLAIMS}
+    assert verdicts["memory-gain"] == "holds" and verdicts["energy-falls"] == "holds"
+    assert "Not where: released network" in verdicts["time-constants"]
+    assert "Not where: released without leaks" in verdicts["bounded"]
+    assert verdicts["capacity"].startswith("holds where: dense memory, energy difference. Not")
+
+
+@pytest.mark.slow
+def test_quick_claims_about_dendrites_come_out_as_on_the_checked_in_page():
+    keys = tuple(key for key in claims.CLAIMS if key.startswith("dendritic-"))
+    dataset = claims.run(ClaimsConfig(fast=True, only=keys))
+    verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
+    held = ("capacity", "basin", "active", "dale", "stable", "reduced")
+    assert all(verdicts[f"dendritic-{key}"] == "holds" for key in held)
+    assert verdicts["dendritic-completion"] == "does not hold"
+    assert "tau_I = 5 ms, matched: recalls" in verdicts["dendritic-inhibition"]
+    assert "Not where: tau_I = 5 ms, from 0: recalls" in verdicts["dendritic-inhibition"]
+    assert verdicts["dendritic-necessary"].endswith("Not where: members may saturate")
+    assert "holds where: c = 0.5, thresholds re-scaled" in verdicts["dendritic-sparse"]

@@ -1,0 +1,164 @@
+"""The training experiment: does training pay on correlated images, and is the comparison fair?"""
+
+import dataclasses
+import gzip
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+
+import nam_jax as nam
+from nam_jax.experiment import TrainConfig, train
+from nam_jax.experiment import train as train_figures
+from nam_jax.experiment.common._binary_images import binary_images
+from nam_jax.experiment.train import _recall as _correlated_recall
+from nam_jax.train import certified_family as _learnable
+from nam_jax.train import resolve
+
+SMALL = TrainConfig(
+    num_patterns=(24,),
+    gains=(0.6, 0.9),
+    powers=(4,),
+    steps=40,
+    inpainting_steps=60,
+    batch_size=16,
+    num_cues=24,
+    num_stored=40,
+    num_training=300,
+    num_held_out=100,
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return train.run(SMALL)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return binary_images("digits", 0.5, 16, key=jr.key(0)).patterns
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["flipped", "occluded"])
+def test_trained_recall_beats_hebbian_by_more_than_both_intervals(result, damage):
+    trained, hebbian = (
+        result.sel(memory=m, damage=damage, stored=24) for m in ("trained", "hebbian")
+    )
+    both = float(trained.exact_high - trained.exact_low + hebbian.exact_high - hebbian.exact_low)
+    assert float(trained.exact - hebbian.exact) > both
+    assert float(trained.exact_low) > 0.7 and float(hebbian.exact_high) < 0.2
+
+
+@pytest.mark.slow
+def test_trained_inpainting_beats_the_mean_image_and_untrained_tensors(result):
+    trained = float(result.squared_error.sel(inpainter="trained", bound="high"))
+    for other in ("mean image", "hebbian", "projection"):
+        assert trained < float(result.squared_error.sel(inpainter=other, bound="low"))
+
+
+@pytest.mark.slow
+def test_trained_networks_stay_certified_with_the_margin_asked_for(result):
+    assert (result.margin > 0.099).all()
+    assert (result.ending == "All steps were done.").all()
+
+
+@pytest.mark.slow
+def test_no_memory_beats_the_nearest_pattern_and_pictures_are_those_of_the_images(result):
+    nearest = result.exact.sel(memory="nearest")
+    assert (result.exact <= nearest + 0.05).all()
+    assert (np.abs(result.recalls.sel(picture=["cue", "original"])) == 1).all()
+    upper = result.paintings.isel(row=slice(0, 4))
+    assert (upper == upper.sel(painting="original")).all()
+
+
+@pytest.mark.slow
+def test_table_and_figure(result):
+    console = Console(width=120, record=True, quiet=False)
+    with console.capture() as text:
+        console.print(train.table(result))
+    assert "Exact recall from occluded cues" in text.get() and "linear regression" in text.get()
+    assert isinstance(train_figures.train(result), Figure)
+
+
+def test_images_are_binary_and_distinct():
+    found = binary_images("digits", 0.5, 1750, key=jr.key(0))
+    assert found.shape == (8, 8) and len(np.unique(found.patterns, axis=0)) == 1750
+    assert (jnp.abs(found.patterns) == 1).all()
+    with pytest.raises(ValueError, match="must have at least 1751 distinct images"):
+        binary_images("digits", 0.5, 1751, key=jr.key(0))
+
+
+def test_an_idx_file_is_a_source(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 5, 4), np.uint8)
+    header = bytes((0, 0, 8, 3)) + np.array(pixels.shape, ">u4").tobytes()
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(header + pixels.tobytes()))
+    found = binary_images(str(path), 0.5, 12, key=jr.key(0))
+    assert found.shape == (5, 4) and found.patterns.shape == (12, 20)
+
+
+def test_occluded_cues_claim_nothing_and_flipped_ones_have_as_many_flips_as_said(images):
+    occluded = jnp.arange(64) >= 32
+    cues = _correlated_recall.make_cues(images, 0.1, occluded, 12, key=jr.key(1))
+    flipped, hidden = cues.damaged
+    assert ((flipped != cues.targets).sum(1) == 6).all()
+    assert not hidden[:, 32:].any() and (hidden[:, :32] == cues.targets[:, :32]).all()
+
+
+@pytest.mark.parametrize("rule", ["hebbian", "projection"])
+def test_learnable_form_starts_as_the_network_itself(images, rule):
+    start = _learnable.certified(images, rule, margin=0.1, gain=0.9)
+    full = nam.network.NeuronAstrocyte.certified(images, margin=0.1, gain=0.9, rule=rule)
+    exact = nam.network.EffectiveNeuronAstrocyte.from_full(full)
+    learnable = resolve(_learnable.learnable(start))
+    state = jr.normal(jr.key(2), (64,))
+    expected = exact.force(state)
+    # Float32 and the inverse of a Gram matrix with eigenvalues from 0.1 on.
+    np.testing.assert_allclose(start.force(state), expected, rtol=1e-3, atol=0.05)
+    np.testing.assert_allclose(learnable.force(state), expected, rtol=1e-3, atol=0.05)
+    np.testing.assert_allclose(learnable.leak, exact.leak, rtol=1e-5)
+
+
+def test_margin_is_kept_by_cutting_the_largest_eigenvalues_alone(images):
+    start = _learnable.certified(images, "hebbian", margin=0.1, gain=0.9)
+    loose = _learnable.learnable(start)
+    kept = resolve(_learnable.keep_margin(loose, 0.5))
+    np.testing.assert_allclose(float(kept.to_full().margin()), 0.5, rtol=1e-2)
+    before, after = (n.excess.eigenvalues() for n in (resolve(loose), kept))
+    np.testing.assert_allclose(after[:-1], before[:-1], rtol=2e-2, atol=1e-3)
+    same = resolve(_learnable.keep_margin(loose, 0.05))
+    np.testing.assert_allclose(same.excess.eigenvalues(), before, rtol=2e-2, atol=1e-3)
+
+
+def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(images, tmp_path):
+    assert set(_learnable.ROUTES) == set(nam.train.ROUTES)
+    config = dataclasses.replace(
+        SMALL,
+        gradient="truncated",
+        start="hebbian",
+        steps=2,
+        batch_size=4,
+        checkpoints=str(tmp_path / "state"),
+    )
+    occluded = jnp.arange(64) >= 32
+
+    def fit():
+        checkpoint = train._checkpoint(config, "recall-16")
+        return _correlated_recall.trained(
+            images, occluded, config, key=jr.key(3), checkpoint=checkpoint
+        )
+
+    first, again = fit(), fit()
+    assert first.metrics.taken.all() and (first.metrics.gradient_norm > 0).all()
+    np.testing.assert_array_equal(first.metrics.loss, again.metrics.loss)
+    assert (tmp_path / "state" / "recall-16" / "2").is_dir()
+    assert train._checkpoint(SMALL, "recall-16") is None
+
+
+def test_more_stored_than_trained_images_are_refused():
+    with pytest.raises(ValueError, match="`num_stored` must be at most `num_training`, 8"):
+        train.run(dataclasses.replace(SMALL, num_stored=9, num_training=8))

@@ -1,0 +1,95 @@
+"""The command `transformer`: statistics over seeds and lengths, what is drawn and refused."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from nam_jax import theory
+from nam_jax.experiment import TransformerConfig, transformer
+from nam_jax.experiment import transformer as transformer_figures
+from nam_jax.experiment.transformer._attentions import (
+    attention_named,
+    failure,
+    over_seeds,
+    predicted,
+)
+from nam_jax.memory import RectifiedPower
+
+TINY = {
+    "trained_pairs": (2,), "tested_pairs": (2, 4), "num_values": 4, "num_keys": 8, "size": 8,
+    "head_size": 4, "steps": 2, "batch_size": 4, "num_seeds": 2, "num_sequences": 8,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return transformer.run(TransformerConfig(**TINY, attentions=("softmax", "hebbian")))
+
+
+@pytest.mark.slow
+def test_dataset_holds_every_run_and_its_summary(tiny):
+    assert tiny.accuracy.dims == ("attention", "run", "pairs")
+    np.testing.assert_allclose(tiny["mean"], tiny.accuracy.mean("run"))
+    assert ((tiny.low <= tiny["mean"]) & (tiny["mean"] <= tiny.high)).all()
+    assert np.isfinite(tiny.loss).all() and tiny.loss.sizes["step"] == 2
+    hebbian = tiny.sel(attention="hebbian", pairs=4)
+    assert float(hebbian.predicted) == pytest.approx(1 - theory.superposition_error(4, 4, 4, 4))
+    assert tiny.predicted.sel(attention="softmax").isnull().all()
+
+
+@pytest.mark.slow
+def test_figure_and_table(tiny):
+    assert isinstance(transformer_figures.transformer(tiny), Figure)
+    columns = transformer.table(tiny).columns
+    assert [column.header for column in columns] == ["pairs K", "softmax", "hebbian"]
+    assert list(columns[0].cells) == ["2", "4", "K at 99%", "K at 50%"]
+    assert "theory" in list(columns[2].cells)[-1] and "theory" not in list(columns[1].cells)[-1]
+
+
+@pytest.mark.slow
+def test_fast_does_less():
+    config = TransformerConfig(**TINY | {"num_seeds": 5}, attentions=("softmax",), fast=True)
+    found = transformer.run(config)
+    assert found.sizes["run"] == 2 and list(found.pairs) == [2] and found.loss.sizes["step"] == 1
+
+
+def test_failure_lengths():
+    pairs, rates = (4, 16, 64), np.array([1.0, 0.8, 0.2])
+    assert failure(pairs, rates, 0.5) == pytest.approx(32)
+    assert failure(pairs, rates, 0.9) == pytest.approx(8)
+    assert failure(pairs, rates, 0.1) == math.inf
+    assert failure(pairs, rates - 0.3, 0.9) == 4
+
+
+def test_intervals_know_both_seeds_and_sequences():
+    """Seeds that agree have Wilson's interval, those that do not the wider one of Student."""
+    right = np.zeros((1, 4, 2, 100), bool)
+    right[:, :, 0] = True
+    right[0, :2, 1] = True
+    middle, low, high = over_seeds(right)
+    np.testing.assert_allclose(middle, [[1.0, 0.5]])
+    assert 0.985 < low[0, 0] < 1 and high[0, 0] == 1
+    assert low[0, 1] == 0 and high[0, 1] == 1
+
+
+def test_names_become_attentions(getkey):
+    made = attention_named("rectified-12", 8)(getkey())
+    assert made.separation == RectifiedPower(12)
+    assert predicted("rectified-3", 8, 16, 64) > predicted("hebbian", 8, 16, 64)
+    assert all(math.isnan(predicted(name, 8, 16, 64)) for name in ("softmax", "features"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"attentions": ("zebra",)}, "`attentions` must name attentions among"),
+        ({"attentions": ("rectified-1",)}, "`attentions` must name attentions among"),
+        ({"tested_pairs": (4, 2)}, "`tested_pairs` must hold ascending numbers"),
+        ({"tested_pairs": (4, 16)}, "`num_keys` must be at least 16"),
+    ],
+)
+def test_bad_configs(changes, message):
+    with pytest.raises(ValueError, match=message):
+        transformer.run(TransformerConfig(**TINY | changes))

@@ -1,0 +1,101 @@
+"""Recalls one by one and in batches, and what is said of each."""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tables.networks import general, random_state, released, signs
+
+import nam_jax as nam
+from nam_jax.network import NeuronAstrocyte
+from nam_jax.solve import RESULTS
+
+N, K = 10, 3
+
+
+def certified(key, **arguments):
+    return NeuronAstrocyte.certified(signs(key, (K, N)), margin=0.3, **arguments)
+
+
+def says(result, expected):
+    return bool(jnp.all(result == expected))
+
+
+@eqx.filter_jit
+def retrieve_all(net, cues):
+    return jax.vmap(lambda cue: nam.retrieve(net, cue))(cues)
+
+
+def test_one_bad_cue_spares_the_batch(getkey):
+    net = certified(getkey())
+    cues = jnp.stack([net.tensor.patterns[0], jnp.full(N, jnp.nan), net.tensor.patterns[1]])
+    batch = retrieve_all(net, cues)
+    assert (batch.result == RESULTS.converged).tolist() == [True, False, True]
+    assert (batch.result == RESULTS.non_finite).tolist() == [False, True, False]
+    assert int(batch.steps[1]) <= int(batch.steps.max()) < 200  # of 4096
+    good = retrieve_all(net, cues.at[1].set(cues[0]))
+    for i in (0, 2):
+        np.testing.assert_allclose(batch.pattern[i], good.pattern[i], rtol=1e-5)
+        np.testing.assert_allclose(batch.energy[i], good.energy[i], rtol=1e-5)
+        assert int(batch.steps[i]) == int(good.steps[i])
+
+
+def test_results_are_per_sample(getkey):
+    net = certified(getkey())
+    at_rest = retrieve_all(net, net.tensor.patterns).state
+    moving = jax.vmap(net.initial_state)(-net.tensor.patterns)
+    pairs = zip(jax.tree.leaves(at_rest), jax.tree.leaves(moving), strict=True)
+    leaves = [jnp.stack([one[0], other[0], jnp.nan * other[1]]) for one, other in pairs]
+    states = jax.tree.unflatten(jax.tree.structure(moving), leaves)
+    settle = jax.vmap(lambda s: nam.settle(net, s, rest=1.1e-2, max_time=0.01))
+    found = jax.jit(settle)(states)
+    result = found.result
+    np.testing.assert_allclose(found.time[1], 0.01, rtol=1e-6)
+    assert float(found.residual[0]) <= 1.1e-2 < float(found.residual[1])
+    expected = [RESULTS.converged, RESULTS.time_reached, RESULTS.non_finite]
+    assert [bool((result == each)[i]) for i, each in enumerate(expected)] == [True] * 3
+
+
+@eqx.filter_jit
+def leap(net, state, tolerance, throw):
+    """Euler steps of 1.2 are beyond twice the fastest time constant, 0.3 / 2.1: it oscillates."""
+    arguments = {"times": 7, "solver": dfx.Euler(), "step": 1.2, "throw": throw}
+    run = nam.simulate(net, state, 6.0, energy_tolerance=tolerance, **arguments)
+    return run.energy, run.result, run.state
+
+
+def test_energy_that_rises_is_said(getkey):
+    net, state = general(getkey()), random_state(getkey())
+    energy, result, _ = leap(net, state, 1e-3, False)
+    rise = float(nam.measure.largest_energy_rise(energy))
+    assert rise > 0.1 and says(result, RESULTS.energy_rose)
+    assert says(leap(net, state, 2.0, False)[1], RESULTS.time_reached)  # a rise of 2 is allowed
+    with pytest.raises(RuntimeError, match="The energy rose by more"):
+        jax.block_until_ready(leap(net, state, 1e-3, True))
+
+
+def test_throw_raises_with_the_sentence(getkey):
+    net, state = released(signs(getkey(), (1, N))), random_state(getkey())
+    with pytest.raises(RuntimeError, match="The step limit was reached"):
+        nam.settle(net, state, max_steps=3, throw=True)
+    bad = eqx.tree_at(lambda s: s.neurons, state, jnp.full(N, jnp.nan))
+    run = eqx.filter_jit(lambda state: nam.simulate(net, state, 1.0, times=2, throw=True))
+    with pytest.raises(RuntimeError, match="A state was NaN or infinite"):
+        run(bad)
+    assert float(run(state).stop) == 1.0
+
+
+def test_retrieve_is_settling_from_the_initial_state(getkey):
+    net = released(signs(getkey(), (1, N)))
+    pattern = net.tensor.patterns[0]
+    cue = pattern.at[0].multiply(-1)
+    found = nam.retrieve(net, cue)
+    assert says(found.result, RESULTS.converged) and float(found.residual) <= 1e-2
+    assert bool(nam.measure.exact_recall(found.pattern, pattern))
+    rest = nam.settle(net, net.initial_state(cue), rest=1e-2, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.pattern, net.readout(rest.state), rtol=1e-4)
+    np.testing.assert_allclose(found.energy, net.energy(found.state), rtol=1e-4)
+    np.testing.assert_allclose(found.activity, jnp.mean(jnp.abs(found.pattern)), rtol=1e-5)
+    assert int(found.steps) == int(rest.steps) and float(found.time) == float(rest.time)

@@ -1,0 +1,120 @@
+"""Checkpoints: a killed run goes on to the same bits, and a folder belongs to one run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tables.training import correlated, denoising, quick_fit
+
+from nam_jax.network import ContinuousDenseMemory
+from nam_jax.train import ENDINGS, Checkpoint
+
+STEPS, EVERY = 160, 8
+
+
+def run(folder, num_steps=STEPS, validation=True, seed=0, **arguments):
+    """The call that is made before and after the kill."""
+    batches = denoising(correlated(seed), 3)
+    held_out = denoising(correlated(seed), 5)(jax.random.key(4)) if validation else None
+    checkpoint = None if folder is None else Checkpoint(folder, every=EVERY, keep=2)
+    chosen = {"validation": held_out, "checkpoint": checkpoint, **arguments}
+    return quick_fit(ContinuousDenseMemory(correlated(seed)), batches, num_steps, **chosen)
+
+
+def saved_steps(folder):
+    """Whole checkpoints: a half-written one has another name."""
+    return sorted(int(path.name) for path in Path(folder).glob("*") if path.name.isdigit())
+
+
+def equal(found, expected):
+    assert found.step == expected.step and bool(found.result == expected.result)
+    assert eqx.tree_equal(found.network, expected.network)
+    for name, rows in expected.metrics._asdict().items():
+        np.testing.assert_array_equal(found.metrics._asdict()[name], rows, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.command
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
+    folder = tmp_path / "run"
+    start = f"import sys; sys.path[:0] = {sys.path!r}; import test_checkpoint as t; "
+    code = start + f"t.run({str(folder)!r})"
+    quick = str(int(jax.config.read("jax_disable_most_optimizations")))
+    alike = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": quick}
+    victim = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=alike)
+    give_up = time.monotonic() + 120
+    while len(saved_steps(folder)) < 2 and victim.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.005)
+    victim.send_signal(signal.SIGKILL)
+    errors = victim.communicate(timeout=60)[1].decode()
+    assert victim.returncode == -signal.SIGKILL, errors
+    reached = saved_steps(folder)
+    assert reached and reached[-1] < STEPS
+
+    resumed, straight = run(folder), run(None)
+    equal(resumed, straight)
+    assert saved_steps(folder) == [STEPS - EVERY, STEPS]
+
+
+def test_a_run_in_parts_is_the_run_in_one(tmp_path):
+    """Where the parts end on chunks of 4; a finished run is not run again."""
+    run(tmp_path, 8)
+    run(tmp_path, 20)
+    found = run(tmp_path, 30)
+    equal(found, run(None, 30))
+    equal(run(tmp_path, 30), found)
+    assert found.metrics.taken.dtype == bool and len(saved_steps(tmp_path)) == 2
+    assert not list(tmp_path.rglob("*.pkl"))
+
+
+def test_an_early_stop_stays_stopped(tmp_path):
+    arguments = {"patience": 1, "optimizer": optax.sgd(-3.0)}
+    first, again = (run(tmp_path, 80, **arguments) for _ in range(2))
+    assert bool(first.result == ENDINGS.stopped_early) and first.step < 80
+    equal(again, first)
+
+
+OTHERS = {
+    "network": ({"seed": 1}, "network, source of batches"),
+    "key": ({"key": jax.random.key(9)}, "another key"),
+    "optimizer": ({"optimizer": optax.sgd(0.1)}, "another optimizer"),
+    "validation": ({"validation": False}, "another use of validation"),
+    "trained": ({"trainable": lambda net: [net.leak]}, "set of trained parts"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_folder_of_another_run_is_refused(case, tmp_path):
+    run(tmp_path, 4)
+    arguments, differing = OTHERS[case]
+    message = f"`checkpoint` must name a new folder or that of this very run, .*{differing}"
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, 8, **arguments)
+    assert saved_steps(tmp_path) == [4]
+
+
+def test_config_and_numbers_of_a_checkpoint_are_checked(tmp_path):
+    net, batches = ContinuousDenseMemory(correlated()), denoising(correlated(), 3)
+    quick_fit(net, batches, 4, checkpoint=Checkpoint(tmp_path, config={"rate": 0.03}))
+    with pytest.raises(ValueError, match="another config"):
+        quick_fit(net, batches, 8, checkpoint=Checkpoint(tmp_path, config={"rate": 0.1}))
+    with pytest.raises(ValueError, match="`every` must be at least 1, but has 0"):
+        Checkpoint(tmp_path, every=0)
+
+
+def test_half_written_checkpoints_are_ignored_and_removed(tmp_path):
+    run(tmp_path, 8)
+    (tmp_path / "12.orbax-checkpoint-tmp").mkdir()
+    found = run(tmp_path, 12)
+    assert saved_steps(tmp_path)[-1] == 12
+    assert not list(tmp_path.glob("*tmp*"))
+    assert bool(jnp.isfinite(found.network.patterns).all())

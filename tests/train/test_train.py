@@ -1,0 +1,182 @@
+"""Training: that it helps, that a scan is a loop, and what happens when numbers go wrong."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tables.training import FewSteps, correlated, denoising, quick_fit
+
+from nam_jax.network import ContinuousDenseMemory
+from nam_jax.train import (
+    ENDINGS,
+    AbstractRoute,
+    Minibatches,
+    Sample,
+    metrics_dataset,
+)
+
+
+def memory():
+    return ContinuousDenseMemory(correlated(), leak=1.1)
+
+
+def test_a_scan_is_a_loop_of_single_steps_and_frozen_numbers_stay():
+    net, batches = memory(), denoising(correlated(), 3)
+    scanned = quick_fit(net, batches, 9)
+    looped = quick_fit(net, batches, 9, chunk=1)
+    assert eqx.tree_equal(scanned.network, looped.network)
+    for name, rows in scanned.metrics._asdict().items():
+        assert rows.shape == (9,)
+        np.testing.assert_array_equal(rows, looped.metrics._asdict()[name], err_msg=name)
+    shorter = quick_fit(net, batches, 5)
+    np.testing.assert_array_equal(shorter.metrics.loss, scanned.metrics.loss[:5])
+    assert float(jnp.abs(scanned.network.patterns - net.patterns).max()) > 0.01
+    restored = eqx.tree_at(lambda n: n.patterns, scanned.network, net.patterns)
+    assert eqx.tree_equal(restored, net)
+
+
+class Altered(eqx.Module):
+    """Batches of which a share has its later cues replaced: by NaN, or by the first sample."""
+
+    batches: Minibatches
+    share: jax.Array
+    spared: jax.Array
+    copied: jax.Array
+
+    def __call__(self, key):
+        batch = self.batches(key)
+        hit = self.hit(key) & (jnp.arange(3) >= self.spared)[:, None]
+        other = jnp.where(self.copied, batch.cue[:1], jnp.nan)
+        target = jnp.where(hit & self.copied, batch.target[:1], batch.target)
+        return Sample(jnp.where(hit, other, batch.cue), target)
+
+    def hit(self, key):
+        return jax.random.uniform(jax.random.fold_in(key, 7)) < self.share
+
+
+def altered(share, *, spared=0, copied=False):
+    values = (jnp.asarray(share), jnp.asarray(spared), jnp.asarray(copied))
+    return Altered(denoising(correlated(), 3), *values)
+
+
+def test_a_step_that_is_not_finite_is_not_taken():
+    net, key, batches = memory(), jax.random.key(3), altered(0.5)
+    bad = [bool(batches.hit(jax.random.fold_in(key, i))) for i in range(12)]
+    assert 0 < sum(bad) < 12
+    found = quick_fit(net, batches, 12)
+    np.testing.assert_array_equal(found.metrics.taken, ~np.array(bad))
+    np.testing.assert_array_equal(np.isnan(found.metrics.loss), bad)
+    np.testing.assert_array_equal(found.metrics.failed, np.array(bad, float))
+    place = max(i for i in range(12) if bad[i])
+    before, after = (quick_fit(net, batches, n).network for n in (place, place + 1))
+    assert eqx.tree_equal(before, after)
+    assert bool(jnp.isfinite(found.network.patterns).all())
+
+    found = quick_fit(net, altered(1.0), 30)
+    assert bool(found.result == ENDINGS.unsettled) and found.step == 10
+    assert eqx.tree_equal(found.network, net) and found.metrics.loss.shape == (10,)
+
+
+def test_failed_samples_are_left_out_of_the_mean():
+    """One good sample beside two failed ones is worth as much as three times the good one."""
+    found, expected = (
+        quick_fit(memory(), altered(1.0, spared=1, copied=copied), 4) for copied in (False, True)
+    )
+    np.testing.assert_allclose(found.metrics.failed, 2 / 3, rtol=1e-6)
+    assert not expected.metrics.failed.any() and found.metrics.taken.all()
+    np.testing.assert_allclose(found.metrics.loss, expected.metrics.loss, rtol=1e-4)
+    np.testing.assert_allclose(found.network.patterns, expected.network.patterns, atol=1e-4)
+
+
+CLIMB = optax.sgd(-3.0)
+
+
+class SpoiltLeak(AbstractRoute):
+    """The cheap route, whose gradient by the leak is lost."""
+
+    def value_and_grad(self, cost, network, sample):
+        found, gradient = FewSteps().value_and_grad(cost, network, sample)
+        return found, eqx.tree_at(lambda g: g.leak, gradient, gradient.leak * jnp.nan)
+
+
+def test_gradients_by_frozen_numbers_do_not_matter():
+    net, batches = memory(), denoising(correlated(), 3)
+    found, expected = (
+        quick_fit(net, batches, 3, gradient=route) for route in (SpoiltLeak(), FewSteps())
+    )
+    assert found.metrics.taken.all() and not found.metrics.failed.any()
+    np.testing.assert_allclose(found.network.patterns, expected.network.patterns, rtol=1e-5)
+
+
+def lose(net):
+    return eqx.tree_at(lambda n: n.patterns, net, net.patterns * jnp.inf)
+
+
+def test_steps_to_numbers_that_are_not_finite_end_training():
+    net = memory()
+    found = quick_fit(net, denoising(correlated(), 3), 9, project=lose, max_bad=3)
+    assert bool(found.result == ENDINGS.not_finite) and found.step == 3
+    assert np.isfinite(found.metrics.loss).all() and not found.metrics.taken.any()
+    assert eqx.tree_equal(found.network, net)
+
+
+def test_a_validation_loss_that_rises_stops_training_at_the_best_network(capsys):
+    """Up the gradient, the loss rises soon."""
+    net, batches = memory(), denoising(correlated(), 3)
+    validation = denoising(correlated(), 5)(jax.random.key(4))
+    arguments = {"optimizer": CLIMB, "validation": validation, "patience": 2}
+    found = quick_fit(net, batches, 80, **arguments, progress=True)
+    assert bool(found.result == ENDINGS.stopped_early)
+    losses = found.metrics.validation_loss[3::4]
+    best = int(np.argmin(losses))
+    assert found.step == 4 * (best + 3) == 4 * len(losses)
+    assert np.isnan(found.metrics.validation_loss).sum() == 3 * len(losses)
+    first = quick_fit(net, batches, 4 * (best + 1), **arguments)
+    assert eqx.tree_equal(found.network, first.network)
+    assert "recalled" in capsys.readouterr().out
+
+    dataset = metrics_dataset(found)
+    assert dataset.sizes == {"step": found.step} and list(dataset.step.values[:2]) == [1, 2]
+    assert dataset.attrs["result"].startswith("The validation loss did not fall")
+    np.testing.assert_array_equal(dataset.loss, found.metrics.loss)
+
+
+BAD = {
+    "no steps": ({"num_steps": 0}, "`num_steps` must be at least 1, but has 0"),
+    "no chunk": ({"chunk": 0}, "`chunk` must be at least 1"),
+    "patience alone": ({"patience": 2}, "`patience` must come with a `validation` batch"),
+    "unknown route": ({"gradient": "guess"}, r"`gradient` must be a gradient route or one of \["),
+    "nothing trained": (
+        {"trainable": lambda net: [net.num_neurons]},
+        "`trainable` must give parts that hold floating-point arrays",
+    ),
+    "batch without samples": ({"batches": lambda key: 1}, "`batches` must give a Sample .* int"),
+    "one sample": (
+        {"batches": lambda key: Sample(jnp.ones(16), jnp.ones(16))},
+        r"`batches` must give arrays with one common leading axis, but has cue \(16,\)",
+    ),
+    "other target": (
+        {"batches": lambda key: Sample(jnp.ones((2, 16)), jnp.ones((2, 3)))},
+        r"`target` must have the readout's shape \(16,\) for this loss, but has shape \(3,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    arguments, message = BAD[case]
+    chosen = {"batches": denoising(correlated(), 3), "num_steps": 4, **arguments}
+    with pytest.raises(ValueError, match=message):
+        quick_fit(memory(), **chosen)
+
+
+def test_minibatches_hold_different_rows_and_depend_on_the_key_alone(getkey):
+    batches, key = denoising(correlated(), 4), getkey()
+    one, again, other = batches(key), batches(key), batches(getkey())
+    assert eqx.tree_equal(one, again) and not eqx.tree_equal(one, other)
+    assert len(np.unique(np.asarray(one.target), axis=0)) == 4
+    assert (np.asarray(one.cue != one.target).sum(1) == 1).all()
+    with pytest.raises(ValueError, match="`size` must lie between 1 and the 5 rows, but has 6"):
+        denoising(correlated(), 6)
