@@ -1,11 +1,11 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
+import os
 import random
-from pathlib import Path
 
-import equinox
 import jax
 import pytest
+import workers
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -18,8 +18,24 @@ def pytest_configure(config):
     """
     if "not slow" in config.option.markexpr:
         jax.config.update("jax_disable_most_optimizations", True)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and hasattr(config, "cache"):
+        keep_programs(config)
 
 
+def keep_programs(config):
+    """Keeps compiled programs from run to run in pytest's cache, shared by the workers.
+
+    `--cache-clear` deletes them; `JAX_COMPILATION_CACHE_DIR` names another folder.
+    """
+    folder = config.cache.mkdir("programs")
+    if not hasattr(config, "workerinput"):
+        workers.delete_large(folder)
+        folder.mkdir(exist_ok=True)
+    workers.keep_programs(folder)
+
+
+PEAKS = {}
+"""Peak memory of each worker in bytes, by the worker's name."""
 FIRST = ("test_cli_runs",)
 """The files that take longest, so that no worker ends with them."""
 
@@ -29,24 +45,50 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else 9)
 
 
-MAPS = Path("/proc/self/maps")
-MOST_MAPS = 35_000
-"""Memory maps at which programs are dropped; Linux ends a process at 65 530, a few a program."""
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """As many workers as there are cores, if the free memory is enough for them."""
+    cores = yield
+    return workers.num_workers(cores, workers.free_memory())
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forget_programs():
-    """Drops compiled programs after a file when there are too many of them."""
+@pytest.fixture(autouse=True)
+def bound_memory():
+    """Drops compiled programs after a test when they take much of a worker's memory."""
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
-        equinox.clear_caches()
-        jax.clear_caches()
+    if (workers.resident_memory() or 0) > workers.RESIDENT or workers.num_maps() > workers.MAPS:
+        workers.forget_programs()
+
+
+def pytest_sessionfinish(session):
+    """Sends the peak of a worker's memory to the process that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak"] = workers.peak_memory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Takes the peak of a worker's memory; a worker that crashed has sent none."""
+    PEAKS[node.gateway.id] = getattr(node, "workeroutput", {}).get("peak")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how much memory each worker took."""
+    peaks = PEAKS or {"this process": workers.peak_memory()}
+    told = (f"{name} {peak / workers.GB:.2f} GB" for name, peak in peaks.items() if peak)
+    terminalreporter.write_line(
+        f"peak memory: {', '.join(told)} (bound: {workers.WORKER / workers.GB} GB a worker)"
+    )
 
 
 @pytest.fixture
 def getkey(request):
-    """A function that returns a new random key at each call; the seed is fixed per test."""
-    seed = random.Random(request.node.nodeid).randrange(2**31)
+    """A function that returns a new random key at each call; the seed is fixed per test.
+
+    It is made of the names of the file and the test, not of the folder, so that a move keeps it.
+    """
+    _, _, test = request.node.nodeid.partition("::")
+    seed = random.Random(f"tests/{request.path.name}::{test}").randrange(2**31)
     request.node.add_report_section("setup", "getkey", f"seed {seed}")
     count = iter(range(2**31))
     return lambda: jax.random.fold_in(jax.random.key(seed), next(count))
