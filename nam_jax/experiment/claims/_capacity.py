@@ -10,9 +10,10 @@ import jax.random as jr
 import numpy as np
 import scipy
 
-from nam_jax import theory
 from nam_jax._types import Patterns
-from nam_jax.experiment.claims._finding import Claim, Curve, Finding, Series
+from nam_jax.experiment.claims._finding import Curve, Finding, Series
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import ASTROCYTE
 from nam_jax.experiment.common import (
     Slope,
     certified,
@@ -26,10 +27,8 @@ from nam_jax.experiment.common import (
 from nam_jax.network import (
     AbstractNetwork,
     DenseAssociativeMemory,
-    TwoLayerMemory,
 )
 
-PAPER = "Kozachkov, Slotine & Krotov"
 LEVEL = 0.1
 """Flipped bits of the cues from which capacity is judged."""
 
@@ -145,7 +144,7 @@ def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
     return measured
 
 
-def _slopes(
+def slopes_of(
     points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable
 ) -> dict[str, Slope]:
     return {
@@ -157,7 +156,7 @@ def _slopes(
     }  # fmt: skip
 
 
-def _capacity_curve(
+def capacity_curve(
     points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable, y_label: str
 ) -> Curve:
     every = sorted({n for sizes, _ in points.values() for n in sizes})
@@ -172,65 +171,14 @@ def _capacity_curve(
     return Curve(every, "neurons N (1)", y_label, series, log=True)
 
 
+@claim("capacity", "K_max grows as N^3", f"{ASTROCYTE}, section 3")
 def cubic_capacity(fast: bool) -> Finding:
     """Exponent of the number of patterns recalled from 10 % flips."""
     points = half_points(fast)
-    slopes = _slopes(points, lambda n: 1.0)
+    slopes = slopes_of(points, lambda n: 1.0)
     first = slopes["dense memory, energy difference"]
     meaning = "exponent of K50 in N, energy differences; " + "; ".join(
         f"{name}: {s.value:.2f} [{s.low:.2f}, {s.high:.2f}]" for name, s in list(slopes.items())[1:]
     )
-    curve = _capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips, K50 (1)")
+    curve = capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips, K50 (1)")
     return Finding(*first[:3], meaning, {k: s.reaches(3.0) for k, s in slopes.items()}, curve)
-
-
-def memories_per_unit(fast: bool) -> Finding:
-    """Patterns per compute unit N + 2 N^2, beside a two-layer network of as many units."""
-    points = half_points(fast)
-    slopes = _slopes(points, theory.compute_units_astrocyte)
-    curve = _capacity_curve(points, theory.compute_units_astrocyte, "memories per compute unit (1)")
-    sizes = curve.x[:1] if fast else curve.x[:4]
-    two_layer = [_two_layer(int(n), 40 if fast else 200) for n in sizes]
-    padded = [*two_layer, *[math.nan] * (len(curve.x) - len(two_layer))]
-    beside = {"two-layer network, same units": Series(padded)}
-    curve = curve._replace(series={**curve.series, **beside})
-    best = slopes["dense memory, energy difference"]
-    highest = max(
-        h.number / theory.compute_units_astrocyte(n)
-        for sizes_, halves in points.values()
-        for n, h in zip(sizes_, halves, strict=True)
-    )
-    meaning = (
-        f"exponent of memories per unit in N, energy differences; largest measured of any model "
-        f"{float(highest):.3f}, two-layer network {two_layer[-1]:.2f}"
-    )
-    return Finding(*best[:3], meaning, {k: s.reaches(1.0) for k, s in slopes.items()}, curve)
-
-
-def _two_layer(num_neurons: int, num_cues: int) -> float:
-    """Memories per unit of a softmax two-layer network with the units of an astrocyte network.
-
-    All units but N hold one pattern each; what counts is the share recalled from 10 % flips.
-    """
-    units = num_neurons + 2 * num_neurons**2
-    num_patterns = units - num_neurons
-    problem = random_problem(num_patterns, num_neurons, LEVEL, num_cues, key=jr.key(1))
-    found = recall_all(TwoLayerMemory.model_b(problem.patterns), problem.cues, problem.targets)
-    return float(found.exact.mean()) * num_patterns / units
-
-
-CLAIMS = {
-    "capacity": Claim(
-        "K_max grows as N^3",
-        f"{PAPER}, section 3",
-        cubic_capacity,
-    ),
-}
-RESTING_ON_CAPACITY = {
-    "per-unit": Claim(
-        "Memories per compute unit grow as N",
-        f"{PAPER}, section 3",
-        memories_per_unit,
-    ),
-}
-"""Far behind in the ledger, because it waits for what `capacity` measures."""

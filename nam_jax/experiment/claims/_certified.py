@@ -10,13 +10,14 @@ from jaxtyping import Array
 from nam_jax import measure, network, solve, theory
 from nam_jax._types import Patterns
 from nam_jax.experiment.claims._finding import (
-    Claim,
     Curve,
     Finding,
     Series,
     of_rate,
     series_of_rates,
 )
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import SCIENCE
 from nam_jax.experiment.common import (
     certified,
     padded,
@@ -29,9 +30,12 @@ from nam_jax.experiment.common import (
 from nam_jax.memory import Hebbian, Projection
 from nam_jax.network import NeuronAstrocyte, TripartiteState
 
-PAGE = "science page, section"
 
-
+@claim(
+    "effective",
+    "The effective network has the equilibria of the three layers",
+    f"{SCIENCE}, section 7",
+)
 def effective_is_exact(fast: bool) -> Finding:
     """Flow of the three layers at lifted equilibria of the effective network."""
     problem = random_problem(20, 64, 0.15, 10 if fast else 100, key=jr.key(1))
@@ -53,6 +57,7 @@ def _gap(full: NeuronAstrocyte, cues: Patterns) -> Array:
     return jax.vmap(one)(cues)
 
 
+@claim("memory-gain", "A wrong bit flips if and only if R m^3 > 1", f"{SCIENCE}, section 7")
 def memory_gain(fast: bool) -> Finding:
     """R m^3 against 1: 12 cases at N = 100, K = 10, weak leak, x(0) = 3 cue (phi saturated)."""
     cases, overlaps, products = {}, [], []
@@ -88,6 +93,11 @@ def _condensed(cases: dict[str, bool]) -> dict[str, bool]:
     return {f"all {len(cases)} cases": True} if all(cases.values()) else cases
 
 
+@claim(
+    "load-limit",
+    "The effective network's load limit is K / (N^2 / 2) = m^3 / (1 + m^3)",
+    f"{SCIENCE}, section 7",
+)
 def load_limit(fast: bool) -> Finding:
     """Exact recall against K at N = 64 (quick: 48), 10 % flips, margin 0.02, weak leak."""
     size = 48 if fast else 64
@@ -125,6 +135,11 @@ CASES = ((20, 0.2), (200, 0.2), (600, 0.2), (600, 0.02))
 MOST = max(number for number, _ in CASES)
 
 
+@claim(
+    "gating",
+    "At gain 0.9 stored cues are recalled and unknown cues rejected",
+    f"{SCIENCE}, section 7",
+)
 def gating(fast: bool) -> Finding:
     """Recall of stored cues and silence after unknown ones, against the neural leak."""
     num, fine, series = (20 if fast else 200), {}, {}
@@ -159,6 +174,11 @@ def _gated(
     return measure.rate(found.exact[: len(cues)]), measure.rate(~found.known[len(cues) :])
 
 
+@claim(
+    "hebbian-weaker",
+    "At one lambda_max the Hebbian tensor recalls less than the projection rule",
+    f"{SCIENCE}, section 7",
+)
 def hebbian_is_weaker(fast: bool) -> Finding:
     """Hebbian against projection at one lambda_max: K = 200, margin 0.02, best gain."""
     problem = random_problem(200, 64, 0.15, 30 if fast else 200, key=jr.key(5))
@@ -175,6 +195,7 @@ def hebbian_is_weaker(fast: bool) -> Finding:
     return Finding(*of_rate(best["hebbian"]), meaning, {"K = 200, margin 0.02": weaker})
 
 
+@claim("speed-gain", "A memory mode relaxes in 2 tau / margin", f"{SCIENCE}, section 7")
 def slow_strong(fast: bool) -> Finding:
     """Slowest relaxation of (s, p) on a memory mode against 2 tau / margin."""
     margins = (0.1, 0.02) if fast else (0.8, 0.4, 0.2, 0.1, 0.05, 0.02)
@@ -210,37 +231,3 @@ def _sizes(full: NeuronAstrocyte, state: TripartiteState, times: Array) -> Array
         full, state, times[-1], times=times, save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7
     )
     return jnp.abs(run.observables["state"].synapses).mean((1, 2))
-
-
-CLAIMS = {
-    "effective": Claim(
-        "The effective network has the equilibria of the three layers",
-        f"{PAGE} 7",
-        effective_is_exact,
-    ),
-    "memory-gain": Claim(
-        "A wrong bit flips if and only if R m^3 > 1",
-        f"{PAGE} 7",
-        memory_gain,
-    ),
-    "load-limit": Claim(
-        "The effective network's load limit is K / (N^2 / 2) = m^3 / (1 + m^3)",
-        f"{PAGE} 7",
-        load_limit,
-    ),
-    "gating": Claim(
-        "At gain 0.9 stored cues are recalled and unknown cues rejected",
-        f"{PAGE} 7",
-        gating,
-    ),
-    "hebbian-weaker": Claim(
-        "At one lambda_max the Hebbian tensor recalls less than the projection rule",
-        f"{PAGE} 7",
-        hebbian_is_weaker,
-    ),
-    "speed-gain": Claim(
-        "A memory mode relaxes in 2 tau / margin",
-        f"{PAGE} 7",
-        slow_strong,
-    ),
-}

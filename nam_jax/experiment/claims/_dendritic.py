@@ -9,14 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from nam_jax import measure
-from nam_jax.experiment.claims._dendritic_parts import (
+from nam_jax.experiment.claims._dendritic_circuit import (
     at_connectivity,
     leading_exponent,
     slaved,
     without_dendrites,
     wrong_signs,
 )
-from nam_jax.experiment.claims._finding import Claim, Curve, Finding, of_rate, series_of_rates
+from nam_jax.experiment.claims._finding import Curve, Finding, of_rate, series_of_rates
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import DENDRITIC, OURS
 from nam_jax.experiment.dendritic import (
     Bench,
     Follow,
@@ -31,7 +33,6 @@ from nam_jax.experiment.dendritic import (
 from nam_jax.network import THRESHOLDS
 from nam_jax.theory import DendriticCircuit, DendriticThresholds
 
-PAPER = "Kafraj, Krotov, Bicknell & Latham"
 _LOCK = threading.RLock()
 
 
@@ -66,6 +67,12 @@ def _recall(found: list[Found]) -> measure.Rate:
     return Point(judged(found)).rate()
 
 
+@claim(
+    "dendritic-capacity",
+    "Any k memory neurons are recalled, so that capacity grows as N^k: k up to 4 at 1000 and "
+    "2000 neurons (quick: 2 at 200 and 2000)",
+    f"{DENDRITIC}, Figure 1c",
+)
 def polynomial(fast: bool) -> Finding:
     """Strict recall of random k-subsets of E1 from their features, N1 = 1000 (quick: 200)."""
     bench, largest = _bench(fast), 4 if fast else 8
@@ -103,6 +110,11 @@ def _partial(fast: bool) -> list[Found]:
         return _shared_partial(fast)
 
 
+@claim(
+    "dendritic-completion",
+    "A memory is recalled from part of its neurons",
+    f"{OURS}; what an attractor of a pattern would do",
+)
 def completes(fast: bool) -> Finding:
     """Recall of k neurons from the features of k - 1 of them."""
     k, found = _bench(fast).k, _partial(fast)
@@ -112,6 +124,11 @@ def completes(fast: bool) -> Finding:
     return Finding(*of_rate(whole), meaning, {f"{k - 1} of {k} neurons": whole.value > 0.5})
 
 
+@claim(
+    "dendritic-basin",
+    "Memories are recalled from features with large noise",
+    f"{DENDRITIC}, Figure 1d",
+)
 def basin(fast: bool) -> Finding:
     """Recall from features with noise uniform in (0, sigma), against their own mean rate."""
     bench = _bench(fast)
@@ -129,6 +146,7 @@ def basin(fast: bool) -> Finding:
     return Finding(*of_rate(at_mean[-1]), meaning, fine, curve)
 
 
+@claim("dendritic-active", "No neuron is silent, members or not", f"{DENDRITIC}, Figure 1b")
 def nobody_silent(fast: bool) -> Finding:
     """Lowest rate of any memory neuron at the end of recall, and the highest of a non-member."""
     trials = [found for k in _sizes(fast) for found in _found(fast, k)]
@@ -142,6 +160,7 @@ def nobody_silent(fast: bool) -> Finding:
     return Finding(lowest, lowest, lowest, meaning, fine)
 
 
+@claim("dendritic-unsaturated", "Members fire well below saturation", f"{DENDRITIC}, Figure 1b")
 def unsaturated(fast: bool) -> Finding:
     """Rates of members in recalls that succeeded, beside r_max = 100 Hz."""
     highest, mean = 0.0, []
@@ -157,6 +176,11 @@ def unsaturated(fast: bool) -> Finding:
     return Finding(highest, highest, highest, meaning, fine)
 
 
+@claim(
+    "dendritic-dale",
+    "Neurons excite or inhibit all their targets (Dale's law)",
+    f"{DENDRITIC}, eqs 1-7",
+)
 def dale(fast: bool) -> Finding:
     """Targets of all populations after the rates of one of them rise, transfer functions linear."""
     against = wrong_signs(_bench(fast))
@@ -165,6 +189,24 @@ def dale(fast: bool) -> Finding:
     return Finding(worst, worst, worst, meaning, {name: s == 0 for name, s in against.items()})
 
 
+@claim("dendritic-sparse", "Recall is robust to sparse connections", f"{DENDRITIC}, abstract")
+def sparse(fast: bool) -> Finding:
+    """Recall at c < 1 with f_t and g_max moved along with c, and with those of c = 1."""
+    bench, rates = _bench(fast), {}
+    for share in (0.5, 0.2):
+        for name, anew in (("thresholds re-scaled", True), ("thresholds of c = 1", False)):
+            point = at_connectivity(bench, share, anew=anew)
+            rates[f"c = {share:g}, {name}"] = point.rate()
+    fine = {name: rate.value >= 0.9 for name, rate in rates.items()}
+    meaning = f"strict recall at k = {bench.k}, c = 0.2, thresholds re-scaled"
+    return Finding(*of_rate(rates["c = 0.2, thresholds re-scaled"]), meaning, fine)
+
+
+@claim(
+    "dendritic-stable",
+    "Recalled states are stable, with fast and slow inhibition",
+    f"{DENDRITIC}, eq 26",
+)
 def stable(fast: bool) -> Finding:
     """Leading eigenvalue at recalled states, by subspace iteration on the linearised flow."""
     bench = _bench(fast)
@@ -179,6 +221,7 @@ def stable(fast: bool) -> Finding:
     return Finding(fast_inhibition, fast_inhibition, fast_inhibition, meaning, fine)
 
 
+@claim("dendritic-reduced", "Inhibition can be eliminated", f"{DENDRITIC}, eqs 9a-d")
 def reduced(fast: bool) -> Finding:
     """Verdicts and rates of the full network and of inhibition that is always at rest."""
     bench, same, apart = _bench(fast), {}, 0.0
@@ -197,6 +240,9 @@ def reduced(fast: bool) -> Finding:
     return Finding(*of_rate(rate), meaning, {name: s.mean() >= 0.95 for name, s in same.items()})
 
 
+@claim(
+    "dendritic-inhibition", "Recall needs fast inhibition, which suffices", f"{DENDRITIC}, appendix"
+)
 def fast_inhibition(fast: bool) -> Finding:
     """Recall with fast and slow inhibition that starts matched to the cue, and at 0."""
     bench, fine = _bench(fast), {}
@@ -215,6 +261,7 @@ def fast_inhibition(fast: bool) -> Finding:
     return Finding(*of_rate(rates[5.0, "from 0"]), meaning, fine)
 
 
+@claim("dendritic-necessary", "Without nonlinear dendrites recall fails", f"{DENDRITIC}, abstract")
 def necessary(fast: bool) -> Finding:
     """Recall of one parameter set at all k: one branch, linear branches, point neurons, tuned."""
     bench = _bench(fast)
@@ -230,55 +277,3 @@ def necessary(fast: bool) -> Finding:
     )
     fine = {"members below r_max": best < 0.5, "members may saturate": loose[top] < 0.5}
     return Finding(float(best), float(best), float(best), meaning, fine)
-
-
-def sparse(fast: bool) -> Finding:
-    """Recall at c < 1 with f_t and g_max moved along with c, and with those of c = 1."""
-    bench, rates = _bench(fast), {}
-    for share in (0.5, 0.2):
-        for name, anew in (("thresholds re-scaled", True), ("thresholds of c = 1", False)):
-            point = at_connectivity(bench, share, anew=anew)
-            rates[f"c = {share:g}, {name}"] = point.rate()
-    fine = {name: rate.value >= 0.9 for name, rate in rates.items()}
-    meaning = f"strict recall at k = {bench.k}, c = 0.2, thresholds re-scaled"
-    return Finding(*of_rate(rates["c = 0.2, thresholds re-scaled"]), meaning, fine)
-
-
-CLAIMS = {
-    "dendritic-capacity": Claim(
-        "Any k memory neurons are recalled, so that capacity grows as N^k: k up to 4 at 1000 and "
-        "2000 neurons (quick: 2 at 200 and 2000)",
-        f"{PAPER}, Figure 1c",
-        polynomial,
-    ),
-    "dendritic-completion": Claim(
-        "A memory is recalled from part of its neurons",
-        "ours; what an attractor of a pattern would do",
-        completes,
-    ),
-    "dendritic-basin": Claim(
-        "Memories are recalled from features with large noise", f"{PAPER}, Figure 1d", basin
-    ),
-    "dendritic-active": Claim(
-        "No neuron is silent, members or not", f"{PAPER}, Figure 1b", nobody_silent
-    ),
-    "dendritic-unsaturated": Claim(
-        "Members fire well below saturation", f"{PAPER}, Figure 1b", unsaturated
-    ),
-    "dendritic-dale": Claim(
-        "Neurons excite or inhibit all their targets (Dale's law)", f"{PAPER}, eqs 1-7", dale
-    ),
-    "dendritic-sparse": Claim(
-        "Recall is robust to sparse connections", f"{PAPER}, abstract", sparse
-    ),
-    "dendritic-stable": Claim(
-        "Recalled states are stable, with fast and slow inhibition", f"{PAPER}, eq 26", stable
-    ),
-    "dendritic-reduced": Claim("Inhibition can be eliminated", f"{PAPER}, eqs 9a-d", reduced),
-    "dendritic-inhibition": Claim(
-        "Recall needs fast inhibition, which suffices", f"{PAPER}, appendix", fast_inhibition
-    ),
-    "dendritic-necessary": Claim(
-        "Without nonlinear dendrites recall fails", f"{PAPER}, abstract", necessary
-    ),
-}

@@ -13,13 +13,14 @@ from nam_jax import measure, solve
 from nam_jax._misc import as_float
 from nam_jax._types import Patterns
 from nam_jax.experiment.claims._finding import (
-    Claim,
     Curve,
     Finding,
     Series,
     of_rate,
     series_of_rates,
 )
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import ASTROCYTE, SCIENCE
 from nam_jax.experiment.common import certified, random_problem, released_with, starts
 from nam_jax.network import (
     NeuronAstrocyte,
@@ -27,7 +28,6 @@ from nam_jax.network import (
 )
 
 N, K, CUES = 64, 20, 10
-PAPER = "Kozachkov, Slotine & Krotov, arXiv 2311.08135"
 
 
 def at(time: float) -> Array:
@@ -69,6 +69,7 @@ def _cases(patterns: Patterns) -> dict[str, NeuronAstrocyte]:
     }
 
 
+@claim("energy-falls", "The energy never rises along the dynamics", f"{ASTROCYTE}, eq 10")
 def energy_falls(fast: bool) -> Finding:
     """Largest rise of energy between saved times, over three regimes."""
     problem = random_problem(K, N, 0.15, CUES if fast else 5 * CUES, key=jr.key(0))
@@ -82,26 +83,14 @@ def energy_falls(fast: bool) -> Finding:
     return Finding(worst, worst, worst, meaning, {k: v <= limit for k, v in rises.items()})
 
 
-def bounded(fast: bool) -> Finding:
-    """Growth of the largest process between times 20 and 40."""
-    problem = random_problem(K, N, 0.15, CUES, key=jr.key(1))
-    sizes = {
-        name: np.asarray(_follow(network, starts(network, problem.cues), at(40.0))["size"]).max(0)
-        for name, network in _cases(problem.patterns).items()
-    }
-    growth = {name: float(size[-1] / size[20]) for name, size in sizes.items()}
-    curve = Curve(
-        np.linspace(0, 40, 41)[1:].tolist(), "time (time constants)", "largest |p| (dimensionless)",
-        {name: Series(size[1:].tolist()) for name, size in sizes.items()}, log=True,
-    )  # fmt: skip
-    worst = max(growth.values())
-    meaning = "largest |p| at time 40 over that at time 20"
-    return Finding(worst, worst, worst, meaning, {k: v < 1.05 for k, v in growth.items()}, curve)
-
-
 RATIOS = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 
+@claim(
+    "time-constants",
+    "Where recall ends does not depend on the time constants",
+    f"{ASTROCYTE}, section 3",
+)
 def time_constants(fast: bool) -> Finding:
     """Do recalls from the same cues end in the same state whatever the time constants?"""
     problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(2))
@@ -131,31 +120,11 @@ def time_constants(fast: bool) -> Finding:
     return Finding(*of_rate(value), meaning, agree, curve)
 
 
-def sign_states_are_fixed(fast: bool) -> Finding:
-    """s = 2 sigma sigma^T, p = sigma sigma^T for random sigma, in the released network."""
-    problem = random_problem(K, N, 0.0, CUES, key=jr.key(4))
-    sigmas = jr.rademacher(jr.key(5), (CUES if fast else 10 * CUES, N), problem.patterns.dtype)
-    pairs = jax.vmap(jnp.outer)(sigmas, sigmas)
-    states = jax.vmap(TripartiteState)(float(N) * sigmas, 2 * pairs, pairs)
-    found = _follow(released_with(problem.patterns), states, at(20.0))
-    kept = measure.rate(np.all(np.sign(found["phi"]) == np.asarray(sigmas), axis=1))
-    meaning = "share of random sign states, none of them stored, that stay where they are"
-    return Finding(*of_rate(kept), meaning, {"released parameters": kept.value == 1})
-
-
-def consolidation(fast: bool) -> Finding:
-    """Where psi ends on phi phi^T: +1 after consolidation, -1 at the algebraic start."""
-    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(7))
-    ends = {}
-    for leak in (0.0, 0.1, 1.0):
-        network = released_with(problem.patterns, leak=leak)
-        found = _follow(network, starts(network, problem.cues), at(20.0))
-        ends[f"alpha = gamma = {leak:g}"] = float(found["consolidated"].mean())
-    value = ends["alpha = gamma = 0"]
-    meaning = "mean of psi_ij phi_i phi_j at time 20 without leaks; it starts near -1"
-    return Finding(value, value, value, meaning, {k: v > 0.9 for k, v in ends.items()})
-
-
+@claim(
+    "one-equilibrium",
+    "A positive certificate gives (s, p) one equilibrium for each x",
+    f"{SCIENCE}, section 5",
+)
 def one_equilibrium(fast: bool) -> Finding:
     """(s, p) from random states with the neurons held: one end state, or several?"""
     problem = random_problem(K, N, 0.15, 1, key=jr.key(8))
@@ -182,36 +151,55 @@ def one_equilibrium(fast: bool) -> Finding:
     return Finding(value, value, value, meaning, {"certified": value < 1e-2})
 
 
-CLAIMS = {
-    "energy-falls": Claim(
-        "The energy never rises along the dynamics",
-        f"{PAPER}, eq 10",
-        energy_falls,
-    ),
-    "time-constants": Claim(
-        "Where recall ends does not depend on the time constants",
-        f"{PAPER}, section 3",
-        time_constants,
-    ),
-    "one-equilibrium": Claim(
-        "A positive certificate gives (s, p) one equilibrium for each x",
-        "science page, section 5",
-        one_equilibrium,
-    ),
-    # Not beside the first: both use one program, which the first has compiled by then.
-    "bounded": Claim(
-        "Trajectories stay bounded",
-        f"{PAPER}, section 2",
-        bounded,
-    ),
-    "consolidation": Claim(
-        "psi does not stay at -phi phi^T; by time 20 it is at +phi phi^T",
-        "science page, sections 5 and 6",
-        consolidation,
-    ),
-    "sign-states": Claim(
-        "Any sign state with s = 2 sigma sigma^T is a fixed point of the released network",
-        "science page, section 6",
-        sign_states_are_fixed,
-    ),
-}
+# Not beside the first: both use one program, which the first has compiled by then.
+@claim("bounded", "Trajectories stay bounded", f"{ASTROCYTE}, section 2")
+def bounded(fast: bool) -> Finding:
+    """Growth of the largest process between times 20 and 40."""
+    problem = random_problem(K, N, 0.15, CUES, key=jr.key(1))
+    sizes = {
+        name: np.asarray(_follow(network, starts(network, problem.cues), at(40.0))["size"]).max(0)
+        for name, network in _cases(problem.patterns).items()
+    }
+    growth = {name: float(size[-1] / size[20]) for name, size in sizes.items()}
+    curve = Curve(
+        np.linspace(0, 40, 41)[1:].tolist(), "time (time constants)", "largest |p| (dimensionless)",
+        {name: Series(size[1:].tolist()) for name, size in sizes.items()}, log=True,
+    )  # fmt: skip
+    worst = max(growth.values())
+    meaning = "largest |p| at time 40 over that at time 20"
+    return Finding(worst, worst, worst, meaning, {k: v < 1.05 for k, v in growth.items()}, curve)
+
+
+@claim(
+    "consolidation",
+    "psi does not stay at -phi phi^T; by time 20 it is at +phi phi^T",
+    f"{SCIENCE}, sections 5 and 6",
+)
+def consolidation(fast: bool) -> Finding:
+    """Where psi ends on phi phi^T: +1 after consolidation, -1 at the algebraic start."""
+    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(7))
+    ends = {}
+    for leak in (0.0, 0.1, 1.0):
+        network = released_with(problem.patterns, leak=leak)
+        found = _follow(network, starts(network, problem.cues), at(20.0))
+        ends[f"alpha = gamma = {leak:g}"] = float(found["consolidated"].mean())
+    value = ends["alpha = gamma = 0"]
+    meaning = "mean of psi_ij phi_i phi_j at time 20 without leaks; it starts near -1"
+    return Finding(value, value, value, meaning, {k: v > 0.9 for k, v in ends.items()})
+
+
+@claim(
+    "sign-states",
+    "Any sign state with s = 2 sigma sigma^T is a fixed point of the released network",
+    f"{SCIENCE}, section 6",
+)
+def sign_states_are_fixed(fast: bool) -> Finding:
+    """s = 2 sigma sigma^T, p = sigma sigma^T for random sigma, in the released network."""
+    problem = random_problem(K, N, 0.0, CUES, key=jr.key(4))
+    sigmas = jr.rademacher(jr.key(5), (CUES if fast else 10 * CUES, N), problem.patterns.dtype)
+    pairs = jax.vmap(jnp.outer)(sigmas, sigmas)
+    states = jax.vmap(TripartiteState)(float(N) * sigmas, 2 * pairs, pairs)
+    found = _follow(released_with(problem.patterns), states, at(20.0))
+    kept = measure.rate(np.all(np.sign(found["phi"]) == np.asarray(sigmas), axis=1))
+    meaning = "share of random sign states, none of them stored, that stay where they are"
+    return Finding(*of_rate(kept), meaning, {"released parameters": kept.value == 1})

@@ -1,6 +1,6 @@
 """What checking one claim finds; the verdict is computed from what was measured, never written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from nam_jax import measure
@@ -55,20 +55,6 @@ class Finding(NamedTuple):
     def verdict(self) -> str:
         """In words: holds, holds where some conditions are met, or does not hold."""
         return verdict(self.conditions)
-
-
-class Claim(NamedTuple):
-    """One row of the ledger.
-
-    Attributes:
-        statement: What is claimed.
-        source: Who claims it, and where.
-        check: Measures it; given whether to be quick.
-    """
-
-    statement: str
-    source: str
-    check: Callable[[bool], Finding]
 
 
 def verdict(conditions: Mapping[str, bool]) -> str:

@@ -8,15 +8,16 @@ from jaxtyping import Array
 
 from nam_jax import measure, memory
 from nam_jax.experiment import retrieve
-from nam_jax.experiment.claims._dynamics import CUES, PAPER, K, N, at
+from nam_jax.experiment.claims._dynamics import CUES, K, N, at
 from nam_jax.experiment.claims._finding import (
-    Claim,
     Curve,
     Finding,
     Series,
     of_rate,
     series_of_rates,
 )
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import ASTROCYTE, SCIENCE
 from nam_jax.experiment.common import (
     Exchanged,
     certified,
@@ -27,6 +28,11 @@ from nam_jax.experiment.common import (
 from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory, NeuronAstrocyte
 
 
+@claim(
+    "initial-condition",
+    "Synapses and processes start at the algebraic state; recall follows",
+    f"{ASTROCYTE}, section 3",
+)
 def initial_condition(fast: bool) -> Finding:
     """Recall by the released parameters from four states of synapses and processes."""
     problem = random_problem(K, N, 0.15, CUES if fast else 10 * CUES, key=jr.key(3))
@@ -51,64 +57,11 @@ def initial_condition(fast: bool) -> Finding:
     return Finding(*of_rate(first), meaning, {k: r.low > 0.5 for k, r in rates.items()})
 
 
-def cue_freezes(fast: bool) -> Finding:
-    """Synapses and processes ten times faster than neurons, at unit leak: nothing is recalled."""
-    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(6))
-    times = (1.0, 0.1, 0.1)
-    network = released_with(problem.patterns, time_constants=times)
-    found = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
-    cold = recall_all(
-        released_with(problem.patterns, start=Cold()),
-        problem.cues,
-        problem.targets,
-        max_time=at(30.0),
-    )
-    cue = 1 - 2 * round(0.2 * N) / N
-    value = float(found.overlap.mean())
-    conditions = {
-        "fast synapses and processes": bool(np.abs(found.overlap - cue).max() < 1e-3),
-        "cold start": bool(np.abs(cold.overlap - cue).max() < 1e-3),
-    }
-    meaning = f"mean final overlap with fast layers (the cues have {cue:.3f})"
-    return Finding(value, value, value, meaning, conditions)
-
-
-def recall_at_100(fast: bool) -> Finding:
-    """The science page's table at N = 100, K = 25."""
-    page = {0.05: 1.0, 0.10: 1.0, 0.20: 0.95, 0.30: 0.80}
-    rates = []
-    for index, level in enumerate(page):
-        problem = random_problem(25, 100, level, 20 if fast else 100, key=jr.key(10 + index))
-        network = released_with(problem.patterns)
-        rates.append(
-            measure.rate(
-                recall_all(network, problem.cues, problem.targets, max_time=at(30.0)).exact
-            )
-        )
-    curve = Curve(
-        list(page), "flipped bits (fraction)", "rate of exact recall",
-        {"measured": series_of_rates(rates), "stated": Series(list(page.values()))},
-    )  # fmt: skip
-    fine = {
-        f"{level:.0%} flips": rate.low - 0.1 <= stated <= rate.high + 0.1
-        for (level, stated), rate in zip(page.items(), rates, strict=True)
-    }
-    return Finding(*of_rate(rates[-1]), "rate of exact recall at 30 % flips", fine, curve)
-
-
-def recall_at_64(fast: bool) -> Finding:
-    """The science page's N = 64, K = 200: 0.55 exact."""
-    problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
-    found = recall_all(  # to rest; with a longest time, as the other claims, and so in one program
-        released_with(problem.patterns), problem.cues, problem.targets, max_time=at(1e6)
-    )
-    rate = measure.rate(found.exact)
-    return Finding(
-        *of_rate(rate), "rate of exact recall at K = 200, 15 % flips",
-        {"N = 64, K = 200": rate.low <= 0.55 <= rate.high},
-    )  # fmt: skip
-
-
+@claim(
+    "dense-limit",
+    "The network recalls as a quartic dense associative memory does",
+    f"{ASTROCYTE}, section 3, eq 17",
+)
 def dense_limit(fast: bool) -> Finding:
     """Do the full network and the dense memory recall the same cues?"""
     fine, value = {}, None
@@ -133,6 +86,11 @@ def dense_limit(fast: bool) -> Finding:
     return Finding(*of_rate(value), meaning, fine)
 
 
+@claim(
+    "photographs",
+    "25 images as 768-bit codes are recalled from damaged cues",
+    f"{ASTROCYTE}, Figure 2 (CIFAR-10; here photographs)",
+)
 def photographs(fast: bool) -> Finding:
     """`nam-jax retrieve`: 25 photographs as 768-bit codes, 10 % flips, released parameters."""
     config = retrieve.RetrieveConfig(solver="bosh3", rtol=1e-3, atol=1e-4, num_times=2)
@@ -145,6 +103,7 @@ def photographs(fast: bool) -> Finding:
 CUTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 
 
+@claim("diffusion", "Hindering the diffusion of calcium impairs recall", f"{ASTROCYTE}, discussion")
 def cut_fluxes(fast: bool) -> Finding:
     """Exact recall after single fluxes of T are cut at random, N = 24, both regimes."""
     num_cues, size = (24 if fast else 100), 24
@@ -176,40 +135,70 @@ def _lesioned(full: NeuronAstrocyte, cut: Array) -> NeuronAstrocyte:
     return eqx.tree_at(lambda n: n.tensor, full, memory.lesion(dense, cut, key=jr.key(31)))
 
 
-CLAIMS = {
-    "initial-condition": Claim(
-        "Synapses and processes start at the algebraic state; recall follows",
-        f"{PAPER}, section 3",
-        initial_condition,
-    ),
-    "dense-limit": Claim(
-        "The network recalls as a quartic dense associative memory does",
-        f"{PAPER}, section 3, eq 17",
-        dense_limit,
-    ),
-    "photographs": Claim(
-        "25 images as 768-bit codes are recalled from damaged cues",
-        f"{PAPER}, Figure 2 (CIFAR-10; here photographs)",
-        photographs,
-    ),
-    "diffusion": Claim(
-        "Hindering the diffusion of calcium impairs recall",
-        f"{PAPER}, discussion",
-        cut_fluxes,
-    ),
-    "cue-freezes": Claim(
-        "Released parameters freeze the cue when synapses and processes are fast, or start cold",
-        "science page, sections 5 and 6",
-        cue_freezes,
-    ),
-    "table-100": Claim(
-        "N = 100, K = 25 recalls 1.00, 1.00, 0.95, 0.80 at 5, 10, 20, 30 % flips",
-        "science page, section 6",
-        recall_at_100,
-    ),
-    "table-64": Claim(
-        "N = 64, K = 200 recalls 0.55 at 15 % flips",
-        "science page, section 6",
-        recall_at_64,
-    ),
-}
+@claim(
+    "cue-freezes",
+    "Released parameters freeze the cue when synapses and processes are fast, or start cold",
+    f"{SCIENCE}, sections 5 and 6",
+)
+def cue_freezes(fast: bool) -> Finding:
+    """Synapses and processes ten times faster than neurons, at unit leak: nothing is recalled."""
+    problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(6))
+    times = (1.0, 0.1, 0.1)
+    network = released_with(problem.patterns, time_constants=times)
+    found = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
+    cold = recall_all(
+        released_with(problem.patterns, start=Cold()),
+        problem.cues,
+        problem.targets,
+        max_time=at(30.0),
+    )
+    cue = 1 - 2 * round(0.2 * N) / N
+    value = float(found.overlap.mean())
+    conditions = {
+        "fast synapses and processes": bool(np.abs(found.overlap - cue).max() < 1e-3),
+        "cold start": bool(np.abs(cold.overlap - cue).max() < 1e-3),
+    }
+    meaning = f"mean final overlap with fast layers (the cues have {cue:.3f})"
+    return Finding(value, value, value, meaning, conditions)
+
+
+@claim(
+    "table-100",
+    "N = 100, K = 25 recalls 1.00, 1.00, 0.95, 0.80 at 5, 10, 20, 30 % flips",
+    f"{SCIENCE}, section 6",
+)
+def recall_at_100(fast: bool) -> Finding:
+    """The science page's table at N = 100, K = 25."""
+    page = {0.05: 1.0, 0.10: 1.0, 0.20: 0.95, 0.30: 0.80}
+    rates = []
+    for index, level in enumerate(page):
+        problem = random_problem(25, 100, level, 20 if fast else 100, key=jr.key(10 + index))
+        network = released_with(problem.patterns)
+        rates.append(
+            measure.rate(
+                recall_all(network, problem.cues, problem.targets, max_time=at(30.0)).exact
+            )
+        )
+    curve = Curve(
+        list(page), "flipped bits (fraction)", "rate of exact recall",
+        {"measured": series_of_rates(rates), "stated": Series(list(page.values()))},
+    )  # fmt: skip
+    fine = {
+        f"{level:.0%} flips": rate.low - 0.1 <= stated <= rate.high + 0.1
+        for (level, stated), rate in zip(page.items(), rates, strict=True)
+    }
+    return Finding(*of_rate(rates[-1]), "rate of exact recall at 30 % flips", fine, curve)
+
+
+@claim("table-64", "N = 64, K = 200 recalls 0.55 at 15 % flips", f"{SCIENCE}, section 6")
+def recall_at_64(fast: bool) -> Finding:
+    """The science page's N = 64, K = 200: 0.55 exact."""
+    problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
+    found = recall_all(  # to rest; with a longest time, as the other claims, and so in one program
+        released_with(problem.patterns), problem.cues, problem.targets, max_time=at(1e6)
+    )
+    rate = measure.rate(found.exact)
+    return Finding(
+        *of_rate(rate), "rate of exact recall at K = 200, 15 % flips",
+        {"N = 64, K = 200": rate.low <= 0.55 <= rate.high},
+    )  # fmt: skip

@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Array
 
 from nam_jax import data, measure
-from nam_jax.experiment.claims._family import PROSPECTUS, N
-from nam_jax.experiment.claims._finding import Claim, Finding, of_rate
+from nam_jax.experiment.claims._discrete import N
+from nam_jax.experiment.claims._finding import Finding, of_rate
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import OJA, PROSPECTUS, SCIENCE_FAMILY
 from nam_jax.experiment.common import patterns_of, random_problem, recall_all
 from nam_jax.memory import (
     ActivityProduct,
@@ -23,6 +25,11 @@ from nam_jax.memory import (
 from nam_jax.network import DenseAssociativeMemory, Hopfield
 
 
+@claim(
+    "online",
+    "Hebb's rule gives the same weights online, in any order, as in one batch",
+    f"{PROSPECTUS}, eqs 2-4 and Corollary 2.8.1",
+)
 def online_is_batch(fast: bool) -> Finding:
     """Weights by patterns one after another, in two orders, against Xi^T Xi."""
     del fast
@@ -33,6 +40,11 @@ def online_is_batch(fast: bool) -> Finding:
     return Finding(gap, gap, gap, "largest difference of a weight", {"any order": gap == 0})
 
 
+@claim(
+    "oja",
+    "Oja's rule turns weights into the first principal component",
+    f"{PROSPECTUS}, Corollary 2.8.2; {OJA}",
+)
 def oja_averages(fast: bool) -> Finding:
     """Clamped Oja against the leaky average; free units against the first component, K = 3."""
     of_patterns, of_units = jr.split(jr.key(6))
@@ -56,6 +68,11 @@ def oja_averages(fast: bool) -> Finding:
     return Finding(cosine, cosine, cosine, meaning, fine)
 
 
+@claim(
+    "subspace",
+    "Oja's subspace rule with a tied decoder ends at the pseudo-inverse",
+    f"{SCIENCE_FAMILY}, section 3.3",
+)
 def subspace(fast: bool) -> Finding:
     """Weights by Oja's subspace rule, K = 16 outputs, against the pseudo-inverse, N = 64."""
     del fast
@@ -67,6 +84,11 @@ def subspace(fast: bool) -> Finding:
     return Finding(gap, gap, gap, "relative difference of the weights", {"K = 16": gap < 1e-4})
 
 
+@claim(
+    "local",
+    "No local rule stores what a dense memory of n > 2 does",
+    f"{PROSPECTUS}, Theorem 2.5.1, taken at its word",
+)
 def learned_locally(fast: bool) -> Finding:
     """Patterns of n = 4 by rules that see two units and their weight: in one layer and in two."""
     count, rate, passes = 300, 0.3, 60 if fast else 200
@@ -92,6 +114,11 @@ def learned_locally(fast: bool) -> Finding:
     return Finding(*of_rate(found[0]), meaning, fine)
 
 
+@claim(
+    "only-correlation",
+    "For random patterns of -1 and +1 no coefficient but c2corr helps",
+    f"{SCIENCE_FAMILY}, section 3.1",
+)
 def only_correlation(fast: bool) -> Finding:
     """One-step errors of random coefficients, c2corr = 1, beside those of c2corr alone, K = 12."""
     num_rules, sets = (40, 50) if fast else (300, 200)
@@ -116,32 +143,3 @@ def only_correlation(fast: bool) -> Finding:
         f"product alone, {alone.mean():.3f} wrong bits; the best has {others.mean(1).min():.3f}"
     )
     return Finding(*of_rate(rate), meaning, {"patterns of -1 and +1": bool(rate.value == 1)})
-
-
-CLAIMS = {
-    "online": Claim(
-        "Hebb's rule gives the same weights online, in any order, as in one batch",
-        f"{PROSPECTUS}, eqs 2-4 and Corollary 2.8.1",
-        online_is_batch,
-    ),
-    "oja": Claim(
-        "Oja's rule turns weights into the first principal component",
-        f"{PROSPECTUS}, Corollary 2.8.2; Oja 1982",
-        oja_averages,
-    ),
-    "subspace": Claim(
-        "Oja's subspace rule with a tied decoder ends at the pseudo-inverse",
-        "science page on the family, section 3.3",
-        subspace,
-    ),
-    "local": Claim(
-        "No local rule stores what a dense memory of n > 2 does",
-        f"{PROSPECTUS}, Theorem 2.5.1, taken at its word",
-        learned_locally,
-    ),
-    "only-correlation": Claim(
-        "For random patterns of -1 and +1 no coefficient but c2corr helps",
-        "science page on the family, section 3.1",
-        only_correlation,
-    ),
-}

@@ -12,30 +12,11 @@ import xarray as xr
 from rich.progress import track
 from rich.table import Table
 
-from nam_jax.experiment.claims import _capacity as _claims_capacity
-from nam_jax.experiment.claims import _certified as _claims_certified
-from nam_jax.experiment.claims import _dendritic as _claims_dendritic
-from nam_jax.experiment.claims import _dynamics as _claims_dynamics
-from nam_jax.experiment.claims import _exact as _claims_exact
-from nam_jax.experiment.claims import _family as _claims_family
-from nam_jax.experiment.claims import _recall as _claims_recall
-from nam_jax.experiment.claims import _rules as _claims_rules
-from nam_jax.experiment.claims._finding import Claim, Curve, Finding
+from nam_jax._misc import argument_error
+from nam_jax.experiment.claims._finding import Curve, Finding
+from nam_jax.experiment.claims._registry import Claim, all_claims
 from nam_jax.experiment.common import attributes
 
-CLAIMS: dict[str, Claim] = (
-    _claims_dynamics.CLAIMS
-    | _claims_recall.CLAIMS
-    | _claims_capacity.CLAIMS
-    | _claims_certified.CLAIMS
-    | _claims_exact.CLAIMS
-    | _claims_family.CLAIMS
-    | _claims_rules.CLAIMS
-    | _claims_dendritic.CLAIMS
-    | _claims_capacity.RESTING_ON_CAPACITY
-    | _claims_family.RESTING_ON_CAPACITY
-)
-"""Every row of the ledger by its key."""
 WORKERS = 2
 """Claims that are checked at once; seconds of a claim are its own, beside another."""
 
@@ -74,17 +55,16 @@ def run(config: ClaimsConfig, *, folder: Path | None = None, progress: bool = Fa
     Raises:
         ValueError: On an unknown key.
     """
-    keys = config.only or tuple(CLAIMS)
-    if unknown := [key for key in keys if key not in CLAIMS]:
-        raise ValueError(
-            f"Argument `only` must hold keys of {', '.join(CLAIMS)}, but has {', '.join(unknown)}."
-        )
+    known = all_claims()
+    if unknown := [key for key in config.only if key not in known]:
+        raise argument_error("only", f"hold keys of {', '.join(known)}", ", ".join(unknown))
+    chosen = {key: known[key] for key in config.only or known}
     begun = time.perf_counter()
     # Most of a quick check is compilation, which takes one core; two checks share two.
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        pending = [pool.submit(_check, key, config.fast) for key in keys]
+        pending = [pool.submit(_check, key, row, config.fast) for key, row in chosen.items()]
         try:
-            rows = [each.result() for each in track(pending, "checking", disable=not progress)]
+            rows = [check.result() for check in track(pending, "checking", disable=not progress)]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -95,10 +75,10 @@ def run(config: ClaimsConfig, *, folder: Path | None = None, progress: bool = Fa
     return dataset
 
 
-def _check(key: str, fast: bool) -> Row:
+def _check(key: str, claim: Claim, fast: bool) -> Row:
     begun = time.perf_counter()
-    finding = CLAIMS[key].check(fast)
-    return Row(key, CLAIMS[key], finding, time.perf_counter() - begun)
+    finding = claim.check(fast)
+    return Row(key, claim, finding, time.perf_counter() - begun)
 
 
 def _dataset(rows: list[Row]) -> xr.Dataset:

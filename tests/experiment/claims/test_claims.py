@@ -7,16 +7,11 @@ import numpy as np
 import pytest
 
 from nam_jax.experiment import ClaimsConfig, claims
+from nam_jax.experiment.claims import _registry as registry
 from nam_jax.experiment.claims import claim as figure_of
 from nam_jax.experiment.claims import curves
-from nam_jax.experiment.claims._finding import (
-    Claim,
-    Curve,
-    Finding,
-    Series,
-    series_of_rates,
-    verdict,
-)
+from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
+from nam_jax.experiment.claims._registry import all_claims, claim
 from nam_jax.experiment.common._slopes import Slope, log_slope
 from nam_jax.measure import rate
 
@@ -31,9 +26,9 @@ def test_verdict_follows_from_the_conditions():
 def test_exponent_of_a_power_law_is_found_within_its_interval(exponent):
     x = np.array([16.0, 32.0, 64.0, 128.0])
     noise = np.random.default_rng(0).normal(0, 0.05, 4)
-    found = log_slope(x.tolist(), (0.3 * x**exponent * np.exp(noise)).tolist(), [0.05] * 4)
-    assert found.low <= exponent <= found.high and found.high - found.low < 0.25
-    assert found.reaches(exponent) and not found.reaches(exponent + 1)
+    slope = log_slope(x.tolist(), (0.3 * x**exponent * np.exp(noise)).tolist(), [0.05] * 4)
+    assert slope.low <= exponent <= slope.high and slope.high - slope.low < 0.25
+    assert slope.reaches(exponent) and not slope.reaches(exponent + 1)
 
 
 def test_a_wide_interval_reaches_and_a_far_one_does_not():
@@ -41,23 +36,61 @@ def test_a_wide_interval_reaches_and_a_far_one_does_not():
     assert not Slope(2.0, 1.9, 2.1).reaches(3.0)
 
 
-def stub(value, fine, curve=None):
-    return Claim("a statement", "a | source", lambda fast: check(fast, value, fine, curve))
-
-
-def check(fast, value, fine, curve):
-    return Finding(value + fast, value - 1, value + 1, "what it is", {"here": fine}, curve)
+@pytest.fixture
+def empty(monkeypatch):
+    monkeypatch.setattr(registry, "_CLAIMS", {})
+    monkeypatch.setattr(registry, "FILES", ())
 
 
 @pytest.fixture
-def ledger(monkeypatch):
+def ledger(empty):
+    """Two claims, of which one has a curve."""
     line = series_of_rates([rate([True, False]), rate([True, True])])
     curve = Curve(
         [1.0, 2.0], "x (1)", "y (1)", {"measured": line, "theory: one": Series([1.0, 1.0])}
     )
-    rows = {"yes": stub(1.0, True, curve), "no": stub(2.0, False)}
-    monkeypatch.setattr(claims, "CLAIMS", rows)
-    return rows
+
+    @claim("yes", "a statement", "a | source")
+    def one(fast):
+        """First line.
+
+        Further lines are not for the page.
+        """
+        return Finding(1.0 + fast, 0.0, 2.0, "what it is", {"here": True}, curve)
+
+    @claim("no", "another statement", "a source")
+    def two(fast):
+        """Another first line."""
+        return Finding(2.0 + fast, 1.0, 3.0, "what it is", {"here": False})
+
+    assert one(False).verdict == "holds" and two(True).value == 3.0
+
+
+def test_a_claim_is_a_decorated_function(ledger):
+    assert list(all_claims()) == ["yes", "no"]
+    row = all_claims()["yes"]
+    assert (row.statement, row.source) == ("a statement", "a | source")
+    assert row.check(True).value == 2.0
+
+
+def test_two_claims_with_one_key_are_refused(ledger):
+    with pytest.raises(ValueError, match=r"Argument `key` must .*, but has yes"):
+        claim("yes", "yet another statement", "a source")(lambda fast: None)
+    assert all_claims()["yes"].statement == "a statement"
+
+
+def test_the_order_of_the_page_does_not_depend_on_the_order_of_imports(monkeypatch):
+    order, rows = list(all_claims()), registry._CLAIMS.items()
+    by_module = dict(sorted(rows, key=lambda row: row[1].check.__module__))
+    assert list(by_module) != order
+    monkeypatch.setattr(registry, "_CLAIMS", by_module)
+    assert list(all_claims()) == order
+
+
+def test_every_file_with_a_claim_is_listed():
+    folder = Path(registry.__file__).parent
+    files = {path.stem for path in folder.glob("*.py") if "\n@claim(" in path.read_text("utf-8")}
+    assert files == set(registry.FILES) and len(files) == len(registry.FILES)
 
 
 def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
@@ -68,6 +101,7 @@ def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
     assert "1 [0, 2]" in rows[0] and "**holds**" in rows[0] and r"a \| source" in rows[0]
     assert "2 [1, 3]" in rows[1] and "**does not hold**" in rows[1]
     assert all(row.count(" | ") == 7 for row in rows)
+    assert "| First line. |" in rows[0] and "Further" not in page
     assert float(claims.run(ClaimsConfig(fast=True, only=("no",))).value.item()) == 3.0
 
 
@@ -82,7 +116,7 @@ def test_curves_are_kept_and_drawn(ledger):
 
 def test_an_unknown_claim_is_named():
     with pytest.raises(ValueError, match=r"`only` must hold keys of energy-falls.*but has zebra"):
-        claims.run(ClaimsConfig(only=("zebra",)))
+        claims.run(ClaimsConfig(only=("saddle", "zebra")))
 
 
 PAGE = Path(__file__).parents[3] / "benchmarks" / "claims.md"
@@ -104,7 +138,7 @@ def on_page():
 
 
 def test_the_checked_in_page_has_all_rows():
-    assert [key for key in on_page() if key in claims.CLAIMS] == list(claims.CLAIMS)
+    assert [key for key in on_page() if key in all_claims()] == list(all_claims())
 
 
 @pytest.mark.parametrize(
@@ -138,10 +172,10 @@ def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected
 @pytest.mark.slow
 def test_the_whole_quick_ledger_runs():
     dataset = claims.run(ClaimsConfig(fast=True))
-    assert dataset.claim.values.tolist() == list(claims.CLAIMS)
+    assert dataset.claim.values.tolist() == list(all_claims())
     assert np.isfinite(dataset.value.values).all()
     verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
-    assert verdicts == {key: on_page()[key] for key in claims.CLAIMS}
+    assert verdicts == {key: on_page()[key] for key in all_claims()}
     assert verdicts["memory-gain"] == "holds" and verdicts["energy-falls"] == "holds"
     assert "Not where: released network" in verdicts["time-constants"]
     assert "Not where: released without leaks" in verdicts["bounded"]
@@ -150,7 +184,7 @@ def test_the_whole_quick_ledger_runs():
 
 @pytest.mark.slow
 def test_quick_claims_about_dendrites_come_out_as_on_the_checked_in_page():
-    keys = tuple(key for key in claims.CLAIMS if key.startswith("dendritic-"))
+    keys = tuple(key for key in all_claims() if key.startswith("dendritic-"))
     dataset = claims.run(ClaimsConfig(fast=True, only=keys))
     verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
     held = ("capacity", "basin", "active", "dale", "stable", "reduced")

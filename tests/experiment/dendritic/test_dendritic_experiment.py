@@ -9,7 +9,7 @@ import pytest
 
 from nam_jax.experiment import DendriticConfig, dendritic
 from nam_jax.experiment import dendritic as dendritic_figures
-from nam_jax.experiment.claims import _dendritic_parts as parts
+from nam_jax.experiment.claims import _dendritic_circuit as parts
 from nam_jax.experiment.dendritic import _controls as controls
 from nam_jax.experiment.dendritic import _scaling as scaling
 from nam_jax.experiment.dendritic._bench import Bench

@@ -4,14 +4,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
 from jaxtyping import Array
 
 from nam_jax import measure, solve
 from nam_jax._types import Patterns
-from nam_jax.experiment.claims._capacity import half_points
-from nam_jax.experiment.claims._finding import Claim, Curve, Finding, Series
-from nam_jax.experiment.common import log_slope, patterns_of
+from nam_jax.experiment.claims._finding import Finding
+from nam_jax.experiment.claims._registry import claim
+from nam_jax.experiment.claims._sources import HOPFIELD, PROSPECTUS
+from nam_jax.experiment.common import patterns_of
 from nam_jax.memory import (
     Cosine,
     Polynomial,
@@ -25,10 +25,14 @@ from nam_jax.network import (
     UniversalHopfield,
 )
 
-PROSPECTUS = "Hanley, prospectus 2025"
 N = 64
 
 
+@claim(
+    "flip-test",
+    "Flipping what lowers E = -sum F_2 is taking the signs of W s",
+    f"{PROSPECTUS}, Theorem 2.3.1",
+)
 def flip_test(fast: bool) -> Finding:
     """Bits of random states by energy differences of z^2 / 2 and by sgn(W s): all at K of 5 to 300.
 
@@ -51,6 +55,9 @@ def flip_test(fast: bool) -> Finding:
     return Finding(min(same), min(same), min(same), meaning, fine)
 
 
+@claim(
+    "quadratic", "The dense memory of n = 2 is Hopfield's network", f"{PROSPECTUS}, Corollary 2.5.1"
+)
 def pairwise_is_quadratic(fast: bool) -> Finding:
     """Runs of a dense memory of n = 2 and of a Hopfield network: same cues, same order."""
     of_patterns, of_cues, of_order = jr.split(jr.key(1), 3)
@@ -77,6 +84,11 @@ def pairwise_is_quadratic(fast: bool) -> Finding:
     return Finding(same, same, same, meaning, {"n = 2": same == 1 and gap < 1e-3 and slope < 1e-3})
 
 
+@claim(
+    "minerva",
+    "Minerva 2 is the dense memory's pass of n = 4 (activations cubed)",
+    f"{PROSPECTUS}, Corollary 2.5.2",
+)
 def minerva_is_cubic(fast: bool) -> Finding:
     """Signs of echoes with the similarity cubed against those of the pass Xi^T (Xi s)^3."""
     of_patterns, of_cues, of_lost, of_unknown = jr.split(jr.key(2), 4)
@@ -109,6 +121,11 @@ def minerva_is_cubic(fast: bool) -> Finding:
     return Finding(equal, equal, equal, meaning, fine)
 
 
+@claim(
+    "pairwise-only",
+    "A matrix of pairwise weights holds all that a dense memory stores",
+    f"{PROSPECTUS}, Theorem 2.5.1 (denies it for n > 2)",
+)
 def not_pairwise(fast: bool) -> Finding:
     """Two sets of patterns with one W (Hadamard rows of length 4 and their mirror), n = 2 and 4."""
     del fast
@@ -131,41 +148,11 @@ def not_pairwise(fast: bool) -> Finding:
     return Finding(gaps[1], gaps[1], gaps[1], meaning, fine)
 
 
-def exponents(fast: bool) -> Finding:
-    """Exponents of K in N: one-step errors of 0.5 % for n = 2 and 3, recall from 10 % for n = 4."""
-    sizes, sets = ([48, 96], 60) if fast else ([48, 96, 192], 400)
-    points, slopes = {}, {}
-    for n, factor in ((2, 0.15), (3, 0.05)):
-        found = [
-            measure.capacity(
-                lambda xi, n=n: DenseAssociativeMemory(xi, Power(n)), size, measure.OneStep(0.005),
-                key=jr.key(n), guess=factor * size ** (n - 1), num_sets=sets,
-            )
-            for size in sizes
-        ]  # fmt: skip
-        values = [each.value for each in found]
-        errors = [np.log(each.high / each.low) / 3.92 for each in found]
-        name = f"n = {n}, energy differences"
-        points[name] = Series(values, [each.low for each in found], [each.high for each in found])
-        slopes[name] = (log_slope(sizes, values, errors), n - 1)
-    for name, model in (
-        ("n = 4, energy differences", "dense memory, energy difference"),
-        ("n = 4, single pass", "dense memory, single pass (eq 17)"),
-    ):
-        places, halves = half_points(fast)[model]
-        found = log_slope(places, [h.number for h in halves], [h.error for h in halves])
-        slopes[name] = (found, 3)
-    first = slopes["n = 3, energy differences"][0]
-    meaning = "exponent of K in N, n = 3; " + "; ".join(
-        f"{name}: {slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
-        for name, (slope, _) in slopes.items()
-        if name != "n = 3, energy differences"
-    )
-    fine = {name: slope.reaches(exponent) for name, (slope, exponent) in slopes.items()}
-    curve = Curve(sizes, "neurons N (1)", "patterns at 0.5 % wrong bits (1)", points, log=True)
-    return Finding(first.value, first.low, first.high, meaning, fine, curve)
-
-
+@claim(
+    "hopfield-load",
+    "A Hopfield network stores 0.15 N patterns",
+    f"{PROSPECTUS}, section 2.4; {HOPFIELD}",
+)
 def share_of_neurons(fast: bool) -> Finding:
     """K / N of a Hopfield network at N = 256, 0.5 % wrong bits after one step."""
     size, sets = 256, 60 if fast else 400
@@ -179,6 +166,11 @@ def share_of_neurons(fast: bool) -> Finding:
     return Finding(value, low, high, meaning, {"0.5 % wrong bits, to 0.005": near})
 
 
+@claim(
+    "superposition",
+    "A correlation matrix answers a sum by the sum of its answers",
+    f"{PROSPECTUS}, eq 1",
+)
 def superposition(fast: bool) -> Finding:
     """W (a s + b u) against a W s + b W u, N = 64, K = 40."""
     del fast
@@ -197,45 +189,3 @@ def _next(net: DenseAssociativeMemory | Hopfield, states: Patterns) -> Patterns:
     """The states after all neurons took the signs of their fields; those without one keep it."""
     fields = jax.vmap(net.local_field)(states)
     return jnp.where(fields == 0, states, jnp.sign(fields))
-
-
-CLAIMS = {
-    "flip-test": Claim(
-        "Flipping what lowers E = -sum F_2 is taking the signs of W s",
-        f"{PROSPECTUS}, Theorem 2.3.1",
-        flip_test,
-    ),
-    "quadratic": Claim(
-        "The dense memory of n = 2 is Hopfield's network",
-        f"{PROSPECTUS}, Corollary 2.5.1",
-        pairwise_is_quadratic,
-    ),
-    "minerva": Claim(
-        "Minerva 2 is the dense memory's pass of n = 4 (activations cubed)",
-        f"{PROSPECTUS}, Corollary 2.5.2",
-        minerva_is_cubic,
-    ),
-    "pairwise-only": Claim(
-        "A matrix of pairwise weights holds all that a dense memory stores",
-        f"{PROSPECTUS}, Theorem 2.5.1 (denies it for n > 2)",
-        not_pairwise,
-    ),
-    "hopfield-load": Claim(
-        "A Hopfield network stores 0.15 N patterns",
-        f"{PROSPECTUS}, section 2.4; Hopfield 1982",
-        share_of_neurons,
-    ),
-    "superposition": Claim(
-        "A correlation matrix answers a sum by the sum of its answers",
-        f"{PROSPECTUS}, eq 1",
-        superposition,
-    ),
-}
-RESTING_ON_CAPACITY = {
-    "exponents": Claim(
-        "A dense memory of degree n stores patterns as N^(n-1)",
-        f"{PROSPECTUS}, Theorem 2.6.1; Krotov & Hopfield 2016",
-        exponents,
-    ),
-}
-"""Far behind in the ledger, because it waits for what `capacity` measures."""

@@ -1,0 +1,11 @@
+"""Papers that make the claims of the ledger, as its column of sources cites them."""
+
+ASTROCYTE = "Kozachkov, Slotine & Krotov, arXiv 2311.08135"
+DENDRITIC = "Kafraj, Krotov, Bicknell & Latham"
+PROSPECTUS = "Hanley, prospectus 2025"
+HOPFIELD = "Hopfield 1982"
+KROTOV_HOPFIELD = "Krotov & Hopfield 2016"
+OJA = "Oja 1982"
+SCIENCE = "science page"
+SCIENCE_FAMILY = "science page on the family"
+OURS = "ours"
