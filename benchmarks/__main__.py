@@ -32,7 +32,7 @@ BENCHMARKS = {
 
 
 def main() -> None:
-    """Prints one table for each benchmark, then the Markdown table that the README shows."""
+    """Prints one table for each benchmark, then the Markdown table of docs/benchmarks.md."""
     options = _options()
     # Wide enough for every table where the output is a file, whose width rich cannot know.
     console = Console() if Console().is_terminal else Console(width=120)

@@ -1,4 +1,4 @@
-"""What a benchmark returns: a table to read and the lines that the README shows."""
+"""What a benchmark returns: a table to read and the lines that the page on benchmarks shows."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from rich.text import Text
 
 
 class Line(NamedTuple):
-    """One line of the README's table.
+    """One line of the table of docs/benchmarks.md.
 
     Attributes:
         what: What was measured.
@@ -39,7 +39,7 @@ class Report(NamedTuple):
         note: What the baseline or the bound is.
         columns: Names of the table's columns.
         rows: The table, as text.
-        lines: Its lines in the README's table.
+        lines: Its lines in the table of docs/benchmarks.md.
     """
 
     title: str
@@ -59,7 +59,7 @@ def rich_table(report: Report) -> Table:
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """The README's table: a line for each comparison, and the machine it was measured on."""
+    """The table of docs/benchmarks.md: one line a comparison, and the machine of the run."""
     head = ("what", "measured", "against, same run", "ratio [quartiles]", "aim", "met")
     lines = [line for report in reports for line in report.lines]
     cells = [head, ("---",) * len(head)]

@@ -53,7 +53,7 @@ def slope(sizes: Sequence[int], seconds: Sequence[np.ndarray]) -> Slope:
 def _grow(
     symbol: str, sizes: Sequence[int], cases: list[tuple[int, int]], repeats: int
 ) -> tuple[list[tuple[str, ...]], Line]:
-    """Rows of all `cases` and of the slope, and the README's line."""
+    """Rows of all `cases` and of the slope, and the line of docs/benchmarks.md."""
     runs: dict[str, Any] = {}
     for k, n in cases:
         of_case = functions(k, n)

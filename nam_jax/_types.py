@@ -1,4 +1,4 @@
-"""Array aliases shared by every room; the symbols are those of the table in the README."""
+"""Array aliases shared by every room; the symbols are those of docs/symbols.md."""
 
 from jaxtyping import Array, Float, PRNGKeyArray
 from jaxtyping import Key as TypedKey

@@ -1,8 +1,8 @@
 """The law of what a dendritic branch receives, and the law of rates that follows from it.
 
 Source: Kafraj, Krotov, Bicknell & Latham, "A biologically plausible associative memory network",
-eqs. 2-7, as the README reads them. All is smooth in every number, the sizes included, so that one
-compiled program serves all circuits, and designs can be differentiated.
+eqs. 2-7, as `DendriticMemory` reads them. All is smooth in every number, the sizes included, so
+that one compiled program serves all circuits, and designs can be differentiated.
 """
 
 from typing import NamedTuple
