@@ -12,7 +12,8 @@ import jax.random as jr
 
 from benchmarks._peak import peak_bytes
 from nam_jax import data, simulate
-from nam_jax.network import DendriticMemory, DendriticState
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import State
 from nam_jax.solve import ExponentialEuler
 
 THRESHOLDS = (5.5, -80.0, 300.0)
@@ -20,7 +21,7 @@ THRESHOLDS = (5.5, -80.0, 300.0)
 
 
 @eqx.filter_jit
-def recall(network: DendriticMemory, members: jax.Array) -> DendriticState:
+def recall(network: DendriticMemory, members: jax.Array) -> State:
     state = network.initial_state(network.features_of(members))
     solver = ExponentialEuler(network.time_scales())
     return simulate(network, state, 20.0, solver=solver, step=1.0, save={}, times=2).state

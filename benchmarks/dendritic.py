@@ -21,7 +21,8 @@ from benchmarks._report import Line, Report
 from benchmarks._timing import interleaved, milliseconds, spread
 from nam_jax import simulate
 from nam_jax.data import random_members
-from nam_jax.network import Dendrites, DendriticMemory, DendriticState, Ramp
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Dendrites, Ramp, State
 from nam_jax.solve import ExponentialEuler, Readout
 
 N1, N2, D, M = 1000, 2000, 500, 500
@@ -61,17 +62,17 @@ def run(repeats: int) -> Report:
     return Report("Dendritic memory", NOTE, columns, rows, lines)
 
 
-def states(network: DendriticMemory, num_trials: int) -> DendriticState:
+def states(network: DendriticMemory, num_trials: int) -> State:
     """Random rates of all populations, for each trial."""
     sizes = (network.num_memory, network.num_feature, M, M)
     keys = jr.split(jr.key(1), 4)
-    return jax.vmap(DendriticState)(
+    return jax.vmap(State)(
         *(jr.uniform(key, (num_trials, size)) for key, size in zip(keys, sizes, strict=True))
     )
 
 
 @eqx.filter_jit
-def flow(network: DendriticMemory, states: DendriticState) -> DendriticState:
+def flow(network: DendriticMemory, states: State) -> State:
     """The vector field of every trial."""
     return jax.vmap(lambda state: network.vector_field(0.0, state))(states)
 
@@ -224,7 +225,7 @@ def _solvers(repeats: int) -> tuple[list[tuple[str, ...]], Line]:
     }
 
     def recall(options: dict[str, Any]) -> Callable[[], Array]:
-        def path(state: DendriticState) -> Array:
+        def path(state: State) -> Array:
             save = {"rates": Readout()}
             return simulate(network, state, 200.0, save=save, times=21, **options).observables[
                 "rates"

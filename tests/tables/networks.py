@@ -12,20 +12,16 @@ from nam_jax.network import (
     Algebraic,
     Clamped,
     ContinuousDenseMemory,
-    DendriticAssociator,
-    DendriticDrive,
     DendriticMemory,
-    DendriticWiring,
     Drive,
     EffectiveNeuronAstrocyte,
     NeuronAstrocyte,
     QuasiStatic,
-    Ramp,
-    ReducedDendriticMemory,
     TripartiteNetwork,
     TripartiteState,
     TwoLayerMemory,
 )
+from nam_jax.network.dendritic import Associator, ExternalInputs, Ramp, ReducedMemory, Wiring
 
 N, K = 10, 3
 
@@ -138,7 +134,7 @@ def clamped(base, key):
 
 def dendritic(key):
     """Ramps on whose middle random states lie, so that derivatives are not all 0."""
-    wiring = DendriticWiring.random(N, N, 4, key=key, connectivity=0.7, num_inhibitory=(5, 4))
+    wiring = Wiring.random(N, N, 4, key=key, connectivity=0.7, num_inhibitory=(5, 4))
     return DendriticMemory(
         wiring,
         branch_transfer=Ramp(-4.0, 0.2, 9.0, slope=0.8),
@@ -153,7 +149,7 @@ def associator(key):
     cue_map, answer_map = (
         LinearMap(jr.normal(each, (N, N)) / N, jnp.full(N, 0.3)) for each in (cue_key, answer_key)
     )
-    return DendriticAssociator(dendritic(base_key), cue_map, answer_map, gain=2.0, fading=0.8)
+    return Associator(dendritic(base_key), cue_map, answer_map, gain=2.0, fading=0.8)
 
 
 NETWORKS = {
@@ -177,7 +173,7 @@ NETWORKS = {
     "two-layer-c": lambda key: TwoLayerMemory.model_c(signs(key), epsilon=0.1),
     "dendritic": dendritic,
     "dendritic-associator": associator,
-    "dendritic-reduced": lambda key: ReducedDendriticMemory(dendritic(key)),
+    "dendritic-reduced": lambda key: ReducedMemory(dendritic(key)),
 }
 WITHOUT_ENERGY = ("tripartite", "dendritic")
 WITH_ENERGY = [name for name in NETWORKS if not name.startswith(WITHOUT_ENERGY)]
@@ -200,8 +196,8 @@ def drive_of(net, key):
         return drive_of(net.base, key)
     if isinstance(net, NeuronAstrocyte | TripartiteNetwork):
         return random_drive(key)
-    if isinstance(net, DendriticMemory | ReducedDendriticMemory | DendriticAssociator):
-        return DendriticDrive(jr.normal(key, (N,)), 0.3)
+    if isinstance(net, DendriticMemory | ReducedMemory | Associator):
+        return ExternalInputs(jr.normal(key, (N,)), 0.3)
     return Drive(jr.normal(key, (N,)))
 
 

@@ -30,8 +30,8 @@ from nam_jax.experiment.dendritic import (
     judged,
     with_inhibition,
 )
-from nam_jax.network import THRESHOLDS
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.network.dendritic import known_thresholds
+from nam_jax.theory.dendritic import Circuit, Thresholds
 
 _LOCK = threading.RLock()
 
@@ -40,9 +40,8 @@ _LOCK = threading.RLock()
 def _bench(fast: bool) -> Bench:
     """A small network, or three of the paper's size; thresholds as published with this library."""
     sizes = (200, 2000, 100, 200, 100) if fast else (1000, 2000, 500, 500, 500)
-    circuit = DendriticCircuit(*sizes)
-    known = THRESHOLDS[(sizes[0], sizes[1], sizes[4], 1.0)]
-    thresholds = DendriticThresholds(*known)
+    circuit = Circuit(*sizes)
+    thresholds = Thresholds(*known_thresholds((sizes[0], sizes[1], sizes[4], 1.0)))
     how = Follow(200.0, 4.0) if fast else Follow(300.0, 2.0)
     networks, trials = (1, 16) if fast else (3, 32)
     return Bench(circuit, thresholds, 2 if fast else 4, networks, trials, how, 0)

@@ -32,14 +32,8 @@ from nam_jax.experiment.dendritic import (
     wiring_of,
     with_inhibition,
 )
-from nam_jax.network import (
-    DendriticMemory,
-    DendriticState,
-    DendriticWiring,
-    ExcitatoryState,
-    Ramp,
-    ReducedDendriticMemory,
-)
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import ExcitatoryState, Ramp, ReducedMemory, State, Wiring
 
 QUICK = {
     "linear branches": [Candidate(0.0, 4.5, 60.0, 1), Candidate(0.0, 4.5, 400.0, 4)],
@@ -82,12 +76,12 @@ def _after(network: Any, states: Any, time: float, step: float) -> Any:
     return follow(network, states, jnp.asarray(time, float), jnp.asarray(step, float))
 
 
-def _flat(states: DendriticState) -> Float[np.ndarray, "trials n"]:
+def _flat(states: State) -> Float[np.ndarray, "trials n"]:
     return np.concatenate([np.asarray(leaf, float) for leaf in jax.tree.leaves(states)], axis=1)
 
 
 def _step(
-    network: DendriticMemory, like: DendriticState, at: np.ndarray, step: float
+    network: DendriticMemory, like: State, at: np.ndarray, step: float
 ) -> Float[np.ndarray, "trials n"]:
     """Flat states after a span, with the leaves of `like`."""
     leaves, tree = jax.tree.flatten(like)
@@ -135,7 +129,7 @@ def _unrectified(network: DendriticMemory) -> DendriticMemory:
     return eqx.tree_at(where, network, (line, line))
 
 
-def _targets(network: DendriticMemory, states: DendriticState) -> DendriticState:
+def _targets(network: DendriticMemory, states: State) -> State:
     step = 2.0
     after = _after(network, states, step, step)
 
@@ -152,9 +146,9 @@ def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -
         networks = [with_inhibition(network, AT_ONCE) for network in bench.networks()]
         return bench.found(k, networks)
 
-    def run(network: DendriticMemory, states: DendriticState, how: Follow) -> np.ndarray:
+    def run(network: DendriticMemory, states: State, how: Follow) -> np.ndarray:
         excitatory = jax.vmap(lambda state: ExcitatoryState(state.memory, state.feature))(states)
-        reduced = ReducedDendriticMemory(network, population_mean=population_mean)
+        reduced = ReducedMemory(network, population_mean=population_mean)
         return ended(reduced, excitatory, how)
 
     return bench.found(k, run=run)
@@ -200,7 +194,7 @@ def network_in_dense_form(bench: Bench, share: float, key: Any) -> DendriticMemo
     dense = wiring_of(bench.circuit, key=key)
     sparse = wiring_of(bench.circuit._replace(connectivity=share), key=key)
     root = math.sqrt(share)
-    wiring: DendriticWiring = dataclasses.replace(
+    wiring: Wiring = dataclasses.replace(
         sparse,
         branch=dense.branch,
         inhibitory_branch=dense.inhibitory_branch,

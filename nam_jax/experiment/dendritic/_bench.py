@@ -11,7 +11,7 @@ from nam_jax._types import Key
 from nam_jax.experiment.dendritic._design import designed, networks_of, recalled_at
 from nam_jax.experiment.dendritic._trials import Follow, Found, Trials, judged, rates_of
 from nam_jax.network import DendriticMemory
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.theory.dendritic import Circuit, Thresholds
 
 
 class Bench(NamedTuple):
@@ -27,8 +27,8 @@ class Bench(NamedTuple):
         seed: Seed of everything random.
     """
 
-    circuit: DendriticCircuit
-    thresholds: DendriticThresholds
+    circuit: Circuit
+    thresholds: Thresholds
     k: int
     num_networks: int
     num_trials: int
@@ -57,7 +57,7 @@ class Bench(NamedTuple):
         """The rate of strict recall from features without noise by theory."""
         return recalled_at(self.circuit, self.thresholds, k)
 
-    def elsewhere(self, circuit: DendriticCircuit, k: int | None = None) -> "Bench":
+    def elsewhere(self, circuit: Circuit, k: int | None = None) -> "Bench":
         """The same tried on another circuit, with thresholds designed for that."""
         k = self.k if k is None else k
         return self._replace(circuit=circuit, thresholds=designed(circuit, k), k=k)

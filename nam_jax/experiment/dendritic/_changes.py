@@ -12,7 +12,8 @@ import numpy as np
 from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._design import network_of, wiring_of
 from nam_jax.experiment.dendritic._trials import Follow, ended, follow, from_features
-from nam_jax.network import DendriticMemory, DendriticWiring, HeldFeatures
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import HeldFeatures, Wiring
 
 HELD = 80.0
 """How long a sustained cue holds the features, in ms."""
@@ -73,34 +74,28 @@ def by_sparsity(bench: Bench, shares: Sequence[float], sizes: Sequence[int]) -> 
     return tasks
 
 
-Damage = Callable[[DendriticWiring, float, np.random.Generator], DendriticWiring]
+Damage = Callable[[Wiring, float, np.random.Generator], Wiring]
 
 
-def lose_branches(
-    wiring: DendriticWiring, share: float, random: np.random.Generator
-) -> DendriticWiring:
+def lose_branches(wiring: Wiring, share: float, random: np.random.Generator) -> Wiring:
     """Branches are cut off: nothing passes to the soma, nor back (eq 4)."""
     alive = random.random(wiring.dendritic.shape) >= share
     return dataclasses.replace(wiring, dendritic=jnp.where(alive, wiring.dendritic, 0))
 
 
-def lose_synapses(
-    wiring: DendriticWiring, share: float, random: np.random.Generator
-) -> DendriticWiring:
+def lose_synapses(wiring: Wiring, share: float, random: np.random.Generator) -> Wiring:
     """Contacts between E1 and E2 are lost, each with its synapse back."""
     alive = random.random(wiring.weight.shape) >= share
     weight = jnp.where(alive, wiring.weight, 0)
     return dataclasses.replace(wiring, weight=weight, feedback=wiring.feedback & alive)
 
 
-def jitter_forward(
-    wiring: DendriticWiring, spread: float, random: np.random.Generator
-) -> DendriticWiring:
+def jitter_forward(wiring: Wiring, spread: float, random: np.random.Generator) -> Wiring:
     """Weights from E1 to branches change by log-normal factors of mean 1."""
     return dataclasses.replace(wiring, weight=wiring.weight * _factors(wiring, spread, random))
 
 
-def _factors(wiring: DendriticWiring, spread: float, random: np.random.Generator) -> jnp.ndarray:
+def _factors(wiring: Wiring, spread: float, random: np.random.Generator) -> jnp.ndarray:
     drawn = random.standard_normal(wiring.weight.shape)
     factors = np.exp(spread * drawn - spread**2 / 2)
     return jnp.asarray(factors, wiring.weight.dtype)

@@ -15,8 +15,8 @@ from nam_jax._types import Key, Scalar
 from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._design import network_of, transfers, wiring_of
 from nam_jax.experiment.dendritic._trials import Members, Starts, judged, memories, rates_of
-from nam_jax.network import DendriticMemory, DendriticState, DendriticWiring, PointSynapses, Ramp
-from nam_jax.network import point_synapses as per_synapse
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import PointSynapses, Ramp, State, Wiring
 
 UNBOUNDED = 1e6
 """Hz that no feature neuron reaches."""
@@ -96,12 +96,24 @@ def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
 def point_neurons(bench: Bench, key: Key) -> DendriticMemory:
     """Each synapse has a weight of its own, in both directions, and the soma a threshold."""
     wiring = wiring_of(bench.circuit, key=key, per_synapse=True)
-    return _somatic(bench, wiring, per_synapse(wiring), Ramp(0.0, 0.0, UNBOUNDED))
+    return _somatic(bench, wiring, point_synapses(wiring), Ramp(0.0, 0.0, UNBOUNDED))
+
+
+def point_synapses(wiring: Wiring) -> PointSynapses:
+    """Feature neurons without dendrites, for a `wiring` that is `Wiring.per_synapse`.
+
+    Each synapse from E1 has the weight that would be its branch's, and those from I1 J times m, so
+    that excitation and inhibition balance as they do on branches.
+    """
+    excited = jnp.where(wiring.forward, wiring.dendritic, 0)
+    return PointSynapses(
+        jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
+    )
 
 
 def _somatic(
     bench: Bench,
-    wiring: DendriticWiring,
+    wiring: Wiring,
     synapses: PointSynapses,
     ramp: Ramp,
     weight: Array | None = None,
@@ -132,7 +144,7 @@ def _like(network: DendriticMemory) -> Callable[[float], Array]:
 def from_evoked(rate: float) -> Starts:
     """Features are what the members evoke when they fire at `rate`; memory neurons at rest."""
 
-    def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+    def starts(network: DendriticMemory, members: Members, key: Key) -> State:
         del key
         return _evoked(network, jnp.asarray(members), jnp.asarray(rate, float))
 
@@ -140,8 +152,8 @@ def from_evoked(rate: float) -> Starts:
 
 
 @eqx.filter_jit
-def _evoked(network: DendriticMemory, members: Array, rate: Scalar) -> DendriticState:
-    def one(members: Array) -> DendriticState:
+def _evoked(network: DendriticMemory, members: Array, rate: Scalar) -> State:
+    def one(members: Array) -> State:
         rest = network.memory_transfer.low.astype(rate.dtype)
         memory = jnp.where(members, rate, rest)
         return network.initial_state(network.evoked_features(memory))

@@ -7,46 +7,47 @@ import jax.random as jr
 
 from nam_jax import theory
 from nam_jax._types import Key
-from nam_jax.network import DendriticMemory, DendriticWiring, Ramp, check_branch_threshold
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Ramp, Wiring, check_branch_threshold
+from nam_jax.theory.dendritic import Circuit, Thresholds
 
 RATE = 60.0
 """Rate of a memory of one neuron that designs aim at, in Hz."""
 
 
 @functools.lru_cache(maxsize=64)
-def designed(circuit: DendriticCircuit, k: int) -> DendriticThresholds:
+def designed(circuit: Circuit, k: int) -> Thresholds:
     """Thresholds by theory alone for memories of up to k neurons."""
-    by_rules = theory.dendritic_design(circuit, k=k, rate=RATE)
-    return DendriticThresholds(*map(float, theory.dendritic_refined(circuit, by_rules, k=k)))
+    by_rules = theory.dendritic.design(circuit, k=k, rate=RATE)
+    return Thresholds(*map(float, theory.dendritic.refined(circuit, by_rules, k=k)))
 
 
-def given(circuit: DendriticCircuit, numbers: tuple[float, float, float]) -> DendriticThresholds:
+def given(circuit: Circuit, numbers: tuple[float, float, float]) -> Thresholds:
     """Thresholds of the user's, g_t, f_t and g_max.
 
     Raises:
         ValueError: If no g_t of such a circuit could be that.
     """
-    thresholds = DendriticThresholds(*numbers)
+    thresholds = Thresholds(*numbers)
     load = float(circuit.connectivity * circuit.num_memory / circuit.num_branches)
     rates = float(circuit.rmin), float(circuit.rmax)
     check_branch_threshold(float(thresholds.branch), float(circuit.width), rates, load)
     return thresholds
 
 
-def recalled_at(circuit: DendriticCircuit, thresholds: DendriticThresholds, k: int) -> float:
+def recalled_at(circuit: Circuit, thresholds: Thresholds, k: int) -> float:
     """The predicted rate of strict recall of k neurons."""
-    return float(theory.dendritic_recall(circuit, thresholds, k))
+    return float(theory.dendritic.recall(circuit, thresholds, k))
 
 
 def wiring_of(
-    circuit: DendriticCircuit, *, key: Key, per_synapse: bool = False, reciprocal: bool = True
-) -> DendriticWiring:
+    circuit: Circuit, *, key: Key, per_synapse: bool = False, reciprocal: bool = True
+) -> Wiring:
     """A random wiring with the numbers of `circuit`."""
     sizes: Any = (circuit.num_memory, circuit.num_feature)
     if not per_synapse:
         sizes = (*sizes, circuit.num_branches)
-    make = DendriticWiring.per_synapse if per_synapse else DendriticWiring.random
+    make = Wiring.per_synapse if per_synapse else Wiring.random
     inhibitory = (circuit.num_memory_inhibitory, circuit.num_feature_inhibitory)
     return make(
         *map(int, sizes),
@@ -60,7 +61,7 @@ def wiring_of(
     )
 
 
-def transfers(circuit: DendriticCircuit, thresholds: DendriticThresholds) -> tuple[Ramp, Ramp]:
+def transfers(circuit: Circuit, thresholds: Thresholds) -> tuple[Ramp, Ramp]:
     """G of branches and F of memory neurons."""
     begins, memory, high = map(float, thresholds)
     low, width = float(circuit.resting_output), float(circuit.width)
@@ -69,11 +70,11 @@ def transfers(circuit: DendriticCircuit, thresholds: DendriticThresholds) -> tup
 
 
 def network_of(
-    circuit: DendriticCircuit,
-    thresholds: DendriticThresholds,
+    circuit: Circuit,
+    thresholds: Thresholds,
     *,
     key: Key | None = None,
-    wiring: DendriticWiring | None = None,
+    wiring: Wiring | None = None,
     **others: Any,
 ) -> DendriticMemory:
     """A network on a given wiring, or a random one from `key`; `others` go to its `__init__`."""
@@ -87,7 +88,7 @@ def network_of(
 
 @functools.lru_cache(maxsize=2)
 def networks_of(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, num_networks: int, seed: int
+    circuit: Circuit, thresholds: Thresholds, num_networks: int, seed: int
 ) -> tuple[DendriticMemory, ...]:
     """Networks with wirings of their own; those of the last two settings are kept."""
     keys = jr.split(jr.key(seed), num_networks)

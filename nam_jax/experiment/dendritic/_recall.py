@@ -14,7 +14,8 @@ from jaxtyping import Array
 from nam_jax._types import Key, Scalar
 from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._trials import Members, Starts, from_features, judged, memories
-from nam_jax.network import DendriticMemory, DendriticState, MemoryCue
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import MemoryCue, State
 from nam_jax.solve import ExponentialEuler, FullState, simulate
 
 SHOWN = 16
@@ -50,7 +51,7 @@ def by_cued(bench: Bench) -> list[Task]:
     """Recall when only some members of a memory fire at first, at E1."""
 
     def at(count: int) -> dict[str, Point]:
-        def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+        def starts(network: DendriticMemory, members: Members, key: Key) -> State:
             del key
             return _from_memory(network, jnp.asarray(first(members, count), float))
 
@@ -63,7 +64,7 @@ def by_features(bench: Bench, shares: Sequence[float]) -> list[Task]:
     """Recall when one member has but a share of its features in the cue, and the others all."""
 
     def at(share: float) -> dict[str, Point]:
-        def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+        def starts(network: DendriticMemory, members: Members, key: Key) -> State:
             del key
             part = first(members, bench.k - 1)
             return _with_share(network, jnp.asarray(members), jnp.asarray(part), jnp.asarray(share))
@@ -83,15 +84,13 @@ def _both(bench: Bench, starts: Starts, count: int) -> dict[str, Point]:
 
 
 @eqx.filter_jit
-def _from_memory(network: DendriticMemory, cues: Array) -> DendriticState:
+def _from_memory(network: DendriticMemory, cues: Array) -> State:
     return jax.vmap(lambda cue: MemoryCue()(network, cue))(cues)
 
 
 @eqx.filter_jit
-def _with_share(
-    network: DendriticMemory, whole: Array, part: Array, share: Scalar
-) -> DendriticState:
-    def one(whole: Array, part: Array) -> DendriticState:
+def _with_share(network: DendriticMemory, whole: Array, part: Array, share: Scalar) -> State:
+    def one(whole: Array, part: Array) -> State:
         of_part = network.features_of(part)
         return network.initial_state(of_part + share * (network.features_of(whole) - of_part))
 
@@ -128,9 +127,7 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
 
 
 @eqx.filter_jit
-def _path(
-    network: DendriticMemory, start: DendriticState, time: float, step: float
-) -> DendriticState:
+def _path(network: DendriticMemory, start: State, time: float, step: float) -> State:
     solver = ExponentialEuler(network.time_scales())
     path = simulate(
         network, start, time, save={"state": FullState()}, times=151, solver=solver, step=step,

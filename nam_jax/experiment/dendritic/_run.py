@@ -12,7 +12,7 @@ from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
-from nam_jax import measure
+from nam_jax import measure, theory
 from nam_jax.experiment.common import attributes
 from nam_jax.experiment.dendritic._bench import QUANTITIES, Bench, Points, Task, collected, column
 from nam_jax.experiment.dendritic._changes import by_damage, by_inhibition, by_sparsity
@@ -21,7 +21,7 @@ from nam_jax.experiment.dendritic._design import designed, given
 from nam_jax.experiment.dendritic._recall import by_cued, by_features, by_noise, by_size, raster
 from nam_jax.experiment.dendritic._scaling import NOTE, Largest, capacity, circuits, largest
 from nam_jax.experiment.dendritic._trials import Follow
-from nam_jax.theory import DendriticCircuit, dendritic_rate
+from nam_jax.theory.dendritic import Circuit
 
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -164,7 +164,7 @@ def run(
 
 
 def _bench(config: DendriticConfig) -> Bench:
-    circuit = DendriticCircuit(
+    circuit = Circuit(
         config.num_memory, config.num_feature, *config.num_inhibitory, config.num_branches,
         config.connectivity,
     )  # fmt: skip
@@ -193,7 +193,7 @@ def _tasks(part: Part, config: DendriticConfig, bench: Bench) -> list[Task]:
 
 
 def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Dataset:
-    rates = [float(dendritic_rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
+    rates = [float(theory.dendritic.rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
     dataset = xr.Dataset(
         {
             "thresholds": ("threshold", [float(each) for each in bench.thresholds]),
@@ -235,7 +235,7 @@ def _scaling(config: DendriticConfig, bench: Bench, *, progress: bool) -> xr.Dat
         bench.circuit, config.scaling_memory, config.scaling_feature, config.scaling_branches,
         config.scaling_joint,
     )  # fmt: skip
-    known: dict[DendriticCircuit, Largest] = {}
+    known: dict[Circuit, Largest] = {}
     for _, circuit in track(points, "scaling", disable=not progress):
         small = circuit.num_memory * circuit.num_feature <= config.scaling_simulated
         if circuit not in known:

@@ -10,7 +10,7 @@ from nam_jax import theory
 from nam_jax.experiment.dendritic._bench import Bench
 from nam_jax.experiment.dendritic._design import networks_of, recalled_at
 from nam_jax.experiment.dendritic._trials import judged, rates_of
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.theory.dendritic import Circuit, Thresholds
 
 LEVEL = 0.95
 """Rate of strict recall at which a size of memories counts as recalled."""
@@ -45,12 +45,12 @@ class Largest(NamedTuple):
 
 
 def circuits(
-    base: DendriticCircuit,
+    base: Circuit,
     memory: Sequence[int],
     feature: Sequence[int],
     branches: Sequence[int],
     joint: Sequence[tuple[int, int, int]],
-) -> list[tuple[str, DendriticCircuit]]:
+) -> list[tuple[str, Circuit]]:
     """One size varied at a time, by its name, and whole settings (N1, N2, D) as "joint"."""
     n1, n2, d = (int(n) for n in (base.num_memory, base.num_feature, base.num_branches))
     points = [("N1", (size, n2, d)) for size in memory if d <= size]
@@ -60,7 +60,7 @@ def circuits(
     return [(name, _sized(base, *sizes)) for name, sizes in points]
 
 
-def _sized(base: DendriticCircuit, memory: int, feature: int, branches: int) -> DendriticCircuit:
+def _sized(base: Circuit, memory: int, feature: int, branches: int) -> Circuit:
     """The circuit with other sizes, and inhibitory populations in the same proportion."""
     first = round(base.num_memory_inhibitory / base.num_memory * memory)
     second = round(base.num_feature_inhibitory / base.num_feature * feature)
@@ -70,10 +70,10 @@ def _sized(base: DendriticCircuit, memory: int, feature: int, branches: int) -> 
     )  # fmt: skip
 
 
-def largest(bench: Bench, circuit: DendriticCircuit, *, simulate: bool) -> Largest:
+def largest(bench: Bench, circuit: Circuit, *, simulate: bool) -> Largest:
     """The largest memory of one circuit by theory, and if asked by simulation."""
-    best = theory.dendritic_largest_k(circuit, level=LEVEL)
-    thresholds = DendriticThresholds(*map(float, best.thresholds))
+    best = theory.dendritic.largest_k(circuit, level=LEVEL)
+    thresholds = Thresholds(*map(float, best.thresholds))
     predicted = crossing({k: recalled_at(circuit, thresholds, k) for k in range(1, best.k + 3)})
     if not simulate:
         return Largest(predicted)
@@ -85,7 +85,7 @@ def largest(bench: Bench, circuit: DendriticCircuit, *, simulate: bool) -> Large
 
 
 def _walk(
-    bench: Bench, circuit: DendriticCircuit, thresholds: DendriticThresholds, start: int
+    bench: Bench, circuit: Circuit, thresholds: Thresholds, start: int
 ) -> dict[int, np.ndarray]:
     """Strict recall (networks, trials) at sizes around the one where it falls below `LEVEL`."""
     networks = networks_of(circuit, thresholds, bench.num_networks, bench.seed)
@@ -136,4 +136,4 @@ def _interval(found: dict[int, np.ndarray], *, seed: int) -> tuple[float, float]
 
 def capacity(num_memory: int, rates: Sequence[float]) -> float:
     """log10 of sum_k beta_k binom(N1, k) over the sizes measured; see `NOTE`."""
-    return float(theory.dendritic_log_capacity(num_memory, rates)) / math.log(10)
+    return float(theory.dendritic.log_capacity(num_memory, rates)) / math.log(10)

@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float
 
 from nam_jax import data, measure
 from nam_jax._types import Key, Scalar
-from nam_jax.network import AbstractContinuousNetwork, DendriticMemory, DendriticState, Ramp
+from nam_jax.network import AbstractContinuousNetwork, DendriticMemory
+from nam_jax.network.dendritic import Ramp, State
 from nam_jax.solve import ExponentialEuler
 
 BATCH = 32
@@ -64,7 +65,7 @@ def from_features(width: float = 0.0, *, matched: bool = True) -> Starts:
     Inhibition starts at its steady state for these rates if `matched`, otherwise at 0.
     """
 
-    def starts(network: DendriticMemory, members: Members, key: Key) -> DendriticState:
+    def starts(network: DendriticMemory, members: Members, key: Key) -> State:
         keys = jr.split(key, len(members))
         state = _features(network, jnp.asarray(members), jnp.asarray(width, float), keys)
         return state if matched else without_inhibition(state)
@@ -73,20 +74,18 @@ def from_features(width: float = 0.0, *, matched: bool = True) -> Starts:
 
 
 @eqx.filter_jit
-def _features(
-    network: DendriticMemory, members: Array, width: Scalar, keys: Array
-) -> DendriticState:
-    def one(members: Array, key: Key) -> DendriticState:
+def _features(network: DendriticMemory, members: Array, width: Scalar, keys: Array) -> State:
+    def one(members: Array, key: Key) -> State:
         features = data.add_uniform_noise(network.features_of(members), width, key=key)
         return network.initial_state(features)
 
     return jax.vmap(one)(members, keys)
 
 
-def without_inhibition(states: DendriticState) -> DendriticState:
+def without_inhibition(states: State) -> State:
     """The same, of one trial or a batch, with all inhibitory rates at 0."""
 
-    def inhibition(states: DendriticState) -> tuple[Any, Any]:
+    def inhibition(states: State) -> tuple[Any, Any]:
         return states.memory_inhibition, states.feature_inhibition
 
     return eqx.tree_at(inhibition, states, replace_fn=jnp.zeros_like)

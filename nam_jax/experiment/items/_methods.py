@@ -15,7 +15,8 @@ from nam_jax import measure, memory, train
 from nam_jax._types import Key, Patterns
 from nam_jax.experiment.items._problem import Bench, Items, erased, in_batches, settled
 from nam_jax.memory import CovarianceMap, LinearMap, RidgeMap
-from nam_jax.network import AssociatorState, DendriticAssociator, DendriticMemory
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Associator, AssociatorState
 
 DECODERS = ("attractor", "threshold", "winners", "nearest set")
 """How the set is found: by the network; without it by one threshold, as the k memory neurons with
@@ -92,7 +93,7 @@ def recalled(
     cue_map = _cue_map(
         bench.base, items, method, selection, items.members[place], config, of_training
     )
-    network = DendriticAssociator(
+    network = Associator(
         bench.base, cue_map, answers[1], gain=method.gains[0], to_features=method.to_features
     )
     gain, threshold = _chosen(bench, network, method, selection, items.members[place])
@@ -156,7 +157,7 @@ def _features(base: DendriticMemory, members: Bool[Array, "C N1"]) -> Float[Arra
 
 def _chosen(
     bench: Bench,
-    network: DendriticAssociator,
+    network: Associator,
     method: Method,
     cues: Patterns,
     members: Bool[Array, "C N1"],
@@ -168,21 +169,17 @@ def _chosen(
     return method.gains[best], _best_threshold(starts[best][1], members)
 
 
-def _with_gain(network: DendriticAssociator, gain: float) -> DendriticAssociator:
+def _with_gain(network: Associator, gain: float) -> Associator:
     return eqx.tree_at(lambda net: net.gain, network, jnp.asarray(gain, network.gain.dtype))
 
 
-def _started(
-    network: DendriticAssociator, cues: Patterns
-) -> tuple[AssociatorState, Float[Array, "C N1"]]:
+def _started(network: Associator, cues: Patterns) -> tuple[AssociatorState, Float[Array, "C N1"]]:
     """Initial states, and the input to memory neurons before anything has moved."""
     return in_batches(lambda batch: _start(network, batch), cues)
 
 
 @eqx.filter_jit
-def _start(
-    network: DendriticAssociator, cues: Patterns
-) -> tuple[AssociatorState, Float[Array, "C N1"]]:
+def _start(network: Associator, cues: Patterns) -> tuple[AssociatorState, Float[Array, "C N1"]]:
     return jax.vmap(lambda cue: (network.initial_state(cue), network.first_drive(cue)))(cues)
 
 

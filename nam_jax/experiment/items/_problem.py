@@ -15,7 +15,8 @@ from nam_jax import data, solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
 from nam_jax.memory import LinearMap
-from nam_jax.network import AssociatorState, DendriticAssociator, DendriticMemory
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Associator, AssociatorState
 
 DAMAGES = ("none", "flipped", "hidden", "noisy")
 BATCH = 64
@@ -55,7 +56,7 @@ class Bench(NamedTuple):
     """
 
     base: DendriticMemory
-    flow: DendriticAssociator
+    flow: Associator
     time: float
     step: float
 
@@ -67,7 +68,7 @@ def make_bench(base: DendriticMemory, time: float, step: float) -> Bench:
         LinearMap(jnp.zeros((n1, 1)), jnp.zeros(n1)),
         LinearMap(jnp.zeros((1, n2)), jnp.zeros(1)),
     )
-    return Bench(base, DendriticAssociator(base, *nothing), time, step)
+    return Bench(base, Associator(base, *nothing), time, step)
 
 
 def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) -> Items:
@@ -112,9 +113,7 @@ def settled(bench: Bench, states: AssociatorState) -> Rates:
 
 
 @eqx.filter_jit
-def _follow(
-    network: DendriticAssociator, states: AssociatorState, time: float, step: float
-) -> Rates:
+def _follow(network: Associator, states: AssociatorState, time: float, step: float) -> Rates:
     solver = solve.ExponentialEuler(network.time_scales())
 
     def one(state: AssociatorState) -> tuple[Float[Array, " N1"], Float[Array, " N2"]]:

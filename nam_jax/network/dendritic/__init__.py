@@ -1,30 +1,31 @@
-"""Networks of rates whose neurons have dendritic branches."""
+"""Networks of rates whose neurons have dendritic branches, and what they are made of.
 
-from nam_jax.network.dendritic._associator import AssociatorState, DendriticAssociator
+The network itself is [`nam_jax.network.DendriticMemory`][]. Source: Kafraj, Krotov, Bicknell &
+Latham.
+"""
+
+from nam_jax.network.dendritic._associator import Associator, AssociatorState
 from nam_jax.network.dendritic._dendrites import AbstractDendrites, Dendrites, PointSynapses
 from nam_jax.network.dendritic._inhibition import InhibitoryPopulation
-from nam_jax.network.dendritic._memory import DendriticMemory, point_synapses
-from nam_jax.network.dendritic._packing import BranchBlock
+from nam_jax.network.dendritic._memory import DendriticMemory as DendriticMemory
 from nam_jax.network.dendritic._ramp import Linear, Ramp
-from nam_jax.network.dendritic._reduced import ExcitatoryState, HeldFeatures, ReducedDendriticMemory
-from nam_jax.network.dendritic._start import AbstractDendriticStart, FeatureCue, MemoryCue
-from nam_jax.network.dendritic._state import DendriticDrive, DendriticState
-from nam_jax.network.dendritic._thresholds import THRESHOLDS, Thresholds, check_branch_threshold
-from nam_jax.network.dendritic._wiring import DendriticWiring
+from nam_jax.network.dendritic._reduced import ExcitatoryState, HeldFeatures, ReducedMemory
+from nam_jax.network.dendritic._start import AbstractCue, FeatureCue, MemoryCue
+from nam_jax.network.dendritic._state import ExternalInputs, State
+from nam_jax.network.dendritic._thresholds import (
+    check_branch_threshold as check_branch_threshold,
+)
+from nam_jax.network.dendritic._thresholds import known_thresholds as known_thresholds
+from nam_jax.network.dendritic._wiring import Wiring
 
 __all__ = [
-    "THRESHOLDS",
+    "AbstractCue",
     "AbstractDendrites",
-    "AbstractDendriticStart",
+    "Associator",
     "AssociatorState",
-    "BranchBlock",
     "Dendrites",
-    "DendriticAssociator",
-    "DendriticDrive",
-    "DendriticMemory",
-    "DendriticState",
-    "DendriticWiring",
     "ExcitatoryState",
+    "ExternalInputs",
     "FeatureCue",
     "HeldFeatures",
     "InhibitoryPopulation",
@@ -32,8 +33,7 @@ __all__ = [
     "MemoryCue",
     "PointSynapses",
     "Ramp",
-    "ReducedDendriticMemory",
-    "Thresholds",
-    "check_branch_threshold",
-    "point_synapses",
+    "ReducedMemory",
+    "State",
+    "Wiring",
 ]

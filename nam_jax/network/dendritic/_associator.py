@@ -11,7 +11,7 @@ from nam_jax.memory import LinearMap
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import check_cue, drive_at
 from nam_jax.network.dendritic._memory import DendriticMemory
-from nam_jax.network.dendritic._state import DendriticDrive, DendriticState
+from nam_jax.network.dendritic._state import ExternalInputs, State
 
 
 class AssociatorState(eqx.Module):
@@ -22,11 +22,11 @@ class AssociatorState(eqx.Module):
         stimulus: Input to memory neurons, (N1,).
     """
 
-    rates: DendriticState
+    rates: State
     stimulus: Float[Array, " N1"] | Scalar
 
 
-class DendriticAssociator(AbstractContinuousNetwork):
+class Associator(AbstractContinuousNetwork):
     """A dendritic memory whose sets of memory neurons stand for items, such as images.
 
     An item x is cued by u = [g (W x + b)]^+, either as input to memory neurons, which fades with a
@@ -104,12 +104,12 @@ class DendriticAssociator(AbstractContinuousNetwork):
         return self.base.memory_drive(rates.feature, *inhibition) + state.stimulus
 
     def vector_field(
-        self, t: Scalar | float, state: AssociatorState, drive: DendriticDrive | None = None
+        self, t: Scalar | float, state: AssociatorState, drive: ExternalInputs | None = None
     ) -> AssociatorState:
         """The flow; `drive` is what acts on the memory besides the stimulus."""
-        drive = DendriticDrive() if drive is None else drive
+        drive = ExternalInputs() if drive is None else drive
         further = drive_at(drive.memory, t, state.stimulus)
-        both = DendriticDrive(state.stimulus + further, drive.branches)
+        both = ExternalInputs(state.stimulus + further, drive.branches)
         flow = self.base.vector_field(t, state.rates, both)
         return AssociatorState(flow, -state.stimulus / self.fading.astype(state.stimulus.dtype))
 

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from nam_jax.network.dendritic._wiring import DendriticWiring
+from nam_jax.network.dendritic._wiring import Wiring
 
 
 class InhibitoryPopulation(eqx.Module):
@@ -78,7 +78,7 @@ def _steps(shrinking: float) -> int:
     return min(200, 2 + math.ceil(math.log(1e-14) / math.log(min(shrinking, 0.9))))
 
 
-def populations(wiring: DendriticWiring) -> tuple[InhibitoryPopulation, InhibitoryPopulation]:
+def populations(wiring: Wiring) -> tuple[InhibitoryPopulation, InhibitoryPopulation]:
     """I1 and I2 of a wiring."""
     of_memory = InhibitoryPopulation(
         wiring.to_memory_inhibition,

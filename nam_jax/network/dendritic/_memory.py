@@ -17,19 +17,18 @@ from nam_jax.network._drive import drive_at
 from nam_jax.network.dendritic._dendrites import (
     AbstractDendrites,
     Dendrites,
-    PointSynapses,
     Transfer,
 )
 from nam_jax.network.dendritic._inhibition import InhibitoryPopulation, populations
 from nam_jax.network.dendritic._ramp import Ramp
-from nam_jax.network.dendritic._start import AbstractDendriticStart, FeatureCue
-from nam_jax.network.dendritic._state import DendriticDrive, DendriticState, branch_bias
+from nam_jax.network.dendritic._start import AbstractCue, FeatureCue
+from nam_jax.network.dendritic._state import ExternalInputs, State, branch_bias
 from nam_jax.network.dendritic._thresholds import (
     Thresholds,
     check_branch_threshold,
     known_thresholds,
 )
-from nam_jax.network.dendritic._wiring import DendriticWiring
+from nam_jax.network.dendritic._wiring import Wiring
 
 
 class DendriticMemory(AbstractContinuousNetwork):
@@ -65,18 +64,18 @@ class DendriticMemory(AbstractContinuousNetwork):
     branch_transfer: Transfer
     memory_transfer: Ramp
     time_constants: tuple[Scalar, Scalar, Scalar]
-    start: AbstractDendriticStart
+    start: AbstractCue
     connectivity: float = eqx.field(static=True)
     dendritic_mean: float = eqx.field(static=True)
 
     def __init__(
         self,
-        wiring: DendriticWiring,
+        wiring: Wiring,
         *,
         branch_transfer: Transfer,
         memory_transfer: Ramp,
         time_constants: tuple[float | Scalar, ...] = (10.0, 50.0, 5.0),
-        start: AbstractDendriticStart | None = None,
+        start: AbstractCue | None = None,
         dendrites: AbstractDendrites | None = None,
     ):
         """Packs `wiring`, which is not kept; on the host, so not under `jax.jit`.
@@ -87,7 +86,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             memory_transfer: F.
             time_constants: tau_E1, tau_E2, tau_I, in ms.
             start: How a cue becomes an initial state; by default `FeatureCue()`.
-            dendrites: Instead of those of `wiring`, such as `point_synapses(wiring)`.
+            dendrites: Instead of those of `wiring`, such as `dendritic.PointSynapses`.
 
         Raises:
             ValueError: On a negative weight, or time constants that are not three numbers above 0.
@@ -129,7 +128,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         resting_output: float = 0.5,
         width: float = 0.5,
         time_constants: tuple[float, float, float] = (10.0, 50.0, 5.0),
-        start: AbstractDendriticStart | None = None,
+        start: AbstractCue | None = None,
         **wiring: Any,
     ) -> "DendriticMemory":
         """A randomly wired network; the default is the size and working point of the paper.
@@ -140,13 +139,13 @@ class DendriticMemory(AbstractContinuousNetwork):
             num_branches: D, at most N1.
             key: Random key of the wiring.
             connectivity: c in (0, 1].
-            thresholds: g_t, f_t, g_max; by default those in `THRESHOLDS` for these sizes.
+            thresholds: g_t, f_t, g_max; by default those known for these sizes.
             rates: r_min and r_max, in Hz.
             resting_output: g_min, in Hz, at least 0 and below g_max.
             width: Input over which a branch goes from g_min to g_max, above 0.
             time_constants: tau_E1, tau_E2, tau_I, in ms.
             start: How a cue becomes an initial state; by default `FeatureCue()`.
-            **wiring: Further arguments of [`DendriticWiring.random`][].
+            **wiring: Further arguments of [`Wiring.random`][].
 
         Raises:
             ValueError: On an argument outside its range, sizes without known thresholds, or
@@ -154,7 +153,7 @@ class DendriticMemory(AbstractContinuousNetwork):
                 of one with a memory neuron at r_max.
         """
         found = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
-        made = DendriticWiring.random(
+        made = Wiring.random(
             num_memory, num_feature, num_branches, key=key, connectivity=connectivity, **wiring
         )
         memory = Ramp(found.memory, *rates)
@@ -191,18 +190,18 @@ class DendriticMemory(AbstractContinuousNetwork):
         """N2."""
         return self.feedback.shape[1]
 
-    def initial_state(self, cue: Pattern) -> DendriticState:
+    def initial_state(self, cue: Pattern) -> State:
         """All rates for a cue, by `start`; by default it is (N2,), the rates of E2 in Hz."""
         return self.start(self, cue)
 
     def state_of(
         self, memory: Float[Array, " N1"], feature: Float[Array, " N2"], *, matched: bool = True
-    ) -> DendriticState:
+    ) -> State:
         """Given excitatory rates, with inhibition at its steady state for them, or at 0."""
         of_memory = self.memory_inhibition.settled(memory)
         of_feature = self.feature_inhibition.settled(feature)
         scale = 1.0 if matched else 0.0
-        return DendriticState(memory, feature, scale * of_memory, scale * of_feature)
+        return State(memory, feature, scale * of_memory, scale * of_feature)
 
     def features_of(self, members: Float[Array, " N1"] | Bool[Array, " N1"]) -> Array:
         """The features of a memory, (N2,) in Hz: its ideal cue.
@@ -225,14 +224,14 @@ class DendriticMemory(AbstractContinuousNetwork):
         return self._feature_target(memory, self.memory_inhibition.settled(memory), None)
 
     def vector_field(
-        self, t: Scalar | float, state: DendriticState, drive: DendriticDrive | None = None
-    ) -> DendriticState:
-        drive = DendriticDrive() if drive is None else drive
+        self, t: Scalar | float, state: State, drive: ExternalInputs | None = None
+    ) -> State:
+        drive = ExternalInputs() if drive is None else drive
         v1, v2, i1, i2 = jax.tree.leaves(state)
         of_memory, of_feature, of_inhibition = (tau.astype(v1.dtype) for tau in self.time_constants)
         h1 = self.memory_drive(v2, i1, i2) + drive_at(drive.memory, t, v1)
         biases = branch_bias(drive.branches, t, v2, self.dendrites.num_branches)
-        return DendriticState(
+        return State(
             (self.memory_transfer(h1) - v1) / of_memory,
             (self._feature_target(v1, i1, biases) - v2) / of_feature,
             (self.memory_inhibition.target(i1, v1) - i1) / of_inhibition,
@@ -262,25 +261,13 @@ class DendriticMemory(AbstractContinuousNetwork):
         # A rate; only `Linear` branches can have a negative sum.
         return jax.nn.relu(total) / math.sqrt(self.dendrites.num_branches)
 
-    def readout(self, state: DendriticState) -> Pattern:
+    def readout(self, state: State) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""
         return state.memory
 
-    def time_scales(self) -> DendriticState:
+    def time_scales(self) -> State:
         of_memory, of_feature, of_inhibition = self.time_constants
-        return DendriticState(of_memory, of_feature, of_inhibition, of_inhibition)
-
-
-def point_synapses(wiring: DendriticWiring) -> PointSynapses:
-    """Feature neurons without dendrites, for a `wiring` that is `DendriticWiring.per_synapse`.
-
-    Each synapse from E1 has the weight that would be its branch's, and those from I1 J times m, so
-    that excitation and inhibition balance as they do on branches.
-    """
-    excited = jnp.where(wiring.forward, wiring.dendritic, 0)
-    return PointSynapses(
-        jnp.concatenate([excited, wiring.dendritic_mean * wiring.inhibitory_weight], axis=1)
-    )
+        return State(of_memory, of_feature, of_inhibition, of_inhibition)
 
 
 def _last(leaf: Array, mesh: jax.sharding.Mesh, axis: str) -> NamedSharding:

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network.dendritic._memory import DendriticMemory
-from nam_jax.network.dendritic._state import DendriticDrive, DendriticState
+from nam_jax.network.dendritic._state import ExternalInputs, State
 
 
 class ExcitatoryState(eqx.Module):
@@ -22,7 +22,7 @@ class ExcitatoryState(eqx.Module):
     feature: Float[Array, " N2"] | Scalar
 
 
-class ReducedDendriticMemory(AbstractContinuousNetwork):
+class ReducedMemory(AbstractContinuousNetwork):
     """A dendritic memory whose inhibition is always at rest for the excitatory rates (eq 9).
 
     Source: Kafraj, Krotov, Bicknell & Latham, eqs 9a-d.
@@ -42,12 +42,12 @@ class ReducedDendriticMemory(AbstractContinuousNetwork):
         start = self.base.initial_state(cue)
         return ExcitatoryState(start.memory, start.feature)
 
-    def lift(self, state: ExcitatoryState) -> DendriticState:
+    def lift(self, state: ExcitatoryState) -> State:
         """The rates of all four populations."""
         of_memory, of_feature = self.base.memory_inhibition, self.base.feature_inhibition
         if not self.population_mean:
             return self.base.state_of(state.memory, state.feature)
-        return DendriticState(
+        return State(
             state.memory,
             state.feature,
             jnp.full(of_memory.num_neurons, jnp.mean(state.memory)),
@@ -55,7 +55,7 @@ class ReducedDendriticMemory(AbstractContinuousNetwork):
         )
 
     def vector_field(
-        self, t: Scalar | float, state: ExcitatoryState, drive: DendriticDrive | None = None
+        self, t: Scalar | float, state: ExcitatoryState, drive: ExternalInputs | None = None
     ) -> ExcitatoryState:
         flow = self.base.vector_field(t, self.lift(state), drive)
         return ExcitatoryState(flow.memory, flow.feature)
@@ -81,20 +81,20 @@ class HeldFeatures(AbstractContinuousNetwork):
 
     base: DendriticMemory
 
-    def initial_state(self, cue: Pattern) -> DendriticState:
+    def initial_state(self, cue: Pattern) -> State:
         """That of `base`."""
         return self.base.initial_state(cue)
 
     def vector_field(
-        self, t: Scalar | float, state: DendriticState, drive: DendriticDrive | None = None
-    ) -> DendriticState:
+        self, t: Scalar | float, state: State, drive: ExternalInputs | None = None
+    ) -> State:
         flow = self.base.vector_field(t, state, drive)
         still = jnp.zeros_like(state.feature)
-        return DendriticState(flow.memory, still, flow.memory_inhibition, flow.feature_inhibition)
+        return State(flow.memory, still, flow.memory_inhibition, flow.feature_inhibition)
 
-    def readout(self, state: DendriticState) -> Pattern:
+    def readout(self, state: State) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""
         return state.memory
 
-    def time_scales(self) -> DendriticState:
+    def time_scales(self) -> State:
         return self.base.time_scales()

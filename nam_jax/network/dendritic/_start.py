@@ -11,7 +11,7 @@ from nam_jax._types import Pattern
 from nam_jax.network._drive import check_cue
 
 
-class AbstractDendriticStart(eqx.Module):
+class AbstractCue(eqx.Module):
     """Turns a cue into the rates of all four populations."""
 
     @abc.abstractmethod
@@ -23,7 +23,7 @@ class AbstractDendriticStart(eqx.Module):
         """
 
 
-class FeatureCue(AbstractDendriticStart):
+class FeatureCue(AbstractCue):
     """The cue is the rate of every feature neuron, (N2,) in Hz; memory neurons are at rest.
 
     Attributes:
@@ -39,14 +39,14 @@ class FeatureCue(AbstractDendriticStart):
         return network.state_of(memory, cue, matched=self.matched)
 
 
-class MemoryCue(AbstractDendriticStart):
+class MemoryCue(AbstractCue):
     """The cue says which memory neurons are driven, (N1,) in [0, 1], such as part of a memory.
 
     They start at `rate`, feature neurons and inhibition at their steady state for these rates.
 
     Attributes:
         rate: Rate of a memory neuron whose entry is 1, in Hz.
-        matched: As for [`FeatureCue`][nam_jax.network.FeatureCue].
+        matched: As for [`FeatureCue`][nam_jax.network.dendritic.FeatureCue].
     """
 
     rate: float = 60.0

@@ -8,7 +8,7 @@ from nam_jax._types import Scalar
 from nam_jax.network._drive import Signal
 
 
-class DendriticState(eqx.Module):
+class State(eqx.Module):
     """The rates of all populations, in Hz.
 
     Attributes:
@@ -24,7 +24,7 @@ class DendriticState(eqx.Module):
     feature_inhibition: Float[Array, " M2"] | Scalar
 
 
-class DendriticDrive(eqx.Module):
+class ExternalInputs(eqx.Module):
     """External inputs h_ext, each absent, constant or a function of time in ms.
 
     Attributes:

@@ -20,7 +20,7 @@ class Thresholds(NamedTuple):
     saturation: float
 
 
-THRESHOLDS = {
+_KNOWN = {
     (1000, 2000, 500, 1.0): Thresholds(5.3, -16.0, 555.0),
     (1000, 2000, 200, 1.0): Thresholds(5.12, -16.8, 372.8),
     (1000, 2000, 250, 0.5): Thresholds(5.774, -4.89, 418.1),
@@ -37,7 +37,7 @@ THRESHOLDS = {
 
 def known_thresholds(
     sizes: tuple[int, int, int, float],
-    thresholds: Thresholds | tuple[float, float, float] | None,
+    thresholds: Thresholds | tuple[float, float, float] | None = None,
 ) -> Thresholds:
     """Those given, or else those known for N1, N2, D and c.
 
@@ -46,10 +46,10 @@ def known_thresholds(
     """
     if thresholds is not None:
         return Thresholds(*thresholds)
-    if sizes not in THRESHOLDS:
+    if sizes not in _KNOWN:
         requirement = "be given for sizes of which none are known"
         raise argument_error("thresholds", requirement, f"None for N1, N2, D, c = {sizes}")
-    return THRESHOLDS[sizes]
+    return _KNOWN[sizes]
 
 
 def check_branch_threshold(

@@ -16,7 +16,7 @@ Weights = Float[Array, "post pre"]
 """Synaptic weights, at least 0, from the neurons of a column to those of a row."""
 
 
-class DendriticWiring(eqx.Module):
+class Wiring(eqx.Module):
     """All synapses between N1 memory (E1), N2 feature (E2), M1 and M2 inhibitory neurons.
 
     Weights are at least 0: a synapse's sign is that of the neuron it comes from (Dale's law), and
@@ -80,7 +80,7 @@ class DendriticWiring(eqx.Module):
         spread: float = 0.2,
         gamma_shape: float = 0.5,
         dendritic_mean: float = 0.2,
-    ) -> "DendriticWiring":
+    ) -> "Wiring":
         """Wiring by the laws of eqs 4-6: O(N1 N2) numbers.
 
         Args:
@@ -131,10 +131,10 @@ class DendriticWiring(eqx.Module):
     @classmethod
     def per_synapse(
         cls, num_memory: int, num_feature: int, *, key: Key, **arguments: Any
-    ) -> "DendriticWiring":
+    ) -> "Wiring":
         """Wiring in which each synapse from E1 has a branch to itself: D = N1, b_ji = i.
 
-        For `nam_jax.network.point_synapses`; arguments as for `random`.
+        For point neurons, whose synapses have weights of their own; arguments as for `random`.
         """
         made = cls.random(num_memory, num_feature, num_memory, key=key, **arguments)
         own = jnp.broadcast_to(jnp.arange(num_memory, dtype=made.branch.dtype), made.branch.shape)

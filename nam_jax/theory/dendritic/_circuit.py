@@ -15,7 +15,7 @@ Number = float | int | Real[Array, ""]
 """A number that may be traced."""
 
 
-class DendriticCircuit(NamedTuple):
+class Circuit(NamedTuple):
     """The numbers of a dendritic network, but for its three thresholds; rates in Hz.
 
     Attributes:
@@ -49,8 +49,8 @@ class DendriticCircuit(NamedTuple):
     rmax: Number = 100.0
 
 
-class DendriticThresholds(NamedTuple):
-    """The three numbers that `dendritic_design` finds.
+class Thresholds(NamedTuple):
+    """The three numbers that `design` finds.
 
     Attributes:
         branch: g_t, the drive at which a branch begins to fire.
@@ -63,13 +63,13 @@ class DendriticThresholds(NamedTuple):
     saturation: Number
 
 
-def as_numbers(circuit: DendriticCircuit) -> DendriticCircuit:
+def as_numbers(circuit: Circuit) -> Circuit:
     """The circuit with arrays of floats for numbers, checked as far as they are not traced.
 
     Raises:
         ValueError: If one is outside of its range.
     """
-    c = DendriticCircuit(*(jnp.asarray(value, float) for value in circuit))
+    c = Circuit(*(jnp.asarray(value, float) for value in circuit))
     zero, one, infinity = 0.0, 1.0, jnp.inf
     most = c.num_memory if is_concrete(c.num_memory) else infinity
     least = c.rmin if is_concrete(c.rmin) else zero
@@ -119,7 +119,7 @@ def on_numbers(function: Callable) -> Callable:
     compiled = jax.jit(function)
 
     @functools.wraps(function)
-    def checked(circuit: DendriticCircuit, thresholds: DendriticThresholds, *numbers: Number):
+    def checked(circuit: Circuit, thresholds: Thresholds, *numbers: Number):
         rest = [jnp.asarray(value, float) for value in numbers]
         for k in rest[:1]:
             check_k(k)
@@ -128,9 +128,9 @@ def on_numbers(function: Callable) -> Callable:
     return checked
 
 
-def as_levels(thresholds: DendriticThresholds) -> DendriticThresholds:
+def as_levels(thresholds: Thresholds) -> Thresholds:
     """The thresholds with arrays of floats for numbers."""
-    return DendriticThresholds(*(jnp.asarray(value, float) for value in thresholds))
+    return Thresholds(*(jnp.asarray(value, float) for value in thresholds))
 
 
 def check_k(k: Scalar) -> None:

@@ -15,13 +15,13 @@ from jaxtyping import Array, Float
 
 from nam_jax._types import Scalar
 from nam_jax.theory.dendritic._circuit import (
-    DendriticCircuit,
-    DendriticThresholds,
+    Circuit,
     Number,
+    Thresholds,
     on_numbers,
 )
 from nam_jax.theory.dendritic._law import (
-    branch_drive,
+    branch_drive_at,
     branch_outputs,
     first_inhibition,
     inhibition_rate,
@@ -45,7 +45,7 @@ class Moments(NamedTuple):
     skew: Scalar
 
 
-class DendriticDrives(NamedTuple):
+class Drives(NamedTuple):
     """Where a network with k neurons at one rate, and all others at rmin, finds itself.
 
     Attributes:
@@ -65,13 +65,11 @@ class DendriticDrives(NamedTuple):
     active: Scalar
 
 
-def drives_at(
-    c: DendriticCircuit, thresholds: DendriticThresholds, k: Number, rate: Number, seen: Number
-) -> DendriticDrives:
-    """`dendritic_drives` where I1 sees the cued neurons at another rate, `seen`."""
+def drives_at(c: Circuit, thresholds: Thresholds, k: Number, rate: Number, seen: Number) -> Drives:
+    """`drives` where I1 sees the cued neurons at another rate, `seen`."""
     p = c.connectivity / c.num_branches
     first = first_inhibition(c, k, seen)
-    idle = branch_drive(c, k, seen)
+    idle = branch_drive_at(c, k, seen)
     outputs = jax.vmap(lambda own: branch_outputs(c, thresholds, idle, own))
     quiet, with_own, busy = outputs(jnp.stack([jnp.zeros_like(first), c.rmin, rate]))
     shared = -jnp.expm1(k * jnp.log1p(-p))
@@ -86,7 +84,7 @@ def drives_at(
     )
     others = (1 - shared) * apart + shared * cued
     span = thresholds.saturation - c.resting_output
-    return DendriticDrives(
+    return Drives(
         _standardised(c, cued, inhibited),
         _standardised(c, others, inhibited),
         feature,
@@ -97,7 +95,7 @@ def drives_at(
 
 
 def _standardised(
-    circuit: DendriticCircuit, raw: Float[Array, "3"], inhibited: Float[Array, "3"]
+    circuit: Circuit, raw: Float[Array, "3"], inhibited: Float[Array, "3"]
 ) -> Moments:
     """The moments of (c N2)^-1/2 times a sum of N2 terms with these raw moments, inhibited."""
     c, size = circuit.connectivity, circuit.num_feature
@@ -107,9 +105,7 @@ def _standardised(
 
 
 @on_numbers
-def dendritic_drives(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number, rate: Number
-) -> DendriticDrives:
+def drives(circuit: Circuit, thresholds: Thresholds, k: Number, rate: Number) -> Drives:
     """The drives of memory neurons when k of them fire at `rate` and all others at rmin.
 
     The drive of neuron i is a sum over feature neurons j of independent terms (C A - c m) v_j, C
@@ -129,7 +125,7 @@ def dendritic_drives(
     return drives_at(circuit, thresholds, k, rate, rate)
 
 
-def _signal(circuit: DendriticCircuit, saturation: Number) -> Scalar:
+def _signal(circuit: Circuit, saturation: Number) -> Scalar:
     c, m = circuit.connectivity, circuit.dendritic_mean
     square = gamma_moments(circuit.gamma_shape, m)[2]
     scale = jnp.sqrt(c * circuit.num_feature / circuit.num_branches)
@@ -137,7 +133,7 @@ def _signal(circuit: DendriticCircuit, saturation: Number) -> Scalar:
 
 
 @on_numbers
-def dendritic_signal(circuit: DendriticCircuit, thresholds: DendriticThresholds) -> Scalar:
+def signal(circuit: Circuit, thresholds: Thresholds) -> Scalar:
     """Delta = sqrt(c N2 / D) ((E[A^2] - c m^2) g_max - (1 - c) m^2 g_min), cued less other.
 
     Eqs. 18-25, a factor D larger than printed; with saturated and silent branches.
@@ -145,16 +141,14 @@ def dendritic_signal(circuit: DendriticCircuit, thresholds: DendriticThresholds)
     return _signal(circuit, thresholds.saturation)
 
 
-def _saturated_rate(c: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> Scalar:
+def _saturated_rate(c: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
     common = jnp.sqrt(c.connectivity * c.num_feature)
     driven = _signal(c, thresholds.saturation) - common * c.rmin - thresholds.memory
     return c.rmin + driven / (1 + k * common / c.num_memory)
 
 
 @on_numbers
-def dendritic_saturated_rate(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
-) -> Scalar:
+def saturated_rate(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
     """nu* = rmin + (Delta - sqrt(c N2) rmin - f_t) / (1 + k sqrt(c N2) / N1), explicit.
 
     The rate of cued neurons in Hz (eqs. 25) if their branches saturate and no other one fires.
@@ -162,9 +156,7 @@ def dendritic_saturated_rate(
     return _saturated_rate(circuit, thresholds, k)
 
 
-def settled(
-    c: DendriticCircuit, thresholds: DendriticThresholds, k: Number
-) -> tuple[Scalar, DendriticDrives]:
+def settled(c: Circuit, thresholds: Thresholds, k: Number) -> tuple[Scalar, Drives]:
     """The rate of k cued neurons in the mean, and the drives there.
 
     By chords with the slope of saturated branches. That is so nearly exact that each step gains two
@@ -172,7 +164,7 @@ def settled(
     """
     slope = 1 + k * jnp.sqrt(c.connectivity * c.num_feature) / c.num_memory
 
-    def chord(rate: Scalar, _: None) -> tuple[Scalar, tuple[Scalar, DendriticDrives]]:
+    def chord(rate: Scalar, _: None) -> tuple[Scalar, tuple[Scalar, Drives]]:
         rate = jnp.maximum(rate, c.rmin)
         drives = drives_at(c, thresholds, k, rate, rate)
         excess = rate - c.rmin + thresholds.memory - drives.cued.mean
@@ -184,7 +176,7 @@ def settled(
 
 
 @on_numbers
-def dendritic_rate(circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> Scalar:
+def rate(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
     """The rate in Hz of k cued neurons in the mean: the upper root of nu = F(h_cued(nu)).
 
     At least rmin, but not cut off at rmax, so that designs can be followed through it.

@@ -15,9 +15,9 @@ from jaxtyping import Array, Float
 
 from nam_jax._types import Scalar
 from nam_jax.theory.dendritic._circuit import (
-    DendriticCircuit,
-    DendriticThresholds,
+    Circuit,
     Number,
+    Thresholds,
     as_numbers,
 )
 
@@ -71,7 +71,7 @@ class BranchDrive(NamedTuple):
         return jnp.asarray(kernel, above.dtype) @ above
 
 
-def dendritic_branch_drive(circuit: DendriticCircuit, k: Number, rate: Number) -> BranchDrive:
+def branch_drive(circuit: Circuit, k: Number, rate: Number) -> BranchDrive:
     """The law of the drive of a branch without a cued neuron (eqs. 2b, 6, 7).
 
     Binomial(N1 - k, c / D) E1 neurons reach it, at rmin, and Binomial(M1, c / D) I1 neurons, whose
@@ -85,11 +85,11 @@ def dendritic_branch_drive(circuit: DendriticCircuit, k: Number, rate: Number) -
     Raises:
         ValueError: If a number of the circuit is outside of its range.
     """
-    return branch_drive(as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float))
+    return branch_drive_at(as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float))
 
 
-def branch_drive(c: DendriticCircuit, k: Number, rate: Number) -> BranchDrive:
-    """`dendritic_branch_drive` of checked numbers."""
+def branch_drive_at(c: Circuit, k: Number, rate: Number) -> BranchDrive:
+    """`branch_drive` of checked numbers."""
     probability = jnp.asarray(c.connectivity / c.num_branches)
     load = c.num_memory * probability
     n, excitatory = _counts(jnp.asarray(c.num_memory - k), probability, _EXCITATORY)
@@ -135,20 +135,20 @@ def _log_falling(total: Scalar, n: Float[Array, " E"]) -> Float[Array, " E"]:
     return jnp.where(large, series, gammaln(total + 1) - gammaln(rest + 1))
 
 
-def inhibition_rate(circuit: DendriticCircuit, mean_rate: Number, count: Number) -> Scalar:
+def inhibition_rate(circuit: Circuit, mean_rate: Number, count: Number) -> Scalar:
     """The rate at which `count` inhibitory neurons settle, just below the mean that drives them."""
     return jnp.asarray(mean_rate / (1 + 1 / (circuit.connectivity * count)))
 
 
-def first_inhibition(circuit: DendriticCircuit, k: Number, rate: Number) -> Scalar:
+def first_inhibition(circuit: Circuit, k: Number, rate: Number) -> Scalar:
     """The mean rate of I1 in Hz when k memory neurons fire at `rate` and all others at rmin."""
     mean_rate = circuit.rmin + k * (rate - circuit.rmin) / circuit.num_memory
     return inhibition_rate(circuit, mean_rate, circuit.num_memory_inhibitory)
 
 
 def branch_outputs(
-    circuit: DendriticCircuit,
-    thresholds: DendriticThresholds,
+    circuit: Circuit,
+    thresholds: Thresholds,
     idle: BranchDrive,
     rate: Float[Array, ""],
 ) -> Float[Array, "3"]:

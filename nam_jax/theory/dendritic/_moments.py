@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from scipy.special import comb
 
 from nam_jax._types import Scalar
-from nam_jax.theory.dendritic._circuit import DendriticCircuit, Number
+from nam_jax.theory.dendritic._circuit import Circuit, Number
 
 _POWERS, _TERMS = np.arange(1, 4, dtype=np.int32)[:, None], np.arange(4, dtype=np.int32)[None, :]
 _PASCAL = np.asarray(comb(_POWERS, _TERMS))
@@ -21,7 +21,7 @@ def gamma_moments(shape: Number, mean: Number) -> Float[Array, "7"]:
     return jnp.concatenate([jnp.ones(1), jnp.cumprod(factors)])
 
 
-def occupancy(circuit: DendriticCircuit, k: Number, p: Number) -> Float[Array, "3"]:
+def occupancy(circuit: Circuit, k: Number, p: Number) -> Float[Array, "3"]:
     """Cumulants of how many of D - 1 branches hold any of k neurons, each on one with chance p.
 
     Mean and variance are exact; the third cumulant is that without coincidences.
@@ -39,7 +39,7 @@ def occupancy(circuit: DendriticCircuit, k: Number, p: Number) -> Float[Array, "
 
 
 def feedback_moments(
-    circuit: DendriticCircuit,
+    circuit: Circuit,
     own: Float[Array, "3"],
     quiet: Float[Array, "3"],
     busy: Float[Array, "3"],
@@ -90,7 +90,7 @@ def raw_moments(cumulants: Float[Array, "3"]) -> Float[Array, "4"]:
 
 
 def inhibition_moments(
-    circuit: DendriticCircuit, feature: Scalar, first: Scalar, second: Scalar
+    circuit: Circuit, feature: Scalar, first: Scalar, second: Scalar
 ) -> Float[Array, "3"]:
     """What I1 and I2 add to mean, variance and third central moment of a memory neuron's drive.
 

@@ -1,7 +1,7 @@
 """Recall by a dendritic memory: where a neuron is lost, how probable that is, and the capacity.
 
 It fails by fluctuations, not in the mean: of every neuron's fixed input, for which see
-`dendritic_drives`. Recall starts from the features of a memory, inhibition at its steady state.
+`drives`. Recall starts from the features of a memory, inhibition at its steady state.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from scipy.special import betaln
 from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
 from nam_jax.theory.dendritic._circuit import (
-    DendriticCircuit,
-    DendriticThresholds,
+    Circuit,
     Number,
+    Thresholds,
     on_numbers,
 )
-from nam_jax.theory.dendritic._drives import DendriticDrives, drives_at, settled
-from nam_jax.theory.dendritic._law import branch_drive, branch_outputs, inhibition_rate
+from nam_jax.theory.dendritic._drives import Drives, drives_at, settled
+from nam_jax.theory.dendritic._law import branch_drive_at, branch_outputs, inhibition_rate
 from nam_jax.theory.dendritic._moments import gamma_moments
 
 _ZOOMS, _GRID = 4, 8
@@ -41,7 +41,7 @@ class Fold(NamedTuple):
     rate: Scalar
 
 
-class DendriticRecall(NamedTuple):
+class Recall(NamedTuple):
     """Logarithms of the probabilities that make up strict recall of k neurons.
 
     Attributes:
@@ -60,7 +60,7 @@ class DendriticRecall(NamedTuple):
 
 
 @on_numbers
-def dendritic_fold(circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> Fold:
+def fold(circuit: Circuit, thresholds: Thresholds, k: Number) -> Fold:
     """Where a single cued neuron falls silent while the k - 1 others stay.
 
     With an offset d of its drive, its rate solves d = nu - rmin + f_t - h_cued(nu); the upper
@@ -70,13 +70,13 @@ def dendritic_fold(circuit: DendriticCircuit, thresholds: DendriticThresholds, k
 
 
 def _fold(
-    c: DendriticCircuit,
-    thresholds: DendriticThresholds,
+    c: Circuit,
+    thresholds: Thresholds,
     k: Number,
     rate: Scalar,
-    drives: DendriticDrives,
+    drives: Drives,
 ) -> Fold:
-    idle = branch_drive(c, k, rate)
+    idle = branch_drive_at(c, k, rate)
     square = gamma_moments(c.gamma_shape, c.dendritic_mean)[2]
     gain = jnp.sqrt(c.connectivity * c.num_feature / c.num_branches)
     gain = gain * (square - c.connectivity * c.dendritic_mean**2)
@@ -102,13 +102,13 @@ def _fold(
     return Fold(needed(edge)[0], edge[0])
 
 
-def log_recall(c: DendriticCircuit, thresholds: DendriticThresholds, k: Number) -> DendriticRecall:
-    """`dendritic_log_recall` of checked numbers."""
+def log_recall_at(c: Circuit, thresholds: Thresholds, k: Number) -> Recall:
+    """`log_recall` of checked numbers."""
     rate, drives = settled(c, thresholds, k)
     fold = _fold(c, thresholds, k, rate, drives).offset
     cued, others = drives.cued, drives.others
     gap = (thresholds.memory + 1 - others.mean) / others.sd
-    return DendriticRecall(
+    return Recall(
         k * _log_below(-fold / cued.sd, -cued.skew),
         k * _log_below((c.rmax - 1 - rate) / cued.sd, cued.skew),
         (c.num_memory - k) * _log_below(gap, others.skew),
@@ -125,50 +125,42 @@ def _log_below(z: Scalar, skew: Scalar) -> Scalar:
 
 
 @on_numbers
-def dendritic_log_recall(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
-) -> DendriticRecall:
+def log_recall(circuit: Circuit, thresholds: Thresholds, k: Number) -> Recall:
     """The logarithm of the probability that a memory of k neurons is recalled, in its three parts.
 
     P(k) = [1 - F_c(fold)]^k F_c(rmax - 1 - nu*)^k F_n(f_t + 1 - h_n)^(N1 - k): every neuron has a
-    fixed offset of its drive, of a Pearson-III law with the moments of `dendritic_drives`. This is
+    fixed offset of its drive, of a Pearson-III law with the moments of `drives`. This is
     the mean over networks; they differ much where it is far from 0 and 1.
     """
-    return log_recall(circuit, thresholds, k)
+    return log_recall_at(circuit, thresholds, k)
 
 
 @on_numbers
-def dendritic_recall(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
-) -> Scalar:
-    """The probability that a memory of k neurons is recalled; see `dendritic_log_recall`."""
-    return jnp.exp(log_recall(circuit, thresholds, k).total())
+def recall(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
+    """The probability that a memory of k neurons is recalled; see `log_recall`."""
+    return jnp.exp(log_recall_at(circuit, thresholds, k).total())
 
 
-def ignition_margin(
-    c: DendriticCircuit, thresholds: DendriticThresholds, k: Number, rate: Scalar
-) -> Scalar:
-    """`dendritic_ignition_margin` of checked numbers, where cued neurons settle at `rate`."""
+def ignition_margin_at(c: Circuit, thresholds: Thresholds, k: Number, rate: Scalar) -> Scalar:
+    """`ignition_margin` of checked numbers, where cued neurons settle at `rate`."""
     others = drives_at(c, thresholds, k, rate, c.rmin).others
     return (thresholds.memory - others.mean) / others.sd
 
 
 @on_numbers
-def dendritic_ignition_margin(
-    circuit: DendriticCircuit, thresholds: DendriticThresholds, k: Number
-) -> Scalar:
+def ignition_margin(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
     """(f_t - h_n) / s_n before the cued neurons fire: E2 at the features, E1 and I1 still at rmin.
 
     Other neurons are less inhibited then than later, so that some may be recruited on the way
-    though the fixed point is sound. It is not in `dendritic_recall`, which is that of the fixed
+    though the fixed point is sound. It is not in `recall`, which is that of the fixed
     point; from 3.5 on it is met, and where neurons of E1 are few inhibition may come too late
     already at 2 to 3.
     """
     rate = settled(circuit, thresholds, k)[0]
-    return ignition_margin(circuit, thresholds, k, rate)
+    return ignition_margin_at(circuit, thresholds, k, rate)
 
 
-def dendritic_log_capacity(num_memory: int, recalled: Sequence[float] | np.ndarray) -> float:
+def log_capacity(num_memory: int, recalled: Sequence[float] | np.ndarray) -> float:
     """Natural logarithm of sum_k beta_k binom(N1, k), the memories of up to K neurons recalled.
 
     Any k-subset of E1 is an attractor of the same fixed connections, whether wanted or not, so this

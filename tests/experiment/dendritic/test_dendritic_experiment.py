@@ -15,8 +15,8 @@ from nam_jax.experiment.dendritic import _scaling as scaling
 from nam_jax.experiment.dendritic._bench import Bench
 from nam_jax.experiment.dendritic._design import network_of, wiring_of
 from nam_jax.experiment.dendritic._trials import Follow, memories
-from nam_jax.network import DendriticState, Linear
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.network.dendritic import Linear, State
+from nam_jax.theory.dendritic import Circuit, Thresholds
 
 SMALL = {"num_memory": 200, "num_feature": 2000, "num_inhibitory": (100, 200), "num_branches": 100,
          "thresholds": (4.44, -28.13, 245.7), "size": 2, "num_networks": 1, "num_trials": 12,
@@ -181,8 +181,8 @@ def test_a_branch_threshold_that_no_neuron_reaches_is_refused():
 
 def test_a_sparse_network_in_dense_form_is_the_same_network(getkey):
     """Every 1/c taken into the weights: equal flows, with the branches of one wiring."""
-    circuit = DendriticCircuit(20, 30, 8, 10, 6, 0.5)
-    bench = Bench(circuit, DendriticThresholds(1.0, -1.0, 20.0), 2, 1, 1, Follow(1.0, 1.0), 0)
+    circuit = Circuit(20, 30, 8, 10, 6, 0.5)
+    bench = Bench(circuit, Thresholds(1.0, -1.0, 20.0), 2, 1, 1, Follow(1.0, 1.0), 0)
     key = getkey()
     dense = circuit._replace(connectivity=1.0)
     found = parts.network_in_dense_form(bench._replace(circuit=dense), 0.5, key)
@@ -190,7 +190,7 @@ def test_a_sparse_network_in_dense_form_is_the_same_network(getkey):
     branches = {"branch": whole.branch, "inhibitory_branch": whole.inhibitory_branch}
     network = network_of(circuit, bench.thresholds, wiring=dataclasses.replace(wiring, **branches))
     rates = (jr.uniform(getkey(), (n,), maxval=20.0) for n in (20, 30, 8, 10))
-    state = DendriticState(*rates)
+    state = State(*rates)
     flows = (jax.tree.leaves(each.vector_field(0.0, state)) for each in (found, network))
     for a, b in zip(*flows, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
@@ -198,8 +198,8 @@ def test_a_sparse_network_in_dense_form_is_the_same_network(getkey):
 
 def test_linear_branches_are_one_sum(getkey):
     """The control without a nonlinearity equals branches whose output is their drive."""
-    circuit = DendriticCircuit(20, 30, 8, 10, 6)
-    bench = Bench(circuit, DendriticThresholds(1.0, -1.0, 20.0), 2, 1, 1, Follow(1.0, 1.0), 0)
+    circuit = Circuit(20, 30, 8, 10, 6)
+    bench = Bench(circuit, Thresholds(1.0, -1.0, 20.0), 2, 1, 1, Follow(1.0, 1.0), 0)
     key = getkey()
     control = controls.linear_branches(bench, key)
     branches = network_of(circuit, bench.thresholds, key=key, branch_transfer=Linear(1.0))
@@ -211,7 +211,7 @@ def test_linear_branches_are_one_sum(getkey):
 
 def test_feedback_of_one_branch_tells_nobody_apart(getkey):
     bench = Bench(
-        DendriticCircuit(20, 30, 8, 10, 6), DendriticThresholds(1.0, -1.0, 20.0), 2, 1, 1,
+        Circuit(20, 30, 8, 10, 6), Thresholds(1.0, -1.0, 20.0), 2, 1, 1,
         Follow(1.0, 1.0), 0,
     )  # fmt: skip
     feedback = np.asarray(controls.one_branch(bench, getkey()).feedback)

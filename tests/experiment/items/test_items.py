@@ -19,7 +19,8 @@ from nam_jax.experiment.items import _methods as _items_methods
 from nam_jax.experiment.items import _problem as _items_problem
 from nam_jax.experiment.items._dataset import crossing, crossing_text
 from nam_jax.memory import CovarianceMap, LinearMap, RidgeMap, associate
-from nam_jax.network import DendriticAssociator, DendriticMemory
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Associator
 
 SMALL = ItemsConfig(
     num_items=(20, 160), methods=("hebbian", "gradient"), num_networks=2, num_cues=32, powers=(20,)
@@ -119,7 +120,7 @@ def maps(base, pixels, to_features=False, from_features=True):
 
 def test_a_cue_is_a_fading_drive_or_rates_of_features(tiny):
     image = signs(jr.key(3), (9,))
-    driven = DendriticAssociator(tiny, *maps(tiny, 9), gain=20.0, fading=30.0)
+    driven = Associator(tiny, *maps(tiny, 9), gain=20.0, fading=30.0)
     start = driven.initial_state(image)
     drive = np.maximum(20 * np.asarray(driven.cue_map(image)), 0)
     np.testing.assert_allclose(start.stimulus, drive, rtol=1e-5)
@@ -129,7 +130,7 @@ def test_a_cue_is_a_fading_drive_or_rates_of_features(tiny):
     without = tiny.vector_field(0.0, start.rates)
     rose = np.asarray(flow.rates.memory - without.memory)
     assert (rose >= 0).all() and rose.max() > 0
-    cued = DendriticAssociator(tiny, *maps(tiny, 9, to_features=True), to_features=True)
+    cued = Associator(tiny, *maps(tiny, 9, to_features=True), to_features=True)
     state = cued.initial_state(image)
     np.testing.assert_allclose(state.rates.feature, np.maximum(cued.cue_map(image), 0), rtol=1e-5)
     assert not state.stimulus.any() and cued.readout(state).shape == (9,)
@@ -141,9 +142,9 @@ def test_a_cue_is_a_fading_drive_or_rates_of_features(tiny):
 
 def test_maps_must_fit_their_populations(tiny):
     with pytest.raises(ValueError, match="`cue_map` must fit a population of 30 neurons"):
-        DendriticAssociator(tiny, *maps(tiny, 9), to_features=True)
+        Associator(tiny, *maps(tiny, 9), to_features=True)
     with pytest.raises(ValueError, match="`answer_map` must fit a population of 20 neurons"):
-        DendriticAssociator(tiny, *maps(tiny, 9), from_features=False)
+        Associator(tiny, *maps(tiny, 9), from_features=False)
 
 
 def test_members_are_distinct_sets_and_damages_are_what_they_say():
@@ -233,7 +234,7 @@ def test_retrieve_recalls_an_image_with_the_associator():
     stored = _items_problem.make_items(bench, patterns, 2, key=jr.key(2))
     cue_map = associate(RidgeMap(0.4), patterns, stored.members.astype(float))
     answer_map = associate(RidgeMap(1e-4), stored.rates[1], patterns)
-    network = DendriticAssociator(base, cue_map, answer_map, gain=40.0)
+    network = Associator(base, cue_map, answer_map, gain=40.0)
     cue = nam.data.flip(patterns[0], 0.1, key=jr.key(3))
     found = eqx.filter_jit(lambda cue: nam.retrieve(network, cue, max_time=400.0))(cue)
     assert bool(nam.measure.exact_recall(found.pattern, patterns[0]))

@@ -12,15 +12,9 @@ import numpy as np
 import pytest
 
 import nam_jax as nam
-from nam_jax.network import (
-    DendriticDrive,
-    DendriticMemory,
-    DendriticState,
-    DendriticWiring,
-    Linear,
-    Ramp,
-    point_synapses,
-)
+from nam_jax.experiment.dendritic._controls import point_synapses
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import ExternalInputs, Linear, Ramp, State, Wiring
 from nam_jax.solve import ExponentialEuler
 
 X64 = jax.config.jax_enable_x64
@@ -30,7 +24,7 @@ BRANCH, RATE = Ramp(0.3, 0.5, 6.0, slope=2.5), Ramp(-16.0, 1.0, 30.0)
 
 def wired(key, **arguments):
     arguments = {"connectivity": 0.6, "num_inhibitory": (M1, M2), "spread": 0.7, **arguments}
-    return DendriticWiring.random(N1, N2, D, key=key, **arguments)
+    return Wiring.random(N1, N2, D, key=key, **arguments)
 
 
 def built(wiring, **arguments):
@@ -45,7 +39,7 @@ def rates(key, shape=()):
 
     def one(key):
         sizes = zip(jr.split(key, 4), (N1, N2, M1, M2), strict=True)
-        return DendriticState(*(jr.uniform(each, (size,), maxval=8) for each, size in sizes))
+        return State(*(jr.uniform(each, (size,), maxval=8) for each, size in sizes))
 
     for axis in reversed(shape):
         one = functools.partial(
@@ -87,7 +81,7 @@ def by_loop(w, state, drive_1=0.0, drive_d=None):
     h1 = w.to_memory_inhibition @ v1 / (c * N1) - w.within_memory_inhibition @ i1 / (c * M1) ** 2
     h2 = w.to_feature_inhibition @ v2 / (c * N2) - w.within_feature_inhibition @ i2 / (c * M2) ** 2
     found = (RATE(jnp.asarray(memory)), features, np.maximum(h1, 0), np.maximum(h2, 0))
-    return DendriticState(*map(jnp.asarray, found))
+    return State(*map(jnp.asarray, found))
 
 
 def packed(network):
@@ -118,13 +112,13 @@ def test_right_hand_side_equals_a_loop_over_branches(reciprocal, getkey):
 def test_drives_are_functions_of_time(getkey):
     wiring, state = wired(getkey()), rates(getkey())
     network, own = built(wiring), jr.normal(getkey(), (N2, D))
-    drive = DendriticDrive(lambda t: 2.0 * t, lambda t: own * t)
+    drive = ExternalInputs(lambda t: 2.0 * t, lambda t: own * t)
     assert_close(
         targets(network, state, drive, 3.0), by_loop(wiring, state, 6.0, 3 * np.asarray(own))
     )
     for signal in (0.4, jnp.full(N2, 0.4)):
         expected = by_loop(wiring, state, drive_d=np.full((N2, D), 0.4))
-        assert_close(targets(network, state, DendriticDrive(branches=signal)), expected)
+        assert_close(targets(network, state, ExternalInputs(branches=signal)), expected)
 
 
 def test_a_batch_equals_its_samples(getkey):
@@ -134,7 +128,7 @@ def test_a_batch_equals_its_samples(getkey):
 
     @jax.jit
     def one(state, signal):
-        return targets(network, state, DendriticDrive(branches=signal))
+        return targets(network, state, ExternalInputs(branches=signal))
 
     twice = jax.jit(jax.vmap(jax.vmap(one)))(states, signals)
     for place in np.ndindex(2, 3):
@@ -186,7 +180,7 @@ def test_feedback_has_the_weight_of_the_branch(getkey):
         for i in range(N1):
             weight = wiring.dendritic[j, wiring.branch[j, i]] if wiring.forward[j, i] else 0
             assert network.feedback[i, j] == weight
-    single = DendriticWiring.random(N1, N2, 1, key=getkey())
+    single = Wiring.random(N1, N2, 1, key=getkey())
     assert np.ptp(np.asarray(built(single).feedback), axis=0).max() == 0
 
 
@@ -205,7 +199,7 @@ def test_wiring_keeps_its_laws_whatever_the_parameters(sizes, connectivity, spre
     """Dale's law, one branch a pair of neurons, and feedback where eq 4 says."""
     n1, n2, m1, m2 = sizes
     arguments = {"spread": spread, "gamma_shape": shape, "num_inhibitory": (m1, m2)}
-    wiring = DendriticWiring.random(
+    wiring = Wiring.random(
         n1, n2, 1 + seed % n1, key=jr.key(seed), connectivity=connectivity, **arguments
     )
     network = built(wiring)
@@ -290,7 +284,7 @@ def test_linear_branches_and_point_neurons(getkey):
     expected = jnp.maximum(2 * (excited - inhibited) / jnp.sqrt(D), 0)
     assert_close(targets(linear, state).feature, expected)
 
-    own = DendriticWiring.per_synapse(N1, N2, key=getkey(), num_inhibitory=(M1, M2))
+    own = Wiring.per_synapse(N1, N2, key=getkey(), num_inhibitory=(M1, M2))
     point = built(own, dendrites=point_synapses(own))
     np.testing.assert_array_equal(point.feedback, own.dendritic.T)
     drive = own.dendritic @ state.memory / jnp.sqrt(N1)

@@ -8,7 +8,8 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from nam_jax.network import Dendrites, DendriticMemory
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Dendrites
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ import pytest
 
 import nam_jax as nam
 from nam_jax import data, measure
-from nam_jax.network import (
-    DendriticMemory,
-    DendriticWiring,
+from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import (
     FeatureCue,
     HeldFeatures,
     Linear,
     MemoryCue,
-    ReducedDendriticMemory,
+    ReducedMemory,
+    Wiring,
 )
 from nam_jax.solve import ExponentialEuler
 
@@ -147,7 +147,7 @@ def test_reduced_dynamics_give_the_same_verdicts():
     members, cues = memories(network, 2, 16, jr.key(7))
     full = trials(network, jax.vmap(network.initial_state)(cues), 600.0)
     for mean, close in ((False, 0.01), (True, 1.5)):
-        reduced = ReducedDendriticMemory(network, population_mean=mean)
+        reduced = ReducedMemory(network, population_mean=mean)
         found = trials(reduced, jax.vmap(reduced.initial_state)(cues), 600.0)
         np.testing.assert_array_equal(verdicts(found, members), verdicts(full, members))
         np.testing.assert_allclose(found.memory, full.memory, atol=close)
@@ -161,7 +161,7 @@ def test_dendrites_are_necessary():
     chord = Linear(network.branch_transfer.high / (network.branch_transfer.threshold + 0.5))
     linear = eqx.tree_at(lambda n: n.branch_transfer, network, chord)
     assert not verdicts(trials(linear, jax.vmap(linear.initial_state)(cues)), members).any()
-    wiring = DendriticWiring.random(200, 2000, 1, key=jr.key(0), num_inhibitory=(100, 200))
+    wiring = Wiring.random(200, 2000, 1, key=jr.key(0), num_inhibitory=(100, 200))
     transfers = {
         "branch_transfer": network.branch_transfer,
         "memory_transfer": network.memory_transfer,

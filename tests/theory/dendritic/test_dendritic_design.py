@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from nam_jax import theory
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.theory.dendritic import Circuit, Thresholds, _drives, _law, _recall
 
-REFERENCE = DendriticCircuit()
+REFERENCE = Circuit()
 
 
 @pytest.mark.slow
 def test_designs_obey_their_rules():
     """And have the published outcome."""
-    levels = theory.dendritic_design(REFERENCE)
+    levels = theory.dendritic.design(REFERENCE)
     np.testing.assert_allclose(levels, (5.30, -14.8, 571.0), rtol=0.01, atol=0.7)
-    np.testing.assert_allclose(theory.dendritic_rate(REFERENCE, levels, 1), 60.0, atol=1e-2)
-    rate = theory.dendritic_rate(REFERENCE, levels, 4)
-    others = theory.dendritic_drives(REFERENCE, levels, 4, rate).others
+    np.testing.assert_allclose(theory.dendritic.rate(REFERENCE, levels, 1), 60.0, atol=1e-2)
+    rate = theory.dendritic.rate(REFERENCE, levels, 4)
+    others = _drives.drives(REFERENCE, levels, 4, rate).others
     np.testing.assert_allclose(levels.memory, others.mean + 4.8 * others.sd, atol=1e-2)
-    law = theory.dendritic_branch_drive(REFERENCE, 0, 1.0)
+    law = _law.branch_drive(REFERENCE, 0, 1.0)
     np.testing.assert_allclose(500 * law.survival(levels.branch + 0.25), 0.15, rtol=1e-3)
 
 
@@ -31,7 +31,7 @@ def test_designs_are_differentiable(name, x64):
 
     def of(scale):
         value = scale * getattr(REFERENCE, name)
-        return jnp.stack(theory.dendritic_design(REFERENCE._replace(**{name: value})))
+        return jnp.stack(theory.dendritic.design(REFERENCE._replace(**{name: value})))
 
     centre, step = jnp.asarray(0.9), 1e-4
     difference = (of(centre + step) - of(centre - step)) / (2 * step)
@@ -54,15 +54,15 @@ PUBLISHED = {
 def test_refined_thresholds_are_as_good_as_the_published_ones(case):
     """The optimum is flat, so what is compared is what it gives: the sum of log P for k <= 4."""
     circuit = REFERENCE._replace(connectivity=case[0], num_branches=case[1])
-    start = theory.dendritic_design(circuit)
-    found = theory.dendritic_refined(circuit, start)
+    start = theory.dendritic.design(circuit)
+    found = theory.dendritic.refined(circuit, start)
 
     def gain(levels):
-        logs = [theory.dendritic_log_recall(circuit, levels, k).total() for k in range(1, 5)]
+        logs = [_recall.log_recall(circuit, levels, k).total() for k in range(1, 5)]
         return float(sum(logs))
 
     assert gain(found) > gain(start) - 1e-3
-    assert gain(found) > gain(DendriticThresholds(*PUBLISHED[case])) - 0.01
+    assert gain(found) > gain(Thresholds(*PUBLISHED[case])) - 0.01
     np.testing.assert_allclose(found.branch, PUBLISHED[case][0], rtol=0.12)
     np.testing.assert_allclose(found.saturation, PUBLISHED[case][2], rtol=0.12)
     np.testing.assert_allclose(found.memory, PUBLISHED[case][1], atol=4)
@@ -83,4 +83,4 @@ def test_largest_memories_are_as_published_within_one_neuron(sizes):
         circuit = REFERENCE._replace(
             num_memory=sizes[0], num_feature=sizes[1], num_branches=branches
         )
-        assert abs(theory.dendritic_largest_k(circuit).k - published) <= 1
+        assert abs(theory.dendritic.largest_k(circuit).k - published) <= 1

@@ -16,14 +16,14 @@ from marks import mostly_slow
 from tables.dendrites import Wired, recalled
 
 from nam_jax import theory
-from nam_jax.theory import DendriticCircuit, DendriticThresholds
+from nam_jax.theory.dendritic import Circuit, Thresholds, _drives, _law, _recall
 from nam_jax.theory.dendritic._recall import _log_below
 
-REFERENCE = DendriticCircuit()
-LEVELS = DendriticThresholds(5.3, -16.0, 555.0)
-SMALL = DendriticCircuit(200, 2000, 100, 200, 100)
-SMALL_LEVELS = DendriticThresholds(4.44, -28.13, 245.7)
-TINY = DendriticCircuit(100, 400, 50, 100, 50)
+REFERENCE = Circuit()
+LEVELS = Thresholds(5.3, -16.0, 555.0)
+SMALL = Circuit(200, 2000, 100, 200, 100)
+SMALL_LEVELS = Thresholds(4.44, -28.13, 245.7)
+TINY = Circuit(100, 400, 50, 100, 50)
 TINY_SPARSE = TINY._replace(connectivity=0.5, num_branches=25)
 SMALL_SPARSE = SMALL._replace(connectivity=0.5, num_branches=50)
 NETWORKS, TRIALS = 8, 8
@@ -47,8 +47,8 @@ def held(circuit, k):
 
 
 def expected_of(circuit, k):
-    drives = theory.dendritic_drives(circuit, SMALL_LEVELS, k, 50.0)
-    law = theory.dendritic_branch_drive(circuit, k, 50.0)
+    drives = _drives.drives(circuit, SMALL_LEVELS, k, 50.0)
+    law = _law.branch_drive(circuit, k, 50.0)
     numbers = [drives.feature, law.mean(), law.variance(), drives.spurious]
     for kind in (drives.cued, drives.others):
         numbers += [kind.mean, kind.sd**2]
@@ -77,7 +77,7 @@ def test_moments_are_those_of_networks(circuit, k):
 def test_the_tail_of_branch_drives_is_that_of_compound_draws(connectivity):
     """Binomial counts of uniform weights drawn outright; one normal law is 2.5 times too high."""
     circuit = REFERENCE._replace(connectivity=connectivity, num_branches=500 * connectivity)
-    law = theory.dendritic_branch_drive(circuit, 0, 1.0)
+    law = _law.branch_drive(circuit, 0, 1.0)
     rng, draws = np.random.default_rng(0), 400_000
 
     def sums(total):
@@ -112,15 +112,15 @@ def settled(circuit, levels, k, seeds, trials, dt=4.0):
 def test_rates_of_small_networks_are_predicted(k):
     """Mean rates of cued neurons within 4 standard errors over networks and 2 %; all recalled."""
     rates, strict = settled(SMALL, SMALL_LEVELS, k, tuple(range(4)), 8)
-    expected = float(theory.dendritic_rate(SMALL, SMALL_LEVELS, k))
+    expected = float(theory.dendritic.rate(SMALL, SMALL_LEVELS, k))
     assert abs(rates.mean() - expected) < 4 * rates.std(ddof=1) / 2 + 0.02 * expected
-    predicted = float(theory.dendritic_recall(SMALL, SMALL_LEVELS, k))
+    predicted = float(theory.dendritic.recall(SMALL, SMALL_LEVELS, k))
     assert predicted > 0.99 and strict.mean() > 0.97
 
 
 def test_the_fold_is_that_of_neurons_moved_by_hand():
     """One cued neuron held at each rate, the other one at its own: the input that it would need."""
-    rate = float(theory.dendritic_rate(SMALL, SMALL_LEVELS, 2))
+    rate = float(theory.dendritic.rate(SMALL, SMALL_LEVELS, 2))
     own = np.array([*np.arange(6.0, 40.0, 2.0), rate])
     needed = []
     for seed in range(NETWORKS):
@@ -133,7 +133,7 @@ def test_the_fold_is_that_of_neurons_moved_by_hand():
         needed.append(own - SMALL.rmin + SMALL_LEVELS.memory - drive)
     needed = np.array(needed)
     depth = needed[:, :-1].min(1) - needed[:, -1]
-    fold = theory.dendritic_fold(SMALL, SMALL_LEVELS, 2)
+    fold = _recall.fold(SMALL, SMALL_LEVELS, 2)
     error = depth.std(ddof=1) / np.sqrt(NETWORKS)
     assert abs(depth.mean() - float(fold.offset)) < 4 * error + 1.0 and error < 4
     assert abs(own[needed.mean(0)[:-1].argmin()] - float(fold.rate)) <= 2
@@ -142,8 +142,8 @@ def test_the_fold_is_that_of_neurons_moved_by_hand():
 @functools.cache
 def curve(circuit, levels, most=8):
     """Predicted recall and rates for k = 1 .. most."""
-    recall = [float(theory.dendritic_recall(circuit, levels, k)) for k in range(1, most + 1)]
-    rates = [float(theory.dendritic_rate(circuit, levels, k)) for k in range(1, most + 1)]
+    recall = [float(theory.dendritic.recall(circuit, levels, k)) for k in range(1, most + 1)]
+    rates = [float(theory.dendritic.rate(circuit, levels, k)) for k in range(1, most + 1)]
     return np.array(recall), np.array(rates)
 
 
@@ -154,10 +154,10 @@ def test_the_reference_network_is_as_published():
     np.testing.assert_allclose(recall, table, atol=0.01)
     np.testing.assert_allclose(rates, [58.7, 56.5, 54.3, 52.4, 50.6, 48.9, 47.4, 45.9], atol=0.06)
     for k, rate in ((1, 58.5), (4, 52.0)):
-        found = theory.dendritic_saturated_rate(REFERENCE, LEVELS, k)
+        found = _drives.saturated_rate(REFERENCE, LEVELS, k)
         np.testing.assert_allclose(found, rate, atol=0.06)
-    np.testing.assert_allclose(theory.dendritic_signal(REFERENCE, LEVELS), 88.8, atol=0.05)
-    fold = theory.dendritic_fold(REFERENCE, LEVELS, 4)
+    np.testing.assert_allclose(_drives.signal(REFERENCE, LEVELS), 88.8, atol=0.05)
+    fold = _recall.fold(REFERENCE, LEVELS, 4)
     assert 14 < float(fold.rate) < 16
 
 
@@ -190,50 +190,50 @@ def test_probabilities_are_those_of_pearson_laws(skew, worst):
 def test_a_fixed_point_is_of_no_use_where_others_ignite_first():
     """Below a margin of 3.5 recall falls short of that of the fixed point; designs keep to it."""
     circuit = SMALL._replace(num_feature=1000)
-    early = DendriticThresholds(4.48, -20.7, 330.0)
-    assert float(theory.dendritic_ignition_margin(circuit, early, 2)) < 1.5
-    assert float(theory.dendritic_recall(circuit, early, 2)) > 0.97
+    early = Thresholds(4.48, -20.7, 330.0)
+    assert float(_recall.ignition_margin(circuit, early, 2)) < 1.5
+    assert float(theory.dendritic.recall(circuit, early, 2)) > 0.97
     assert settled(circuit, early, 2, (1, 2), 16)[1].mean() < 0.9
-    levels = theory.dendritic_design(circuit, k=1)
-    assert float(theory.dendritic_ignition_margin(circuit, levels, 1)) > 3.499
-    levels = DendriticThresholds(*map(float, levels))
+    levels = theory.dendritic.design(circuit, k=1)
+    assert float(_recall.ignition_margin(circuit, levels, 1)) > 3.499
+    levels = Thresholds(*map(float, levels))
     assert settled(circuit, levels, 1, (1, 2), 16)[1].mean() > 0.95
 
 
 def test_capacity_counts_subsets():
     beta = [1.0, 0.5, 0.25]
     exact = math.log(math.comb(1000, 1) + math.comb(1000, 2) / 2 + math.comb(1000, 3) / 4)
-    np.testing.assert_allclose(theory.dendritic_log_capacity(1000, beta), exact, rtol=1e-9)
-    half = theory.dendritic_log_capacity(2000, [0.0] * 999 + [1.0])
+    np.testing.assert_allclose(theory.dendritic.log_capacity(1000, beta), exact, rtol=1e-9)
+    half = theory.dendritic.log_capacity(2000, [0.0] * 999 + [1.0])
     np.testing.assert_allclose(half, math.log(math.comb(2000, 1000)), rtol=1e-9)
-    assert theory.dendritic_log_capacity(10, [0.0]) == -math.inf
+    assert theory.dendritic.log_capacity(10, [0.0]) == -math.inf
 
 
 BAD = {
     "connectivity": (
-        lambda: theory.dendritic_design(REFERENCE._replace(connectivity=1.5)),
+        lambda: theory.dendritic.design(REFERENCE._replace(connectivity=1.5)),
         "`connectivity` must be above 0 and at most 1, but has 1.5",
     ),
     "branches": (
-        lambda: theory.dendritic_recall(REFERENCE._replace(num_branches=2000), LEVELS, 1),
+        lambda: theory.dendritic.recall(REFERENCE._replace(num_branches=2000), LEVELS, 1),
         "`num_branches` must be at least 2 and at most 1000, but has 2000",
     ),
     "rates": (
-        lambda: theory.dendritic_rate(REFERENCE._replace(rmin=100.0), LEVELS, 1),
+        lambda: theory.dendritic.rate(REFERENCE._replace(rmin=100.0), LEVELS, 1),
         "`rmax` must be above 100, but has 100",
     ),
-    "k": (lambda: theory.dendritic_recall(REFERENCE, LEVELS, 0), "`k` must be at least 1"),
+    "k": (lambda: theory.dendritic.recall(REFERENCE, LEVELS, 0), "`k` must be at least 1"),
     "target": (
-        lambda: theory.dendritic_design(REFERENCE, rate=120.0),
+        lambda: theory.dendritic.design(REFERENCE, rate=120.0),
         "`rate` must be between rmin = 1 and rmax = 100, but has 120",
     ),
-    "level": (lambda: theory.dendritic_largest_k(REFERENCE, level=1.0), "`level` must be between"),
+    "level": (lambda: theory.dendritic.largest_k(REFERENCE, level=1.0), "`level` must be between"),
     "fractions": (
-        lambda: theory.dendritic_log_capacity(10, [1.5]),
+        lambda: theory.dendritic.log_capacity(10, [1.5]),
         r"`recalled` must lie in \[0, 1\], but has 1.5",
     ),
     "too many": (
-        lambda: theory.dendritic_log_capacity(1, [1.0, 1.0]),
+        lambda: theory.dendritic.log_capacity(1, [1.0, 1.0]),
         "`recalled` must be a list of 1 to 1 fractions",
     ),
 }
