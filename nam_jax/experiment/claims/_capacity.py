@@ -90,7 +90,7 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
     The bracket moves until recall is above one half at its lower and below at its upper end. Not
     `measure.capacity`, which compiles three layers anew for every K: here padding shares programs.
     """
-    numbers, found = [], []
+    numbers, rates = [], []
     number, seed = model.guess(num_neurons), 0
 
     def rate_at(number: float) -> float:
@@ -98,8 +98,8 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
         problem = random_problem(count, num_neurons, LEVEL, num_cues, key=jr.key(seed))
         recalls = recall_all(model.make(problem.patterns), problem.cues, problem.targets)
         numbers.append(count)
-        found.append(float(recalls.exact.mean()))
-        return found[-1]
+        rates.append(float(recalls.exact.mean()))
+        return rates[-1]
 
     step = 1.5 if rate_at(number) > 0.5 else 1 / 1.5
     while True:
@@ -110,7 +110,7 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
     for index in range(points):
         seed += 1
         rate_at(last * (number / last) ** ((index + 1) / (points + 1)))
-    return _probit(np.array(numbers, float), np.array(found), num_cues)
+    return _probit(np.array(numbers, float), np.array(rates), num_cues)
 
 
 def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:

@@ -66,12 +66,12 @@ def memory_gain(fast: bool) -> Finding:
             problem = random_problem(10, 100, flips, 10 if fast else 100, key=jr.key(2))
             full = _ungated_100(problem.patterns, margin)
             effective = reduced(full)
-            found = recall_all(effective, problem.cues, problem.targets)
+            recalls = recall_all(effective, problem.cues, problem.targets)
             gain = float(theory.memory_gain(1.0, 1.0, 2 + margin))
             m = 1 - 2 * flips
-            recalled = float(found.overlap.mean()) > (1 + m) / 2
+            recalled = float(recalls.overlap.mean()) > (1 + m) / 2
             cases[f"R = {gain:.2f}, m = {m:.2f}"] = recalled == (gain * m**3 > 1)
-            overlaps.append(float(found.overlap.mean()) - m)
+            overlaps.append(float(recalls.overlap.mean()) - m)
             products.append(gain * m**3)
     order = np.argsort(products)
     curve = Curve(
@@ -166,12 +166,12 @@ def _gated(
 ) -> tuple[measure.Rate, measure.Rate]:
     patterns, targets, cues = problem
     full = certified(padded(patterns, MOST), margin=margin, gain=gain)
-    found = recall_all(
+    recalls = recall_all(
         reduced(full),
         jnp.concatenate([cues, unknown]),
         jnp.concatenate([targets, unknown]),
     )
-    return measure.rate(found.exact[: len(cues)]), measure.rate(~found.known[len(cues) :])
+    return measure.rate(recalls.exact[: len(cues)]), measure.rate(~recalls.known[len(cues) :])
 
 
 @claim(
@@ -203,8 +203,8 @@ def slow_strong(fast: bool) -> Finding:
     measured = [_relaxation(patterns, margin) for margin in margins]
     predicted = [float(theory.relaxation_time_asymptotic(margin, 0.1)) for margin in margins]
     ratios = {
-        f"margin {margin:g}": abs(found / expected - 1) < max(margin, 0.05)
-        for margin, found, expected in zip(margins, measured, predicted, strict=True)
+        f"margin {margin:g}": abs(time / expected - 1) < max(margin, 0.05)
+        for margin, time, expected in zip(margins, measured, predicted, strict=True)
     }
     curve = Curve(
         margins, "margin of the certificate", "relaxation time (time constants)",

@@ -47,7 +47,7 @@ def _bench(fast: bool) -> Bench:
     return Bench(circuit, thresholds, 2 if fast else 4, networks, trials, how, 0)
 
 
-def _found(fast: bool, k: int, width: float = 0.0) -> list[Found]:
+def _trials(fast: bool, k: int, width: float = 0.0) -> list[Found]:
     """Trials from features, which several claims share."""
     with _LOCK:
         return _shared(fast, k, width)
@@ -62,8 +62,8 @@ def _sizes(fast: bool) -> range:
     return range(1, 1 + _bench(fast).k)
 
 
-def _recall(found: list[Found]) -> measure.Rate:
-    return Point(judged(found)).rate()
+def _recall(trials: list[Found]) -> measure.Rate:
+    return Point(judged(trials)).rate()
 
 
 @claim(
@@ -75,7 +75,7 @@ def _recall(found: list[Found]) -> measure.Rate:
 def polynomial(fast: bool) -> Finding:
     """Strict recall of random k-subsets of E1 from their features, N1 = 1000 (quick: 200)."""
     bench, largest = _bench(fast), 4 if fast else 8
-    rates = [_recall(_found(fast, k)) for k in range(1, largest + 1)]
+    rates = [_recall(_trials(fast, k)) for k in range(1, largest + 1)]
     n1 = int(bench.circuit.num_memory)
     count = math.log10(sum(r.value * math.comb(n1, k) for k, r in enumerate(rates, 1)))
     part = measure.rate(judged(_partial(fast), lambda m: first(m, bench.k - 1)).strict)
@@ -116,9 +116,9 @@ def _partial(fast: bool) -> list[Found]:
 )
 def completes(fast: bool) -> Finding:
     """Recall of k neurons from the features of k - 1 of them."""
-    k, found = _bench(fast).k, _partial(fast)
-    whole = _recall(found)
-    part = measure.rate(judged(found, lambda members: first(members, k - 1)).strict)
+    k, trials = _bench(fast).k, _partial(fast)
+    whole = _recall(trials)
+    part = measure.rate(judged(trials, lambda members: first(members, k - 1)).strict)
     meaning = f"rate at which all {k} are recalled; exactly the {k - 1} cued ones: {part}"
     return Finding(*of_rate(whole), meaning, {f"{k - 1} of {k} neurons": whole.value > 0.5})
 
@@ -134,11 +134,11 @@ def basin(fast: bool) -> Finding:
     widths = (0.0, 20.0, 40.0, 80.0) if fast else (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     lines, fine, at_mean = {}, {}, []
     for k in (1, bench.k):
-        start = from_features()(bench.networks()[0], _found(fast, k)[0].members, bench.key())
+        start = from_features()(bench.networks()[0], _trials(fast, k)[0].members, bench.key())
         mean = float(jnp.mean(start.feature))
-        rates = [_recall(_found(fast, k, width)) for width in widths]
+        rates = [_recall(_trials(fast, k, width)) for width in widths]
         lines[f"k = {k}"] = series_of_rates(rates)
-        at_mean.append(_recall(_found(fast, k, round(mean, 1))))
+        at_mean.append(_recall(_trials(fast, k, round(mean, 1))))
         fine[f"k = {k}, noise of up to the mean feature ({mean:.0f} Hz)"] = at_mean[-1].value >= 0.9
     curve = Curve(widths, "largest noise of a feature (Hz)", "strict recall (1)", lines)
     meaning = f"strict recall at k = {bench.k} with noise of up to the mean feature"
@@ -148,9 +148,9 @@ def basin(fast: bool) -> Finding:
 @claim("dendritic-active", "No neuron is silent, members or not", f"{DENDRITIC}, Figure 1b")
 def nobody_silent(fast: bool) -> Finding:
     """Lowest rate of any memory neuron at the end of recall, and the highest of a non-member."""
-    trials = [found for k in _sizes(fast) for found in _found(fast, k)]
-    lowest = min(float(found.rates.min()) for found in trials)
-    others = max(float(judged([found]).others.max()) for found in trials)
+    networks = [network for k in _sizes(fast) for network in _trials(fast, k)]
+    lowest = min(float(network.rates.min()) for network in networks)
+    others = max(float(judged([network]).others.max()) for network in networks)
     meaning = (
         f"lowest rate of a memory neuron in Hz, which F bounds by r_min = 1 Hz from below; highest "
         f"of one outside the memory {others:.3g}"
@@ -164,7 +164,7 @@ def unsaturated(fast: bool) -> Finding:
     """Rates of members in recalls that succeeded, beside r_max = 100 Hz."""
     highest, mean = 0.0, []
     for k in _sizes(fast):
-        trials = judged(_found(fast, k))
+        trials = judged(_trials(fast, k))
         highest = max(highest, float(trials.highest[trials.strict].max()))
         mean.append(float(trials.cued[trials.strict].mean()))
     meaning = (
@@ -226,10 +226,10 @@ def reduced(fast: bool) -> Finding:
     bench, same, apart = _bench(fast), {}, 0.0
     forms = {"": False} if fast else {"": False, ", population means (eqs 9c-d)": True}
     for k in (1, bench.k) if fast else (1, 4, 6):
-        full = _found(fast, k)
+        full = _trials(fast, k)
         for form, mean in forms.items():
             other = slaved(bench, k, fast=fast, population_mean=mean)
-            verdicts = [judged(each).strict for each in (full, other)]
+            verdicts = [judged(trials).strict for trials in (full, other)]
             same[f"k = {k}{form}"] = (verdicts[0] == verdicts[1]).ravel()
             both = verdicts[0] & verdicts[1]
             gaps = [np.abs(a.rates - b.rates).max(axis=1) for a, b in zip(full, other, strict=True)]

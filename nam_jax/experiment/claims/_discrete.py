@@ -160,7 +160,7 @@ def share_of_neurons(fast: bool) -> Finding:
         lambda xi: DenseAssociativeMemory(xi, Power(2)), size, measure.OneStep(0.005),
         key=jr.key(5), guess=39, num_sets=sets,
     )  # fmt: skip
-    value, low, high = (each / size for each in one_step[:3])
+    value, low, high = (number / size for number in one_step[:3])
     meaning = "K / N at 0.5 % wrong bits after one step"
     near = low <= 0.155 and high >= 0.145
     return Finding(value, low, high, meaning, {"0.5 % wrong bits, to 0.005": near})

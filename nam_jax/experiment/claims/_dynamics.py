@@ -101,9 +101,11 @@ def time_constants(fast: bool) -> Finding:
     rates, same = {}, {}
     targets = np.asarray(problem.targets)
     for name, network in networks.items():
-        each = [measure.with_ratio(network, ratio) for ratio in RATIOS]
+        scaled = [measure.with_ratio(network, ratio) for ratio in RATIOS]
         # Not recall to rest: this program is that of the first claim.
-        ends = np.stack([_follow(net, starts(net, problem.cues), at(60.0))["phi"] for net in each])
+        ends = np.stack(
+            [_follow(net, starts(net, problem.cues), at(60.0))["phi"] for net in scaled]
+        )
         overlaps = (np.sign(ends) * targets).mean(axis=2)
         same[name] = np.all(np.abs(overlaps - overlaps[0]) < 1e-6, axis=0)
         rates[name] = series_of_rates([measure.rate(one == 1) for one in overlaps])
@@ -114,7 +116,7 @@ def time_constants(fast: bool) -> Finding:
         rates,
         log=False,
     )
-    agree = {f"{name} network": bool(each.mean() > 0.95) for name, each in same.items()}
+    agree = {f"{name} network": bool(equal.mean() > 0.95) for name, equal in same.items()}
     value = measure.rate(same["released"])
     meaning = "released: share of cues that end in one state at all five ratios of time constants"
     return Finding(*of_rate(value), meaning, agree, curve)
@@ -181,8 +183,8 @@ def consolidation(fast: bool) -> Finding:
     ends = {}
     for leak in (0.0, 0.1, 1.0):
         network = released_with(problem.patterns, leak=leak)
-        found = _follow(network, starts(network, problem.cues), at(20.0))
-        ends[f"alpha = gamma = {leak:g}"] = float(found["consolidated"].mean())
+        paths = _follow(network, starts(network, problem.cues), at(20.0))
+        ends[f"alpha = gamma = {leak:g}"] = float(paths["consolidated"].mean())
     value = ends["alpha = gamma = 0"]
     meaning = "mean of psi_ij phi_i phi_j at time 20 without leaks; it starts near -1"
     return Finding(value, value, value, meaning, {k: v > 0.9 for k, v in ends.items()})
@@ -199,7 +201,7 @@ def sign_states_are_fixed(fast: bool) -> Finding:
     sigmas = jr.rademacher(jr.key(5), (CUES if fast else 10 * CUES, N), problem.patterns.dtype)
     pairs = jax.vmap(jnp.outer)(sigmas, sigmas)
     states = jax.vmap(TripartiteState)(float(N) * sigmas, 2 * pairs, pairs)
-    found = _follow(released_with(problem.patterns), states, at(20.0))
-    kept = measure.rate(np.all(np.sign(found["phi"]) == np.asarray(sigmas), axis=1))
+    paths = _follow(released_with(problem.patterns), states, at(20.0))
+    kept = measure.rate(np.all(np.sign(paths["phi"]) == np.asarray(sigmas), axis=1))
     meaning = "share of random sign states, none of them stored, that stay where they are"
     return Finding(*of_rate(kept), meaning, {"released parameters": kept.value == 1})

@@ -33,7 +33,7 @@ def energy_never_rises(fast: bool) -> Finding:
     of_flips, of_ties = [], []
     for n in (2, 3, 4):
         paths, fields = (np.asarray(e) for e in _sweep(_dense(xi, n), starts, jnp.asarray(order)))
-        before, after = (_energies(xi, each, n) for each in (paths[:, :-1], paths[:, 1:]))
+        before, after = (_energies(xi, states, n) for states in (paths[:, :-1], paths[:, 1:]))
         of_flips.append((after - before)[(paths[:, 1:] != paths[:, :-1]).any(-1)])
         other = paths[:, :-1].copy()
         other[:, np.arange(size), order] *= -1

@@ -117,16 +117,17 @@ def cut_fluxes(fast: bool) -> Finding:
         rates[name] = []
         for cut in cuts:
             lesioned = _lesioned(full, jnp.asarray(cut, float))
-            found = recall_all(lesioned, problem.cues, problem.targets, max_time=at(60.0))
-            rates[name].append(measure.rate(found.exact & found.known))
+            recalls = recall_all(lesioned, problem.cues, problem.targets, max_time=at(60.0))
+            rates[name].append(measure.rate(recalls.exact & recalls.known))
     curve = Curve(
         cuts, "cut fluxes (fraction)", "rate of exact recall",
-        {name: series_of_rates(each) for name, each in rates.items()},
+        {name: series_of_rates(line) for name, line in rates.items()},
     )  # fmt: skip
-    worst = min((r for each in rates.values() for r in each), key=lambda r: r.value)
-    fine = {f"{name} network": each[-1].high < each[0].low for name, each in rates.items()}
-    return Finding(*of_rate(worst), "least rate of exact recall; whole tensors: " + ", ".join(
-        f"{name} {each[0].value:.2f}" for name, each in rates.items()), fine, curve)  # fmt: skip
+    worst = min((rate for line in rates.values() for rate in line), key=lambda rate: rate.value)
+    fine = {f"{name} network": line[-1].high < line[0].low for name, line in rates.items()}
+    whole = ", ".join(f"{name} {line[0].value:.2f}" for name, line in rates.items())
+    meaning = f"least rate of exact recall; whole tensors: {whole}"
+    return Finding(*of_rate(worst), meaning, fine, curve)
 
 
 @eqx.filter_jit
@@ -145,7 +146,7 @@ def cue_freezes(fast: bool) -> Finding:
     problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(6))
     times = (1.0, 0.1, 0.1)
     network = released_with(problem.patterns, time_constants=times)
-    found = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
+    recalls = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
     cold = recall_all(
         released_with(problem.patterns, start=Cold()),
         problem.cues,
@@ -153,9 +154,9 @@ def cue_freezes(fast: bool) -> Finding:
         max_time=at(30.0),
     )
     cue = 1 - 2 * round(0.2 * N) / N
-    value = float(found.overlap.mean())
+    value = float(recalls.overlap.mean())
     conditions = {
-        "fast synapses and processes": bool(np.abs(found.overlap - cue).max() < 1e-3),
+        "fast synapses and processes": bool(np.abs(recalls.overlap - cue).max() < 1e-3),
         "cold start": bool(np.abs(cold.overlap - cue).max() < 1e-3),
     }
     meaning = f"mean final overlap with fast layers (the cues have {cue:.3f})"
@@ -194,10 +195,11 @@ def recall_at_100(fast: bool) -> Finding:
 def recall_at_64(fast: bool) -> Finding:
     """The science page's N = 64, K = 200: 0.55 exact."""
     problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
-    found = recall_all(  # to rest; with a longest time, as the other claims, and so in one program
+    # To rest; with a longest time, as the other claims, and so in one program.
+    recalls = recall_all(
         released_with(problem.patterns), problem.cues, problem.targets, max_time=at(1e6)
     )
-    rate = measure.rate(found.exact)
+    rate = measure.rate(recalls.exact)
     return Finding(
         *of_rate(rate), "rate of exact recall at K = 200, 15 % flips",
         {"N = 64, K = 200": rate.low <= 0.55 <= rate.high},

@@ -35,8 +35,8 @@ def online_is_batch(fast: bool) -> Finding:
     del fast
     xi = patterns_of(30, N, key=jr.key(3))
     batch = N * learn(ActivityProduct(), xi)
-    online = [learn(ExpandedHebbian(), each) for each in (xi, xi[::-1])]
-    gap = max(float(jnp.max(jnp.abs(each - batch))) for each in online)
+    online = [learn(ExpandedHebbian(), patterns) for patterns in (xi, xi[::-1])]
+    gap = max(float(jnp.max(jnp.abs(weights - batch))) for weights in online)
     return Finding(gap, gap, gap, "largest difference of a weight", {"any order": gap == 0})
 
 
@@ -79,8 +79,8 @@ def subspace(fast: bool) -> Finding:
     of_patterns, of_units = jr.split(jr.key(7))
     xi = patterns_of(16, N, key=of_patterns)
     expected = learn(PseudoInverse(), xi)
-    found = learn(OjaSubspace(), xi, key=of_units)
-    gap = float(jnp.linalg.norm(found - expected) / jnp.linalg.norm(expected))
+    weights = learn(OjaSubspace(), xi, key=of_units)
+    gap = float(jnp.linalg.norm(weights - expected) / jnp.linalg.norm(expected))
     return Finding(gap, gap, gap, "relative difference of the weights", {"K = 16": gap < 1e-4})
 
 
@@ -103,15 +103,15 @@ def learned_locally(fast: bool) -> Finding:
     weights = jax.lax.scan(present, jnp.zeros_like(xi), order)[0]
     gap = float(jnp.max(jnp.abs(weights - xi)))
     two_layers = DenseAssociativeMemory(jnp.sign(weights), Power(4))
-    found = [
+    rates = [
         measure.rate(recall_all(net, cues, xi).overlap >= 0.95) for net in (two_layers, one_layer)
     ]
     meaning = (
         f"share of K = {count} patterns recalled from 10 % flips, N = 64, in two layers learned by "
-        f"eta y (x - w), which end {gap:.0g} from the patterns; in one layer {found[1].value:.2f}"
+        f"eta y (x - w), which end {gap:.0g} from the patterns; in one layer {rates[1].value:.2f}"
     )
-    fine = {"one layer": found[1].high < 0.05, "two layers": found[0].high < 0.05}
-    return Finding(*of_rate(found[0]), meaning, fine)
+    fine = {"one layer": rates[1].high < 0.05, "two layers": rates[0].high < 0.05}
+    return Finding(*of_rate(rates[0]), meaning, fine)
 
 
 @claim(

@@ -47,8 +47,8 @@ def _two_layer(num_neurons: int, num_cues: int) -> float:
     units = num_neurons + 2 * num_neurons**2
     num_patterns = units - num_neurons
     problem = random_problem(num_patterns, num_neurons, LEVEL, num_cues, key=jr.key(1))
-    found = recall_all(TwoLayerMemory.model_b(problem.patterns), problem.cues, problem.targets)
-    return float(found.exact.mean()) * num_patterns / units
+    recalls = recall_all(TwoLayerMemory.model_b(problem.patterns), problem.cues, problem.targets)
+    return float(recalls.exact.mean()) * num_patterns / units
 
 
 @claim(
@@ -61,25 +61,25 @@ def exponents(fast: bool) -> Finding:
     sizes, sets = ([48, 96], 60) if fast else ([48, 96, 192], 400)
     points, slopes = {}, {}
     for n, factor in ((2, 0.15), (3, 0.05)):
-        found = [
+        capacities = [
             measure.capacity(
                 lambda xi, n=n: DenseAssociativeMemory(xi, Power(n)), size, measure.OneStep(0.005),
                 key=jr.key(n), guess=factor * size ** (n - 1), num_sets=sets,
             )
             for size in sizes
         ]  # fmt: skip
-        values = [each.value for each in found]
-        errors = [np.log(each.high / each.low) / 3.92 for each in found]
+        values = [c.value for c in capacities]
+        errors = [np.log(c.high / c.low) / 3.92 for c in capacities]
         name = f"n = {n}, energy differences"
-        points[name] = Series(values, [each.low for each in found], [each.high for each in found])
+        points[name] = Series(values, [c.low for c in capacities], [c.high for c in capacities])
         slopes[name] = (log_slope(sizes, values, errors), n - 1)
     for name, model in (
         ("n = 4, energy differences", "dense memory, energy difference"),
         ("n = 4, single pass", "dense memory, single pass (eq 17)"),
     ):
         places, halves = half_points(fast)[model]
-        found = log_slope(places, [h.number for h in halves], [h.error for h in halves])
-        slopes[name] = (found, 3)
+        slope = log_slope(places, [h.number for h in halves], [h.error for h in halves])
+        slopes[name] = (slope, 3)
     first = slopes["n = 3, energy differences"][0]
     meaning = "exponent of K in N, n = 3; " + "; ".join(
         f"{name}: {slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
