@@ -1,6 +1,5 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
-import os
 import random
 
 import jax
@@ -18,14 +17,15 @@ def pytest_configure(config):
     """
     if "not slow" in config.option.markexpr:
         jax.config.update("jax_disable_most_optimizations", True)
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and hasattr(config, "cache"):
+    if hasattr(config, "cache"):
         keep_programs(config)
 
 
 def keep_programs(config):
     """Keeps compiled programs from run to run in pytest's cache, shared by the workers.
 
-    `--cache-clear` deletes them; `JAX_COMPILATION_CACHE_DIR` names another folder.
+    `--cache-clear` deletes them; `JAX_COMPILATION_CACHE_DIR` names another folder,
+    and `JAX_ENABLE_COMPILATION_CACHE=0` keeps none.
     """
     folder = config.cache.mkdir("programs")
     if not hasattr(config, "workerinput"):

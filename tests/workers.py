@@ -67,16 +67,17 @@ def forget_programs() -> None:
 def keep_programs(folder: Path) -> None:
     """Lets JAX read and write compiled programs in a folder, in this process and in its children.
 
-    The key of a program holds its code, the precision of its numbers, the options of the compiler
-    and the version of JAX, so that all workers, both precisions and slow tests share one folder.
+    What the environment says of them is kept. The key of a program holds its code, the precision of
+    its numbers, the options of the compiler and the version of JAX, so that all workers, both
+    precisions and slow tests share one folder.
     """
     for name, value in {
         "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.1,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
+        # Most programs of tests compile within 0.05 s, and together take most of the time.
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
     }.items():
-        jax.config.update(name, value)
-        os.environ[name.upper()] = str(value)
+        kept = os.environ.setdefault(name.upper(), str(value))
+        jax.config.update(name, type(value)(kept))
 
 
 def delete_large(folder: Path, largest: float = KEPT) -> None:
