@@ -6,7 +6,8 @@ from nam_jax.attention._attention import (
     FeatureMap,
     HebbianAttention,
 )
-from nam_jax.attention._transformer import Transformer, TransformerBlock
+from nam_jax.attention._transformer import Transformer
+from nam_jax.attention._transformer import TransformerBlock as TransformerBlock
 
 __all__ = [
     "AbstractAttention",
@@ -14,5 +15,4 @@ __all__ = [
     "FeatureMap",
     "HebbianAttention",
     "Transformer",
-    "TransformerBlock",
 ]

@@ -159,6 +159,10 @@ class BinaryAutoencoder(AbstractCodec):
             x = block(x)
         return net.to_code(x).ravel()
 
+    def soft_code(self, image: Image) -> Code:
+        """The code of `encode` with the derivative of tanh(logits), for training."""
+        return straight_through_sign(self.logits(image))
+
     def reconstruct(self, code: Code) -> Image:
         """The decoder before clipping, so that its gradient never vanishes."""
         check_code(code, self.num_bits)

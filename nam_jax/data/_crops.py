@@ -1,4 +1,4 @@
-"""Many random crops of the bundled photographs, to train on; with a part held out."""
+"""Many random crops of the bundled photographs, to train on."""
 
 from collections.abc import Mapping
 
@@ -8,20 +8,6 @@ from jaxtyping import Float
 from nam_jax.data._photographs import FLAT, Photograph, resize_to
 
 Crops = Float[np.ndarray, "M size size 3"]
-
-
-def split_columns(
-    images: Mapping[str, Photograph], held_out: float
-) -> tuple[dict[str, Photograph], dict[str, Photograph]]:
-    """Cuts each photograph in two, so that no pixel is on both sides.
-
-    Args:
-        images: Photographs by name.
-        held_out: Fraction of the columns, in (0, 1), that goes to the second part: the right.
-    """
-    cuts = {name: round(image.shape[1] * (1 - held_out)) for name, image in images.items()}
-    left = {name: image[:, : cuts[name]] for name, image in images.items()}
-    return left, {name: image[:, cuts[name] :] for name, image in images.items()}
 
 
 def random_crops(

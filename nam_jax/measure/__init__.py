@@ -1,9 +1,14 @@
 """Measures: what a recall achieved, whether energy fell, and which regime a network is in."""
 
-from nam_jax.measure._age import ByAge, by_age
-from nam_jax.measure._basin import REACHED, Basin, Radius, basin
-from nam_jax.measure._capacity import Capacity, capacity
-from nam_jax.measure._certificate import Certificate, certificate
+from nam_jax.measure._age import ByAge as ByAge
+from nam_jax.measure._age import by_age
+from nam_jax.measure._basin import REACHED, basin
+from nam_jax.measure._basin import Basin as Basin
+from nam_jax.measure._basin import Radius as Radius
+from nam_jax.measure._capacity import Capacity as Capacity
+from nam_jax.measure._capacity import capacity
+from nam_jax.measure._certificate import Certificate as Certificate
+from nam_jax.measure._certificate import certificate
 from nam_jax.measure._criterion import (
     AbstractCriterion,
     FixedPoint,
@@ -12,33 +17,27 @@ from nam_jax.measure._criterion import (
     all_at_once,
     one_by_one,
 )
-from nam_jax.measure._energy import energy_rate_along_flow, largest_energy_rise
+from nam_jax.measure._energy import largest_energy_rise
 from nam_jax.measure._rates import separable_recall, strict_recall
 from nam_jax.measure._recall import Rate, bit_error, exact_recall, overlap, rate
-from nam_jax.measure._reduction import ReductionReport, reduction_report, with_ratio
-from nam_jax.measure._scan import Scan, scan
+from nam_jax.measure._reduction import ReductionReport as ReductionReport
+from nam_jax.measure._reduction import reduction_report
+from nam_jax.measure._scan import Scan as Scan
+from nam_jax.measure._scan import scan
 
 __all__ = [
     "REACHED",
     "AbstractCriterion",
-    "Basin",
-    "ByAge",
-    "Capacity",
-    "Certificate",
     "FixedPoint",
     "OneStep",
-    "Radius",
     "Rate",
     "Recall",
-    "ReductionReport",
-    "Scan",
     "all_at_once",
     "basin",
     "bit_error",
     "by_age",
     "capacity",
     "certificate",
-    "energy_rate_along_flow",
     "exact_recall",
     "largest_energy_rise",
     "one_by_one",
@@ -48,5 +47,4 @@ __all__ = [
     "scan",
     "separable_recall",
     "strict_recall",
-    "with_ratio",
 ]

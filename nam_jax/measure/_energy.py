@@ -1,22 +1,9 @@
 """Whether energy falls: its rate along the flow, and the largest rise of a saved curve."""
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractEnergyNetwork
-
-
-def energy_rate_along_flow(network: AbstractEnergyNetwork, state: Any, drive: Any = None) -> Scalar:
-    """dE/dt as the Jacobian-vector product of the energy along the vector field.
-
-    An independent check on `network.energy_rate`, which is the formula.
-    """
-    flow = network.vector_field(0.0, state, drive)
-    return jax.jvp(lambda s: network.energy(s, drive), (state,), (flow,))[1]
 
 
 def largest_energy_rise(energy: Float[Array, " T"]) -> Scalar:

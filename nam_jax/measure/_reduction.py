@@ -18,7 +18,6 @@ from nam_jax.network import (
     DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
     NeuronAstrocyte,
-    PerLayer,
     QuasiStatic,
 )
 from nam_jax.solve import outcome, retrieve
@@ -110,7 +109,7 @@ def _ladder(
     dense = ContinuousDenseMemory.from_full(network)
     linear = network.linear_fast_layers
     full: dict[str, Callable[[], AbstractNetwork] | None] = {
-        f"full, fast/neural time = {ratio:g}": lambda ratio=ratio: with_ratio(network, ratio)
+        f"full, fast/neural time = {ratio:g}": lambda ratio=ratio: network.with_fast_layers(ratio)
         for ratio in ratios
     }
     return full | {
@@ -124,13 +123,6 @@ def _ladder(
         ),
         "discrete, energy difference": lambda: DenseAssociativeMemory(dense.patterns),
     }
-
-
-def with_ratio(network: NeuronAstrocyte, ratio: float) -> NeuronAstrocyte:
-    """`network` with synapses and processes at `ratio` times its membrane time."""
-    neural = network.time_constants.neural
-    fast = ratio * neural / jnp.maximum(network.leaks.neural, 1)
-    return eqx.tree_at(lambda n: n.time_constants, network, PerLayer(neural, fast, fast))
 
 
 @eqx.filter_jit

@@ -24,8 +24,8 @@ from nam_jax.memory._similarity import (
     Softmax,
     Threshold,
     TopQ,
-    unit_range,
 )
+from nam_jax.memory._similarity import unit_range as unit_range
 from nam_jax.memory.rule import (
     AbstractBatchRule,
     AbstractLearningRule,
@@ -34,7 +34,6 @@ from nam_jax.memory.rule import (
     ActivityProduct,
     ClampedOja,
     Covariance,
-    CovarianceMap,
     Decay,
     ExpandedHebbian,
     FreeOja,
@@ -57,22 +56,22 @@ from nam_jax.memory.tensor import (
     DistinctTensor,
     GapJunctionTensor,
     Hebbian,
-    IsolatedTensor,
-    Morphology,
     PatternTensor,
     Projection,
-    ScaledTensor,
-    SumTensor,
     Weighted,
-    check_patterns,
-    contract,
     exchange_within,
     grow_astrocyte,
     lattice_edges,
     lesion,
-    pair_gram,
-    resolvent,
 )
+from nam_jax.memory.tensor import IsolatedTensor as IsolatedTensor
+from nam_jax.memory.tensor import Morphology as Morphology
+from nam_jax.memory.tensor import ScaledTensor as ScaledTensor
+from nam_jax.memory.tensor import SumTensor as SumTensor
+from nam_jax.memory.tensor import check_patterns as check_patterns
+from nam_jax.memory.tensor import contract as contract
+from nam_jax.memory.tensor import pair_gram as pair_gram
+from nam_jax.memory.tensor import resolvent as resolvent
 
 __all__ = [
     "AbstractBatchRule",
@@ -88,7 +87,6 @@ __all__ = [
     "ClampedOja",
     "Cosine",
     "Covariance",
-    "CovarianceMap",
     "Decay",
     "DenseTensor",
     "DiffusionTensor",
@@ -102,12 +100,10 @@ __all__ = [
     "GapJunctionTensor",
     "Hebbian",
     "Identity",
-    "IsolatedTensor",
     "LinearMap",
     "LogSumExp",
     "Manhattan",
     "Max",
-    "Morphology",
     "Normalised",
     "OjaSubspace",
     "PatternTensor",
@@ -120,24 +116,17 @@ __all__ = [
     "RectifiedPower",
     "RidgeMap",
     "Sanger",
-    "ScaledTensor",
     "Slope",
     "Softmax",
     "Storkey",
-    "SumTensor",
     "Threshold",
     "TopQ",
     "Unlearning",
     "Weighted",
     "associate",
-    "check_patterns",
-    "contract",
     "exchange_within",
     "grow_astrocyte",
     "lattice_edges",
     "learn",
     "lesion",
-    "pair_gram",
-    "resolvent",
-    "unit_range",
 ]

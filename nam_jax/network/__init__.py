@@ -10,15 +10,16 @@ from nam_jax.network._base import (
     Layer,
 )
 from nam_jax.network._clamped import Clamped
-from nam_jax.network._drive import Drive, drive_at
-from nam_jax.network._neural import AbstractNeuralNetwork, NeuralEnergyTerms
+from nam_jax.network._drive import Drive
+from nam_jax.network._drive import drive_at as drive_at
+from nam_jax.network._neural import AbstractNeuralNetwork
+from nam_jax.network._neural import NeuralEnergyTerms as NeuralEnergyTerms
 from nam_jax.network.astrocyte import (
     AbstractStart,
     Algebraic,
     Cold,
     Conditional,
     EffectiveNeuronAstrocyte,
-    EnergyTerms,
     NeuronAstrocyte,
     PerLayer,
     QuasiStatic,
@@ -26,6 +27,7 @@ from nam_jax.network.astrocyte import (
     TripartiteState,
     settle_fast,
 )
+from nam_jax.network.astrocyte import EnergyTerms as EnergyTerms
 from nam_jax.network.dendritic import DendriticMemory
 from nam_jax.network.dense import (
     ContinuousDenseMemory,
@@ -33,15 +35,10 @@ from nam_jax.network.dense import (
     Hopfield,
     TwoLayerMemory,
     TwoLayerState,
-    TwoLayerTerms,
 )
-from nam_jax.network.one_pass import (
-    CorrelationMatrix,
-    Echo,
-    Minerva2,
-    ModernHopfield,
-    UniversalHopfield,
-)
+from nam_jax.network.dense import TwoLayerTerms as TwoLayerTerms
+from nam_jax.network.one_pass import CorrelationMatrix, Minerva2, ModernHopfield, UniversalHopfield
+from nam_jax.network.one_pass import Echo as Echo
 
 __all__ = [
     "AbstractContinuousNetwork",
@@ -60,14 +57,11 @@ __all__ = [
     "DendriticMemory",
     "DenseAssociativeMemory",
     "Drive",
-    "Echo",
     "EffectiveNeuronAstrocyte",
-    "EnergyTerms",
     "Hopfield",
     "Layer",
     "Minerva2",
     "ModernHopfield",
-    "NeuralEnergyTerms",
     "NeuronAstrocyte",
     "PerLayer",
     "QuasiStatic",
@@ -75,9 +69,7 @@ __all__ = [
     "TripartiteState",
     "TwoLayerMemory",
     "TwoLayerState",
-    "TwoLayerTerms",
     "UniversalHopfield",
     "dendritic",
-    "drive_at",
     "settle_fast",
 ]

@@ -1,9 +1,12 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
-from nam_jax.solve._conjugate import ConjugateGradients
+from nam_jax.solve._conjugate import ConjugateGradients as ConjugateGradients
 from nam_jax.solve._exponential import ExponentialEuler
-from nam_jax.solve._implicit import Adjoint, adjoint, nearer
-from nam_jax.solve._linearised import Implicit, force
+from nam_jax.solve._implicit import Adjoint as Adjoint
+from nam_jax.solve._implicit import adjoint
+from nam_jax.solve._implicit import nearer as nearer
+from nam_jax.solve._linearised import Implicit
+from nam_jax.solve._linearised import force as force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
 from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
 from nam_jax.solve._retrieve import Retrieval, retrieve
@@ -18,9 +21,7 @@ __all__ = [
     "AbstractObservable",
     "AbstractUpdates",
     "Activity",
-    "Adjoint",
     "Asynchronous",
-    "ConjugateGradients",
     "Energy",
     "Equilibrium",
     "ExponentialEuler",
@@ -33,8 +34,6 @@ __all__ = [
     "Trajectory",
     "Unrolled",
     "adjoint",
-    "force",
-    "nearer",
     "outcome",
     "residual",
     "retrieve",

@@ -1,8 +1,8 @@
 """Closed forms, with citation and validity; what they judge never imports them."""
 
 from nam_jax.theory import dendritic
+from nam_jax.theory._astrocyte import SUPPORT as SUPPORT
 from nam_jax.theory._astrocyte import (
-    SUPPORT,
     certificate_margin,
     gating_window,
     load_limit,
@@ -21,8 +21,8 @@ from nam_jax.theory._dense_memory import (
     capacity_without_errors,
     self_coupled_capacity,
 )
+from nam_jax.theory._expanded import Centred as Centred
 from nam_jax.theory._expanded import (
-    Centred,
     Coefficients,
     centred_coefficients,
     hebbian_one_step_error,
@@ -44,8 +44,8 @@ from nam_jax.theory._hebbian import (
     sparse_capacity,
     sparse_separation,
 )
+from nam_jax.theory._one_step import TiedError as TiedError
 from nam_jax.theory._one_step import (
-    TiedError,
     basin_load,
     bayes_beta,
     distinct_capacity,
@@ -69,10 +69,7 @@ from nam_jax.theory._units import (
 )
 
 __all__ = [
-    "SUPPORT",
-    "Centred",
     "Coefficients",
-    "TiedError",
     "basin_load",
     "bayes_beta",
     "capacity_at_error",

@@ -8,7 +8,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from nam_jax import data
+from nam_jax.data._autoencoder import straight_through_sign
 from nam_jax.experiment import train_codec as experiment
+from nam_jax.experiment.train_codec._images import split_columns
 
 SHAPE = (8, 8, 3)
 
@@ -99,8 +101,8 @@ def test_fitting_to_nothing(images):
 
 def test_straight_through_sign():
     logits = jnp.asarray([-2.0, -0.1, 0.0, 3.0])
-    np.testing.assert_allclose(data.straight_through_sign(logits), [-1, -1, 1, 1])
-    slope = jax.vmap(jax.grad(data.straight_through_sign))(logits)
+    np.testing.assert_allclose(straight_through_sign(logits), [-1, -1, 1, 1])
+    slope = jax.vmap(jax.grad(straight_through_sign))(logits)
     np.testing.assert_allclose(slope, 1 - jnp.tanh(logits) ** 2, rtol=1e-5)
 
 
@@ -198,7 +200,7 @@ def test_shipped_weights_are_small_and_say_where_they_come_from(shipped):
 
 def test_shipped_weights_restore_held_out_crops(shipped):
     fraction = experiment.TrainCodecConfig().validation_fraction
-    left, right = data.split_columns(data.photographs(), fraction)
+    left, right = split_columns(data.photographs(), fraction)
     held_out = jnp.asarray(data.random_crops(right, 60, seed=7))
     train = jnp.asarray(data.random_crops(left, 400, seed=8))
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import skimage.io
 
-from nam_jax.data import _idx, _photographs, load_images, random_crops, split_columns
+from nam_jax.data import _idx, _photographs, load_images, random_crops
+from nam_jax.experiment.train_codec._images import split_columns
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,8 @@ import pytest
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.attention import DenseAttention, HebbianAttention, Transformer
-from nam_jax.data import NOT_ASKED, RecallTask
+from nam_jax.data import RecallTask
+from nam_jax.data._recall_task import NOT_ASKED
 from nam_jax.memory import RectifiedPower
 from nam_jax.train import Direct, Minibatches, Sample, TokenCrossEntropy
 

@@ -101,7 +101,7 @@ def time_constants(fast: bool) -> Finding:
     rates, same = {}, {}
     targets = np.asarray(problem.targets)
     for name, network in networks.items():
-        scaled = [measure.with_ratio(network, ratio) for ratio in RATIOS]
+        scaled = [network.with_fast_layers(ratio) for ratio in RATIOS]
         # Not recall to rest: this program is that of the first claim.
         ends = np.stack(
             [_follow(net, starts(net, problem.cues), at(60.0))["phi"] for net in scaled]

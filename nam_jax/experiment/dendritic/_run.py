@@ -193,7 +193,10 @@ def _tasks(part: Part, config: DendriticConfig, bench: Bench) -> list[Task]:
 
 
 def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Dataset:
-    rates = [float(theory.dendritic.rate(bench.circuit, bench.thresholds, k)) for k in config.sizes]
+    rates = [
+        float(theory.dendritic.recalled_rate(bench.circuit, bench.thresholds, k))
+        for k in config.sizes
+    ]
     dataset = xr.Dataset(
         {
             "thresholds": ("threshold", [float(each) for each in bench.thresholds]),

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 from nam_jax import measure, memory, train
 from nam_jax._types import Key, Patterns
 from nam_jax.experiment.items._problem import Bench, Items, erased, in_batches, settled
-from nam_jax.memory import CovarianceMap, LinearMap, RidgeMap
+from nam_jax.memory import AbstractMapRule, LinearMap, RidgeMap
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator, AssociatorState
 
@@ -27,6 +27,20 @@ ANSWERS = ("memory", "features")
 
 EXACT = RidgeMap(1e-4)
 """The read-out of trained methods: least squares, as the rates at rest have no noise."""
+
+
+class CovarianceMap(AbstractMapRule):
+    """W = g Y^T X: Hebb's rule on deviations from the mean, g fitted to the answers.
+
+    One product of pre- and postsynaptic deviations a pair, and one gain for all synapses.
+    """
+
+    def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
+        product = answers.T @ inputs
+        given = inputs @ product.T
+        power = jnp.sum(given**2)
+        gain = jnp.sum(given * answers) / jnp.where(power > 0, power, 1)
+        return gain * product
 
 
 class Method(NamedTuple):

@@ -24,6 +24,7 @@ from nam_jax import data
 from nam_jax._types import Key
 from nam_jax.experiment.common import attributes
 from nam_jax.experiment.train_codec import _baselines as baselines
+from nam_jax.experiment.train_codec._images import split_columns
 
 CHUNK = 50
 """Training steps between two movements of the progress bar."""
@@ -120,7 +121,7 @@ def table(dataset: xr.Dataset) -> Table:
 
 def losses(codec: data.BinaryAutoencoder, images: Float[Array, "B H W C"]) -> _Losses:
     """Mean squared error of the reconstructions, and mean squared overlap of the codes."""
-    codes = jax.vmap(lambda image: data.straight_through_sign(codec.logits(image)))(images)
+    codes = jax.vmap(codec.soft_code)(images)
     error = jax.vmap(codec.reconstruct)(codes) - images
     return _Losses(jnp.mean(error**2), mean_squared_overlap(codes))
 
@@ -135,7 +136,7 @@ def mean_squared_overlap(codes: Float[Array, "B N"]) -> Float[Array, ""]:
 
 def _images(config: TrainCodecConfig) -> _Images:
     if config.source == "photos":
-        left, right = data.split_columns(data.photographs(), config.validation_fraction)
+        left, right = split_columns(data.photographs(), config.validation_fraction)
         training = data.random_crops(left, config.num_crops, seed=config.seed)
         validation = data.random_crops(right, config.num_validation, seed=config.seed + 1)
         stored = np.asarray(data.load_images("photos", num_images=NUM_STORED).images)

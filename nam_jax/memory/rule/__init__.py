@@ -11,7 +11,6 @@ from nam_jax.memory.rule._learning import (
 )
 from nam_jax.memory.rule._linear_map import (
     AbstractMapRule,
-    CovarianceMap,
     LinearMap,
     RidgeMap,
     associate,
@@ -28,7 +27,6 @@ __all__ = [
     "ActivityProduct",
     "ClampedOja",
     "Covariance",
-    "CovarianceMap",
     "Decay",
     "ExpandedHebbian",
     "FreeOja",

@@ -37,20 +37,6 @@ class AbstractMapRule(eqx.Module):
         """W, (M, N), for inputs and answers whose means over the K pairs are 0."""
 
 
-class CovarianceMap(AbstractMapRule):
-    """W = g Y^T X: Hebb's rule on deviations from the mean, g fitted to the answers.
-
-    One product of pre- and postsynaptic deviations a pair, and one gain for all synapses.
-    """
-
-    def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
-        product = answers.T @ inputs
-        given = inputs @ product.T
-        power = jnp.sum(given**2)
-        gain = jnp.sum(given * answers) / jnp.where(power > 0, power, 1)
-        return gain * product
-
-
 class RidgeMap(AbstractMapRule):
     """Least squares with the penalty p sum_j W_ij^2 <x_j^2> K, <x_j^2> averaged over inputs.
 

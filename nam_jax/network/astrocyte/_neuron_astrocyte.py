@@ -143,6 +143,16 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
             start=Conditional(voltage=3.0) if start is None else start,
         )
 
+    def with_fast_layers(self, ratio: float) -> "NeuronAstrocyte":
+        """The same network with synapses and processes that relax `ratio` times as fast.
+
+        Both get the time constant ratio * tau_n / max(lambda, 1), tau_n and lambda the time
+        constant and leak of the neurons. Equilibria do not depend on it.
+        """
+        neural = self.time_constants.neural
+        fast = ratio * neural / jnp.maximum(self.leaks.neural, 1)
+        return eqx.tree_at(lambda n: n.time_constants, self, PerLayer(neural, fast, fast))
+
     def initial_state(self, cue: Pattern) -> TripartiteState:
         check_cue(cue, self.tensor.num_neurons)
         return self.start(self, cue)

@@ -4,12 +4,14 @@ The network itself is [`nam_jax.network.DendriticMemory`][]. Source: Kafraj, Kro
 Latham.
 """
 
-from nam_jax.network.dendritic._associator import Associator, AssociatorState
+from nam_jax.network.dendritic._associator import Associator
+from nam_jax.network.dendritic._associator import AssociatorState as AssociatorState
 from nam_jax.network.dendritic._dendrites import AbstractDendrites, Dendrites, PointSynapses
 from nam_jax.network.dendritic._inhibition import InhibitoryPopulation
 from nam_jax.network.dendritic._memory import DendriticMemory as DendriticMemory
 from nam_jax.network.dendritic._ramp import Linear, Ramp
-from nam_jax.network.dendritic._reduced import ExcitatoryState, HeldFeatures, ReducedMemory
+from nam_jax.network.dendritic._reduced import ExcitatoryState as ExcitatoryState
+from nam_jax.network.dendritic._reduced import HeldFeatures, ReducedMemory
 from nam_jax.network.dendritic._start import AbstractCue, FeatureCue, MemoryCue
 from nam_jax.network.dendritic._state import ExternalInputs, State
 from nam_jax.network.dendritic._thresholds import (
@@ -22,9 +24,7 @@ __all__ = [
     "AbstractCue",
     "AbstractDendrites",
     "Associator",
-    "AssociatorState",
     "Dendrites",
-    "ExcitatoryState",
     "ExternalInputs",
     "FeatureCue",
     "HeldFeatures",

@@ -5,7 +5,7 @@ Source: Kafraj, Krotov, Bicknell & Latham.
 
 from nam_jax.theory.dendritic._circuit import Circuit, Thresholds
 from nam_jax.theory.dendritic._design import design, largest_k, refined
-from nam_jax.theory.dendritic._drives import rate
+from nam_jax.theory.dendritic._drives import recalled_rate
 from nam_jax.theory.dendritic._recall import log_capacity, recall
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "design",
     "largest_k",
     "log_capacity",
-    "rate",
     "recall",
+    "recalled_rate",
     "refined",
 ]

@@ -176,7 +176,7 @@ def settled(c: Circuit, thresholds: Thresholds, k: Number) -> tuple[Scalar, Driv
 
 
 @on_numbers
-def rate(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
+def recalled_rate(circuit: Circuit, thresholds: Thresholds, k: Number) -> Scalar:
     """The rate in Hz of k cued neurons in the mean: the upper root of nu = F(h_cued(nu)).
 
     At least rmin, but not cut off at rmax, so that designs can be followed through it.

@@ -18,7 +18,8 @@ from nam_jax.experiment import items as items_figures
 from nam_jax.experiment.items import _methods as _items_methods
 from nam_jax.experiment.items import _problem as _items_problem
 from nam_jax.experiment.items._dataset import crossing, crossing_text
-from nam_jax.memory import CovarianceMap, LinearMap, RidgeMap, associate
+from nam_jax.experiment.items._methods import CovarianceMap
+from nam_jax.memory import LinearMap, RidgeMap, associate
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator
 

@@ -16,8 +16,10 @@ def test_designs_obey_their_rules():
     """And have the published outcome."""
     levels = theory.dendritic.design(REFERENCE)
     np.testing.assert_allclose(levels, (5.30, -14.8, 571.0), rtol=0.01, atol=0.7)
-    np.testing.assert_allclose(theory.dendritic.rate(REFERENCE, levels, 1), 60.0, atol=1e-2)
-    rate = theory.dendritic.rate(REFERENCE, levels, 4)
+    np.testing.assert_allclose(
+        theory.dendritic.recalled_rate(REFERENCE, levels, 1), 60.0, atol=1e-2
+    )
+    rate = theory.dendritic.recalled_rate(REFERENCE, levels, 4)
     others = _drives.drives(REFERENCE, levels, 4, rate).others
     np.testing.assert_allclose(levels.memory, others.mean + 4.8 * others.sd, atol=1e-2)
     law = _law.branch_drive(REFERENCE, 0, 1.0)

@@ -112,7 +112,7 @@ def settled(circuit, levels, k, seeds, trials, dt=4.0):
 def test_rates_of_small_networks_are_predicted(k):
     """Mean rates of cued neurons within 4 standard errors over networks and 2 %; all recalled."""
     rates, strict = settled(SMALL, SMALL_LEVELS, k, tuple(range(4)), 8)
-    expected = float(theory.dendritic.rate(SMALL, SMALL_LEVELS, k))
+    expected = float(theory.dendritic.recalled_rate(SMALL, SMALL_LEVELS, k))
     assert abs(rates.mean() - expected) < 4 * rates.std(ddof=1) / 2 + 0.02 * expected
     predicted = float(theory.dendritic.recall(SMALL, SMALL_LEVELS, k))
     assert predicted > 0.99 and strict.mean() > 0.97
@@ -120,7 +120,7 @@ def test_rates_of_small_networks_are_predicted(k):
 
 def test_the_fold_is_that_of_neurons_moved_by_hand():
     """One cued neuron held at each rate, the other one at its own: the input that it would need."""
-    rate = float(theory.dendritic.rate(SMALL, SMALL_LEVELS, 2))
+    rate = float(theory.dendritic.recalled_rate(SMALL, SMALL_LEVELS, 2))
     own = np.array([*np.arange(6.0, 40.0, 2.0), rate])
     needed = []
     for seed in range(NETWORKS):
@@ -143,7 +143,7 @@ def test_the_fold_is_that_of_neurons_moved_by_hand():
 def curve(circuit, levels, most=8):
     """Predicted recall and rates for k = 1 .. most."""
     recall = [float(theory.dendritic.recall(circuit, levels, k)) for k in range(1, most + 1)]
-    rates = [float(theory.dendritic.rate(circuit, levels, k)) for k in range(1, most + 1)]
+    rates = [float(theory.dendritic.recalled_rate(circuit, levels, k)) for k in range(1, most + 1)]
     return np.array(recall), np.array(rates)
 
 
@@ -219,7 +219,7 @@ BAD = {
         "`num_branches` must be at least 2 and at most 1000, but has 2000",
     ),
     "rates": (
-        lambda: theory.dendritic.rate(REFERENCE._replace(rmin=100.0), LEVELS, 1),
+        lambda: theory.dendritic.recalled_rate(REFERENCE._replace(rmin=100.0), LEVELS, 1),
         "`rmax` must be above 100, but has 100",
     ),
     "k": (lambda: theory.dendritic.recall(REFERENCE, LEVELS, 0), "`k` must be at least 1"),

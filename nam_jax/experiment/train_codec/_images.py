@@ -1,0 +1,22 @@
+"""Photographs to train a codec on, and a part of them that is held out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+Photograph = Float[np.ndarray, "H W 3"]
+
+
+def split_columns(
+    images: Mapping[str, Photograph], held_out: float
+) -> tuple[dict[str, Photograph], dict[str, Photograph]]:
+    """Cuts each photograph in two, so that no pixel is on both sides.
+
+    Args:
+        images: Photographs by name.
+        held_out: Fraction of the columns, in (0, 1), that goes to the second part: the right.
+    """
+    cuts = {name: round(image.shape[1] * (1 - held_out)) for name, image in images.items()}
+    left = {name: image[:, : cuts[name]] for name, image in images.items()}
+    return left, {name: image[:, cuts[name] :] for name, image in images.items()}
