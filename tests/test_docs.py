@@ -94,40 +94,48 @@ def test_two_commands_set_it_up():
 # Names
 
 
+def has(thing, names):
+    """Whether `thing` has an attribute or field `names[0]`, this one `names[1]`, and so on."""
+    for name in names:
+        if name in getattr(thing, "__dataclass_fields__", {}):
+            return True
+        if not hasattr(thing, name):
+            return False
+        thing = getattr(thing, name)
+    return True
+
+
 @each_page
 def test_names_with_their_room_exist(page):
     """`nam.measure.overlap`, `theory.one_step_error`, and what stands behind them with a dot."""
-    missing = []
     rooms = "|".join(ROOMS)
-    for code in code_in(page):
-        for text in re.findall(rf"(?<![\w./`])(?:nam\.)?((?:{rooms})(?:\.[A-Za-z]\w*)+)", code):
-            try:
-                room, *names = text.split(".")
-                thing = importlib.import_module(f"nam_jax.{room}")
-                for name in names:
-                    thing = getattr(thing, name)
-            except AttributeError:
-                missing.append(text)
+    names = {
+        text
+        for code in code_in(page)
+        for text in re.findall(rf"(?<![\w./])(?:nam\.)?((?:{rooms})(?:\.[A-Za-z]\w*)+)", code)
+    }
+    missing = [
+        text
+        for text in names
+        if not has(importlib.import_module(f"nam_jax.{text.split('.')[0]}"), text.split(".")[1:])
+    ]
     assert missing == []
 
 
 @each_page
 def test_class_names_exist(page):
     """`NeuronAstrocyte.certified(...)`: the class, and its methods and fields."""
-    things = {}
+    classes = {}
     for room in ROOMS:
         module = importlib.import_module(f"nam_jax.{room}")
-        things |= {name: getattr(module, name) for name in getattr(module, "__all__", ())}
-    missing = []
-    for code in code_in(page):
-        match = re.match(r"([A-Z][a-z]+(?:[A-Z0-9][A-Za-z0-9]*)*)(?:\.([a-z]\w*))?(?=[(.]|$)", code)
-        if not match or code in WORDS:
-            continue
-        name, part = match.groups()
-        known = things.get(name)
-        fields = getattr(known, "__dataclass_fields__", {})
-        if known is None or (part and not hasattr(known, part) and part not in fields):
-            missing.append(code)
+        classes |= {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    named = r"([A-Z][a-z]+(?:[A-Z0-9][A-Za-z0-9]*)*)(?:\.([a-z]\w*))?(?=[(.]|$)"
+    missing = [
+        code
+        for code in code_in(page)
+        if code not in WORDS and (match := re.match(named, code))
+        if match[1] not in classes or (match[2] and not has(classes[match[1]], [match[2]]))
+    ]
     assert missing == []
 
 
