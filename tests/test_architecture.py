@@ -17,7 +17,8 @@ BASE = {"_types", "_misc"}
 ROOMS = {
     "_types": set(),
     "_misc": set(),
-    "record": set(),
+    "_lazy": set(),
+    "record": {"_lazy"},
     "lagrangian": BASE,
     "data": BASE,
     "memory": BASE | {"lagrangian"},

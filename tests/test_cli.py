@@ -10,7 +10,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from nam_jax import cli, experiment
+from nam_jax import cli
+from nam_jax.experiment import STUDIES, retrieve
+from nam_jax.record import read_config
 
 
 def stop(*words):
@@ -27,30 +29,31 @@ def toy(monkeypatch):
 
     def replace(**parts):
         quick = {
-            "run": lambda config, *, folder, progress: xr.Dataset({"seed": config.seed}),
+            "run": lambda config, context: xr.Dataset({"seed": config.seed}),
             "table": lambda dataset: Table("a table"),
             "figure": lambda dataset: Figure(),
         }
-        command = cli.COMMANDS["retrieve"]._replace(**quick | parts)
-        monkeypatch.setitem(cli.COMMANDS, "retrieve", command)
+        for name, part in (quick | parts).items():
+            monkeypatch.setattr(getattr(retrieve.study, name).path.replace(":", "."), part)
 
     replace()
     return replace
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
-def test_help_lists_every_field(name, capsys):
-    assert stop(name, "--help") == 0
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_help_lists_every_field(study, capsys):
+    assert stop(study.name, "--help") == 0
     text = capsys.readouterr().out
-    fields = [field.name for field in dataclasses.fields(cli.COMMANDS[name].config)]
-    for field in [*fields, "config", "out", "quiet"]:
+    fields = [field.name for field in dataclasses.fields(study.config.resolve())]
+    for field in [*fields, "config", "out", "quiet", "device"]:
         assert f"--{field.replace('_', '-')}" in text
+    assert ("--batch INT" in text or "--batch {None}|INT" in text) == study.batched
 
 
 def test_help_lists_every_command(capsys):
     assert stop("--help") == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in cli.COMMANDS) and "exit status" in text
+    assert all(study.name in text for study in STUDIES) and "exit status" in text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,7 @@ def test_help_lists_every_command(capsys):
         (["retrieve", "--zebra", "1"], "--zebra"),
         (["retrieve", "--num-patterns", "three"], "--num-patterns"),
         (["retrieve", "--dynamics", "quantum"], "--dynamics"),
+        (["basin", "--batch", "2"], "--batch"),
     ],
 )
 def test_wrong_words_stop_with_2(words, named, capsys):
@@ -78,6 +82,9 @@ def test_wrong_words_stop_with_2(words, named, capsys):
         (["--source", "digits"], ["autoencoder", "(32, 32, 3)", "digits"]),
         (["--source", "digits", "--codec", "threshold", "--level", "2"], ["[0, 1]", "2.0"]),
         (["--source", "missing-folder"], ["missing-folder", "does not exist"]),
+        (["--device", "abacus"], ["`device`", "abacus"]),
+        (["--device", "cpu:99"], ["`device`", "cpu has", "cpu:99"]),
+        (["--batch", "0"], ["`batch`", "at least 1"]),
     ],
 )
 def test_wrong_values_stop_with_2_and_one_line(words, named, tmp_path, capsys):
@@ -114,7 +121,7 @@ def test_truncated_cifar_file_stops_with_2(tmp_path, capsys):
 
 
 def test_unwritable_out_folder_stops_with_2_before_the_run(tmp_path, toy, capsys):
-    def run(config, *, folder, progress):
+    def run(config, context):
         raise AssertionError("The experiment must not start.")
 
     toy(run=run)
@@ -130,8 +137,8 @@ def test_flags_overrule_the_file(tmp_path, toy, capsys):
     path.write_text("seed = 5\nlevel = 0.2\n")
     assert stop("retrieve", "--seed", "7", f"--config={path}", "--out", str(out)) == 0
     assert "a table" in capsys.readouterr().out
-    used = experiment.read_config(experiment.RetrieveConfig, out / "config.toml")
-    assert used == experiment.RetrieveConfig(seed=7, level=0.2)
+    used = read_config(retrieve.study.config.resolve(), out / "config.toml")
+    assert used == retrieve.study.config(seed=7, level=0.2)
 
 
 def test_a_failed_run_leaves_nothing_and_spares_an_earlier_one(tmp_path, toy, capsys):
@@ -161,4 +168,4 @@ def test_python_m_nam_jax():
     words = [sys.executable, "-m", "nam_jax", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stderr == ""
-    assert all(name in done.stdout for name in cli.COMMANDS)
+    assert all(study.name in done.stdout for study in STUDIES)

@@ -1,13 +1,41 @@
-"""What studies, sweeps and the site share: strict configs and staged folders."""
+"""What studies, sweeps and the site share: studies, strict settings, and folders of runs.
 
-from nam_jax.record._config import ConfigError, read_config, validate, write_config
-from nam_jax.record._folder import staged_folder
-from nam_jax.record._provenance import provenance
+Names are imported when they are used, so that the list of studies needs none of the extras.
+"""
+
+from typing import TYPE_CHECKING
+
+from nam_jax._lazy import attach
+
+if TYPE_CHECKING:
+    from nam_jax.record._config import ConfigError, read_config, validate, write_config
+    from nam_jax.record._context import Context
+    from nam_jax.record._folder import staged_folder
+    from nam_jax.record._provenance import provenance
+    from nam_jax.record._run import draw, run_study
+    from nam_jax.record._study import ImportPath, Study
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "_config": ["ConfigError", "read_config", "validate", "write_config"],
+        "_context": ["Context"],
+        "_folder": ["staged_folder"],
+        "_provenance": ["provenance"],
+        "_run": ["draw", "run_study"],
+        "_study": ["ImportPath", "Study"],
+    },
+)
 
 __all__ = [
     "ConfigError",
+    "Context",
+    "ImportPath",
+    "Study",
+    "draw",
     "provenance",
     "read_config",
+    "run_study",
     "staged_folder",
     "validate",
     "write_config",

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from nam_jax import data
 from nam_jax.data._autoencoder import straight_through_sign
-from nam_jax.experiment import train_codec as experiment
+from nam_jax.experiment import train_codec
 from nam_jax.experiment.train_codec._images import split_columns
 
 SHAPE = (8, 8, 3)
@@ -193,13 +193,13 @@ def test_shipped_weights_are_small_and_say_where_they_come_from(shipped):
     assert path.stat().st_size < 5e6
     texts = data.codec_metadata()
     assert texts["command"].startswith("nam-jax train-codec")
-    config = experiment.TrainCodecConfig(**json.loads(texts["config"]))
-    assert config == experiment.TrainCodecConfig()
+    config = train_codec.study.config(**json.loads(texts["config"]))
+    assert config == train_codec.study.config()
     assert "jax" in json.loads(texts["versions"])
 
 
 def test_shipped_weights_restore_held_out_crops(shipped):
-    fraction = experiment.TrainCodecConfig().validation_fraction
+    fraction = train_codec.study.config().validation_fraction
     left, right = split_columns(data.photographs(), fraction)
     held_out = jnp.asarray(data.random_crops(right, 60, seed=7))
     train = jnp.asarray(data.random_crops(left, 400, seed=8))

@@ -8,7 +8,9 @@ import pytest
 import skimage.io
 import xarray as xr
 
-from nam_jax import cli, experiment
+from nam_jax import cli
+from nam_jax.experiment import STUDIES
+from nam_jax.record import read_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -269,20 +271,17 @@ def test_a_run_repeats_itself_from_the_settings_it_left(config, tmp_path, capsys
 
 
 def test_every_command_has_a_config():
-    assert {command_of(config) for config in CONFIGS} == set(cli.COMMANDS) == set(TINY)
+    assert (
+        {command_of(config) for config in CONFIGS} == {study.name for study in STUDIES} == set(TINY)
+    )
 
 
 def test_configs_of_the_defaults_hold_the_defaults():
-    for name, kind in (
-        ("retrieve", experiment.RetrieveConfig),
-        ("train_codec", experiment.TrainCodecConfig),
-        ("train", experiment.TrainConfig),
-        ("reduce", experiment.ReduceConfig),
-        ("recognise", experiment.RecogniseConfig),
-        ("lesion", experiment.LesionConfig),
-        ("gradients", experiment.GradientsConfig),
-        ("compare_digits", experiment.CompareConfig),
-        ("transformer", experiment.TransformerConfig),
-    ):
+    studies = {study.name: study for study in STUDIES}
+    for name in (
+        "retrieve", "train_codec", "train", "reduce", "recognise", "lesion", "gradients",
+        "compare_digits", "transformer",
+    ):  # fmt: skip
         path = next(config for config in CONFIGS if config.stem == name)
-        assert experiment.read_config(kind, path) == kind()
+        study = studies[command_of(path)]
+        assert read_config(study.config.resolve(), path) == study.config()

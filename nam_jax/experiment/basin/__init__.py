@@ -1,11 +1,12 @@
 """From how damaged a cue a memory recalls at several loads, and what it reaches instead."""
 
-from nam_jax.experiment.basin._figure import basin
-from nam_jax.experiment.basin._run import BasinConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "BasinConfig",
-    "basin",
-    "run",
-    "table",
-]
+study = Study(
+    name="basin",
+    summary="Measure from how damaged a cue a memory recalls, and what it reaches instead.",
+    config=ImportPath("nam_jax.experiment.basin._config:BasinConfig"),
+    run=ImportPath("nam_jax.experiment.basin._run:run"),
+    table=ImportPath("nam_jax.experiment.basin._run:table"),
+    figure=ImportPath("nam_jax.experiment.basin._figure:basin"),
+)

@@ -13,7 +13,7 @@ def basin(dataset: xr.Dataset) -> Figure:
     """Stacked shares of all endings; a line at the measured radius and one at mean field's.
 
     Args:
-        dataset: What `nam_jax.experiment.basin.run` returns.
+        dataset: What `run` of this study returns.
     """
     panels = dataset.sizes["stored"]
     figure = Figure(figsize=(1.2 + 3.4 * panels, 4.2), layout="constrained")

@@ -2,59 +2,27 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
 
 import jax.random as jr
 import numpy as np
 import scipy
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure
-from nam_jax.experiment.common import Memory, attributes, memory_named
-
-Share = Annotated[float, Meta(ge=0, le=0.5)]
-
-
-@dataclass(frozen=True)
-class BasinConfig:
-    """Which memory, how full, and from which cues."""
-
-    memory: str = "power-3"
-    """By name: power-N (power-2 is Hopfield's network), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
-    two-layer, certified, effective, released."""
-    num_neurons: Annotated[int, Meta(ge=4)] = 64
-    """N."""
-    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (50, 150, 300)
-    """Numbers of patterns K."""
-    flips: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-    """Fractions of flipped bits of the cues."""
-    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
-    """The least overlap that counts as having reached a state."""
-    updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
-    """In which order neurons of a binary network are updated."""
-    num_sets: Annotated[int, Meta(ge=2)] = 40
-    """Independent sets of patterns."""
-    num_queries: Annotated[int, Meta(ge=1)] = 10
-    """Cues of each set and fraction."""
-    fast: bool = False
-    """A quarter of the sets."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
+from nam_jax.experiment.basin._config import BasinConfig
+from nam_jax.experiment.common import Memory, attributes, in_context, memory_named
+from nam_jax.record import Context
 
 
-def run(config: BasinConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: BasinConfig, context: Context) -> xr.Dataset:
     """One `measure.basin` for each number of patterns.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         What recall ends in, by number of patterns and fraction of flipped bits, with intervals;
@@ -63,7 +31,6 @@ def run(config: BasinConfig, *, folder: Path | None = None, progress: bool = Fal
     Raises:
         ValueError: On an unknown memory, or fractions that do not ascend.
     """
-    del folder
     if not config.num_patterns:
         raise ValueError("Argument `num_patterns` must hold a number, but is empty.")
     if config.fast:
@@ -76,7 +43,7 @@ def run(config: BasinConfig, *, folder: Path | None = None, progress: bool = Fal
             key=jr.key(config.seed), flips=config.flips, overlap=config.overlap,
             num_sets=config.num_sets, num_queries=config.num_queries, recall=recall,
         )
-        for count in track(config.num_patterns, "recalling", disable=not progress)
+        for count in track(config.num_patterns, "recalling", disable=not context.progress)
     ]  # fmt: skip
     return _dataset(config, memory, found)
 

@@ -1,12 +1,13 @@
 """How many random patterns memories hold, at several sizes, and how that grows."""
 
-from nam_jax.experiment.capacity._figure import capacity, capacity_per_cost
-from nam_jax.experiment.capacity._run import CapacityConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "CapacityConfig",
-    "capacity",
-    "capacity_per_cost",
-    "run",
-    "table",
-]
+study = Study(
+    name="capacity",
+    summary="Measure how many random patterns memories hold, and how that grows with their size.",
+    config=ImportPath("nam_jax.experiment.capacity._config:CapacityConfig"),
+    run=ImportPath("nam_jax.experiment.capacity._run:run"),
+    table=ImportPath("nam_jax.experiment.capacity._run:table"),
+    figure=ImportPath("nam_jax.experiment.capacity._figure:capacity"),
+    more=ImportPath("nam_jax.experiment.capacity._figure:capacity_per_cost"),
+)

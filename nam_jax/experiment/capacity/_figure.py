@@ -18,7 +18,7 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
     """Capacities with their intervals on logarithmic axes; theory as thin lines without markers.
 
     Args:
-        dataset: What `nam_jax.experiment.capacity.run` returns.
+        dataset: What `run` of this study returns.
         per: None, or a key of `COSTS`.
     """
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")

@@ -3,66 +3,26 @@
 import dataclasses
 import itertools
 import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
 
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, theory
-from nam_jax.experiment.common import attributes, log_slope, memory_named
+from nam_jax.experiment.capacity._config import CapacityConfig
+from nam_jax.experiment.common import attributes, in_context, log_slope, memory_named
+from nam_jax.record import Context
 
 
-@dataclass(frozen=True)
-class CapacityConfig:
-    """Which memories, at which sizes, and when a pattern counts as stored."""
-
-    memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
-    """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
-    two-layer, certified, effective, released."""
-    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
-    """Numbers of neurons N."""
-    criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
-    """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
-    error: Annotated[float, Meta(gt=0, lt=0.5)] = 0.005
-    """one-step: probability of a wrong bit."""
-    flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    """recall: fraction of flipped bits of a cue."""
-    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
-    """recall: least overlap that counts; 1 is every bit, with which capacity grows a little slower
-    than N^(n-1)."""
-    updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
-    """recall: in which order neurons of a binary network are updated. A single pass is always
-    all at once."""
-    all_patterns: bool = False
-    """Ask for all K patterns at once, rather than for a given one."""
-    num_sets: Annotated[int, Meta(ge=2)] = 24
-    """Independent sets of patterns."""
-    num_queries: Annotated[int, Meta(ge=1)] = 8
-    """Patterns of each set that are asked for."""
-    largest: Annotated[int, Meta(ge=1)] = 30_000
-    """The largest K tried; sizes at which a memory holds more are reported as beyond it."""
-    fast: bool = False
-    """The first two sizes and half the sets: under three minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
-
-def run(
-    config: CapacityConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: CapacityConfig, context: Context) -> xr.Dataset:
     """Measures every memory at every size.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Capacity with its interval and what theory predicts, by memory and number of neurons;
@@ -72,7 +32,6 @@ def run(
         ValueError: On an unknown memory, no memory or size, or a criterion without meaning for one
             or for all patterns at once.
     """
-    del folder
     if not config.memories or not config.sizes:
         raise ValueError(
             "Argument `memories` and `sizes` must each hold something, but one is empty."
@@ -88,7 +47,7 @@ def run(
     cells = list(itertools.product(config.memories, config.sizes))
     found = [
         _measured(config, name, size)
-        for name, size in track(cells, "measuring", disable=not progress)
+        for name, size in track(cells, "measuring", disable=not context.progress)
     ]
     return _dataset(config, found)
 

@@ -1,13 +1,13 @@
 """The executable ledger: every claim of the theory, what is measured, and whether it holds."""
 
-from nam_jax.experiment.claims._figure import claim, claims, curves
-from nam_jax.experiment.claims._run import ClaimsConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "ClaimsConfig",
-    "claim",
-    "claims",
-    "curves",
-    "run",
-    "table",
-]
+study = Study(
+    name="claims",
+    summary="Check every claim of the theory and say where it holds.",
+    config=ImportPath("nam_jax.experiment.claims._config:ClaimsConfig"),
+    run=ImportPath("nam_jax.experiment.claims._run:run"),
+    table=ImportPath("nam_jax.experiment.claims._run:table"),
+    figure=ImportPath("nam_jax.experiment.claims._figure:claims"),
+    more=ImportPath("nam_jax.experiment.claims._figure:claim_figures"),
+)

@@ -15,7 +15,7 @@ def claims(dataset: xr.Dataset) -> Figure:
     """All curves on one page, each with its claim's verdict.
 
     Args:
-        dataset: What `nam_jax.experiment.claims.run` returns.
+        dataset: What `run` of this study returns.
     """
     keys = curves(dataset)
     columns = min(3, max(1, len(keys)))
@@ -31,11 +31,20 @@ def claims(dataset: xr.Dataset) -> Figure:
     return figure
 
 
+def claim_figures(dataset: xr.Dataset) -> dict[str, Figure]:
+    """The curve of each claim that has one, by the name of its file.
+
+    Args:
+        dataset: What `run` of this study returns.
+    """
+    return {f"figure-{key}": claim(dataset, key) for key in curves(dataset)}
+
+
 def claim(dataset: xr.Dataset, key: str) -> Figure:
     """The curve of one claim.
 
     Args:
-        dataset: What `nam_jax.experiment.claims.run` returns.
+        dataset: What `run` of this study returns.
         key: One of `curves(dataset)`.
     """
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")

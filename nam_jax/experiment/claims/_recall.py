@@ -93,8 +93,11 @@ def dense_limit(fast: bool) -> Finding:
 )
 def photographs(fast: bool) -> Finding:
     """`nam-jax retrieve`: 25 photographs as 768-bit codes, 10 % flips, released parameters."""
-    config = retrieve.RetrieveConfig(solver="bosh3", rtol=1e-3, atol=1e-4, num_times=2)
-    dataset = retrieve.run(config, num_recalled=2 if fast else None)
+    num_recalled = 2 if fast else None
+    config = retrieve.study.config(
+        solver="bosh3", rtol=1e-3, atol=1e-4, num_times=2, num_recalled=num_recalled
+    )
+    dataset = retrieve.study.run(config)
     rate = measure.rate(dataset.exact.values)
     meaning = f"rate of exact recall of {dataset.sizes['pattern']} of 25 stored photographs"
     return Finding(*of_rate(rate), meaning, {"released parameters": rate.value >= 0.9})

@@ -3,8 +3,6 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +11,14 @@ from rich.progress import track
 from rich.table import Table
 
 from nam_jax._misc import argument_error
+from nam_jax.experiment.claims._config import ClaimsConfig
 from nam_jax.experiment.claims._finding import Curve, Finding
 from nam_jax.experiment.claims._registry import Claim, all_claims
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context, on_device
+from nam_jax.record import Context
 
 WORKERS = 2
 """Claims that are checked at once; seconds of a claim are its own, beside another."""
-
-
-@dataclass(frozen=True)
-class ClaimsConfig:
-    """Which claims to check, and how thoroughly."""
-
-    fast: bool = False
-    """Few trials and small networks: the whole ledger in about two minutes on two cores."""
-    only: tuple[str, ...] = ()
-    """Keys of the claims to check, as in the ledger's first column; all of them by default."""
 
 
 class Row(NamedTuple):
@@ -40,13 +30,13 @@ class Row(NamedTuple):
     seconds: float
 
 
-def run(config: ClaimsConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     """Checks claims, two at a time, each with its own fixed seeds.
 
     Args:
         config: What to do.
-        folder: Where the ledger goes as a Markdown page, `claims.md`; None for nowhere.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         A row for each claim: statement, source, measured value with interval, what it is, verdict,
@@ -62,22 +52,27 @@ def run(config: ClaimsConfig, *, folder: Path | None = None, progress: bool = Fa
     begun = time.perf_counter()
     # Most of a quick check is compilation, which takes one core; two checks share two.
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        pending = [pool.submit(_check, key, row, config.fast) for key, row in chosen.items()]
+        device = context.device
+        pending = [
+            pool.submit(_check, key, row, config.fast, device) for key, row in chosen.items()
+        ]
+        quiet = not context.progress
         try:
-            rows = [check.result() for check in track(pending, "checking", disable=not progress)]
+            rows = [check.result() for check in track(pending, "checking", disable=quiet)]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     dataset = _dataset(rows)
     dataset.attrs = attributes(config, seed=0) | {"seconds": time.perf_counter() - begun}
-    if folder is not None:
-        (folder / "claims.md").write_text(markdown(dataset), encoding="utf-8")
+    if context.folder is not None:
+        (context.folder / "claims.md").write_text(markdown(dataset), encoding="utf-8")
     return dataset
 
 
-def _check(key: str, claim: Claim, fast: bool) -> Row:
+def _check(key: str, claim: Claim, fast: bool, device: str | None) -> Row:
     begun = time.perf_counter()
-    finding = claim.check(fast)
+    with on_device(device):
+        finding = claim.check(fast)
     return Row(key, claim, finding, time.perf_counter() - begun)
 
 

@@ -1,25 +1,56 @@
-"""What studies share: random problems, memories by name, styles of figures."""
+"""What studies share: random problems, memories by name, styles of figures.
 
-from nam_jax.experiment.common._attributes import attributes
-from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
-from nam_jax.experiment.common._lines import styled
-from nam_jax.experiment.common._memories import Memory, memory_named
-from nam_jax.experiment.common._random import (
-    RandomProblem,
-    Recalls,
-    padded,
-    patterns_of,
-    random_problem,
-    recall_all,
-    starts,
-)
-from nam_jax.experiment.common._slopes import Slope, log_slope
-from nam_jax.experiment.common._variants import (
-    Exchanged,
-    certified,
-    reduced,
-    released_with,
-    ungated,
+Names are imported when they are used, so that settings import no jax.
+"""
+
+from typing import TYPE_CHECKING
+
+from nam_jax._lazy import attach
+
+if TYPE_CHECKING:
+    from nam_jax.experiment.common._attributes import attributes
+    from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
+    from nam_jax.experiment.common._context import in_context, on_device
+    from nam_jax.experiment.common._lines import styled
+    from nam_jax.experiment.common._memories import Memory, memory_named
+    from nam_jax.experiment.common._random import (
+        RandomProblem,
+        Recalls,
+        padded,
+        patterns_of,
+        random_problem,
+        recall_all,
+        starts,
+    )
+    from nam_jax.experiment.common._slopes import Slope, log_slope
+    from nam_jax.experiment.common._variants import (
+        Exchanged,
+        certified,
+        reduced,
+        released_with,
+        ungated,
+    )
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "_attributes": ["attributes"],
+        "_binary_images": ["BinaryImages", "binary_images"],
+        "_context": ["in_context", "on_device"],
+        "_lines": ["styled"],
+        "_memories": ["Memory", "memory_named"],
+        "_random": [
+            "RandomProblem",
+            "Recalls",
+            "padded",
+            "patterns_of",
+            "random_problem",
+            "recall_all",
+            "starts",
+        ],
+        "_slopes": ["Slope", "log_slope"],
+        "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated"],
+    },
 )
 
 __all__ = [
@@ -32,8 +63,10 @@ __all__ = [
     "attributes",
     "binary_images",
     "certified",
+    "in_context",
     "log_slope",
     "memory_named",
+    "on_device",
     "padded",
     "patterns_of",
     "random_problem",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 
 from nam_jax import record
 
@@ -12,5 +12,5 @@ def attributes(config: Any, *, seed: int | None = None) -> dict[str, Any]:
 
     `seed` is for configs without one.
     """
-    device = jax.devices()[0]
+    (device,) = jnp.zeros(()).devices()  # that of the context, if one is set
     return record.provenance(config, device=f"{device.platform}: {device.device_kind}", seed=seed)

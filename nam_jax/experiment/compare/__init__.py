@@ -1,12 +1,13 @@
 """Memories on real images: recall from damaged queries, and classes by what is recalled."""
 
-from nam_jax.experiment.compare._figure import compare, compare_more
-from nam_jax.experiment.compare._run import CompareConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "CompareConfig",
-    "compare",
-    "compare_more",
-    "run",
-    "table",
-]
+study = Study(
+    name="compare",
+    summary="Compare memories on real images: recall from damaged queries, and classes.",
+    config=ImportPath("nam_jax.experiment.compare._config:CompareConfig"),
+    run=ImportPath("nam_jax.experiment.compare._run:run"),
+    table=ImportPath("nam_jax.experiment.compare._tables:table"),
+    figure=ImportPath("nam_jax.experiment.compare._figure:compare"),
+    more=ImportPath("nam_jax.experiment.compare._figure:compare_more"),
+)

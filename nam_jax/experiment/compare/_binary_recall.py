@@ -14,8 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from nam_jax import data, memory, solve, theory, train
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.train import TrainConfig
-from nam_jax.experiment.train import recall as _correlated_recall
+from nam_jax.experiment.train import TrainConfig, trained
 from nam_jax.network import (
     AbstractDiscreteNetwork,
     AbstractEnergyNetwork,
@@ -226,19 +225,19 @@ def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[
 
         return recall
 
-    def trained(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
+    def by_training(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         settings = dataclasses.replace(
             TrainConfig(), margin=config.margin, gain=config.gain, level=config.flips[0],
             steps=config.training_steps, hidden=config.hidden,
         )  # fmt: skip
-        fit = _correlated_recall.trained(patterns, occluded, settings, key=key, checkpoint=None)
+        fit = trained(patterns, occluded, settings, key=key, checkpoint=None)
         return _continuous(train.resolve(fit.network), cues, held)
 
     return {
         "astrocyte, released": released,
         "astrocyte, Hebbian": certified("hebbian"),
         "astrocyte, projection": certified("projection"),
-        "astrocyte, trained": trained,
+        "astrocyte, trained": by_training,
     }
 
 

@@ -14,7 +14,7 @@ def compare(dataset: xr.Dataset) -> Figure:
     """Nearest-memory accuracy of every similarity and separation at the largest K.
 
     Args:
-        dataset: What `nam_jax.experiment.compare.run` returns.
+        dataset: What `run` of this study returns.
     """
     num = dataset.sizes["damage"]
     columns = min(num, 2)

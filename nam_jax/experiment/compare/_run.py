@@ -1,6 +1,5 @@
 """Memories on real images: recall from damaged queries, and classes by what is recalled."""
 
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ from jaxtyping import Array, Bool
 from rich.progress import Progress
 
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import BinaryImages, attributes, binary_images
+from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _similarity_grid as similarity
@@ -35,6 +34,7 @@ from nam_jax.experiment.compare._labelled_images import (
 )
 from nam_jax.experiment.compare._tables import table as table
 from nam_jax.experiment.compare._tables import write_html
+from nam_jax.record import Context
 
 SHOWN = ("dot", "cosine", "Pearson", "Euclid", "Manhattan", "visible Euclid")
 """Similarities whose recalls are drawn."""
@@ -43,13 +43,13 @@ EXAMPLES = 4
 """Black and white images that are drawn."""
 
 
-def run(config: CompareConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: CompareConfig, context: Context) -> xr.Dataset:
     """Compares all memories.
 
     Args:
         config: What to do.
-        folder: If given, `tables.html` is written there.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Of each similarity and separation, by damage and K, how often the target is the stored
@@ -67,7 +67,7 @@ def run(config: CompareConfig, *, folder: Path | None = None, progress: bool = F
     images = labelled_images(settings.source, most, settings.num_test, key=of_images)
     most_patterns = max(settings.num_patterns)
     patterns = binary_images(settings.source, settings.threshold, most_patterns, key=of_patterns)
-    with Progress(disable=not progress) as bar:
+    with Progress(disable=not context.progress) as bar:
         grids, pictures = _grids(settings, images, bar, key=of_grid)
         cells, cues, black, shown = _binary(settings, patterns, bar, key=of_recall)
         labelled = _classes(settings, images, bar, key=of_classes)
@@ -81,9 +81,9 @@ def run(config: CompareConfig, *, folder: Path | None = None, progress: bool = F
         join="exact",
         combine_attrs="drop",
     ).assign_attrs(attributes(config) | {"shown": shown})
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_html(dataset, folder / "tables.html")
+    if context.folder is not None:
+        context.folder.mkdir(parents=True, exist_ok=True)
+        write_html(dataset, context.folder / "tables.html")
     return dataset
 
 

@@ -1,39 +1,62 @@
 """Recall by the dendritic memory: size of memories, noise, wiring, controls, scaling, damage."""
 
-from nam_jax.experiment.dendritic._bench import Bench, Point
-from nam_jax.experiment.dendritic._changes import held, with_inhibition
-from nam_jax.experiment.dendritic._controls import (
-    KINDS,
-    Candidate,
-    best_of,
-    from_evoked,
-    one_branch,
+from typing import TYPE_CHECKING
+
+from nam_jax._lazy import attach
+from nam_jax.record import ImportPath, Study
+
+study = Study(
+    name="dendritic",
+    summary="Recall by rates of neurons with dendrites: size, noise, wiring, controls.",
+    config=ImportPath("nam_jax.experiment.dendritic._config:DendriticConfig"),
+    run=ImportPath("nam_jax.experiment.dendritic._run:run"),
+    table=ImportPath("nam_jax.experiment.dendritic._run:table"),
+    figure=ImportPath("nam_jax.experiment.dendritic._figure:dendritic"),
+    more=ImportPath("nam_jax.experiment.dendritic._figure:dendritic_more"),
 )
-from nam_jax.experiment.dendritic._design import network_of, wiring_of
-from nam_jax.experiment.dendritic._figure import dendritic, dendritic_more
-from nam_jax.experiment.dendritic._recall import first
-from nam_jax.experiment.dendritic._run import DendriticConfig, run, table
-from nam_jax.experiment.dendritic._trials import (
-    Follow,
-    Found,
-    ended,
-    follow,
-    from_features,
-    judged,
-    memories,
+
+if TYPE_CHECKING:
+    from nam_jax.experiment.dendritic._bench import Bench, Point
+    from nam_jax.experiment.dendritic._changes import held, with_inhibition
+    from nam_jax.experiment.dendritic._controls import (
+        KINDS,
+        Candidate,
+        best_of,
+        from_evoked,
+        one_branch,
+    )
+    from nam_jax.experiment.dendritic._design import network_of, wiring_of
+    from nam_jax.experiment.dendritic._recall import first
+    from nam_jax.experiment.dendritic._trials import (
+        Follow,
+        Found,
+        ended,
+        follow,
+        from_features,
+        judged,
+        memories,
+    )
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "_bench": ["Bench", "Point"],
+        "_changes": ["held", "with_inhibition"],
+        "_controls": ["KINDS", "Candidate", "best_of", "from_evoked", "one_branch"],
+        "_design": ["network_of", "wiring_of"],
+        "_recall": ["first"],
+        "_trials": ["Follow", "Found", "ended", "follow", "from_features", "judged", "memories"],
+    },
 )
 
 __all__ = [
     "KINDS",
     "Bench",
     "Candidate",
-    "DendriticConfig",
     "Follow",
     "Found",
     "Point",
     "best_of",
-    "dendritic",
-    "dendritic_more",
     "ended",
     "first",
     "follow",
@@ -44,8 +67,7 @@ __all__ = [
     "memories",
     "network_of",
     "one_branch",
-    "run",
-    "table",
+    "study",
     "wiring_of",
     "with_inhibition",
 ]

@@ -31,7 +31,7 @@ def dendritic(dataset: xr.Dataset) -> Figure:
     """Recall against the number of neurons of a memory, or the first figure there is.
 
     Args:
-        dataset: What `nam_jax.experiment.dendritic.run` returns.
+        dataset: What `run` of this study returns.
     """
     if "size_strict" in dataset:
         return recall(dataset, "size")
@@ -59,7 +59,7 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
     """Rates of recall with their 95 % intervals; theory as thin lines without markers.
 
     Args:
-        dataset: What `nam_jax.experiment.dendritic.run` returns.
+        dataset: What `run` of this study returns.
         part: A key of `TITLES` whose numbers it has.
     """
     panels = _panels(part, dataset[f"{part}_line"].values.tolist())

@@ -2,98 +2,24 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, theory
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
 from nam_jax.experiment.dendritic._bench import QUANTITIES, Bench, Points, Task, collected, column
 from nam_jax.experiment.dendritic._changes import by_damage, by_inhibition, by_sparsity
+from nam_jax.experiment.dendritic._config import DendriticConfig, Part
 from nam_jax.experiment.dendritic._controls import by_control
 from nam_jax.experiment.dendritic._design import designed, given
 from nam_jax.experiment.dendritic._recall import by_cued, by_features, by_noise, by_size, raster
 from nam_jax.experiment.dendritic._scaling import NOTE, Largest, capacity, circuits, largest
 from nam_jax.experiment.dendritic._trials import Follow
+from nam_jax.record import Context
 from nam_jax.theory.dendritic import Circuit
-
-Count = Annotated[int, Meta(ge=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Hertz = Annotated[float, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-Part = Literal[
-    "raster", "size", "noise", "sparsity", "controls", "inhibition",
-    "partial", "features", "damage", "scaling",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DendriticConfig:
-    """Which networks to build, and what to measure on them."""
-
-    parts: tuple[Part, ...] = (
-        "raster", "size", "noise", "sparsity", "controls", "inhibition",
-        "partial", "features", "damage", "scaling",
-    )  # fmt: skip
-    """What to measure: one trial in time; recall against the size of a memory, noise, sparsity,
-    without dendrites, time constant of inhibition, members cued, features cued, damage; and the
-    largest memories at several sizes of network."""
-    num_memory: Annotated[int, Meta(ge=2)] = 1000
-    """N1, memory neurons."""
-    num_feature: Annotated[int, Meta(ge=2)] = 2000
-    """N2, feature neurons."""
-    num_inhibitory: tuple[Count, Count] = (500, 500)
-    """M1 and M2, inhibitory neurons driven by memory and by feature neurons."""
-    num_branches: Annotated[int, Meta(ge=2)] = 500
-    """D, branches of a feature neuron; at most N1."""
-    connectivity: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """c, the probability of a connection."""
-    size: Annotated[int, Meta(ge=2)] = 4
-    """k, neurons of a memory, for which thresholds are designed and all but `sizes` varied."""
-    thresholds: tuple[float, float, Positive] | None = None
-    """g_t, f_t and g_max; left out, theory designs them, here and wherever sizes differ."""
-    sizes: tuple[Count, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
-    """Numbers of neurons of a memory."""
-    noise: tuple[Hertz, ...] = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 200.0)
-    """Largest noise of a cue's features, in Hz; the raster has 20."""
-    connectivities: tuple[Annotated[float, Meta(gt=0, lt=1)], ...] = (0.5, 0.2, 0.1)
-    """Sparser networks to compare with."""
-    inhibition: tuple[Positive, ...] = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
-    """Time constants of inhibition, in ms."""
-    damage: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
-    """Shares of branches or contacts that are lost; relative spreads of changed weights."""
-    shares: tuple[Share, ...] = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
-    """Shares of the features of the last member that a cue holds."""
-    scaling_memory: tuple[Count, ...] = (500, 1000, 2000, 4000)
-    """N1 of the networks whose largest memory is sought, other sizes as above."""
-    scaling_feature: tuple[Count, ...] = (1000, 2000, 4000, 8000)
-    """N2 of such networks."""
-    scaling_branches: tuple[Annotated[int, Meta(ge=2)], ...] = (50, 100, 200, 500, 1000)
-    """D of such networks."""
-    scaling_joint: tuple[tuple[Count, Count, Count], ...] = ((2000, 4000, 500), (4000, 8000, 2000))
-    """N1, N2 and D of such networks, together."""
-    scaling_simulated: Annotated[int, Meta(ge=0)] = 32_000_000
-    """Largest N1 N2 of a network that is simulated, not only predicted."""
-    num_networks: Count = 3
-    """Networks, each with a wiring of its own."""
-    num_trials: Count = 32
-    """Memories on each network at each point."""
-    time: Positive = 300.0
-    """How long a trial is followed, in ms."""
-    step: Annotated[float, Meta(gt=0, le=5)] = 2.0
-    """Step of exponential Euler, in ms."""
-    fast: bool = False
-    """Two networks of 200 memory and 2000 feature neurons with 100 branches and memories of 2
-    neurons instead, and few points: under three minutes."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
 
 FAST = {
     "num_memory": 200,
@@ -131,15 +57,13 @@ AXES = {
 """What parts vary: coordinate, name and unit."""
 
 
-def run(
-    config: DendriticConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: DendriticConfig, context: Context) -> xr.Dataset:
     """Builds networks and measures recall on them.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         For each part but the raster and scaling, variables PART_QUANTITY over (PART_line, PART_x):
@@ -149,17 +73,16 @@ def run(
     Raises:
         ValueError: On more branches than memory neurons, or thresholds out of order.
     """
-    del folder
     if config.fast:
         config = dataclasses.replace(config, **FAST)
     bench = _bench(config)
     tasks = [task for part in config.parts if part in AXES for task in _tasks(part, config, bench)]
-    done = [task.run() for task in track(tasks, "recalling", disable=not progress)]
+    done = [task.run() for task in track(tasks, "recalling", disable=not context.progress)]
     dataset = _dataset(config, bench, collected(tasks, done))
     if "raster" in config.parts:
         dataset = dataset.merge(raster(bench, 20.0))
     if "scaling" in config.parts:
-        dataset = dataset.merge(_scaling(config, bench, progress=progress))
+        dataset = dataset.merge(_scaling(config, bench, progress=context.progress))
     return dataset.assign_attrs(attributes(config) | {"note": NOTE})
 
 

@@ -1,11 +1,12 @@
 """From memorising to generalising: what a dense memory returns as it stores ever more samples."""
 
-from nam_jax.experiment.generalise._figure import generalise
-from nam_jax.experiment.generalise._run import GeneraliseConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "GeneraliseConfig",
-    "generalise",
-    "run",
-    "table",
-]
+study = Study(
+    name="generalise",
+    summary="Store ever more samples of a circle or sphere: memorised, spurious, generalised.",
+    config=ImportPath("nam_jax.experiment.generalise._config:GeneraliseConfig"),
+    run=ImportPath("nam_jax.experiment.generalise._run:run"),
+    table=ImportPath("nam_jax.experiment.generalise._run:table"),
+    figure=ImportPath("nam_jax.experiment.generalise._figure:generalise"),
+)

@@ -13,7 +13,7 @@ def generalise(dataset: xr.Dataset) -> Figure:
     """Three panels: phases and the gap on the sphere, K_c, and the number of attractors.
 
     Args:
-        dataset: What `nam_jax.experiment.generalise.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12.5, 4.0), layout="constrained")
     phases, threshold, attractors = figure.subplots(1, 3)

@@ -2,23 +2,21 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import theory
 from nam_jax._types import Key
-from nam_jax.experiment.common import Slope, attributes, log_slope
+from nam_jax.experiment.common import Slope, attributes, in_context, log_slope
+from nam_jax.experiment.generalise._config import GeneraliseConfig
 from nam_jax.experiment.generalise._samples import attractors, outputs, phases
+from nam_jax.record import Context
 
-Beta = Annotated[float, Meta(ge=5)]
 MANIFOLDS = ("circle", "sphere")
 COUNT = {"circle": theory.circle_attractors, "sphere": theory.sphere_attractors}
 LADDER = np.unique(np.round(2 ** (np.arange(2, 33) / 2))).astype(int)
@@ -26,50 +24,13 @@ LADDER = np.unique(np.round(2 ** (np.arange(2, 33) / 2))).astype(int)
 GUESS = {"circle": lambda beta: 1.45 * beta**0.5, "sphere": lambda beta: 0.6 * beta}
 
 
-@dataclass(frozen=True)
-class GeneraliseConfig:
-    """Inverse temperatures, and what counts as memorised and as spurious."""
-
-    circle_betas: tuple[Beta, ...] = (50.0, 200.0, 800.0)
-    """beta on the circle; 1 / sqrt(beta) is the noise of the cues."""
-    sphere_betas: tuple[Beta, ...] = (10.0, 30.0, 90.0)
-    """beta on the sphere."""
-    phase_beta: Beta = 90.0
-    """beta of the phases, on the sphere."""
-    phase_samples: tuple[Annotated[int, Meta(ge=2)], ...] = (
-        9, 18, 36, 90, 225, 450, 900, 3000, 9000,
-    )  # fmt: skip
-    """Numbers of stored samples K of the phases."""
-    steps: Annotated[int, Meta(ge=1)] = 10
-    """Passes of a recall."""
-    weight: Annotated[float, Meta(gt=0.5, lt=1)] = 0.9
-    """Attention on one sample above which a cue counts as memorised."""
-    distance: Annotated[float, Meta(gt=0)] = 0.05
-    """Distance to another cue's end, over the noise, below which a cue counts as spurious."""
-    loads: tuple[Annotated[float, Meta(gt=1)], ...] = (8.0, 24.0)
-    """Where attractors are counted: K over that at which half the cues are memorised, K_c; to the
-    next power of two."""
-    num_sets: Annotated[int, Meta(ge=4)] = 48
-    """Independent sets of samples."""
-    num_queries: Annotated[int, Meta(ge=2)] = 100
-    """Cues of each set."""
-    num_starts: Annotated[int, Meta(ge=10)] = 500
-    """Starts from which attractors are counted."""
-    fast: bool = False
-    """Half the sets and phases up to K = 900: under three minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
-
-def run(
-    config: GeneraliseConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
     """Phases, thresholds, and counts of attractors.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Shares of memorised, spurious and generalised cues against K, and how far apart two memories
@@ -79,7 +40,6 @@ def run(
     Raises:
         ValueError: If a list of the config is empty.
     """
-    del folder
     for name in ("circle_betas", "sphere_betas", "phase_samples", "loads"):
         if not getattr(config, name):
             raise ValueError(f"Argument `{name}` must hold a number, but is empty.")
@@ -92,11 +52,13 @@ def run(
     keys = jr.split(jr.key(config.seed), 2)
     phased = [
         _phases_at(config, count, key=jr.fold_in(keys[0], count))
-        for count in track(config.phase_samples, "phases", disable=not progress)
+        for count in track(config.phase_samples, "phases", disable=not context.progress)
     ]
     found = [
         _cell(config, name, beta, key=jr.fold_in(keys[1], place))
-        for place, (name, beta) in enumerate(track(cells, "thresholds", disable=not progress))
+        for place, (name, beta) in enumerate(
+            track(cells, "thresholds", disable=not context.progress)
+        )
     ]
     return _dataset(config, cells, phased, found)
 

@@ -1,11 +1,12 @@
 """Gradient routes against finite differences, from saturation to the critical point."""
 
-from nam_jax.experiment.gradients._figure import gradients
-from nam_jax.experiment.gradients._run import GradientsConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "GradientsConfig",
-    "gradients",
-    "run",
-    "table",
-]
+study = Study(
+    name="gradients",
+    summary="Judge gradient routes by finite differences, from saturation to the critical point.",
+    config=ImportPath("nam_jax.experiment.gradients._config:GradientsConfig"),
+    run=ImportPath("nam_jax.experiment.gradients._run:run"),
+    table=ImportPath("nam_jax.experiment.gradients._run:table"),
+    figure=ImportPath("nam_jax.experiment.gradients._figure:gradients"),
+)

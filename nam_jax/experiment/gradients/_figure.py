@@ -13,7 +13,7 @@ def gradients(dataset: xr.Dataset) -> Figure:
     """Left: equilibrium propagation; middle: truncated; right: all routes by closeness.
 
     Args:
-        dataset: What `nam_jax.experiment.gradients.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     nudge, steps, distance = figure.subplots(1, 3, sharey=True)

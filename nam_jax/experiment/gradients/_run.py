@@ -1,21 +1,20 @@
 """Gradient routes against finite differences, from saturation to the critical point."""
 
 import itertools
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import Progress
 from rich.table import Table
 
 from nam_jax import data, solve
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.gradients._config import GradientsConfig
 from nam_jax.experiment.gradients._reference import Reference, critical_leak, reference
 from nam_jax.experiment.gradients._routes import (
     ROUTE_NAMES,
@@ -27,37 +26,8 @@ from nam_jax.experiment.gradients._routes import (
     truncated,
 )
 from nam_jax.network import NeuronAstrocyte
+from nam_jax.record import Context
 from nam_jax.train import Sample
-
-Positive = Annotated[float, Meta(gt=0)]
-Distance = Annotated[float, Meta(gt=0, lt=1)]
-Count = Annotated[int, Meta(ge=1)]
-
-
-@dataclass(frozen=True)
-class GradientsConfig:
-    """Networks whose gradients are judged, and the settings of the routes."""
-
-    num_neurons: tuple[Annotated[int, Meta(ge=4)], ...] = (32, 128)
-    """N."""
-    num_patterns: tuple[Count, ...] = (8, 64)
-    """K, random patterns; every N with every K."""
-    margins: tuple[Positive, ...] = (0.1, 1.0)
-    """Margins of the certificate; the smaller, the nearer is a critical point of (s, p)."""
-    distances: tuple[Distance, ...] = (0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001)
-    """1 - neural leak over the critical one: near 1 saturated, near 0 about to lose its pattern."""
-    nudges: tuple[Positive, ...] = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-    """Nudges of equilibrium propagation, in units of a neuron's restoring force."""
-    steps: tuple[Count, ...] = (1, 5, 20, 80)
-    """Steps of the truncated route."""
-    num_directions: Count = 6
-    """Random directions for each array of parameters, along which derivatives are compared."""
-    rounds: Annotated[int, Meta(ge=0)] = 7
-    """Timings of which the median is taken; 0 for no times."""
-    fast: bool = False
-    """The first N, K and margin only, three distances, three nudges and two step numbers."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
 
 
 def quick(config: GradientsConfig) -> GradientsConfig:
@@ -80,9 +50,8 @@ def quick(config: GradientsConfig) -> GradientsConfig:
     )
 
 
-def run(
-    config: GradientsConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: GradientsConfig, context: Context) -> xr.Dataset:
     """Judges every route on every network, in float32 with its defaults and in float64.
 
     Recall starts from the pattern itself: at rest gradients do not depend on the cue, and near the
@@ -90,20 +59,18 @@ def run(
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         1 - cosine, ratio of norms and relative error against finite differences, by network,
         distance and route; temporary memory and time of each route; and on the first network, in
         float64, the same by nudge and by number of steps, with the orders in the nudge.
     """
-    del folder
     config = quick(config)
     cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
     total = len(cases) * len(config.distances)
     judged, costs, settings, programs = [], {}, [], {}
-    with Progress(disable=not progress) as bar:
+    with Progress(disable=not context.progress) as bar:
         task = bar.add_task("judging", total=total)
         for case, distance in itertools.product(cases, config.distances):
             network, sample, truth = problem(config, case, distance)

@@ -1,11 +1,12 @@
 """The open question on Hebbian rules: how coefficients of the expanded rule set its capacity."""
 
-from nam_jax.experiment.hebbian._figure import hebbian
-from nam_jax.experiment.hebbian._run import HebbianConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "HebbianConfig",
-    "hebbian",
-    "run",
-    "table",
-]
+study = Study(
+    name="hebbian",
+    summary="Map capacity over the coefficients of the expanded Hebbian rule, and find the best.",
+    config=ImportPath("nam_jax.experiment.hebbian._config:HebbianConfig"),
+    run=ImportPath("nam_jax.experiment.hebbian._run:run"),
+    table=ImportPath("nam_jax.experiment.hebbian._run:table"),
+    figure=ImportPath("nam_jax.experiment.hebbian._figure:hebbian"),
+)

@@ -12,7 +12,7 @@ def hebbian(dataset: xr.Dataset) -> Figure:
     Circles are simulated points whose 99 % interval holds the theory, crosses the others.
 
     Args:
-        dataset: What `nam_jax.experiment.hebbian.run` returns.
+        dataset: What `run` of this study returns.
     """
     rows, columns = dataset.sizes["plane"], dataset.sizes["setting"]
     figure = Figure(figsize=(3.6 * columns, 3.3 * rows + 0.4), layout="constrained")

@@ -2,23 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.hebbian._config import HebbianConfig
 from nam_jax.experiment.hebbian._map import PLANES, Plane, Point, Scan, at_capacity, over_plane
 from nam_jax.experiment.hebbian._optimum import Optimum, ascend, best_place, learned, start_of
 from nam_jax.experiment.hebbian._rule import Measured, Setting, settings
+from nam_jax.record import Context
 
 AROUND = ("optimum", "c1pre -", "c1pre +", "c1post -", "c1post +", "constant -", "constant +")
 STEPS = {False: (0.3, 0.5, 0.1), True: (0.4, 0.4, 0.3)}
@@ -27,49 +25,19 @@ REMEDIES = ("as learned", "k winners", "centred weights", "best coefficients")
 WIDE = 0.99
 
 
-@dataclass(frozen=True)
-class HebbianConfig:
-    """Sizes, the error at which capacity is meant, and how finely coefficients are scanned."""
-
-    num_neurons: Annotated[int, Meta(ge=50)] = 200
-    """N for patterns of -1 and +1."""
-    sparse_neurons: Annotated[int, Meta(ge=50)] = 400
-    """N for patterns of 0 and 1."""
-    activity: Annotated[float, Meta(ge=0.05, le=0.3)] = 0.1
-    """a, the share of ones in patterns of 0 and 1."""
-    error: Annotated[float, Meta(ge=1e-3, le=0.2)] = 0.01
-    """Wrong bits over 2 a N after one step from a stored pattern, at capacity; for patterns of -1
-    and +1 the probability of a wrong bit."""
-    map_points: Annotated[int, Meta(ge=3)] = 17
-    """Points of the theory's map along each coefficient."""
-    grid_points: Annotated[int, Meta(ge=2)] = 5
-    """Simulated points along each coefficient."""
-    num_sets: Annotated[int, Meta(ge=8)] = 256
-    """Independent sets of patterns at each simulated point."""
-    num_queries: Annotated[int, Meta(ge=1)] = 4
-    """Patterns of each set that are judged."""
-    steps: Annotated[int, Meta(ge=2)] = 150
-    """Of the gradient ascent."""
-    fast: bool = False
-    """A coarse map, nine simulated points, half the sets: under two minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
-
-def run(config: HebbianConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: HebbianConfig, context: Context) -> xr.Dataset:
     """Maps, simulated points, optima and remedies, for four settings.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Capacity by theory over pairs of coefficients; at the simulated points the number of
         patterns, the error by theory and as measured with its interval; the ascents, simulated at
         their ends and around; and what centring makes of bad coefficients.
     """
-    del folder
     if config.fast:
         less = {"map_points": 9, "grid_points": 3, "steps": 60}
         sets = max(8, config.num_sets // 2)
@@ -87,7 +55,7 @@ def run(config: HebbianConfig, *, folder: Path | None = None, progress: bool = F
         tasks.append(("optima", lambda s=setting: _optimum(s, config.steps, scan, key=next(keys))))
         if not setting.winners:
             tasks.append(("remedies", lambda s=setting: _remedies(s, scan, key=next(keys))))
-    for name, task in track(tasks, "learning", disable=not progress):
+    for name, task in track(tasks, "learning", disable=not context.progress):
         found[name].append(task())
     return _dataset(config, cases, **found)
 

@@ -1,12 +1,13 @@
 """Images stored as sets of neurons of a dendritic memory, by a learned cue map and read-out."""
 
-from nam_jax.experiment.items._figure import item_pictures, items
-from nam_jax.experiment.items._run import ItemsConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "ItemsConfig",
-    "item_pictures",
-    "items",
-    "run",
-    "table",
-]
+study = Study(
+    name="items",
+    summary="Store images as sets of neurons of a dendritic memory by learned maps to and from it.",
+    config=ImportPath("nam_jax.experiment.items._config:ItemsConfig"),
+    run=ImportPath("nam_jax.experiment.items._run:run"),
+    table=ImportPath("nam_jax.experiment.items._run:table"),
+    figure=ImportPath("nam_jax.experiment.items._figure:items"),
+    more=ImportPath("nam_jax.experiment.items._figure:item_pictures"),
+)

@@ -24,7 +24,7 @@ def items(dataset: xr.Dataset) -> Figure:
     """Exact recall, the sets found by the last cue map to memory neurons, and read-outs alone.
 
     Args:
-        dataset: What `nam_jax.experiment.items.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12, 8.5), layout="constrained")
     upper, lower = np.asarray(figure.subfigures(2, 1))

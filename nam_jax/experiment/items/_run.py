@@ -2,94 +2,34 @@
 
 import dataclasses
 import itertools
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import memory, solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import attributes, binary_images, recall_all
+from nam_jax.experiment.common import attributes, binary_images, in_context, recall_all
+from nam_jax.experiment.items._config import ItemsConfig
 from nam_jax.experiment.items._dataset import Load, crossing_text, dataset
 from nam_jax.experiment.items._methods import Method, methods, recalled
 from nam_jax.experiment.items._problem import Bench, Items, damaged, make_bench, make_items
 from nam_jax.network import DendriticMemory, DenseAssociativeMemory
-
-Count = Annotated[int, Meta(ge=1)]
-Positive = Annotated[float, Meta(gt=0)]
+from nam_jax.record import Context
 
 
-@dataclass(frozen=True)
-class ItemsConfig:
-    """Which images to store in which memory, how maps are learned, and how cues are damaged."""
-
-    source: Annotated[str, Meta(min_length=1)] = "digits"
-    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
-    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """Intensity from which a pixel is +1; duplicates are dropped."""
-    num_items: Annotated[tuple[Count, ...], Meta(min_length=1)] = (20, 40, 80, 160, 320, 640)
-    """Ascending numbers K of stored images."""
-    num_memory: Count = 200
-    """Memory neurons, N1."""
-    num_feature: Count = 2000
-    """Feature neurons, N2."""
-    num_branches: Count = 100
-    """Branches of each feature neuron, D; thresholds are those known for these three sizes."""
-    num_members: Count = 2
-    """Memory neurons that stand for an image, k."""
-    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = (
-        "hebbian",
-        "ridge",
-        "gradient",
-        "ridge-features",
-    )
-    """How maps are learned: hebbian, ridge, gradient (cues drive memory neurons), or
-    hebbian-features, ridge-features (cues are the rates of feature neurons)."""
-    erased: Annotated[float, Meta(gt=0, lt=1)] = 0.3
-    """Share of pixels erased at random in training, a damage that is not tested."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    """Share of flipped pixels in flipped cues."""
-    noise: Positive = 1.0
-    """Standard deviation of the noise in noisy cues; pixels are -1 and +1."""
-    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 20)
-    """Powers n of the dense memories, updated one neuron after another."""
-    steps: Count = 600
-    """Steps of gradient training."""
-    learning_rate: Positive = 0.05
-    """Of Adam."""
-    num_networks: Annotated[int, Meta(ge=2)] = 3
-    """Independent networks, each with images, sets and cues of its own."""
-    num_cues: Annotated[int, Meta(ge=2)] = 48
-    """Cues of each damage, one an image; at most K count."""
-    num_selection: Annotated[int, Meta(ge=2)] = 64
-    """Cues with erased pixels on which gains and thresholds are chosen."""
-    time: Positive = 200.0
-    """Duration of a recall, in ms."""
-    step: Positive = 4.0
-    """Step of exponential Euler, in ms."""
-    fast: bool = False
-    """Two networks, every third load, the last power, half the steps and cues: under three minutes
-    on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
-
-def run(config: ItemsConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: ItemsConfig, context: Context) -> xr.Dataset:
     """Stores images in several networks by every method and recalls them from damaged images.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Rates, with intervals over the cues of all networks: of finding the right set, by the
@@ -101,14 +41,13 @@ def run(config: ItemsConfig, *, folder: Path | None = None, progress: bool = Fal
             thresholds, or a source with too few distinct images.
         FileNotFoundError: If the source is not there.
     """
-    del folder
     settings = _quick(config) if config.fast else config
     chosen = _chosen(settings)
     keys = jr.split(jr.key(settings.seed), settings.num_networks)
     loads: dict[tuple[int, int], Load] = {}
     cases = list(itertools.product(range(len(keys)), settings.num_items))
     prepared: tuple[Bench, Items, tuple[int, int]] | None = None
-    for network, num in track(cases, "storing and recalling", disable=not progress):
+    for network, num in track(cases, "storing and recalling", disable=not context.progress):
         of_problem, of_loads = jr.split(keys[network])
         if num == settings.num_items[0]:
             prepared = _prepared(settings, key=of_problem)

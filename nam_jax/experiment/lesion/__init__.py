@@ -1,11 +1,12 @@
 """What recall loses when calcium exchange between astrocyte processes is cut or modulated."""
 
-from nam_jax.experiment.lesion._figure import lesion
-from nam_jax.experiment.lesion._run import LesionConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "LesionConfig",
-    "lesion",
-    "run",
-    "table",
-]
+study = Study(
+    name="lesion",
+    summary="Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
+    config=ImportPath("nam_jax.experiment.lesion._config:LesionConfig"),
+    run=ImportPath("nam_jax.experiment.lesion._run:run"),
+    table=ImportPath("nam_jax.experiment.lesion._run:table"),
+    figure=ImportPath("nam_jax.experiment.lesion._figure:lesion"),
+)

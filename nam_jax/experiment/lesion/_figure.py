@@ -23,7 +23,7 @@ def lesion(dataset: xr.Dataset) -> Figure:
     """Rate of exact recall with its 95 % interval along each sweep.
 
     Args:
-        dataset: What `nam_jax.experiment.lesion.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots(2, 3)

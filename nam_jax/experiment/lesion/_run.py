@@ -1,9 +1,7 @@
 """What recall loses when calcium exchange between astrocyte processes is cut or modulated."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,13 +10,13 @@ import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, memory
 from nam_jax._types import Key, Patterns, Scalar
-from nam_jax.experiment.common import Recalls, attributes, random_problem, recall_all
+from nam_jax.experiment.common import Recalls, attributes, in_context, random_problem, recall_all
+from nam_jax.experiment.lesion._config import LesionConfig
 from nam_jax.experiment.lesion._hindered import (
     Subject,
     Sweep,
@@ -31,42 +29,7 @@ from nam_jax.experiment.lesion._hindered import (
     within,
 )
 from nam_jax.network import Cold, Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
-Length = Annotated[float, Meta(ge=0)]
-
-
-@dataclass(frozen=True)
-class LesionConfig:
-    """Which memories to store, and how to hinder the astrocyte that holds them."""
-
-    num_neurons: Annotated[int, Meta(ge=4, le=64)] = 32
-    """N; tensors are dense, N^4 numbers."""
-    num_patterns: Annotated[int, Meta(ge=1)] = 16
-    """K, random patterns in each set."""
-    num_sets: Annotated[int, Meta(ge=1)] = 6
-    """Independent sets of patterns, each with an astrocyte and lesions of its own."""
-    num_cues: Annotated[int, Meta(ge=1)] = 16
-    """Cues of each set; a point of a curve has `num_sets` times as many trials."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
-    """Fraction of flipped bits in a cue."""
-    margin: Positive = 0.1
-    """Margin of the certificate before any lesion."""
-    gain: Positive = 0.9
-    """Leak of the neurons in units of beta M0 N."""
-    cuts: tuple[Share, ...] = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-    """Fractions of single fluxes that are cut, and of processes that are isolated."""
-    radii: tuple[Length, ...] = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
-    """Farthest exchange of calcium along the branches, in micrometres."""
-    tones: tuple[float, ...] = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
-    """Constant inputs d to every astrocyte process, dimensionless."""
-    couplings: tuple[Share, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
-    """Gap-junction couplings between two astrocytes that share the processes."""
-    end_time: Positive = 30.0
-    """Longest time of a recall that integrates all three layers, in time constants."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
+from nam_jax.record import Context
 
 
 class Point(NamedTuple):
@@ -102,7 +65,8 @@ _QUANTITIES = {
 }
 
 
-def run(config: LesionConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: LesionConfig, context: Context) -> xr.Dataset:
     """Recalls from damaged cues while calcium exchange is hindered in five ways.
 
     Certified networks recall by their effective one. Where a lesion takes the certificate away,
@@ -110,22 +74,20 @@ def run(config: LesionConfig, *, folder: Path | None = None, progress: bool = Fa
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         For each sweep in `SWEEPS`, variables `<sweep>_<quantity>`: recall rate with interval and
         trials, overlap, fraction of active networks, and margin, along the sweep's strength; and
         `kept_share`, the share of pairs of processes within each radius.
     """
-    del folder
     of_subjects, of_lesions = jr.split(jr.key(config.seed))
     subjects = _subjects(config, key=of_subjects)
     sweeps = _sweeps(config)
     keys = dict(zip(sweeps, jr.split(of_lesions, len(sweeps)), strict=True))
     places = [(name, place) for name, sweep in sweeps.items() for place in range(len(sweep.values))]
     points: dict[str, list[Point]] = {name: [] for name in sweeps}
-    for name, place in track(places, "recalling", disable=not progress):
+    for name, place in track(places, "recalling", disable=not context.progress):
         value = jnp.asarray(sweeps[name].values[place], float)
         key = jr.fold_in(keys[name], place)
         points[name].append(_point(config, sweeps[name], subjects, value, key=key))

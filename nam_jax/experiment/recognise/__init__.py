@@ -1,11 +1,12 @@
 """Leak gating: does the network stay active for known cues, and fall silent for unknown ones?"""
 
-from nam_jax.experiment.recognise._figure import recognise
-from nam_jax.experiment.recognise._run import RecogniseConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "RecogniseConfig",
-    "recognise",
-    "run",
-    "table",
-]
+study = Study(
+    name="recognise",
+    summary="Tell known cues from unknown ones by whether a leak-gated network stays active.",
+    config=ImportPath("nam_jax.experiment.recognise._config:RecogniseConfig"),
+    run=ImportPath("nam_jax.experiment.recognise._run:run"),
+    table=ImportPath("nam_jax.experiment.recognise._run:table"),
+    figure=ImportPath("nam_jax.experiment.recognise._figure:recognise"),
+)

@@ -14,7 +14,7 @@ def recognise(dataset: xr.Dataset) -> Figure:
     """Operating curves of one gain by load and level; recall and rejection against the gain.
 
     Args:
-        dataset: What `nam_jax.experiment.recognise.run` returns.
+        dataset: What `run` of this study returns.
     """
     loads = dataset.sizes["stored"]
     figure = Figure(figsize=(3.6 * loads, 6.6), layout="constrained")

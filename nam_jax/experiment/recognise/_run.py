@@ -1,9 +1,5 @@
 """Leak gating: does the network stay active for known cues, and fall silent for unknown ones?"""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,40 +8,15 @@ import numpy as np
 import scipy
 import xarray as xr
 from jaxtyping import Array, Float
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import data, measure
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import Recalls, attributes, recall_all
+from nam_jax.experiment.common import Recalls, attributes, in_context, recall_all
+from nam_jax.experiment.recognise._config import RecogniseConfig
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
-
-Positive = Annotated[float, Meta(gt=0)]
-Fraction = Annotated[float, Meta(ge=0, le=0.5)]
-
-
-@dataclass(frozen=True)
-class RecogniseConfig:
-    """Which memories to load, and which cues to show them."""
-
-    num_neurons: Annotated[int, Meta(ge=8)] = 64
-    """N."""
-    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (20, 200, 600)
-    """Numbers K of stored random patterns; kappa = K / (N^2 / 2) is the load."""
-    levels: tuple[Fraction, ...] = (0.05, 0.15, 0.25, 0.35)
-    """Fractions of flipped bits in known cues."""
-    gains: tuple[Positive, ...] = (0.01, 0.9, 1.5, 3.0)
-    """Leaks of the neurons in units of beta M0 N."""
-    gain: Positive = 0.9
-    """The gain whose operating curves are drawn; one of `gains`."""
-    margin: Positive = 0.2
-    """Margin of the certificate."""
-    num_cues: Annotated[int, Meta(ge=2)] = 100
-    """Known cues of each level, and unknown cues: random patterns that are not stored."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
+from nam_jax.record import Context
 
 UNRESOLVED = 0.02
 """Activity below which a recall that came to rest at residual 1e-2 cannot be told from silence."""
@@ -54,15 +25,13 @@ THRESHOLDS = np.linspace(0, 1, 201)
 """Activities above which a cue counts as known, along an operating curve."""
 
 
-def run(
-    config: RecogniseConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
     """Shows known and unknown cues to leak-gated networks and records their activity at rest.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         For each load and gain: exact recall (with interval) and activity by level, activity of
@@ -71,7 +40,6 @@ def run(
     Raises:
         ValueError: If `gain` is not one of `gains`.
     """
-    del folder
     if config.gain not in config.gains:
         raise ValueError(
             f"Argument `gain` must be one of `gains` {list(config.gains)}, but has {config.gain}."
@@ -79,7 +47,8 @@ def run(
     keys = jr.split(jr.key(config.seed), len(config.num_patterns))
     cases = list(zip(config.num_patterns, keys, strict=True))
     loads = [
-        _load(config, k, key=key) for k, key in track(cases, "recalling", disable=not progress)
+        _load(config, k, key=key)
+        for k, key in track(cases, "recalling", disable=not context.progress)
     ]
     return _dataset(config, jax.tree.map(lambda *leaves: np.stack(leaves), *loads))
 

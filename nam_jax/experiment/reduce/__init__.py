@@ -1,11 +1,12 @@
 """Walk from the full neuron-astrocyte network to the discrete dense memory on the same cues."""
 
-from nam_jax.experiment.reduce._figure import reduce
-from nam_jax.experiment.reduce._run import ReduceConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "ReduceConfig",
-    "reduce",
-    "run",
-    "table",
-]
+study = Study(
+    name="reduce",
+    summary="Walk from the full network to the discrete dense memory on the same cues.",
+    config=ImportPath("nam_jax.experiment.reduce._config:ReduceConfig"),
+    run=ImportPath("nam_jax.experiment.reduce._run:run"),
+    table=ImportPath("nam_jax.experiment.reduce._run:table"),
+    figure=ImportPath("nam_jax.experiment.reduce._figure:reduce"),
+)

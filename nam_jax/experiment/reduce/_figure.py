@@ -9,7 +9,7 @@ def reduce(dataset: xr.Dataset) -> Figure:
     """Mean overlap with the target for each network and rung; hatched where not defined.
 
     Args:
-        dataset: What `nam_jax.experiment.reduce.run` returns.
+        dataset: What `run` of this study returns.
     """
     overlap = dataset.overlap.mean("cue").transpose("rung", "network")
     activity = dataset.activity.mean("cue").transpose("rung", "network")

@@ -1,57 +1,26 @@
 """Walk from the full neuron-astrocyte network to the discrete dense memory on the same cues."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure
 from nam_jax._types import Patterns
-from nam_jax.experiment.common import attributes, random_problem, released_with
+from nam_jax.experiment.common import attributes, in_context, random_problem, released_with
+from nam_jax.experiment.reduce._config import ReduceConfig
 from nam_jax.network import NeuronAstrocyte
-
-Positive = Annotated[float, Meta(gt=0)]
-
-
-@dataclass(frozen=True)
-class ReduceConfig:
-    """Which networks to reduce, and on which cues."""
-
-    num_neurons: Annotated[int, Meta(ge=8)] = 64
-    """N."""
-    num_patterns: Annotated[int, Meta(ge=1)] = 20
-    """K random patterns."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
-    """Fraction of the bits of each cue that are flipped."""
-    num_cues: Annotated[int, Meta(ge=1)] = 20
-    """Cues, one for each of the first patterns."""
-    leaks: tuple[Annotated[float, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
-    """Leaks alpha = gamma of the released parameters."""
-    margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
-    """Margins of the certified preset."""
-    ratios: tuple[Positive, ...] = (10.0, 1.0, 0.1)
-    """Time constants of synapses and processes, in membrane times."""
-    gain: Positive = 0.9
-    """Certified only: leak of the neurons in units of beta M0 N."""
-    max_time: Positive = 50.0
-    """Membrane times after which a recall is read out."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
+from nam_jax.record import Context
 
 
-def run(config: ReduceConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: ReduceConfig, context: Context) -> xr.Dataset:
     """One `measure.reduction_report` for each network.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Overlap, exact recall, activity and agreement of each network, rung and cue; certificates.
@@ -59,7 +28,6 @@ def run(config: ReduceConfig, *, folder: Path | None = None, progress: bool = Fa
     Raises:
         ValueError: If there is no network, or no ratio.
     """
-    del folder
     problem = random_problem(
         config.num_patterns, config.num_neurons, config.level, config.num_cues,
         key=jr.key(config.seed),
@@ -71,7 +39,7 @@ def run(config: ReduceConfig, *, folder: Path | None = None, progress: bool = Fa
         measure.reduction_report(
             network, problem.cues, problem.targets, ratios=config.ratios, max_time=config.max_time
         )
-        for network in track(networks.values(), "reducing", disable=not progress)
+        for network in track(networks.values(), "reducing", disable=not context.progress)
     ]
     return _dataset(config, list(networks), reports)
 

@@ -1,11 +1,13 @@
 """Store images in an astrocyte's process tensor and recall them from damaged cues (Figure 2)."""
 
-from nam_jax.experiment.retrieve._figure import retrieve
-from nam_jax.experiment.retrieve._run import RetrieveConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "RetrieveConfig",
-    "retrieve",
-    "run",
-    "table",
-]
+study = Study(
+    name="retrieve",
+    summary="Store images in an astrocyte's process tensor and recall them from damaged cues.",
+    config=ImportPath("nam_jax.experiment.retrieve._config:RetrieveConfig"),
+    run=ImportPath("nam_jax.experiment.retrieve._run:run"),
+    table=ImportPath("nam_jax.experiment.retrieve._run:table"),
+    figure=ImportPath("nam_jax.experiment.retrieve._figure:retrieve"),
+    batched=True,
+)

@@ -14,7 +14,7 @@ def retrieve(dataset: xr.Dataset) -> Figure:
     """Figure 2 of Kozachkov, Slotine & Krotov: images above, one recall in the middle, all below.
 
     Args:
-        dataset: What `nam_jax.experiment.retrieve.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.05, 0.95))

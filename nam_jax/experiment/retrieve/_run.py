@@ -1,9 +1,7 @@
 """Store images in an astrocyte's process tensor and recall them from damaged cues (Figure 2)."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
@@ -14,67 +12,17 @@ import numpy as np
 import xarray as xr
 from einops import rearrange
 from jaxtyping import Array, Float
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
 from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
+from nam_jax.experiment.retrieve._config import RetrieveConfig
 from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
 from nam_jax.network import NeuronAstrocyte
-
-
-@dataclass(frozen=True)
-class RetrieveConfig:
-    """What to store, how to damage it, and with which network to recall it."""
-
-    source: str = "photos"
-    """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, PNG/JPEG folder."""
-    num_patterns: Annotated[int, Meta(ge=1)] = 25
-    """K, how many images are stored; each is recalled once."""
-    codec: Literal["autoencoder", "threshold", "projection"] = "autoencoder"
-    """Image to bits: the trained autoencoder (32 x 32 colour), a bit a pixel, or projections."""
-    codec_path: str | None = None
-    """Weights of an autoencoder of yours, as written by `nam-jax train-codec`."""
-    num_bits: Annotated[int, Meta(ge=2)] = 768
-    """N for random projections; the other codecs have their own number of bits."""
-    corruption: Literal["flip", "mask", "noise", "occlude"] = "flip"
-    """Damage: flipped, zeroed or noisy bits, or the lower part of the image hidden."""
-    level: Annotated[float, Meta(ge=0)] = 0.1
-    """Fraction of bits or of the image that is damaged; for noise its standard deviation."""
-    dynamics: Literal["released", "certified"] = "released"
-    """Parameters of the network: the authors' released ones, or the certified regime."""
-    margin: Annotated[float, Meta(gt=0)] = 0.1
-    """Certified only: gamma - lambda_max - 1, small for strong memories that relax slowly."""
-    gain: Annotated[float, Meta(gt=0)] = 0.9
-    """Certified only: leak of the neurons in units of beta M0 N."""
-    start: Literal["default", "cold", "algebraic", "conditional"] = "default"
-    """State of synapses and processes when the cue arrives; by default that of the dynamics."""
-    solver: Literal["tsit5", "bosh3", "dopri5", "heun", "euler"] = "tsit5"
-    """Diffrax solver."""
-    rtol: Annotated[float, Meta(gt=0)] = 1e-4
-    """Relative tolerance of a step."""
-    atol: Annotated[float, Meta(gt=0)] = 1e-5
-    """Absolute tolerance of a step."""
-    step: Annotated[float, Meta(gt=0)] | None = None
-    """Fixed step instead of tolerances, in time constants; euler has no other way."""
-    end_time: Annotated[float, Meta(gt=0)] = 12.0
-    """Longest time of a recall, in time constants."""
-    num_times: Annotated[int, Meta(ge=2)] = 61
-    """Times at which observables are saved."""
-    rest: Annotated[float, Meta(gt=0)] = 1e-2
-    """Residual at which the network counts as being at rest and recall stops."""
-    max_steps: Annotated[int, Meta(ge=1)] = 4096
-    """Solver steps after which a recall is given up."""
-    batch_size: Annotated[int, Meta(ge=1)] = 1
-    """Cues integrated at once: 1 suits a CPU, an accelerator wants what its memory holds."""
-    dtype: Literal["float32", "float64"] = "float32"
-    """Precision of the whole run."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
+from nam_jax.record import Context
 
 NUM_SHOWN = 40
 """Entries of each layer whose activation is saved along every recall."""
@@ -96,20 +44,13 @@ class LayerSample(solve.AbstractObservable):
         return jnp.stack([phi[self.rows], g[self.rows, self.columns], psi[self.rows, self.columns]])
 
 
-def run(
-    config: RetrieveConfig,
-    *,
-    folder: Path | None = None,
-    progress: bool = False,
-    num_recalled: int | None = None,
-) -> xr.Dataset:
+@in_context(batched=True)
+def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
     """Stores K images, damages each and recalls it by integrating all three layers.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
-        num_recalled: How many of the stored images are recalled, the first ones; by default all.
+        context: Where and how to run it.
 
     Returns:
         Images, patterns, cues and recalled patterns; energy, overlap and activity at each time of
@@ -118,7 +59,6 @@ def run(
     Raises:
         ValueError: If the images do not suit the codec, or a level is out of range.
     """
-    del folder
     if config.solver == "euler" and config.step is None:
         raise ValueError(
             "Argument `step` must be given: euler has no error estimate to adapt it by."
@@ -127,8 +67,8 @@ def run(
         keys = jr.split(jr.key(config.seed), 3)
         problem = make_problem(config, key=keys[0])
         network = build_network(config, problem.patterns)
-        problem = problem.first(num_recalled)
-        recalls, seconds = _recall_all(config, network, problem, key=keys[1], progress=progress)
+        problem = problem.first(config.num_recalled)
+        recalls, seconds = _recall_all(config, network, problem, context, key=keys[1])
         recalled_images = decoded(problem.codec, jnp.sign(recalls["pattern"]))
         dataset = _dataset(config, problem, recalls, recalled_images)
         certificate = measure.certificate(network)
@@ -166,18 +106,18 @@ def _recall_all(
     config: RetrieveConfig,
     network: NeuronAstrocyte,
     problem: Problem,
+    context: Context,
     *,
     key: Key,
-    progress: bool,
 ) -> tuple[dict[str, np.ndarray], float]:
     """Observables of every recall, a batch at a time so that memory stays bounded."""
     rows, columns = jr.randint(key, (2, NUM_SHOWN), 0, network.tensor.num_neurons)
     sample = LayerSample(rows, columns)
     num = len(problem.cues)
-    size = min(config.batch_size, num)
+    size = min(context.batch or config.batch_size, num)
     begun, parts = time.perf_counter(), []
     starts = range(0, num, size)
-    for first in track(starts, description="recalling", disable=not progress):
+    for first in track(starts, description="recalling", disable=not context.progress):
         # The last batch is filled up with the first cues, so that one compilation serves.
         chosen = jnp.arange(first, first + size) % num
         parts.append(

@@ -23,7 +23,7 @@ def train(dataset: xr.Dataset) -> Figure:
     """Recall by load for both kinds of damage, losses, and pictures.
 
     Args:
-        dataset: What `nam_jax.experiment.train.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))

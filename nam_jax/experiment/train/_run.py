@@ -1,92 +1,34 @@
 """Training: recall of correlated images by trained and untrained tensors, and inpainting."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import train as training
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import BinaryImages, attributes, binary_images
+from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context
 from nam_jax.experiment.train import _recall as recall
+from nam_jax.experiment.train._config import TrainConfig
 from nam_jax.experiment.train._dataset import EXAMPLES, Load, dataset
 from nam_jax.experiment.train._inpainting import inpaint
+from nam_jax.record import Context
 from nam_jax.train import certified_family as _learnable
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Which images to store, how to damage them, and how to train."""
-
-    source: Annotated[str, Meta(min_length=1)] = "digits"
-    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
-    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """Intensity from which a pixel is +1; duplicates are dropped."""
-    num_patterns: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 20, 40, 80, 160)
-    """Numbers K of stored images."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
-    """Fraction of flipped bits."""
-    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """Fraction of the rows, from below, that are hidden in occluded cues and in inpainting."""
-    margin: Positive = 0.1
-    """Margin of the certificate: that of untrained networks, and the least of trained ones."""
-    gains: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (0.01, 0.3, 0.6, 0.8, 0.9)
-    """Leaks among which each certified network takes the one that recalls other cues best."""
-    gain: Positive = 0.9
-    """The leak in training."""
-    start: Literal["projection", "hebbian"] = "projection"
-    """The rule from which training starts."""
-    gradient: Literal["implicit", "through_solver", "equilibrium_propagation", "truncated"] = (
-        "implicit"
-    )
-    """The gradient route."""
-    train_patterns: bool = False
-    """Whether patterns are trained too, besides couplings."""
-    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 10, 20)
-    """Powers n of the dense memories."""
-    steps: Count = 300
-    """Steps of training for recall, at each K."""
-    inpainting_steps: Count = 300
-    """Steps of training for inpainting."""
-    batch_size: Count = 32
-    """Samples a step."""
-    learning_rate: Positive = 0.01
-    """Of Adam, at first."""
-    num_cues: Annotated[int, Meta(ge=2)] = 200
-    """Cues of each damage on which a method is judged, one a stored image; at most K."""
-    num_stored: Count = 100
-    """Images stored for inpainting."""
-    num_training: Count = 1200
-    """Images whose completion is trained; the stored ones are the first of them."""
-    num_held_out: Annotated[int, Meta(ge=2)] = 300
-    """Images that are only completed."""
-    checkpoints: str | None = None
-    """Folder for the state of training; the same command goes on from it."""
-    fast: bool = False
-    """Two loads, half the steps and cues: under two minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
-
-
-def run(config: TrainConfig, *, folder: Path | None = None, progress: bool = False) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: TrainConfig, context: Context) -> xr.Dataset:
     """Trains and compares.
 
     Args:
         config: What to do.
-        folder: Not used; checkpoints have a folder of their own.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         For each method, K and damage: the rate of exact recall (by an active network, where leaks
@@ -97,7 +39,6 @@ def run(config: TrainConfig, *, folder: Path | None = None, progress: bool = Fal
         ValueError: If the source has too few distinct images, or stores more than are trained on.
         FileNotFoundError: If the source is not there.
     """
-    del folder
     settings = _quick(config) if config.fast else config
     if settings.num_stored > settings.num_training:
         raise ValueError(
@@ -113,7 +54,7 @@ def run(config: TrainConfig, *, folder: Path | None = None, progress: bool = Fal
     cases = list(zip(settings.num_patterns, keys, strict=True))
     loads = {
         num: _load(settings, images.patterns[:num], occluded, key=key)
-        for num, key in track(cases, "training and recalling", disable=not progress)
+        for num, key in track(cases, "training and recalling", disable=not context.progress)
     }
     first, rest = jnp.split(images.patterns[:needed], [settings.num_training])
     checkpoint = _checkpoint(settings, "inpainting")

@@ -1,11 +1,12 @@
 """Train the binary autoencoder on crops of photographs and compare it with simple codecs."""
 
-from nam_jax.experiment.train_codec._figure import train_codec
-from nam_jax.experiment.train_codec._run import TrainCodecConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "TrainCodecConfig",
-    "run",
-    "table",
-    "train_codec",
-]
+study = Study(
+    name="train-codec",
+    summary="Train the binary autoencoder that turns images into patterns.",
+    config=ImportPath("nam_jax.experiment.train_codec._config:TrainCodecConfig"),
+    run=ImportPath("nam_jax.experiment.train_codec._run:run"),
+    table=ImportPath("nam_jax.experiment.train_codec._run:table"),
+    figure=ImportPath("nam_jax.experiment.train_codec._figure:train_codec"),
+)

@@ -13,7 +13,7 @@ def train_codec(dataset: xr.Dataset) -> Figure:
     """Loss against steps, overlaps of the stored codes, and held-out images with what is restored.
 
     Args:
-        dataset: What `nam_jax.experiment.train_codec.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(9, 7), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.2))

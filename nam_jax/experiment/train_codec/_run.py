@@ -4,14 +4,11 @@ The decoder learns to restore the image from the bits; a penalty on the overlaps
 codes of a batch makes different images look like independent random patterns to a memory.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import msgspec
 import numpy as np
 import optax
 import xarray as xr
@@ -22,44 +19,16 @@ from rich.table import Table
 
 from nam_jax import data
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
 from nam_jax.experiment.train_codec import _baselines as baselines
+from nam_jax.experiment.train_codec._config import TrainCodecConfig
 from nam_jax.experiment.train_codec._images import split_columns
+from nam_jax.record import Context
 
 CHUNK = 50
 """Training steps between two movements of the progress bar."""
 
 NUM_STORED, NUM_EXAMPLES = 25, 8
-
-
-@dataclass(frozen=True)
-class TrainCodecConfig:
-    """What to train on, for how long, and what to weigh."""
-
-    seed: Annotated[int, msgspec.Meta(ge=0, description="Random seed.")] = 0
-    """Seed of everything random: weights, crops, batches."""
-    source: Annotated[str, msgspec.Meta(min_length=1, description="Images.")] = "photos"
-    """Images: photos, digits, fashion-mnist, or a path (CIFAR-10 binary, MNIST format, folder)."""
-    steps: Annotated[int, msgspec.Meta(ge=1, description="Training steps.")] = 3000
-    """Training steps."""
-    batch_size: Annotated[int, msgspec.Meta(ge=2, description="Images a step.")] = 32
-    """Images a step."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, description="Peak rate.")] = 5e-3
-    """Peak learning rate of Adam; it warms up over a tenth of the steps and then decays."""
-    num_bits: Annotated[int, msgspec.Meta(ge=1, description="Bits a code.")] = 768
-    """Bits of a code: a multiple of (height / 4) (width / 4) of the images."""
-    width: Annotated[int, msgspec.Meta(ge=1, description="Features.")] = 96
-    """Features at each place of the feature map."""
-    depth: Annotated[int, msgspec.Meta(ge=1, description="Blocks.")] = 2
-    """Residual blocks in the encoder, and as many in the decoder."""
-    overlap_weight: Annotated[float, msgspec.Meta(ge=0, description="Penalty.")] = 1.0
-    """Weight of the mean squared overlap between the codes of a batch."""
-    num_crops: Annotated[int, msgspec.Meta(ge=2, description="Training crops.")] = 20000
-    """Random crops of the photographs to train on (source photos only)."""
-    num_validation: Annotated[int, msgspec.Meta(ge=2, description="Held-out images.")] = 500
-    """Held-out images, at most; crops of the held-out columns for source photos."""
-    validation_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1, description="Part.")] = 0.2
-    """Fraction of each photograph's columns, or of the images of another source, held out."""
 
 
 class _Images(NamedTuple):
@@ -73,15 +42,13 @@ class _Losses(NamedTuple):
     overlap: Float[ArrayLike, "*steps"]
 
 
-def run(
-    config: TrainCodecConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=False)
+def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
     """Trains a codec and measures it on held-out images.
 
     Args:
         config: What to do.
-        folder: If given, `codec.safetensors` is written there.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Loss at each `step`; mean squared error, signal-to-noise ratio and code overlaps of each
@@ -89,18 +56,18 @@ def run(
         held-out `example` images with their reconstructions, also from 10 % flipped bits.
     """
     images = _images(config)
-    codec, losses = _train(config, images.training, progress=progress)
+    codec, losses = _train(config, images.training, progress=context.progress)
     measured = baselines.measure(
         codec, images.training, images.validation, images.stored, seed=config.seed
     )
     dataset = _dataset(config, codec, images, losses).merge(measured)
     dataset.attrs = attributes(config) | {"num_validation": config.num_validation}
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    if context.folder is not None:
+        context.folder.mkdir(parents=True, exist_ok=True)
         error = float(dataset.validation_mse.sel(codec="autoencoder"))
         texts = {name: str(value) for name, value in dataset.attrs.items()}
         metadata = {"command": "nam-jax train-codec", "validation_mse": f"{error:.6f}", **texts}
-        data.save_codec(codec, folder / "codec.safetensors", metadata=metadata)
+        data.save_codec(codec, context.folder / "codec.safetensors", metadata=metadata)
     return dataset
 
 

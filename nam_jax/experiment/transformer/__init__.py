@@ -1,11 +1,13 @@
 """Which attention recalls: a Transformer block on associative recall, beyond trained lengths."""
 
-from nam_jax.experiment.transformer._figure import transformer
-from nam_jax.experiment.transformer._run import TransformerConfig, run, table
+from nam_jax.record import ImportPath, Study
 
-__all__ = [
-    "TransformerConfig",
-    "run",
-    "table",
-    "transformer",
-]
+study = Study(
+    name="transformer",
+    summary="Train Transformers with softmax, dense or Hebbian attention on associative recall.",
+    config=ImportPath("nam_jax.experiment.transformer._config:TransformerConfig"),
+    run=ImportPath("nam_jax.experiment.transformer._run:run"),
+    table=ImportPath("nam_jax.experiment.transformer._run:table"),
+    figure=ImportPath("nam_jax.experiment.transformer._figure:transformer"),
+    batched=True,
+)

@@ -12,7 +12,7 @@ def transformer(dataset: xr.Dataset) -> Figure:
     """Accuracies with their intervals, and theory for random codes as thin lines.
 
     Args:
-        dataset: What `nam_jax.experiment.transformer.run` returns.
+        dataset: What `run` of this study returns.
     """
     figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     axes = figure.subplots()

@@ -2,9 +2,6 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import equinox as eqx
 import jax
@@ -14,63 +11,21 @@ import numpy as np
 import optax
 import xarray as xr
 from jaxtyping import Array, Bool, Float
-from msgspec import Meta
 from rich.progress import track
 from rich.table import Table
 
 from nam_jax import data, train
 from nam_jax._types import Key, Keys
 from nam_jax.attention import Transformer
-from nam_jax.experiment.common import attributes
+from nam_jax.experiment.common import attributes, in_context
 from nam_jax.experiment.transformer import _attentions as attentions
+from nam_jax.experiment.transformer._config import TransformerConfig
+from nam_jax.record import Context
 
-Count = Annotated[int, Meta(ge=1)]
+BATCH = 16
+"""Tested sequences computed at once: a few, as overlaps of long sequences are large."""
 THRESHOLDS = (0.99, 0.5)
 """Accuracies whose loss is reported as a failure length."""
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Which attentions, how long sequences are, and how to train."""
-
-    attentions: Annotated[tuple[str, ...], Meta(min_length=1)] = (
-        "softmax",
-        "rectified-3",
-        "hebbian",
-        "features",
-    )
-    """By name: softmax (a modern Hopfield pass), rectified-N (a dense memory of power N), hebbian
-    (linear attention, a correlation matrix), features (the same with a trained feature map)."""
-    trained_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (2, 4, 8, 16)
-    """Numbers of pairs of the sequences of a training batch, in equal shares."""
-    tested_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (4, 8, 16, 32, 64, 128, 256)
-    """Ascending numbers of pairs of the sequences that are tested."""
-    num_values: Annotated[int, Meta(ge=2)] = 64
-    """Tokens that are values."""
-    num_keys: Count = 1024
-    """Tokens that are keys, in training; as many others are keys in tests."""
-    num_queries: Count = 8
-    """Queries of a training sequence; a tested one has one."""
-    size: Annotated[int, Meta(ge=2, multiple_of=2)] = 64
-    """Numbers in the vector of a token."""
-    head_size: Annotated[int, Meta(ge=2)] = 32
-    """Numbers in a query, key or value of the one head: the memory of hebbian is their square."""
-    num_blocks: Count = 1
-    """Blocks of the Transformer."""
-    steps: Count = 400
-    """Steps of training."""
-    batch_size: Count = 64
-    """Sequences a step, or the next multiple of the number of trained lengths."""
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.003
-    """Of Adam, at first; it falls as a cosine."""
-    num_seeds: Annotated[int, Meta(ge=2)] = 5
-    """Independent codes, weights and batches, each tested on sequences of its own."""
-    num_sequences: Annotated[int, Meta(ge=2)] = 256
-    """Tested sequences of each length and seed."""
-    fast: bool = False
-    """Two seeds, half the steps and sequences, every second length: under three minutes."""
-    seed: Annotated[int, Meta(ge=0)] = 0
-    """Seed of everything random."""
 
 
 class Trained(eqx.Module):
@@ -80,15 +35,13 @@ class Trained(eqx.Module):
     losses: Float[np.ndarray, " steps"]
 
 
-def run(
-    config: TransformerConfig, *, folder: Path | None = None, progress: bool = False
-) -> xr.Dataset:
+@in_context(batched=True)
+def run(config: TransformerConfig, context: Context) -> xr.Dataset:
     """Trains each attention from each seed, and tests it on keys that training never shows.
 
     Args:
         config: What to do.
-        folder: Not used; this experiment has no files besides its Dataset.
-        progress: Whether to show a progress bar.
+        context: Where and how to run it.
 
     Returns:
         Accuracy by attention, seed and number of pairs, its mean with an interval, what the theory
@@ -98,7 +51,6 @@ def run(
     Raises:
         ValueError: On an unknown attention, lengths that do not ascend, or too few keys.
     """
-    del folder
     settings = _quick(config) if config.fast else config
     if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
         raise ValueError(
@@ -113,8 +65,8 @@ def run(
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
     cases = [(maker, key) for maker in makers for key in keys]
     found = [
-        _trained(settings, task, maker, optimizer, key=key)
-        for maker, key in track(cases, "training and testing", disable=not progress)
+        _trained(settings, task, maker, optimizer, context.batch or BATCH, key=key)
+        for maker, key in track(cases, "training and testing", disable=not context.progress)
     ]
     chance = {"num_values": config.num_values}
     return _dataset(settings, found).assign_attrs(attributes(config) | chance)
@@ -148,6 +100,7 @@ def _trained(
     task: data.RecallTask,
     maker: attentions.Maker,
     optimizer: optax.GradientTransformation,
+    batch: int,
     *,
     key: Key,
 ) -> Trained:
@@ -166,22 +119,23 @@ def _trained(
     )  # fmt: skip
     tests = zip(_tests(config), jr.split(of_tests, len(config.tested_pairs)), strict=True)
     right = [
-        _answers(fit.network, tested, jr.split(each, config.num_sequences))
+        _answers(fit.network, tested, jr.split(each, config.num_sequences), batch)
         for tested, each in tests
     ]
     return Trained(np.stack(right), np.asarray(fit.metrics.loss, float))
 
 
 @eqx.filter_jit
-def _answers(network: Transformer, task: data.RecallTask, keys: Keys) -> Bool[Array, " batch"]:
-    """Whether the one query of each sequence, its last token, is answered."""
+def _answers(
+    network: Transformer, task: data.RecallTask, keys: Keys, batch: int
+) -> Bool[Array, " sequences"]:
+    """Whether the one query of each sequence, its last token, is answered; `batch` at a time."""
 
     def one(key: Key) -> Bool[Array, ""]:
         sequence = task(task.most_pairs, key=key)
         return jnp.argmax(network(sequence.tokens)[-1]) == sequence.targets[-1]
 
-    # A few at a time, as overlaps of long sequences are large.
-    return jax.lax.map(one, keys, batch_size=16)
+    return jax.lax.map(one, keys, batch_size=batch)
 
 
 def _dataset(config: TransformerConfig, found: list[Trained]) -> xr.Dataset:

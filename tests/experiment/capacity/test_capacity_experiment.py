@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 import nam_jax as nam
 from nam_jax import theory
-from nam_jax.experiment import BasinConfig, CapacityConfig, basin, capacity
-from nam_jax.experiment import capacity as capacity_figures
+from nam_jax.experiment import basin, capacity
 from nam_jax.experiment.common._memories import MEMORIES
 from nam_jax.measure import FixedPoint, OneStep, Recall
 
@@ -19,8 +18,8 @@ SLOW = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def one_step():
-    return capacity.run(
-        CapacityConfig(
+    return capacity.study.run(
+        capacity.study.config(
             memories=("power-3", "distinct-3"), sizes=(24, 48), criterion="one-step", num_sets=60
         )
     )
@@ -42,20 +41,20 @@ def test_exponents_and_trials_are_reported(one_step):
 
 
 def test_figures_of_capacity(one_step):
-    assert isinstance(capacity_figures.capacity(one_step), Figure)
-    axes = capacity_figures.capacity_per_cost(one_step)["figure-per-unit"].axes[0]
+    assert isinstance(capacity.study.figure(one_step), Figure)
+    axes = capacity.study.more(one_step)["figure-per-unit"].axes[0]
     assert "compute unit" in axes.get_ylabel() and axes.get_xscale() == "log"
 
 
 def test_a_capacity_that_is_not_reached_is_said_so():
-    found = capacity.run(
-        CapacityConfig(
+    found = capacity.study.run(
+        capacity.study.config(
             memories=("single-pass-4",), sizes=(16,), criterion="fixed-point", num_sets=4,
             largest=60,
         )
     )  # fmt: skip
     assert math.isinf(found.capacity.item()) and found.low.item() == 60
-    assert "above 60" in next(capacity.table(found).columns[1].cells)
+    assert "above 60" in next(capacity.study.table(found).columns[1].cells)
 
 
 @pytest.mark.parametrize("name", MEMORIES)
@@ -100,16 +99,20 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
 @pytest.mark.parametrize(
     ("run", "config", "message"),
     [
-        (capacity.run, CapacityConfig(memories=("zebra",)), "`memories` must name memories among"),
-        (capacity.run, CapacityConfig(sizes=()), "must each hold something"),
         (
-            capacity.run,
-            CapacityConfig(criterion="one-step", all_patterns=True),
+            capacity.study.run,
+            capacity.study.config(memories=("zebra",)),
+            "`memories` must name memories among",
+        ),
+        (capacity.study.run, capacity.study.config(sizes=()), "must each hold something"),
+        (
+            capacity.study.run,
+            capacity.study.config(criterion="one-step", all_patterns=True),
             "`all_patterns` must be false with the criterion one-step",
         ),
-        (basin.run, BasinConfig(memory="zebra"), "`memory` must name memories among"),
-        (basin.run, BasinConfig(flips=(0.3, 0.1)), "must hold ascending fractions"),
-        (basin.run, BasinConfig(num_patterns=()), "`num_patterns` must hold a number"),
+        (basin.study.run, basin.study.config(memory="zebra"), "`memory` must name memories among"),
+        (basin.study.run, basin.study.config(flips=(0.3, 0.1)), "must hold ascending fractions"),
+        (basin.study.run, basin.study.config(num_patterns=()), "`num_patterns` must hold a number"),
     ],
 )
 def test_bad_configs(run, config, message):

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nam_jax.experiment import ClaimsConfig, claims
+from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
-from nam_jax.experiment.claims import claim as figure_of
-from nam_jax.experiment.claims import curves
+from nam_jax.experiment.claims._figure import claim as figure_of
+from nam_jax.experiment.claims._figure import curves
 from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
 from nam_jax.experiment.claims._registry import all_claims, claim
 from nam_jax.experiment.common._slopes import Slope, log_slope
 from nam_jax.measure import rate
+from nam_jax.record import Context
 
 
 def test_verdict_follows_from_the_conditions():
@@ -94,7 +95,7 @@ def test_every_file_with_a_claim_is_listed():
 
 
 def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
-    dataset = claims.run(ClaimsConfig(), folder=tmp_path)
+    dataset = claims.study.run(claims.study.config(), Context(folder=tmp_path))
     assert dataset.verdict.values.tolist() == ["holds", "does not hold"]
     page = (tmp_path / "claims.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| yes") or "| no" in line[:6]]
@@ -102,11 +103,11 @@ def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
     assert "2 [1, 3]" in rows[1] and "**does not hold**" in rows[1]
     assert all(row.count(" | ") == 7 for row in rows)
     assert "| First line. |" in rows[0] and "Further" not in page
-    assert float(claims.run(ClaimsConfig(fast=True, only=("no",))).value.item()) == 3.0
+    assert float(claims.study.run(claims.study.config(fast=True, only=("no",))).value.item()) == 3.0
 
 
 def test_curves_are_kept_and_drawn(ledger):
-    dataset = claims.run(ClaimsConfig())
+    dataset = claims.study.run(claims.study.config())
     assert curves(dataset) == ["yes"]
     np.testing.assert_array_equal(dataset["yes_y"].sel(yes_line="measured"), [0.5, 1.0])
     (axes,) = figure_of(dataset, "yes").axes
@@ -116,7 +117,7 @@ def test_curves_are_kept_and_drawn(ledger):
 
 def test_an_unknown_claim_is_named():
     with pytest.raises(ValueError, match=r"`only` must hold keys of energy-falls.*but has zebra"):
-        claims.run(ClaimsConfig(only=("saddle", "zebra")))
+        claims.study.run(claims.study.config(only=("saddle", "zebra")))
 
 
 PAGE = Path(__file__).parents[3] / "benchmarks" / "claims.md"
@@ -128,7 +129,7 @@ QUICK = (
 
 @pytest.fixture(scope="module")
 def measured():
-    return claims.run(ClaimsConfig(fast=True, only=QUICK))
+    return claims.study.run(claims.study.config(fast=True, only=QUICK))
 
 
 def on_page():
@@ -171,7 +172,7 @@ def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected
 
 @pytest.mark.slow
 def test_the_whole_quick_ledger_runs():
-    dataset = claims.run(ClaimsConfig(fast=True))
+    dataset = claims.study.run(claims.study.config(fast=True))
     assert dataset.claim.values.tolist() == list(all_claims())
     assert np.isfinite(dataset.value.values).all()
     verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
@@ -185,7 +186,7 @@ def test_the_whole_quick_ledger_runs():
 @pytest.mark.slow
 def test_quick_claims_about_dendrites_come_out_as_on_the_checked_in_page():
     keys = tuple(key for key in all_claims() if key.startswith("dendritic-"))
-    dataset = claims.run(ClaimsConfig(fast=True, only=keys))
+    dataset = claims.study.run(claims.study.config(fast=True, only=keys))
     verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
     held = ("capacity", "basin", "active", "dale", "stable", "reduced")
     assert all(verdicts[f"dendritic-{key}"] == "holds" for key in held)

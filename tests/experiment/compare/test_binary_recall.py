@@ -9,7 +9,7 @@ import pytest
 from marks import SOURCES
 
 from nam_jax import memory
-from nam_jax.experiment import CompareConfig
+from nam_jax.experiment import compare
 from nam_jax.experiment.common._binary_images import binary_images
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _labelled_images as labelled
@@ -30,7 +30,7 @@ def test_binary_cues_and_their_judgement():
 
 
 def test_memories_are_counted_by_what_they_are_made_of():
-    config, occluded = CompareConfig(), jnp.arange(64) >= 32
+    config, occluded = compare.study.config(), jnp.arange(64) >= 32
     every = binary.contenders(config, occluded)
     assert every["Hebb"].costs(64, 100) == (64, 64**2, 64)
     assert every["dense, n = 3"].costs(64, 100) == (164, 6400, 164)
@@ -54,7 +54,7 @@ def test_steep_dense_memories_recall_correlated_images_and_flat_ones_do_not(sour
     occluded = jnp.arange(patterns.shape[1]) >= patterns.shape[1] // 2
     chosen = labelled.targets_of(num, 60, key=jr.key(1))
     cues = binary.make_cues(patterns[chosen], (0.1,), occluded, key=jr.key(2))
-    config = dataclasses.replace(CompareConfig(), powers=(3, 10, 40))
+    config = dataclasses.replace(compare.study.config(), powers=(3, 10, 40))
     every = binary.contenders(config, occluded)
 
     cues |= binary.make_cues(patterns[chosen], (0.3,), occluded, key=jr.key(4))
@@ -84,7 +84,7 @@ def test_astrocyte_networks_are_asked_the_same_cues_and_projection_recalls():
     patterns = binary_images("digits", 0.5, 20, key=jr.key(0)).patterns
     occluded = jnp.arange(64) >= 32
     cues = binary.make_cues(patterns, (0.1,), occluded, key=jr.key(1))["10% flipped"]
-    every = binary.contenders(CompareConfig(), occluded)
+    every = binary.contenders(compare.study.config(), occluded)
 
     def recalled(name):
         found, known = every[name].recall(patterns, cues, jnp.zeros(cues.shape, bool), jr.key(2))

@@ -11,7 +11,7 @@ from marks import SOURCES
 
 import nam_jax as nam
 from nam_jax import memory
-from nam_jax.experiment import CompareConfig
+from nam_jax.experiment import compare
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _labelled_images as labelled
 from nam_jax.experiment.compare import _similarity_grid as similarity
@@ -127,7 +127,7 @@ def test_damage_is_what_its_name_says(digits):
 def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits):
     """Clean images are classified by their own label; a dense memory is its formula."""
     rows, labels = jnp.asarray(digits.stored), jnp.asarray(digits.stored_labels)
-    config = CompareConfig(class_powers=(3,))
+    config = compare.study.config(class_powers=(3,))
     methods = classes.classifiers(config, rows, labels)
     for name in ("Pearson, max", "visible Euclid, max", "nearest neighbour"):
         np.testing.assert_array_equal(methods[name](rows), digits.stored_labels)
@@ -191,7 +191,7 @@ def test_orderings_of_classification(source):
     queries = jnp.asarray(images.held_out)
     half = labelled.damages(DAMAGES, images.shape)["half hidden"]
     hidden = labelled.damaged(half, queries, key=jr.key(1))
-    methods = classes.classifiers(CompareConfig(class_powers=(2, 21)), rows, labels)
+    methods = classes.classifiers(compare.study.config(class_powers=(2, 21)), rows, labels)
 
     def right(name, queries):
         return (methods[name](queries) == images.held_out_labels).mean()

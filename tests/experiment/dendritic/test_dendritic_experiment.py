@@ -7,8 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from nam_jax.experiment import DendriticConfig, dendritic
-from nam_jax.experiment import dendritic as dendritic_figures
+from nam_jax.experiment import dendritic
 from nam_jax.experiment.claims import _dendritic_circuit as parts
 from nam_jax.experiment.dendritic import _controls as controls
 from nam_jax.experiment.dendritic import _scaling as scaling
@@ -24,7 +23,7 @@ SMALL = {"num_memory": 200, "num_feature": 2000, "num_inhibitory": (100, 200), "
 
 
 def ran(*parts, **changes):
-    return dendritic.run(DendriticConfig(parts=parts, **{**SMALL, **changes}))
+    return dendritic.study.run(dendritic.study.config(parts=parts, **{**SMALL, **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_noise_beyond_the_features_destroys_recall(found):
 @pytest.mark.slow
 def test_nobody_is_silent_or_saturated_in_the_raster():
     found = ran("raster")
-    assert set(dendritic_figures.dendritic_more(found)) == {"figure-raster"}
+    assert set(dendritic.study.more(found)) == {"figure-raster"}
     end = found.isel(time=-1)
     assert np.isclose(end.raster_lowest, 1, atol=1e-4) and np.isclose(end.raster_others, 1, atol=1)
     cued = end["raster"].values[found.raster_member.values]
@@ -85,13 +84,11 @@ def test_memories_have_exactly_k_members_and_reproduce():
 
 @pytest.mark.slow
 def test_figures_and_table_have_every_point(found):
-    figures = {"figure": dendritic_figures.dendritic(found)} | dendritic_figures.dendritic_more(
-        found
-    )
+    figures = {"figure": dendritic.study.figure(found)} | dendritic.study.more(found)
     assert set(figures) == {"figure", "figure-noise", "figure-capacity"}
     for figure in figures.values():
         assert all(axes.get_ylabel() for axes in figure.axes)
-    assert dendritic.table(found).row_count == 3 + 2 * 2 + 1
+    assert dendritic.study.table(found).row_count == 3 + 2 * 2 + 1
 
 
 @pytest.mark.slow
@@ -140,15 +137,15 @@ def test_scaling_and_sparsity_beside_theory():
     assert (abs(found.scaling_measured - found.scaling_predicted) < 1.5).all()
     assert (found.scaling_low <= found.scaling_measured).all()
     assert found.sparsity_strict.sel(sparsity_line="c = 0.5, same D", sparsity_x=1) > 0.7
-    assert dendritic_figures.dendritic(
+    assert dendritic.study.figure(found) is not None and "figure-scaling" in dendritic.study.more(
         found
-    ) is not None and "figure-scaling" in dendritic_figures.dendritic_more(found)
+    )
 
 
 def at_the_papers_size(*parts, **changes):
     """Thresholds, noise and sizes of the science page; on three networks."""
     thresholds = {"thresholds": (5.3, -16.0, 555.0), "num_trials": 32, **changes}
-    return dendritic.run(DendriticConfig(parts=parts, **thresholds))
+    return dendritic.study.run(dendritic.study.config(parts=parts, **thresholds))
 
 
 @pytest.mark.slow

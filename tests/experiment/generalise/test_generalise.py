@@ -8,8 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nam_jax import theory
-from nam_jax.experiment import GeneraliseConfig, generalise
-from nam_jax.experiment import generalise as generalise_figures
+from nam_jax.experiment import generalise
 from nam_jax.experiment.generalise._samples import (
     Outputs,
     _clusters,
@@ -83,8 +82,8 @@ def test_attractors_are_as_many_as_a_gaussian_field_has_peaks(dimension, beta, c
 @pytest.mark.slow
 def test_exponents_of_the_threshold_and_the_order_of_phases():
     """0.5 +- 0.1 on the circle, 1.0 +- 0.2 on the sphere; spurious cues peak in between."""
-    config = GeneraliseConfig(loads=(2.0,), num_starts=10, phase_samples=(9, 90, 225, 3000))
-    found = generalise.run(config)
+    config = generalise.study.config(loads=(2.0,), num_starts=10, phase_samples=(9, 90, 225, 3000))
+    found = generalise.study.run(config)
     value = found.exponent.sel(bound="value")
     assert abs(float(value[0]) - 0.5) < 0.1 and abs(float(value[1]) - 1.0) < 0.2
     share = found.share.sel(bound="value")
@@ -96,19 +95,19 @@ def test_exponents_of_the_threshold_and_the_order_of_phases():
 
 @pytest.mark.slow
 def test_figure_and_table():
-    found = generalise.run(
-        GeneraliseConfig(
+    found = generalise.study.run(
+        generalise.study.config(
             circle_betas=(20.0,), sphere_betas=(10.0,), phase_samples=(4,), num_sets=4,
             num_queries=4, num_starts=20,
         )
     )  # fmt: skip
     assert (
-        isinstance(generalise_figures.generalise(found), Figure)
-        and generalise.table(found).row_count == 5
+        isinstance(generalise.study.figure(found), Figure)
+        and generalise.study.table(found).row_count == 5
     )
     assert np.isnan(found.exponent).all()
 
 
 def test_empty_lists_are_refused():
     with pytest.raises(ValueError, match="`loads` must hold a number"):
-        generalise.run(GeneraliseConfig(loads=()))
+        generalise.study.run(generalise.study.config(loads=()))

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from nam_jax.experiment import GradientsConfig, gradients
+from nam_jax.experiment.gradients import _run as gradients
+from nam_jax.experiment.gradients._config import GradientsConfig
 from nam_jax.experiment.gradients._reference import Reference, judge, parts
 from nam_jax.experiment.gradients._routes import FINE, judged_route, nudged
 from nam_jax.network import NeuronAstrocyte

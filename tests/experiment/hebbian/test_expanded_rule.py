@@ -9,10 +9,10 @@ import scipy
 from matplotlib.figure import Figure
 
 from nam_jax import theory
-from nam_jax.experiment import HebbianConfig, hebbian
-from nam_jax.experiment import hebbian as hebbian_figures
+from nam_jax.experiment import hebbian
 from nam_jax.experiment.hebbian._optimum import ascend, centre, learned
 from nam_jax.experiment.hebbian._rule import draw, fields, settings, simulate
+from nam_jax.experiment.hebbian._run import coverage
 from nam_jax.memory import ExpandedHebbian
 from nam_jax.network import Hopfield
 from nam_jax.theory import Coefficients
@@ -163,23 +163,25 @@ def test_centring_restores_capacity(getkey):
     assert raw.value > 0.06 and centred.value < 0.02
 
 
-TINY = HebbianConfig(
+TINY = hebbian.study.config(
     num_neurons=50, sparse_neurons=100, map_points=3, grid_points=2, num_sets=8, steps=2
 )
 
 
 @pytest.mark.slow
 def test_the_experiment_says_what_it_found():
-    found = hebbian.run(TINY)
+    found = hebbian.study.run(TINY)
     assert found.capacity.dims == ("setting", "plane", "row", "column")
     assert ((found.low <= found.error) & (found.error <= found.high)).all()
-    assert isinstance(hebbian_figures.hebbian(found), Figure)
-    assert "simulated points" in str(hebbian.table(found).title)
+    assert isinstance(hebbian.study.figure(found), Figure)
+    assert "simulated points" in str(hebbian.study.table(found).title)
 
 
 @pytest.mark.slow
 def test_theory_lies_within_intervals_of_the_map():
     """Within 99 % intervals at 95 % of the points, which a right theory all but never misses."""
-    found = hebbian.run(HebbianConfig(map_points=3, grid_points=5, num_sets=256, steps=2))
-    narrow, wide, number = hebbian.coverage(found)
+    found = hebbian.study.run(
+        hebbian.study.config(map_points=3, grid_points=5, num_sets=256, steps=2)
+    )
+    narrow, wide, number = coverage(found)
     assert number == 200 and wide >= 0.95 and narrow >= 0.88

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import nam_jax as nam
-from nam_jax.experiment import ItemsConfig, items
-from nam_jax.experiment import items as items_figures
+from nam_jax.experiment import items
 from nam_jax.experiment.items import _methods as _items_methods
 from nam_jax.experiment.items import _problem as _items_problem
 from nam_jax.experiment.items._dataset import crossing, crossing_text
@@ -23,7 +22,12 @@ from nam_jax.memory import LinearMap, RidgeMap, associate
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator
 
-SMALL = ItemsConfig(
+
+def run(**settings):
+    return items.study.run(items.study.config(**settings))
+
+
+SMALL = items.study.config(
     num_items=(20, 160), methods=("hebbian", "gradient"), num_networks=2, num_cues=32, powers=(20,)
 )
 
@@ -97,8 +101,8 @@ def test_logistic_map_learns_sets_that_hebbs_rule_confuses(getkey):
             lambda: _items_problem.distinct_members(12, 4, 2, key=jr.key(0)),
             "`num_members` must leave room for the sets of 12 items",
         ),
-        (lambda: items.run(ItemsConfig(methods=("zebra",))), "`methods` must name methods among"),
-        (lambda: items.run(ItemsConfig(num_items=(20, 10))), "`num_items` must ascend"),
+        (lambda: run(methods=("zebra",)), "`methods` must name methods among"),
+        (lambda: run(num_items=(20, 10)), "`num_items` must ascend"),
     ],
 )  # fmt: skip
 def test_bad_arguments(call, message):
@@ -187,7 +191,7 @@ def test_crossings():
 
 @pytest.fixture(scope="module")
 def result():
-    return items.run(SMALL)
+    return items.study.run(SMALL)
 
 
 @pytest.mark.slow
@@ -203,7 +207,7 @@ def test_few_items_are_recalled_and_many_are_not(result):
 @pytest.mark.slow
 def test_more_items_can_be_read_from_feature_neurons_than_from_memory_neurons(result):
     larger = dataclasses.replace(SMALL, num_items=(20, 400), methods=("ridge",), num_cues=4)
-    own = items.run(larger).own.sel(rule="ridge", stored=400)
+    own = items.study.run(larger).own.sel(rule="ridge", stored=400)
     assert float(own.sel(answer="features", bound="low")) > 0.9
     assert float(own.sel(answer="memory", bound="high")) < 0.5
 
@@ -220,10 +224,10 @@ def test_the_attractor_finds_no_more_than_the_winners_of_the_cue_map(result):
 def test_table_and_figures(result):
     console = Console(width=140, record=True, quiet=False)
     with console.capture() as text:
-        console.print(items.table(result))
+        console.print(items.study.table(result))
     assert "gradient, right set, attractor" in text.get() and "dense, n = 20" in text.get()
-    assert isinstance(items_figures.items(result), Figure)
-    assert isinstance(items_figures.item_pictures(result)["figure-pictures"], Figure)
+    assert isinstance(items.study.figure(result), Figure)
+    assert isinstance(items.study.more(result)["figure-pictures"], Figure)
     assert result.synapses.sel(rule="gradient").values.tolist() == [64 * 400, 64 * 2200]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from nam_jax import data, memory
 from nam_jax.experiment import lesion
+from nam_jax.experiment.lesion._run import SWEEPS
 from nam_jax.memory import GapJunctionTensor, PatternTensor
 
 N = 8
@@ -79,12 +80,12 @@ def test_memory_mode_of_equal_halves(getkey):
 
 @pytest.mark.slow
 def test_recall_falls_with_cut_fluxes():
-    config = lesion.LesionConfig(
+    config = lesion.study.config(
         num_neurons=12, num_patterns=2, num_sets=1, num_cues=4, cuts=(0.0, 1.0),
         radii=(0.0, 200.0), tones=(0.0,), couplings=(0.0, 1.0),
     )  # fmt: skip
-    dataset = lesion.run(config)
-    for name in lesion.SWEEPS:
+    dataset = lesion.study.run(config)
+    for name in SWEEPS:
         assert ((dataset[f"{name}_rate"] >= 0) & (dataset[f"{name}_rate"] <= 1)).all()
     assert dataset.fluxes_rate[0] > dataset.fluxes_rate[1]
-    assert jax.tree.leaves(lesion.table(dataset).rows)
+    assert jax.tree.leaves(lesion.study.table(dataset).rows)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import nam_jax as nam
-from nam_jax.experiment import RecogniseConfig, ReduceConfig, recognise, reduce
+from nam_jax.experiment import recognise, reduce
 from nam_jax.experiment.common._random import random_problem
+from nam_jax.experiment.recognise._run import area_under_curve
 from nam_jax.network import NeuronAstrocyte
 
 
@@ -60,15 +61,15 @@ def test_bad_ratios_are_named(certified, change, message):
 
 def test_reduce_needs_a_network():
     with pytest.raises(ValueError, match="`leaks` or `margins` must hold a number"):
-        reduce.run(ReduceConfig(leaks=(), margins=()))
+        reduce.study.run(reduce.study.config(leaks=(), margins=()))
 
 
 @pytest.fixture(scope="module")
 def recognised():
-    config = RecogniseConfig(
+    config = recognise.study.config(
         num_patterns=(20,), levels=(0.05, 0.15), gains=(0.01, 0.9), num_cues=40
     )
-    return recognise.run(config)
+    return recognise.study.run(config)
 
 
 def test_gated_network_knows_its_memories_and_rejects_the_rest(recognised):
@@ -90,8 +91,8 @@ def test_operating_curves_fall_with_the_threshold(recognised):
 
 
 def test_area_under_the_curve_counts_ties_half():
-    assert recognise.area_under_curve(np.array([1.0, 2.0]), np.array([0.0])) == 1
-    assert recognise.area_under_curve(np.array([0.0]), np.array([0.0])) == 0.5
+    assert area_under_curve(np.array([1.0, 2.0]), np.array([0.0])) == 1
+    assert area_under_curve(np.array([0.0]), np.array([0.0])) == 0.5
 
 
 def test_recognition_is_part_of_a_retrieval():

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import nam_jax as nam
-from nam_jax.experiment import TrainConfig, train
-from nam_jax.experiment import train as train_figures
+from nam_jax.experiment import train
 from nam_jax.experiment.common._binary_images import binary_images
 from nam_jax.experiment.train import _recall as _correlated_recall
+from nam_jax.experiment.train._run import _checkpoint
 from nam_jax.train import certified_family as _learnable
 from nam_jax.train import resolve
 
-SMALL = TrainConfig(
+SMALL = train.study.config(
     num_patterns=(24,),
     gains=(0.6, 0.9),
     powers=(4,),
@@ -34,7 +34,7 @@ SMALL = TrainConfig(
 
 @pytest.fixture(scope="module")
 def result():
-    return train.run(SMALL)
+    return train.study.run(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def test_no_memory_beats_the_nearest_pattern_and_pictures_are_those_of_the_image
 def test_table_and_figure(result):
     console = Console(width=120, record=True, quiet=False)
     with console.capture() as text:
-        console.print(train.table(result))
+        console.print(train.study.table(result))
     assert "Exact recall from occluded cues" in text.get() and "linear regression" in text.get()
-    assert isinstance(train_figures.train(result), Figure)
+    assert isinstance(train.study.figure(result), Figure)
 
 
 def test_images_are_binary_and_distinct():
@@ -147,7 +147,7 @@ def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(
     occluded = jnp.arange(64) >= 32
 
     def fit():
-        checkpoint = train._checkpoint(config, "recall-16")
+        checkpoint = _checkpoint(config, "recall-16")
         return _correlated_recall.trained(
             images, occluded, config, key=jr.key(3), checkpoint=checkpoint
         )
@@ -156,9 +156,9 @@ def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(
     assert first.metrics.taken.all() and (first.metrics.gradient_norm > 0).all()
     np.testing.assert_array_equal(first.metrics.loss, again.metrics.loss)
     assert (tmp_path / "state" / "recall-16" / "2").is_dir()
-    assert train._checkpoint(SMALL, "recall-16") is None
+    assert _checkpoint(SMALL, "recall-16") is None
 
 
 def test_more_stored_than_trained_images_are_refused():
     with pytest.raises(ValueError, match="`num_stored` must be at most `num_training`, 8"):
-        train.run(dataclasses.replace(SMALL, num_stored=9, num_training=8))
+        train.study.run(dataclasses.replace(SMALL, num_stored=9, num_training=8))

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from nam_jax import data
-from nam_jax.experiment import train_codec as experiment
-from nam_jax.experiment.train_codec._figure import train_codec as draw
+from nam_jax.experiment.train_codec import study
+from nam_jax.experiment.train_codec._run import mean_squared_overlap
+from nam_jax.record import Context
 
-TINY = experiment.TrainCodecConfig(
+TINY = study.config(
     steps=60, batch_size=8, width=8, depth=1, num_bits=128, num_crops=60, num_validation=30
 )
 
@@ -24,16 +25,16 @@ TINY = experiment.TrainCodecConfig(
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("codec") / "new"
-    return experiment.run(TINY, folder=folder), folder
+    return study.run(TINY, Context(folder=folder)), folder
 
 
 def test_overlap_penalty(getkey):
     orthogonal = jnp.asarray([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]])
-    value, gradient = jax.value_and_grad(experiment.mean_squared_overlap)(orthogonal)
+    value, gradient = jax.value_and_grad(mean_squared_overlap)(orthogonal)
     assert float(value) == 0
     np.testing.assert_array_equal(gradient, 0)
     codes = data.random_patterns(200, 768, key=getkey())
-    assert float(experiment.mean_squared_overlap(codes)) == pytest.approx(1 / 768, rel=0.05)
+    assert float(mean_squared_overlap(codes)) == pytest.approx(1 / 768, rel=0.05)
 
 
 def test_training_lowers_the_loss(trained):
@@ -72,9 +73,9 @@ def test_table_and_figure(trained):
     dataset, _ = trained
     console = Console(width=100)
     with console.capture() as capture:
-        console.print(experiment.table(dataset))
+        console.print(study.table(dataset))
     assert "autoencoder" in capture.get()
-    figure = draw(dataset)
+    figure = study.figure(dataset)
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
 
@@ -82,11 +83,11 @@ def test_table_and_figure(trained):
 @pytest.mark.slow
 def test_another_source_and_the_same_seed():
     config = dataclasses.replace(TINY, source="digits", steps=3, num_bits=8, num_validation=5)
-    first, second = experiment.run(config), experiment.run(config)
+    first, second = study.run(config), study.run(config)
     assert first.original.shape == (5, 8, 8, 1)
     np.testing.assert_array_equal(first.loss, second.loss)
 
 
 def test_config_file_holds_the_defaults():
     text = (Path(__file__).parents[3] / "configs" / "train_codec.toml").read_text()
-    assert tomllib.loads(text) == dataclasses.asdict(experiment.TrainCodecConfig())
+    assert tomllib.loads(text) == dataclasses.asdict(study.config())

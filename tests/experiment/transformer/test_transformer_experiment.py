@@ -7,8 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nam_jax import theory
-from nam_jax.experiment import TransformerConfig, transformer
-from nam_jax.experiment import transformer as transformer_figures
+from nam_jax.experiment import transformer
 from nam_jax.experiment.transformer._attentions import (
     attention_named,
     failure,
@@ -25,7 +24,9 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def tiny():
-    return transformer.run(TransformerConfig(**TINY, attentions=("softmax", "hebbian")))
+    return transformer.study.run(
+        transformer.study.config(**TINY, attentions=("softmax", "hebbian"))
+    )
 
 
 @pytest.mark.slow
@@ -41,8 +42,8 @@ def test_dataset_holds_every_run_and_its_summary(tiny):
 
 @pytest.mark.slow
 def test_figure_and_table(tiny):
-    assert isinstance(transformer_figures.transformer(tiny), Figure)
-    columns = transformer.table(tiny).columns
+    assert isinstance(transformer.study.figure(tiny), Figure)
+    columns = transformer.study.table(tiny).columns
     assert [column.header for column in columns] == ["pairs K", "softmax", "hebbian"]
     assert list(columns[0].cells) == ["2", "4", "K at 99%", "K at 50%"]
     assert "theory" in list(columns[2].cells)[-1] and "theory" not in list(columns[1].cells)[-1]
@@ -50,8 +51,8 @@ def test_figure_and_table(tiny):
 
 @pytest.mark.slow
 def test_fast_does_less():
-    config = TransformerConfig(**TINY | {"num_seeds": 5}, attentions=("softmax",), fast=True)
-    found = transformer.run(config)
+    config = transformer.study.config(**TINY | {"num_seeds": 5}, attentions=("softmax",), fast=True)
+    found = transformer.study.run(config)
     assert found.sizes["run"] == 2 and list(found.pairs) == [2] and found.loss.sizes["step"] == 1
 
 
@@ -92,4 +93,4 @@ def test_names_become_attentions(getkey):
 )
 def test_bad_configs(changes, message):
     with pytest.raises(ValueError, match=message):
-        transformer.run(TransformerConfig(**TINY | changes))
+        transformer.study.run(transformer.study.config(**TINY | changes))

@@ -1,0 +1,36 @@
+"""Settings of `nam-jax basin`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Share = Annotated[float, Meta(ge=0, le=0.5)]
+
+
+@dataclass(frozen=True)
+class BasinConfig:
+    """Which memory, how full, and from which cues."""
+
+    memory: str = "power-3"
+    """By name: power-N (power-2 is Hopfield's network), rectified-N, distinct-N, single-pass-N,
+    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
+    two-layer, certified, effective, released."""
+    num_neurons: Annotated[int, Meta(ge=4)] = 64
+    """N."""
+    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (50, 150, 300)
+    """Numbers of patterns K."""
+    flips: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+    """Fractions of flipped bits of the cues."""
+    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    """The least overlap that counts as having reached a state."""
+    updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
+    """In which order neurons of a binary network are updated."""
+    num_sets: Annotated[int, Meta(ge=2)] = 40
+    """Independent sets of patterns."""
+    num_queries: Annotated[int, Meta(ge=1)] = 10
+    """Cues of each set and fraction."""
+    fast: bool = False
+    """A quarter of the sets."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

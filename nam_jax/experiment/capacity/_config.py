@@ -1,0 +1,42 @@
+"""Settings of `nam-jax capacity`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+
+@dataclass(frozen=True)
+class CapacityConfig:
+    """Which memories, at which sizes, and when a pattern counts as stored."""
+
+    memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
+    """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
+    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
+    two-layer, certified, effective, released."""
+    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
+    """Numbers of neurons N."""
+    criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
+    """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
+    error: Annotated[float, Meta(gt=0, lt=0.5)] = 0.005
+    """one-step: probability of a wrong bit."""
+    flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    """recall: fraction of flipped bits of a cue."""
+    overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    """recall: least overlap that counts; 1 is every bit, with which capacity grows a little slower
+    than N^(n-1)."""
+    updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
+    """recall: in which order neurons of a binary network are updated. A single pass is always
+    all at once."""
+    all_patterns: bool = False
+    """Ask for all K patterns at once, rather than for a given one."""
+    num_sets: Annotated[int, Meta(ge=2)] = 24
+    """Independent sets of patterns."""
+    num_queries: Annotated[int, Meta(ge=1)] = 8
+    """Patterns of each set that are asked for."""
+    largest: Annotated[int, Meta(ge=1)] = 30_000
+    """The largest K tried; sizes at which a memory holds more are reported as beyond it."""
+    fast: bool = False
+    """The first two sizes and half the sets: under three minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

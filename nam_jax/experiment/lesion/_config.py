@@ -1,0 +1,42 @@
+"""Settings of `nam-jax lesion`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Length = Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class LesionConfig:
+    """Which memories to store, and how to hinder the astrocyte that holds them."""
+
+    num_neurons: Annotated[int, Meta(ge=4, le=64)] = 32
+    """N; tensors are dense, N^4 numbers."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 16
+    """K, random patterns in each set."""
+    num_sets: Annotated[int, Meta(ge=1)] = 6
+    """Independent sets of patterns, each with an astrocyte and lesions of its own."""
+    num_cues: Annotated[int, Meta(ge=1)] = 16
+    """Cues of each set; a point of a curve has `num_sets` times as many trials."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
+    """Fraction of flipped bits in a cue."""
+    margin: Positive = 0.1
+    """Margin of the certificate before any lesion."""
+    gain: Positive = 0.9
+    """Leak of the neurons in units of beta M0 N."""
+    cuts: tuple[Share, ...] = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+    """Fractions of single fluxes that are cut, and of processes that are isolated."""
+    radii: tuple[Length, ...] = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
+    """Farthest exchange of calcium along the branches, in micrometres."""
+    tones: tuple[float, ...] = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
+    """Constant inputs d to every astrocyte process, dimensionless."""
+    couplings: tuple[Share, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+    """Gap-junction couplings between two astrocytes that share the processes."""
+    end_time: Positive = 30.0
+    """Longest time of a recall that integrates all three layers, in time constants."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

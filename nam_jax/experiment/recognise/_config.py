@@ -1,0 +1,31 @@
+"""Settings of `nam-jax recognise`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Positive = Annotated[float, Meta(gt=0)]
+Fraction = Annotated[float, Meta(ge=0, le=0.5)]
+
+
+@dataclass(frozen=True)
+class RecogniseConfig:
+    """Which memories to load, and which cues to show them."""
+
+    num_neurons: Annotated[int, Meta(ge=8)] = 64
+    """N."""
+    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (20, 200, 600)
+    """Numbers K of stored random patterns; kappa = K / (N^2 / 2) is the load."""
+    levels: tuple[Fraction, ...] = (0.05, 0.15, 0.25, 0.35)
+    """Fractions of flipped bits in known cues."""
+    gains: tuple[Positive, ...] = (0.01, 0.9, 1.5, 3.0)
+    """Leaks of the neurons in units of beta M0 N."""
+    gain: Positive = 0.9
+    """The gain whose operating curves are drawn; one of `gains`."""
+    margin: Positive = 0.2
+    """Margin of the certificate."""
+    num_cues: Annotated[int, Meta(ge=2)] = 100
+    """Known cues of each level, and unknown cues: random patterns that are not stored."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

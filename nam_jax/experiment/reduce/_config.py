@@ -1,0 +1,34 @@
+"""Settings of `nam-jax reduce`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+@dataclass(frozen=True)
+class ReduceConfig:
+    """Which networks to reduce, and on which cues."""
+
+    num_neurons: Annotated[int, Meta(ge=8)] = 64
+    """N."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 20
+    """K random patterns."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
+    """Fraction of the bits of each cue that are flipped."""
+    num_cues: Annotated[int, Meta(ge=1)] = 20
+    """Cues, one for each of the first patterns."""
+    leaks: tuple[Annotated[float, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
+    """Leaks alpha = gamma of the released parameters."""
+    margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
+    """Margins of the certified preset."""
+    ratios: tuple[Positive, ...] = (10.0, 1.0, 0.1)
+    """Time constants of synapses and processes, in membrane times."""
+    gain: Positive = 0.9
+    """Certified only: leak of the neurons in units of beta M0 N."""
+    max_time: Positive = 50.0
+    """Membrane times after which a recall is read out."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

@@ -1,0 +1,58 @@
+"""Settings of `nam-jax retrieve`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+
+@dataclass(frozen=True)
+class RetrieveConfig:
+    """What to store, how to damage it, and with which network to recall it."""
+
+    source: str = "photos"
+    """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, PNG/JPEG folder."""
+    num_patterns: Annotated[int, Meta(ge=1)] = 25
+    """K, how many images are stored."""
+    num_recalled: Annotated[int, Meta(ge=1)] | None = None
+    """How many of them are recalled, the first ones; left out: all."""
+    codec: Literal["autoencoder", "threshold", "projection"] = "autoencoder"
+    """Image to bits: the trained autoencoder (32 x 32 colour), a bit a pixel, or projections."""
+    codec_path: str | None = None
+    """Weights of an autoencoder of yours, as written by `nam-jax train-codec`."""
+    num_bits: Annotated[int, Meta(ge=2)] = 768
+    """N for random projections; the other codecs have their own number of bits."""
+    corruption: Literal["flip", "mask", "noise", "occlude"] = "flip"
+    """Damage: flipped, zeroed or noisy bits, or the lower part of the image hidden."""
+    level: Annotated[float, Meta(ge=0)] = 0.1
+    """Fraction of bits or of the image that is damaged; for noise its standard deviation."""
+    dynamics: Literal["released", "certified"] = "released"
+    """Parameters of the network: the authors' released ones, or the certified regime."""
+    margin: Annotated[float, Meta(gt=0)] = 0.1
+    """Certified only: gamma - lambda_max - 1, small for strong memories that relax slowly."""
+    gain: Annotated[float, Meta(gt=0)] = 0.9
+    """Certified only: leak of the neurons in units of beta M0 N."""
+    start: Literal["default", "cold", "algebraic", "conditional"] = "default"
+    """State of synapses and processes when the cue arrives; by default that of the dynamics."""
+    solver: Literal["tsit5", "bosh3", "dopri5", "heun", "euler"] = "tsit5"
+    """Diffrax solver."""
+    rtol: Annotated[float, Meta(gt=0)] = 1e-4
+    """Relative tolerance of a step."""
+    atol: Annotated[float, Meta(gt=0)] = 1e-5
+    """Absolute tolerance of a step."""
+    step: Annotated[float, Meta(gt=0)] | None = None
+    """Fixed step instead of tolerances, in time constants; euler has no other way."""
+    end_time: Annotated[float, Meta(gt=0)] = 12.0
+    """Longest time of a recall, in time constants."""
+    num_times: Annotated[int, Meta(ge=2)] = 61
+    """Times at which observables are saved."""
+    rest: Annotated[float, Meta(gt=0)] = 1e-2
+    """Residual at which the network counts as being at rest and recall stops."""
+    max_steps: Annotated[int, Meta(ge=1)] = 4096
+    """Solver steps after which a recall is given up."""
+    batch_size: Annotated[int, Meta(ge=1)] = 1
+    """Cues integrated at once: 1 suits a CPU, an accelerator wants what its memory holds."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the whole run."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

@@ -1,0 +1,63 @@
+"""Settings of `nam-jax train`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Which images to store, how to damage them, and how to train."""
+
+    source: Annotated[str, Meta(min_length=1)] = "digits"
+    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Intensity from which a pixel is +1; duplicates are dropped."""
+    num_patterns: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 20, 40, 80, 160)
+    """Numbers K of stored images."""
+    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    """Fraction of flipped bits."""
+    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Fraction of the rows, from below, that are hidden in occluded cues and in inpainting."""
+    margin: Positive = 0.1
+    """Margin of the certificate: that of untrained networks, and the least of trained ones."""
+    gains: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (0.01, 0.3, 0.6, 0.8, 0.9)
+    """Leaks among which each certified network takes the one that recalls other cues best."""
+    gain: Positive = 0.9
+    """The leak in training."""
+    start: Literal["projection", "hebbian"] = "projection"
+    """The rule from which training starts."""
+    gradient: Literal["implicit", "through_solver", "equilibrium_propagation", "truncated"] = (
+        "implicit"
+    )
+    """The gradient route."""
+    train_patterns: bool = False
+    """Whether patterns are trained too, besides couplings."""
+    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 10, 20)
+    """Powers n of the dense memories."""
+    steps: Count = 300
+    """Steps of training for recall, at each K."""
+    inpainting_steps: Count = 300
+    """Steps of training for inpainting."""
+    batch_size: Count = 32
+    """Samples a step."""
+    learning_rate: Positive = 0.01
+    """Of Adam, at first."""
+    num_cues: Annotated[int, Meta(ge=2)] = 200
+    """Cues of each damage on which a method is judged, one a stored image; at most K."""
+    num_stored: Count = 100
+    """Images stored for inpainting."""
+    num_training: Count = 1200
+    """Images whose completion is trained; the stored ones are the first of them."""
+    num_held_out: Annotated[int, Meta(ge=2)] = 300
+    """Images that are only completed."""
+    checkpoints: str | None = None
+    """Folder for the state of training; the same command goes on from it."""
+    fast: bool = False
+    """Two loads, half the steps and cues: under two minutes on two cores."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

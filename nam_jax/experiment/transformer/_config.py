@@ -1,0 +1,52 @@
+"""Settings of `nam-jax transformer`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Which attentions, how long sequences are, and how to train."""
+
+    attentions: Annotated[tuple[str, ...], Meta(min_length=1)] = (
+        "softmax",
+        "rectified-3",
+        "hebbian",
+        "features",
+    )
+    """By name: softmax (a modern Hopfield pass), rectified-N (a dense memory of power N), hebbian
+    (linear attention, a correlation matrix), features (the same with a trained feature map)."""
+    trained_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (2, 4, 8, 16)
+    """Numbers of pairs of the sequences of a training batch, in equal shares."""
+    tested_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (4, 8, 16, 32, 64, 128, 256)
+    """Ascending numbers of pairs of the sequences that are tested."""
+    num_values: Annotated[int, Meta(ge=2)] = 64
+    """Tokens that are values."""
+    num_keys: Count = 1024
+    """Tokens that are keys, in training; as many others are keys in tests."""
+    num_queries: Count = 8
+    """Queries of a training sequence; a tested one has one."""
+    size: Annotated[int, Meta(ge=2, multiple_of=2)] = 64
+    """Numbers in the vector of a token."""
+    head_size: Annotated[int, Meta(ge=2)] = 32
+    """Numbers in a query, key or value of the one head: the memory of hebbian is their square."""
+    num_blocks: Count = 1
+    """Blocks of the Transformer."""
+    steps: Count = 400
+    """Steps of training."""
+    batch_size: Count = 64
+    """Sequences a step, or the next multiple of the number of trained lengths."""
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.003
+    """Of Adam, at first; it falls as a cosine."""
+    num_seeds: Annotated[int, Meta(ge=2)] = 5
+    """Independent codes, weights and batches, each tested on sequences of its own."""
+    num_sequences: Annotated[int, Meta(ge=2)] = 256
+    """Tested sequences of each length and seed."""
+    fast: bool = False
+    """Two seeds, half the steps and sequences, every second length: under three minutes."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    """Seed of everything random."""

@@ -1,0 +1,84 @@
+"""A study: one experiment that can be run by name."""
+
+import importlib
+import re
+from dataclasses import dataclass
+from typing import Any, final
+
+
+@final
+@dataclass(frozen=True)
+class ImportPath:
+    """An object by its address, imported when it is first used.
+
+    Calling the path calls the object: `ImportPath("math:sqrt")(4.0)` is 2.0.
+    """
+
+    path: str
+    """The module and the object's name in it, as in `package.module:name`."""
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", self.path):
+            raise ValueError(
+                f"Argument `path` must be of the form package.module:name, but has {self.path!r}."
+            )
+
+    def resolve(self) -> Any:
+        """Imports the module and returns the object.
+
+        Raises:
+            ImportError: If there is no such module.
+            AttributeError: If the module has no such object.
+        """
+        module, name = self.path.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the object."""
+        return self.resolve()(*args, **kwargs)
+
+
+@final
+@dataclass(frozen=True)
+class Study:
+    """One experiment: its settings, what computes it, and what shows its numbers.
+
+    For example:
+
+        from nam_jax.experiment import retrieve
+
+        config = retrieve.study.config(num_patterns=3)
+        dataset = retrieve.study.run(config)
+        retrieve.study.figure(dataset).savefig("recalls.png")
+
+    Making a study imports nothing; each part is imported when it is called.
+    """
+
+    name: str
+    """Word of the command line."""
+    summary: str
+    """One sentence for the help of the command line."""
+    config: ImportPath
+    """Class of the settings, a frozen dataclass; every field has a default."""
+    run: ImportPath
+    """From the settings and a `Context` to the labelled numbers, an `xarray.Dataset`."""
+    table: ImportPath
+    """From the Dataset to a short `rich` table."""
+    figure: ImportPath
+    """From the Dataset to a Matplotlib figure."""
+    more: ImportPath | None = None
+    """From the Dataset to further figures by their names; None if there are none."""
+    batched: bool = False
+    """Whether samples are computed batch by batch, so that `Context.batch` applies."""
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[a-z]+(-[a-z]+)*", self.name):
+            raise ValueError(
+                f"Argument `name` must be lower-case words joined by hyphens, "
+                f"but has {self.name!r}."
+            )
+
+    def figures(self, dataset: Any) -> dict[str, Any]:
+        """Returns all figures of a Dataset by name: `figure`, then those of `more`."""
+        further = {} if self.more is None else self.more(dataset)
+        return {"figure": self.figure(dataset)} | further

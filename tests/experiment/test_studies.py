@@ -1,0 +1,94 @@
+"""Every study is a folder of its own whose parts are where it says, and honours its context."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+import xarray as xr
+
+from nam_jax import experiment
+from nam_jax.experiment import STUDIES, common
+from nam_jax.record import Context, ImportPath
+
+each_study = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+HEAVY = {"jax", "numpy", "scipy", "xarray", "matplotlib", "equinox"}
+"""What no help needs."""
+
+
+def parts_of(study):
+    values = vars(study).values()
+    return [part for part in values if isinstance(part, ImportPath)]
+
+
+@each_study
+def test_parts_are_there_and_lie_in_the_folder_of_the_study(study):
+    folder = f"nam_jax.experiment.{study.name.replace('-', '_')}"
+    for part in parts_of(study):
+        assert part.path.startswith(f"{folder}._") and callable(part.resolve())
+    config = study.config.resolve()
+    assert config.__dataclass_params__.frozen and config.__module__ == f"{folder}._config"
+    assert study.config() == config()  # every field has a default
+
+
+def test_names_of_studies_differ():
+    assert len({study.name for study in STUDIES}) == len(STUDIES)
+
+
+@each_study
+def test_a_study_without_batches_refuses_a_batch(study, monkeypatch):
+    if study.batched:
+        pytest.skip("It computes its samples in batches.")
+    with pytest.raises(ValueError, match="Argument `batch` must be left out"):
+        study.run(study.config(), Context(batch=2))
+
+
+@each_study
+def test_every_study_computes_on_the_device_of_its_context(study):
+    with pytest.raises(ValueError, match="Argument `device` must name a platform of JAX"):
+        study.run(study.config(), Context(device="abacus"))
+
+
+def test_a_study_runs_on_the_device_of_its_context():
+    import jax
+    import jax.numpy as jnp
+
+    @common.in_context(batched=True)
+    def run(config, context):
+        (device,) = jnp.zeros(()).devices()
+        return xr.Dataset(attrs={"device": device, "batch": context.batch})
+
+    last = len(jax.devices("cpu")) - 1
+    attrs = run(None, Context(device=f"cpu:{last}", batch=3)).attrs
+    assert attrs == {"device": jax.devices("cpu")[last], "batch": 3}
+    assert run(None).attrs["device"] == jax.devices()[0]
+
+
+def test_help_of_all_commands_imports_nothing_heavy():
+    """In one process: the help of the program, and of every study after it."""
+    code = f"""
+import contextlib, io, sys
+from nam_jax import cli
+from nam_jax.experiment import STUDIES
+for words in (["--help"], ["--version"], *([study.name, "--help"] for study in STUDIES)):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main(words)
+    heavy = sorted({HEAVY} & set(sys.modules))
+    assert not heavy, (words, heavy)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_of_lazy_packages_are_there():
+    for package in (common, experiment.dendritic, experiment.train):
+        for name in package.__all__:
+            assert name in dir(package) and getattr(package, name) is not None
+        with pytest.raises(AttributeError, match="no attribute 'zebra'"):
+            getattr(package, "zebra")  # noqa: B009 (the name is the point)
+
+
+def test_settings_are_plain_data():
+    for study in STUDIES:
+        for field in dataclasses.fields(study.config.resolve()):
+            assert isinstance(getattr(study.config(), field.name), str | int | float | tuple | None)
