@@ -37,10 +37,10 @@ def claim_figures(dataset: xr.Dataset) -> dict[str, Figure]:
     Args:
         dataset: What `run` of this study returns.
     """
-    return {f"figure-{key}": claim(dataset, key) for key in curves(dataset)}
+    return {f"figure-{key}": claim_figure(dataset, key) for key in curves(dataset)}
 
 
-def claim(dataset: xr.Dataset, key: str) -> Figure:
+def claim_figure(dataset: xr.Dataset, key: str) -> Figure:
     """The curve of one claim.
 
     Args:

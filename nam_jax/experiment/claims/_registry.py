@@ -1,6 +1,7 @@
 """The list of claims: `@claim` stands above each check, and `all_claims` returns them in order."""
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -50,7 +51,8 @@ def claim(
     ```
 
     Args:
-        key: The row's label: the first column of the page, and what `--only` takes.
+        key: The row's label: the first column of the page, and the word for `--only`. Lower-case
+            letters, digits and hyphens.
         statement: The statement that is checked.
         source: Who makes the statement, and where; papers by their names in `_sources.py`.
 
@@ -58,8 +60,10 @@ def claim(
         The decorator; it returns the check function unchanged.
 
     Raises:
-        ValueError: If another claim has this key.
+        ValueError: If another claim has this key, or if the key has other characters.
     """
+    if not re.fullmatch("[a-z0-9-]+", key):
+        raise argument_error("key", "have lower-case letters, digits and hyphens only", repr(key))
 
     def register(check: Callable[[bool], Finding]) -> Callable[[bool], Finding]:
         if key in _CLAIMS:

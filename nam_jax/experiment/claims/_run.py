@@ -3,6 +3,8 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,24 +12,25 @@ import xarray as xr
 from rich.progress import track
 from rich.table import Table
 
-from nam_jax._misc import argument_error
 from nam_jax.experiment.claims._config import ClaimsConfig
 from nam_jax.experiment.claims._finding import Curve, Finding
+from nam_jax.experiment.claims._page import interval, page_of, read_page, replace_rows
 from nam_jax.experiment.claims._registry import Claim, all_claims
 from nam_jax.experiment.common import attributes, in_context, on_device
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 WORKERS = 2
 """Claims that are checked at once; seconds of a claim are its own, beside another."""
 
 
 class Row(NamedTuple):
-    """One checked claim and the seconds that it took."""
+    """One checked claim, the seconds that it took, and the day (UTC) as YYYY-MM-DD."""
 
     key: str
     claim: Claim
     finding: Finding
     seconds: float
+    date: str
 
 
 @in_context(batched=False)
@@ -43,12 +46,17 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
         seconds; and the curve of each claim that has one.
 
     Raises:
-        ValueError: On an unknown key.
+        ConfigError: On an unknown key, or if `config.page` is not a page of the ledger.
     """
     known = all_claims()
     if unknown := [key for key in config.only if key not in known]:
-        raise argument_error("only", f"hold keys of {', '.join(known)}", ", ".join(unknown))
+        raise ConfigError(
+            f"Argument `only` must hold keys of {', '.join(known)}, but has {', '.join(unknown)}."
+        )
     chosen = {key: known[key] for key in config.only or known}
+    page = None if config.page is None else Path(config.page).expanduser()
+    if page is not None:
+        read_page(page, fast=config.fast, keys=list(known))  # refused now, not after the checks
     begun = time.perf_counter()
     # Most of a quick check is compilation, which takes one core; two checks share two.
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
@@ -65,7 +73,9 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     dataset = _dataset(rows)
     dataset.attrs = attributes(config, seed=0) | {"seconds": time.perf_counter() - begun}
     if context.folder is not None:
-        (context.folder / "claims.md").write_text(markdown(dataset), encoding="utf-8")
+        (context.folder / "claims.md").write_text(page_of(dataset).text(), encoding="utf-8")
+    if page is not None:
+        replace_rows(page, page_of(dataset), keys=list(known))
     return dataset
 
 
@@ -73,7 +83,8 @@ def _check(key: str, claim: Claim, fast: bool, device: str | None) -> Row:
     begun = time.perf_counter()
     with on_device(device):
         finding = claim.check(fast)
-    return Row(key, claim, finding, time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    return Row(key, claim, finding, seconds, datetime.now(UTC).date().isoformat())
 
 
 def _dataset(rows: list[Row]) -> xr.Dataset:
@@ -90,8 +101,9 @@ def _dataset(rows: list[Row]) -> xr.Dataset:
         },
         coords={"claim": [row.key for row in rows]},
     )
-    # Not a variable: two runs with one config then have equal Datasets.
+    # Not variables: two runs with one config then have equal Datasets.
     dataset["claim"].attrs["seconds"] = [round(row.seconds, 2) for row in rows]
+    dataset["claim"].attrs["dates"] = [row.date for row in rows]
     for row in rows:
         if row.finding.curve is not None:
             _add_curve(dataset, row.key, row.finding.curve)
@@ -119,12 +131,6 @@ def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
     dataset.coords[dims[1]] = np.asarray(curve.x, float)
 
 
-def interval(row: xr.Dataset) -> str:
-    """The measured value with its interval as text."""
-    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
-    return f"{value:.3g}" if low == high else f"{value:.3g} [{low:.3g}, {high:.3g}]"
-
-
 def table(dataset: xr.Dataset) -> Table:
     """The ledger, a row a claim."""
     result = Table(title="Ledger of claims", show_lines=True)
@@ -137,27 +143,3 @@ def table(dataset: xr.Dataset) -> Table:
             row.meaning.item(), row.verdict.item(), f"{seconds:.1f}",
         )  # fmt: skip
     return result
-
-
-def markdown(dataset: xr.Dataset) -> str:
-    """The ledger as a Markdown page, made from the Dataset alone."""
-    head = ("claim", "statement", "source", "what is computed", "measured [95 %]", "what it is",
-            "verdict", "s")  # fmt: skip
-    lines = [
-        "# Ledger of claims",
-        "",
-        f"Made by `nam-jax claims`; config {dataset.attrs['config']}; device "
-        f"{dataset.attrs['device']}; {dataset.attrs['seconds']:.0f} s. Verdicts are computed from "
-        "what was measured. Random patterns, fixed seeds; intervals are 95 % (Wilson for rates, "
-        "weighted least squares for exponents); a number without one is exact or a worst case.",
-        "",
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
-    ]
-    for index, seconds in enumerate(dataset.claim.attrs["seconds"]):
-        row = dataset.isel(claim=index)
-        texts = (row[name].item() for name in ("statement", "source", "computed"))
-        cells = (str(row.claim.values), *texts, interval(row), row.meaning.item(),
-                 f"**{row.verdict.item()}**", f"{seconds:.1f}")  # fmt: skip
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(lines) + "\n"

@@ -8,8 +8,7 @@ import pytest
 
 from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
-from nam_jax.experiment.claims._figure import claim as figure_of
-from nam_jax.experiment.claims._figure import curves
+from nam_jax.experiment.claims._figure import claim_figure, curves
 from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
 from nam_jax.experiment.claims._registry import all_claims, claim
 from nam_jax.experiment.common._slopes import Slope, log_slope
@@ -80,6 +79,13 @@ def test_two_claims_with_one_key_are_refused(ledger):
     assert all_claims()["yes"].statement == "a statement"
 
 
+def test_a_key_that_no_file_name_or_table_could_hold_is_refused(empty):
+    for key in ("", "a b", "a|b", "../a"):
+        with pytest.raises(ValueError, match=r"Argument `key` must .*, but has '"):
+            claim(key, "a statement", "a source")
+    assert not all_claims()
+
+
 def test_the_order_of_the_page_does_not_depend_on_the_order_of_imports(monkeypatch):
     order, rows = list(all_claims()), registry._CLAIMS.items()
     by_module = dict(sorted(rows, key=lambda row: row[1].check.__module__))
@@ -101,7 +107,7 @@ def test_the_same_measurement_decides_value_verdict_and_page(ledger, tmp_path):
     rows = [line for line in page.splitlines() if line.startswith("| yes") or "| no" in line[:6]]
     assert "1 [0, 2]" in rows[0] and "**holds**" in rows[0] and r"a \| source" in rows[0]
     assert "2 [1, 3]" in rows[1] and "**does not hold**" in rows[1]
-    assert all(row.count(" | ") == 7 for row in rows)
+    assert all(row.count(" | ") == 10 for row in rows)
     assert "| First line. |" in rows[0] and "Further" not in page
     assert float(claims.study.run(claims.study.config(fast=True, only=("no",))).value.item()) == 3.0
 
@@ -110,7 +116,7 @@ def test_curves_are_kept_and_drawn(ledger):
     dataset = claims.study.run(claims.study.config())
     assert curves(dataset) == ["yes"]
     np.testing.assert_array_equal(dataset["yes_y"].sel(yes_line="measured"), [0.5, 1.0])
-    (axes,) = figure_of(dataset, "yes").axes
+    (axes,) = claim_figure(dataset, "yes").axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (1)", "y (1)")
     assert len(axes.get_lines()) == 2
 
@@ -135,7 +141,7 @@ def measured():
 def on_page():
     """The verdict of each row of the checked-in page."""
     rows = [re.split(r"(?<!\\)\|", line) for line in PAGE.read_text("utf-8").splitlines()]
-    return {row[1].strip(): row[7].strip(" *") for row in rows if len(row) == 10}
+    return {row[1].strip(): row[7].strip(" *") for row in rows if len(row) == 13}
 
 
 def test_the_checked_in_page_has_all_rows():
