@@ -6,6 +6,7 @@ from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
     from nam_jax import attention, data, lagrangian, measure, memory, network, solve, theory, train
+    from nam_jax.files import load, save
     from nam_jax.solve import retrieve, settle, simulate
 
     __version__: str
@@ -14,7 +15,11 @@ _ROOMS = [
     *("attention", "data", "lagrangian", "measure", "memory", "network", "solve", "theory"),
     "train",
 ]
-_read, __dir__ = attach(__name__, {"solve": ["retrieve", "settle", "simulate"]}, _ROOMS)
+_read, __dir__ = attach(
+    __name__,
+    {"files": ["load", "save"], "solve": ["retrieve", "settle", "simulate"]},
+    _ROOMS,
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -29,10 +34,12 @@ __all__ = [
     "attention",
     "data",
     "lagrangian",
+    "load",
     "measure",
     "memory",
     "network",
     "retrieve",
+    "save",
     "settle",
     "simulate",
     "solve",

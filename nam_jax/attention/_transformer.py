@@ -57,7 +57,8 @@ class TransformerBlock(eqx.Module):
         self.attention = attention
         self.project = eqx.nn.Linear(2 * size, 3 * width, use_bias=False, key=of_project)
         self.output = eqx.nn.Linear(width, size, use_bias=False, key=of_output)
-        self.mlp = eqx.nn.MLP(size, size, 2 * size, 1, jax.nn.gelu, key=of_mlp)
+        # A module where Equinox has a function without a name, which no file could hold.
+        self.mlp = eqx.nn.MLP(size, size, 2 * size, 1, jax.nn.gelu, eqx.nn.Identity(), key=of_mlp)
         self.norms = (eqx.nn.LayerNorm(size), eqx.nn.LayerNorm(size))
         self.num_heads = num_heads
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nam_jax.data._autoencoder import BinaryAutoencoder
+from nam_jax.record import staged_file
 
 SHIPPED = Path(__file__).parent / "weights" / "codec.safetensors"
 """Weights trained on the bundled photographs; how is told in their metadata."""
@@ -20,21 +21,22 @@ _MAX_SIZE = 2**16
 def save_codec(
     codec: BinaryAutoencoder, path: str | Path, *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a codec's weights and sizes as safetensors.
+    """Writes a codec's weights and sizes as safetensors, whole or not at all.
 
     Args:
         codec: What to write.
         path: The file; its folder must exist.
         metadata: Texts to go with it, such as the command and seed that made it.
     """
-    from safetensors.numpy import save
+    from safetensors.numpy import save_file
 
     height, columns, channels = codec.image_shape
     width, depth = codec.to_code.kernel.shape[0], len(codec.encoder)
     sizes = zip(_SIZES, (height, columns, channels, codec.num_bits, width, depth), strict=True)
     arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(codec).items()}
     texts = {**(metadata or {}), **{name: str(size) for name, size in sizes}}
-    Path(path).write_bytes(save(arrays, metadata=texts))
+    with staged_file(path) as place:
+        save_file(arrays, place, metadata=texts)
 
 
 def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:
@@ -97,8 +99,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def _skeleton(path: Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
     """A codec of the sizes announced whose leaves are shapes only, so that none is allocated."""
     found = [texts.get(name, "") for name in _SIZES]
-    if not all(text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_SIZE for text in found):
-        pairs = ", ".join(f"{name} = {text!r}" for name, text in zip(_SIZES, found, strict=True))
+    if not all(_is_size(text) for text in found):
+        pairs = ", ".join(
+            f"{name} = {text[:20]!r}" for name, text in zip(_SIZES, found, strict=True)
+        )
         raise ValueError(f"{path}: the sizes in the metadata are missing or wrong: {pairs}.")
     height, columns, channels, num_bits, width, depth = (int(text) for text in found)
     if depth > 64:
@@ -112,6 +116,12 @@ def _skeleton(path: Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
         )
     except ValueError as error:
         raise ValueError(f"{path}: the sizes in the metadata do not fit: {error}") from error
+
+
+def _is_size(text: str) -> bool:
+    """Whether a text is a whole number from 1 to the largest size; one of many digits is none."""
+    plain = text.isascii() and text.isdigit() and len(text) < 10
+    return plain and 0 < int(text) <= _MAX_SIZE
 
 
 def _named_leaves(codec: BinaryAutoencoder) -> dict[str, jax.Array | jax.ShapeDtypeStruct]:

@@ -10,6 +10,7 @@ from nam_jax._lazy import attach
 if TYPE_CHECKING:
     from nam_jax.record._config import ConfigError, read_config, validate, write_config
     from nam_jax.record._context import Context
+    from nam_jax.record._file import staged_file
     from nam_jax.record._folder import staged_folder
     from nam_jax.record._provenance import provenance
     from nam_jax.record._run import draw, run_study
@@ -20,6 +21,7 @@ __getattr__, __dir__ = attach(
     {
         "_config": ["ConfigError", "read_config", "validate", "write_config"],
         "_context": ["Context"],
+        "_file": ["staged_file"],
         "_folder": ["staged_folder"],
         "_provenance": ["provenance"],
         "_run": ["draw", "run_study"],
@@ -36,6 +38,7 @@ __all__ = [
     "provenance",
     "read_config",
     "run_study",
+    "staged_file",
     "staged_folder",
     "validate",
     "write_config",

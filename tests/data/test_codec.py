@@ -141,6 +141,8 @@ def _spoilt(arrays, texts, fault):
         return arrays, {}
     if fault == "huge":
         return arrays, {**texts, "width": "9" * 30}
+    if fault == "6000 digits":
+        return arrays, {**texts, "height": "8" * 6000}
     if fault == "deep":
         return arrays, {**texts, "depth": "60000"}
     return arrays, {**texts, "num_bits": "13"}
@@ -152,6 +154,7 @@ FAULTS = {
     "not a number": "NaN",
     "no sizes": "sizes in the metadata are missing",
     "huge": "sizes in the metadata are missing or wrong",
+    "6000 digits": "sizes in the metadata are missing or wrong: height = '8{20}'",
     "deep": "at most 64",
     "unfitting": "do not fit",
 }
@@ -166,6 +169,16 @@ def test_bad_codec_files(tmp_path, images, fault):
     with pytest.raises(ValueError, match=FAULTS[fault]) as error:
         data.load_codec(path)
     assert str(path) in str(error.value)
+
+
+def test_a_codec_that_cannot_be_written_leaves_the_file_before_it(tmp_path, images):
+    path = tmp_path / "codec.safetensors"
+    codec = CODECS["autoencoder"](images)
+    data.save_codec(codec, path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        data.save_codec(codec, path, metadata={"seed": 2})
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])

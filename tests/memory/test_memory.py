@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from tables.tensors import TENSORS, K, N, signs, weighted
 
 import nam_jax as nam
 from nam_jax._misc import symmetrise
@@ -12,49 +13,14 @@ from nam_jax.memory import (
     DenseTensor,
     DiffusionTensor,
     DistinctTensor,
-    Hebbian,
     PatternTensor,
-    Projection,
     Weighted,
     lattice_edges,
     lesion,
     pair_gram,
 )
 
-N, K = 8, 5
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # float32 sums of N^2 K terms of order one
-
-
-def signs(key, shape=(K, N)):
-    return jr.rademacher(key, shape, float)
-
-
-def weighted(key):
-    return Weighted(symmetrise(jr.normal(key, (K, K))))
-
-
-TENSORS = {
-    "hebbian": lambda key: PatternTensor(signs(key)),
-    "hebbian-autapses": lambda key: PatternTensor(signs(key), Hebbian(), autapses=True),
-    "hebbian-real": lambda key: PatternTensor(jr.normal(key, (K, N)), strength=0.7),
-    "projection": lambda key: PatternTensor(signs(key), "projection", strength=1.3),
-    "projection-autapses-real": lambda key: PatternTensor(
-        jr.normal(key, (K, N)), Projection(), autapses=True
-    ),
-    "weighted": lambda key: PatternTensor(signs(key), weighted(key)),
-    "weighted-diagonal": lambda key: PatternTensor(signs(key), Weighted(jr.normal(key, (K,)))),
-    "distinct": lambda key: DistinctTensor(signs(key), strength=2.0),
-    "diffusion": lambda key: DiffusionTensor(lattice_edges(N), 0.3),
-    "sum": lambda key: PatternTensor(signs(key)) + DiffusionTensor(lattice_edges(N), 0.1),
-    "scaled": lambda key: -0.5 * PatternTensor(signs(key)),
-    "isolated": lambda key: lesion(PatternTensor(signs(key)), 0.4, key=key),
-    "lesioned-sum": lambda key: lesion(
-        2.0 * PatternTensor(signs(key)) + DiffusionTensor(lattice_edges(N), 0.1), 0.3, key=key
-    ),
-    "dense-lesioned": lambda key: lesion(
-        DenseTensor(PatternTensor(signs(key)).to_dense()), 0.4, key=key
-    ),
-}
 
 
 @pytest.fixture(params=TENSORS)

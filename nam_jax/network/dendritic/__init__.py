@@ -9,6 +9,7 @@ from nam_jax.network.dendritic._associator import AssociatorState as AssociatorS
 from nam_jax.network.dendritic._dendrites import AbstractDendrites, Dendrites, PointSynapses
 from nam_jax.network.dendritic._inhibition import InhibitoryPopulation
 from nam_jax.network.dendritic._memory import DendriticMemory as DendriticMemory
+from nam_jax.network.dendritic._packing import BranchBlock as BranchBlock
 from nam_jax.network.dendritic._ramp import Linear, Ramp
 from nam_jax.network.dendritic._reduced import ExcitatoryState as ExcitatoryState
 from nam_jax.network.dendritic._reduced import HeldFeatures, ReducedMemory

@@ -54,7 +54,11 @@ class PointSynapses(AbstractDendrites):
     """
 
     matrix: Float[Array, "N2 N"]
-    num_branches: int = eqx.field(default=1, static=True, init=False)
+
+    @property
+    def num_branches(self) -> int:  # type: ignore[override]
+        """1: the neuron itself."""
+        return 1
 
     def sum_branches(
         self,

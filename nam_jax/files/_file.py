@@ -1,0 +1,137 @@
+"""The front doors: one network, or a tensor, or any public module, in one safetensors file."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from nam_jax._misc import argument_error
+from nam_jax.files._structure import build, describe
+from nam_jax.record import staged_file
+
+_FORMAT = 1
+"""Raised when files of this version cannot be read by the one before."""
+
+_ENTRY = "nam_jax"
+"""Where in the metadata of the file the structure stands."""
+
+_MOST_DIGITS = 19
+
+
+def save(path: str | Path, network: eqx.Module) -> None:
+    """Writes a network to a file, from which `load` makes the same one.
+
+    The file is in the safetensors format, which holds arrays and texts and no code, so that it is
+    safe to load one from a stranger. It appears by one rename: an earlier file stays until then.
+
+    Args:
+        path: The file; its folder must exist.
+        network: A network, a process tensor, or any other module made of the public classes of
+            `lagrangian`, `memory`, `network` and `attention`. Every array keeps its dtype, bit by
+            bit. Functions, as a [`nam_jax.network.TripartiteNetwork`][] has, can be saved if they
+            are elementwise ones of `jax.numpy` or `jax.nn`.
+
+    Raises:
+        ValueError: If `network` holds what a file cannot name, such as a function or class of
+            one's own; the message says where.
+        ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
+    """
+    if not isinstance(network, eqx.Module):
+        kind = type(network).__name__
+        raise argument_error("network", "be a module, such as a network or a tensor", f"a {kind}")
+    safetensors = _safetensors()
+    arrays: dict[str, np.ndarray] = {}
+    content = {
+        "format": _FORMAT,
+        "version": importlib.metadata.version("nam-jax"),
+        "network": describe(network, "network", arrays),
+    }
+    metadata = {_ENTRY: json.dumps(content, allow_nan=False)}
+    with staged_file(path) as place:
+        safetensors.numpy.save_file(arrays, place, metadata=metadata)
+
+
+def load(path: str | Path) -> Any:
+    """The network that `save` wrote to a file.
+
+    Its structure, its arrays and so all its answers are those of the network that was saved.
+    Nothing in the file is executed, and nothing that is computed when a network is made is
+    computed again.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, was not written by `save` or by a newer version of it, or
+            holds 64-bit arrays while `jax_enable_x64` is off.
+        ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
+    """
+    safetensors = _safetensors()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: damaged or not a safetensors file ({error}).") from error
+    try:
+        return _network(metadata, arrays)
+    except RecursionError as error:
+        raise ValueError(f"{path}: its structure is nested too deeply.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _network(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Any:
+    """The module of which a file holds these."""
+    if _ENTRY not in metadata:
+        raise ValueError("holds no network, as it was not written by `nam_jax.save`.")
+    content = _read_json(metadata[_ENTRY])
+    number = content.get("format") if isinstance(content, dict) else None
+    if type(number) is not int or not {"version", "network"} <= content.keys():
+        raise ValueError("its structure names no format.")
+    if number != _FORMAT:
+        version = str(content["version"])[:20]
+        raise ValueError(f"has format {number} of nam-jax {version!r}, and not format {_FORMAT}.")
+    network = build(content["network"], "network", arrays)
+    if not isinstance(network, eqx.Module):
+        raise ValueError(f"holds no network, but a {type(network).__name__}.")
+    if arrays:
+        raise ValueError(f"holds arrays that stand nowhere in its structure: {len(arrays)}.")
+    return network
+
+
+def _read_json(text: str) -> Any:
+    """JSON without keys that stand twice, and without integers that no field can hold."""
+    try:
+        return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"its structure is not JSON ({error}).") from error
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS + 1:
+        raise ValueError(f"its structure has an integer of {len(text)} digits.")
+    return int(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("its structure names a field twice.")
+    return made
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ModuleNotFoundError as error:
+        message = "Files of networks need safetensors: pip install 'nam-jax[experiments]'."
+        raise ModuleNotFoundError(message) from error
+    return safetensors

@@ -1,0 +1,84 @@
+"""What a file may name: classes at the front doors of fixed rooms, and functions of one array."""
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from nam_jax import attention, lagrangian, memory, network
+from nam_jax.memory import rule, tensor
+from nam_jax.network import astrocyte, dendritic, dense, one_pass
+
+_ROOMS = (
+    *(lagrangian, memory, network, attention),
+    *(rule, tensor, astrocyte, dendritic, dense, one_pass),
+)
+_EQUINOX = ("Identity", "LayerNorm", "Linear", "MLP")
+"""Layers of `equinox.nn` that networks of ours are made of."""
+
+_FUNCTIONS: dict[ModuleType, tuple[str, ...]] = {
+    jnp: (
+        *(
+            "abs",
+            "absolute",
+            "arctan",
+            "arcsinh",
+            "cos",
+            "exp",
+            "expm1",
+            "log1p",
+            "sign",
+            "sin",
+            "sinh",
+        ),
+        *("sqrt", "square", "tanh"),
+    ),
+    jax.nn: (
+        *("celu", "elu", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "mish"),
+        *("relu", "relu6", "selu", "sigmoid", "silu", "soft_sign", "softplus", "squareplus"),
+    ),
+}
+
+
+@functools.cache
+def classes() -> dict[str, type]:
+    """Modules and named tuples by room and name, such as "network:Hopfield".
+
+    What the front door of a room gives, whether or not users need it. The first name of a class is
+    the one that is written; its name in a room inside a room can be read as well.
+    """
+    found = {
+        f"{room.__name__.removeprefix('nam_jax.')}:{name}": kind
+        for room in _ROOMS
+        for name, kind in vars(room).items()
+        if _is_structure(kind) and kind.__module__.startswith(f"{room.__name__}.")
+    }
+    return found | {f"equinox.nn:{name}": getattr(eqx.nn, name) for name in _EQUINOX}
+
+
+@functools.cache
+def functions() -> dict[str, Callable[..., Any]]:
+    """Functions of one array by module and name, such as "jax.numpy:tanh"."""
+    return {
+        f"{module.__name__}:{name}": getattr(module, name)
+        for module, names in _FUNCTIONS.items()
+        for name in names
+    }
+
+
+def name_of(thing: Any, names: dict[str, Any]) -> str | None:
+    """The first name of `thing` itself in one of the tables above, or None."""
+    return next((name for name, named in names.items() if named is thing), None)
+
+
+def _is_structure(kind: Any) -> bool:
+    if not isinstance(kind, type):
+        return False
+    named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return named_tuple or (
+        issubclass(kind, eqx.Module) and not kind.__name__.startswith("Abstract")
+    )
