@@ -13,4 +13,5 @@ class ClaimsConfig:
     """Keys of the claims to check, as in the ledger's first column; all of them by default."""
     page: str | None = None
     """Page of an earlier run, of which only the rows of these claims are made anew, such as
-    benchmarks/claims.md; its other rows stay as they are. None: no earlier page is changed."""
+    benchmarks/claims.md; its other rows stay as they are. None: a new page, claims.md in the
+    folder of the run."""

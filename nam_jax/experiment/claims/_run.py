@@ -72,10 +72,10 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
             raise
     dataset = _dataset(rows)
     dataset.attrs = attributes(config, seed=0) | {"seconds": time.perf_counter() - begun}
-    if context.folder is not None:
-        (context.folder / "claims.md").write_text(page_of(dataset).text(), encoding="utf-8")
     if page is not None:
         replace_rows(page, page_of(dataset), keys=list(known))
+    elif context.folder is not None:
+        (context.folder / "claims.md").write_text(page_of(dataset).text(), encoding="utf-8")
     return dataset
 
 
