@@ -145,7 +145,9 @@ def _spoilt(arrays, texts, fault):
         return arrays, {**texts, "height": "8" * 6000}
     if fault == "deep":
         return arrays, {**texts, "depth": "60000"}
-    return arrays, {**texts, "num_bits": "13"}
+    if fault == "unfitting":
+        return arrays, {**texts, "num_bits": "13"}
+    raise ValueError(fault)
 
 
 FAULTS = {

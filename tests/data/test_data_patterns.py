@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,19 +55,18 @@ def test_sparse_patterns_have_the_activity_asked_for(getkey, activity):
     assert abs(float(patterns.mean()) - activity) <= 5 * deviation
 
 
-def _make(kind, K, N, key):
-    if kind == "random":
-        return random_patterns(K, N, key=key)
-    if kind == "correlated":
-        return correlated_patterns(K, N, correlation=0.5, key=key)
-    return sparse_patterns(K, N, activity=0.5, key=key)
+KINDS = {
+    "random": random_patterns,
+    "correlated": functools.partial(correlated_patterns, correlation=0.5),
+    "sparse": functools.partial(sparse_patterns, activity=0.5),
+}
 
 
-@pytest.mark.parametrize("kind", ["random", "correlated", "sparse"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("K", "N", "name"), [(0, 5, "num_patterns"), (5, 0, "num_neurons")])
 def test_no_patterns_or_no_neurons(getkey, kind, K, N, name):
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1, but has 0"):
-        _make(kind, K, N, getkey())
+        KINDS[kind](K, N, key=getkey())
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])

@@ -5,7 +5,7 @@ import math
 import jax.random as jr
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figures import curves, labels
 
 import nam_jax as nam
 from nam_jax import theory
@@ -41,7 +41,13 @@ def test_exponents_and_trials_are_reported(one_step):
 
 
 def test_figures_of_capacity(one_step):
-    assert isinstance(capacity.study.figure(one_step), Figure)
+    (axes,) = capacity.study.figure(one_step).axes
+    assert labels(axes) == ("neurons N (1)", "stored patterns K (1)")
+    lines = {name.split(",")[0]: curve for name, curve in curves(axes).items()}
+    assert list(lines) == ["power-3", "distinct-3", "theory (thin)"]
+    for name in ("power-3", "distinct-3"):
+        row, line = one_step.sel(memory=name), lines[name]
+        np.testing.assert_allclose(line, [row.neurons, row.capacity, row.low, row.high], rtol=1e-5)
     axes = capacity.study.more(one_step)["figure-per-unit"].axes[0]
     assert "compute unit" in axes.get_ylabel() and axes.get_xscale() == "log"
 

@@ -6,6 +6,7 @@ import jax
 import jax.random as jr
 import numpy as np
 import pytest
+from figures import curves, labels
 
 from nam_jax.experiment import dendritic
 from nam_jax.experiment.claims import _dendritic_circuit as parts
@@ -137,9 +138,14 @@ def test_scaling_and_sparsity_beside_theory():
     assert (abs(found.scaling_measured - found.scaling_predicted) < 1.5).all()
     assert (found.scaling_low <= found.scaling_measured).all()
     assert found.sparsity_strict.sel(sparsity_line="c = 0.5, same D", sparsity_x=1) > 0.7
-    assert dendritic.study.figure(found) is not None and "figure-scaling" in dendritic.study.more(
-        found
-    )
+    figures = dendritic.study.more(found)
+    assert set(figures) == {"figure-sparsity", "figure-scaling"}
+    (axes,) = figures["figure-scaling"].axes
+    shown, rows = curves(axes), found.sortby("scaling_N2")
+    assert labels(axes) == ("feature neurons $N_2$ (1)", "largest k recalled at 95 % (1)")
+    np.testing.assert_array_equal(shown["measured"].x, [1000, 2000])
+    np.testing.assert_allclose(shown["measured"].y, rows.scaling_measured)
+    np.testing.assert_allclose(shown["mean-field theory"].y, rows.scaling_predicted)
 
 
 def at_the_papers_size(*parts, **changes):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figures import assert_shows, curves, labels
 
 from nam_jax import theory
 from nam_jax.experiment import generalise
@@ -55,9 +55,10 @@ def test_near_states_are_one_attractor():
 
 
 def test_two_memories_agree_ever_more():
-    """Far apart where samples are memorised; nearer by more than half at K = 50 beta."""
-    few, many = (outputs(k, 2, 10.0, 10, 8, 20, key=jr.key(k)) for k in (4, 500))
+    """Far apart where samples are memorised; ever nearer, by more than half at K = 50 beta."""
+    few, some, many = (outputs(k, 2, 10.0, 10, 8, 20, key=jr.key(k)) for k in (4, 100, 500))
     assert (few.weight > 0.9).mean() > 0.4 and (many.weight > 0.9).mean() == 0
+    assert many.gap.mean() < some.gap.mean() < few.gap.mean()
     assert many.gap.mean() < 0.5 * few.gap.mean()
 
 
@@ -101,10 +102,16 @@ def test_figure_and_table():
             num_queries=4, num_starts=20,
         )
     )  # fmt: skip
-    assert (
-        isinstance(generalise.study.figure(found), Figure)
-        and generalise.study.table(found).row_count == 5
-    )
+    phases, threshold, attractors, gap = generalise.study.figure(found).axes
+    assert list(curves(phases)) == list(found.phase.values)
+    for name, curve in curves(phases).items():
+        assert_shows(curve, found.share.sel(phase=name))
+    np.testing.assert_allclose(curves(gap)["gap (right axis)"].y, found.gap.sel(bound="value"))
+    for on, name in (("circle", "circle, exponent nan"), ("sphere", "sphere, exponent nan")):
+        assert_shows(curves(threshold)[name], found.threshold[found.on == on])
+    assert len(curves(attractors)) == 2 * found.sizes["multiple"] + 1  # and theory
+    assert labels(phases) == ("stored samples K (1)", "share of cues (1)")
+    assert generalise.study.table(found).row_count == 5
     assert np.isnan(found.exponent).all()
 
 

@@ -6,7 +6,6 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy
-from matplotlib.figure import Figure
 
 from nam_jax import theory
 from nam_jax.experiment import hebbian
@@ -173,7 +172,18 @@ def test_the_experiment_says_what_it_found():
     found = hebbian.study.run(TINY)
     assert found.capacity.dims == ("setting", "plane", "row", "column")
     assert ((found.low <= found.error) & (found.error <= found.high)).all()
-    assert isinstance(hebbian.study.figure(found), Figure)
+    panels = np.reshape(hebbian.study.figure(found).axes, (2, 4))
+    assert [axes.get_title() for axes in panels[0]] == list(found.setting.values)
+    for (row, column), axes in np.ndenumerate(panels):
+        part = found.isel(plane=row, setting=column)
+        inside, outside, ascent, optimum = (np.array(line.get_data()) for line in axes.get_lines())
+        assert inside.shape[1] == (abs(part.error - part.predicted) <= part.wide).sum()
+        points = np.concatenate([inside, outside], axis=1)
+        expected = np.stack([part.x.values.ravel(), part.y.values.ravel()])
+        assert sorted(map(tuple, points.T)) == sorted(map(tuple, expected.T))
+        across = [0, 1 + row]
+        np.testing.assert_allclose(ascent.T, np.stack([part.start, part.optimum])[:, across])
+        np.testing.assert_allclose(optimum.ravel(), part.optimum[across])
     assert "simulated points" in str(hebbian.study.table(found).title)
 
 

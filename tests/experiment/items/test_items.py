@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
-from matplotlib.figure import Figure
+from figures import assert_shows, curves
 from rich.console import Console
 
 import nam_jax as nam
@@ -226,8 +226,20 @@ def test_table_and_figures(result):
     with console.capture() as text:
         console.print(items.study.table(result))
     assert "gradient, right set, attractor" in text.get() and "dense, n = 20" in text.get()
-    assert isinstance(items.study.figure(result), Figure)
-    assert isinstance(items.study.more(result)["figure-pictures"], Figure)
+    *recall, own, flipped, _ = items.study.figure(result).axes
+    for axes, damage in zip(recall, result.damage.values, strict=True):
+        assert list(curves(axes)) == list(result.memory.values)
+        for name, curve in curves(axes).items():
+            assert_shows(curve, result.exact.sel(memory=name, damage=damage, answer="features"))
+    for name, curve in curves(flipped).items():
+        found = result.found.sel(rule="gradient", damage="flipped", decoder=name)
+        assert_shows(curve, found)
+    assert_shows(curves(own)["Hebb, from memory"], result.own.sel(rule="hebbian", answer="memory"))
+    pictures = items.study.more(result)["figure-pictures"].axes
+    for axes, damage in zip(pictures, result.damage.values, strict=True):
+        first = result.pictures.sel(damage=damage)[0, 0].values
+        rows, columns = first.shape
+        np.testing.assert_array_equal(axes.images[0].get_array()[:rows, :columns], first)
     assert result.synapses.sel(rule="gradient").values.tolist() == [64 * 400, 64 * 2200]
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figures import curves, labels
 from rich.console import Console
 
 import nam_jax as nam
@@ -81,7 +81,18 @@ def test_table_and_figure(result):
     with console.capture() as text:
         console.print(train.study.table(result))
     assert "Exact recall from occluded cues" in text.get() and "linear regression" in text.get()
-    assert isinstance(train.study.figure(result), Figure)
+    flipped, occluded, losses, *pictures = train.study.figure(result).axes
+    for axes, damage in ((flipped, "flipped"), (occluded, "occluded")):
+        assert list(curves(axes)) == list(result.memory.values)
+        for name, curve in curves(axes).items():
+            row = result.sel(damage=damage, memory=name)
+            np.testing.assert_allclose(curve.y, row.exact)
+            np.testing.assert_allclose(curve.low, row.exact_low, atol=1e-6)
+            np.testing.assert_allclose(curve.high, row.exact_high, atol=1e-6)
+    assert list(curves(losses)) == list(result.run.values)
+    assert labels(losses) == ("step", "loss, running mean (1)")
+    titles = ["recall from flipped bits, K = 24", "held-out images completed"]
+    assert [axes.get_title() for axes in pictures] == titles
 
 
 def test_images_are_binary_and_distinct():

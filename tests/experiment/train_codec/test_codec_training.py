@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figures import curves, labels
 from rich.console import Console
 
 from nam_jax import data
@@ -75,9 +75,24 @@ def test_table_and_figure(trained):
     with console.capture() as capture:
         console.print(study.table(dataset))
     assert "autoencoder" in capture.get()
+
+
+def test_figure_shows_losses_overlaps_and_images(trained):
+    dataset, _ = trained
     figure = study.figure(dataset)
-    assert isinstance(figure, Figure)
     figure.draw_without_rendering()
+    loss, overlaps, *images = figure.axes
+    assert labels(loss) == ("training step", "mean squared error")
+    shown = curves(loss)
+    np.testing.assert_allclose(shown.pop("training batch").y, dataset.loss)
+    assert len(shown) == 3
+    for name, curve in shown.items():
+        codec = name.removeprefix("held out: ")
+        np.testing.assert_allclose(curve.y, dataset.validation_mse.sel(codec=codec), rtol=1e-6)
+    assert sum(bar.get_height() for bar in overlaps.patches) == 25 * 24 / 2
+    expected = [*dataset.original, *dataset.reconstruction, *dataset.damaged]
+    for axes, image in zip(images, expected, strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), image.values.squeeze())
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figures import curves, labels
 
 from nam_jax import theory
 from nam_jax.experiment import transformer
@@ -42,7 +42,18 @@ def test_dataset_holds_every_run_and_its_summary(tiny):
 
 @pytest.mark.slow
 def test_figure_and_table(tiny):
-    assert isinstance(transformer.study.figure(tiny), Figure)
+    (axes,) = transformer.study.figure(tiny).axes
+    shown = curves(axes)
+    for name in ("softmax", "hebbian"):
+        row = tiny.sel(attention=name)
+        np.testing.assert_array_equal(shown[name].x, [2, 4])
+        for values, expected in zip(shown[name][1:], (row["mean"], row.low, row.high), strict=True):
+            np.testing.assert_allclose(values, expected, atol=1e-6)
+    theory_line = shown["hebbian: theory, random codes"].y
+    np.testing.assert_allclose(theory_line, tiny.predicted.sel(attention="hebbian"))
+    assert "softmax: theory, random codes" not in shown
+    np.testing.assert_allclose(shown["chance"].y, 1 / 4)
+    assert labels(axes)[1] == "queries answered (1), held-out keys"
     columns = transformer.study.table(tiny).columns
     assert [column.header for column in columns] == ["pairs K", "softmax", "hebbian"]
     assert list(columns[0].cells) == ["2", "4", "K at 99%", "K at 50%"]

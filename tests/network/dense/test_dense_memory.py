@@ -43,8 +43,11 @@ def value(separation, overlaps):
         return np.sum(np.maximum(z, 0) ** separation.n) / separation.n
     if isinstance(separation, DistinctPower):
         return sum(_products(each, separation.n) for each in z)
-    weights = np.exp(0.7 * z)
-    return weights.sum() if isinstance(separation, Exponential) else np.log(weights.sum()) / 0.7
+    if isinstance(separation, Exponential):
+        return np.exp(0.7 * z).sum()
+    if isinstance(separation, LogSumExp):
+        return np.log(np.exp(0.7 * z).sum()) / 0.7
+    raise TypeError(separation)
 
 
 def _products(z, n):
