@@ -129,46 +129,43 @@ def test_a_saved_codec_is_the_same(tmp_path, images):
     assert data.codec_metadata(path)["seed"] == "2"
 
 
-def _spoilt(arrays, texts, fault):
-    name = next(iter(arrays))
-    if fault == "missing array":
-        return {k: v for k, v in arrays.items() if k != name}, texts
-    if fault == "wrong shape":
-        return {**arrays, name: np.zeros((3, 3), np.float32)}, texts
-    if fault == "not a number":
-        return {**arrays, name: np.full_like(arrays[name], np.nan)}, texts
-    if fault == "no sizes":
-        return arrays, {}
-    if fault == "huge":
-        return arrays, {**texts, "width": "9" * 30}
-    if fault == "6000 digits":
-        return arrays, {**texts, "height": "8" * 6000}
-    if fault == "deep":
-        return arrays, {**texts, "depth": "60000"}
-    if fault == "unfitting":
-        return arrays, {**texts, "num_bits": "13"}
-    raise ValueError(fault)
+def with_first(replace):
+    """Arrays and texts of a file, the first array replaced, or left out for None."""
+
+    def spoil(arrays, texts):
+        name = next(iter(arrays))
+        rest = {key: array for key, array in arrays.items() if key != name}
+        replaced = replace(arrays[name])
+        return (rest if replaced is None else {name: replaced, **rest}), texts
+
+    return spoil
+
+
+def with_texts(**changed):
+    return lambda arrays, texts: (arrays, {**texts, **changed})
 
 
 FAULTS = {
-    "missing array": "missing or unknown",
-    "wrong shape": "found float32 with shape",
-    "not a number": "NaN",
-    "no sizes": "sizes in the metadata are missing",
-    "huge": "sizes in the metadata are missing or wrong",
-    "6000 digits": "sizes in the metadata are missing or wrong: height = '8{20}'",
-    "deep": "at most 64",
-    "unfitting": "do not fit",
+    "missing array": (with_first(lambda array: None), "missing or unknown"),
+    "wrong shape": (
+        with_first(lambda array: np.zeros((3, 3), np.float32)),
+        "found float32 with shape",
+    ),
+    "not a number": (with_first(lambda array: np.full_like(array, np.nan)), "NaN"),
+    "no sizes": (lambda arrays, texts: (arrays, {}), "sizes in the metadata are missing"),
+    "huge": (with_texts(width="9" * 30), "sizes in the metadata are missing or wrong"),
+    "deep": (with_texts(depth="60000"), "at most 64"),
+    "unfitting": (with_texts(num_bits="13"), "do not fit"),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_bad_codec_files(tmp_path, images, fault):
+@pytest.mark.parametrize(("spoil", "message"), FAULTS.values(), ids=FAULTS)
+def test_bad_codec_files(tmp_path, images, spoil, message):
     path = tmp_path / "codec.safetensors"
     data.save_codec(CODECS["autoencoder"](images), path)
-    arrays, texts = _spoilt(load_file(path), data.codec_metadata(path), fault)
+    arrays, texts = spoil(load_file(path), data.codec_metadata(path))
     save_file(arrays, path, metadata=texts)
-    with pytest.raises(ValueError, match=FAULTS[fault]) as error:
+    with pytest.raises(ValueError, match=message) as error:
         data.load_codec(path)
     assert str(path) in str(error.value)
 
