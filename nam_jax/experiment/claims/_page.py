@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from nam_jax.record import ConfigError, staged_folder
+from nam_jax.record import ConfigError, staged_file
 
 COLUMNS = ("claim", "statement", "source", "what is computed", "measured [95 %]", "what it is",
            "verdict", "s", "version", "date", "device")  # fmt: skip
@@ -113,8 +113,8 @@ def replace_rows(path: Path, fresh: Page, *, keys: Sequence[str]) -> None:
     """
     rows = read_page(path, fast=fresh.fast, keys=keys).rows | fresh.rows
     remade = fresh._replace(rows={key: rows[key] for key in keys if key in rows})
-    with staged_folder(path.parent) as staging:
-        (staging / path.name).write_bytes(remade.text().encode("utf-8"))
+    with staged_file(path) as place:
+        place.write_bytes(remade.text().encode("utf-8"))
 
 
 def _command(*, fast: bool) -> str:
