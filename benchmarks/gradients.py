@@ -23,8 +23,9 @@ from benchmarks._problem import patterns_and_cues
 from benchmarks._report import Line, Report
 from benchmarks._timing import interleaved, milliseconds, spread
 from nam_jax import solve
+from nam_jax.experiment.common import gradient_routes
 from nam_jax.network import AbstractNetwork, EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.train import ROUTES, AbstractRoute, Effort, ImplicitRoute, ThroughSolver
+from nam_jax.train import AbstractRoute, Effort, ImplicitRoute, ThroughSolver
 
 NUM_PATTERNS = 64
 TIME_AIM, SPEED_AIM, MEMORY_AIM, GROWTH_AIM = 2.5, 5.0, 3.0, 1.05
@@ -134,7 +135,7 @@ def _memory(num_neurons: int) -> tuple[Rows, Line]:
     network, sample = problem(num_neurons, NUM_PATTERNS, SATURATED)
     base = temporary_bytes(forward, network, sample)
     sizes = {
-        name: temporary_bytes(gradient, ROUTES[name], network, sample)
+        name: temporary_bytes(gradient, gradient_routes()[name], network, sample)
         for name in ("implicit", "through_solver")
     }
     where = f"memory, N = {num_neurons}"
@@ -189,7 +190,7 @@ TRAINING_AIMS = {"effective": 1.0, "three layers": SPEED_AIM}
 def _training(name: str, repeats: int) -> tuple[Rows, Line]:
     patterns, _ = patterns_and_cues(NUM_PATTERNS, 256)
     network = NETWORKS[name](NeuronAstrocyte.certified(patterns))
-    steps = {key: training(network, patterns, route) for key, route in ROUTES.items()}
+    steps = {key: training(network, patterns, route) for key, route in gradient_routes().items()}
     failed = {key: float(np.mean(step().failed)) for key, step in steps.items()}
     seconds = {
         key: taken / STEPS for key, taken in interleaved(steps, max(3, repeats // 3)).items()

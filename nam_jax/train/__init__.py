@@ -1,35 +1,27 @@
 """Training: fit the numbers of a network to its recalls, and keep what the theory promises."""
 
-from nam_jax.train import _certified as certified_family
+from nam_jax.train._certified import (
+    WhitenedCouplings,
+    certified_reduction,
+    keep_margin,
+    parametrise,
+)
 from nam_jax.train._checkpoint import Checkpoint
-from nam_jax.train._fit import ENDINGS, Fit, fit, metrics_dataset
+from nam_jax.train._fit import ENDINGS, Fit, fit
 from nam_jax.train._linear_map import fit_linear_map
 from nam_jax.train._loss import (
     AbstractLoss,
-    ClampedRoute,
     ContrastiveEnergy,
-    Cost,
     LabelCrossEntropy,
-    Margin,
     SquaredError,
     TokenCrossEntropy,
+    VoltageMargin,
 )
-from nam_jax.train._parameters import (
-    AbstractParameter,
-    Bounded,
-    BoundedTensor,
-    Positive,
-    PositiveSemidefinite,
-    Reduced,
-    SymmetricParameter,
-    certified_bound,
-    certify,
-    resolve,
-)
-from nam_jax.train._propagation import ROUTES, EquilibriumPropagation
+from nam_jax.train._parameters import AbstractParameter, Positive, certify, resolve
+from nam_jax.train._propagation import EquilibriumPropagation
 from nam_jax.train._routes import (
     AbstractRoute,
-    Adjoint,
+    ClampedRoute,
     Direct,
     Effort,
     ImplicitRoute,
@@ -42,26 +34,18 @@ from nam_jax.train._samples import (
     Minibatches,
     completion_samples,
     denoising_samples,
-    label_samples,
-    read_label,
+    held_samples,
     sequence_samples,
-    with_labels,
 )
-from nam_jax.train._step import Metrics
 
 __all__ = [
     "ENDINGS",
-    "ROUTES",
     "AbstractLoss",
     "AbstractParameter",
     "AbstractRoute",
-    "Adjoint",
-    "Bounded",
-    "BoundedTensor",
     "Checkpoint",
     "ClampedRoute",
     "ContrastiveEnergy",
-    "Cost",
     "Direct",
     "Effort",
     "EquilibriumPropagation",
@@ -69,29 +53,24 @@ __all__ = [
     "ImplicitRoute",
     "Info",
     "LabelCrossEntropy",
-    "Margin",
-    "Metrics",
     "Minibatches",
     "Positive",
-    "PositiveSemidefinite",
-    "Reduced",
     "Sample",
     "SquaredError",
-    "SymmetricParameter",
     "ThroughSolver",
     "TokenCrossEntropy",
     "Truncated",
-    "certified_bound",
-    "certified_family",
+    "VoltageMargin",
+    "WhitenedCouplings",
+    "certified_reduction",
     "certify",
     "completion_samples",
     "denoising_samples",
     "fit",
     "fit_linear_map",
-    "label_samples",
-    "metrics_dataset",
-    "read_label",
+    "held_samples",
+    "keep_margin",
+    "parametrise",
     "resolve",
     "sequence_samples",
-    "with_labels",
 ]

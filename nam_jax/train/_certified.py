@@ -1,61 +1,42 @@
-"""Certified networks in a form in which their couplings can be trained without a constraint."""
+"""Certified networks in a form whose numbers are trained without leaving the certified regime.
 
-from typing import Any
+The exact reduction of a certified network to its neurons has an excess M - M0, a tensor on the
+stored patterns. Any positive semidefinite excess is the reduction of a certified network, so that
+couplings A = B B^T with any B keep the certificate.
+
+Example: two patterns of overlap c have pairs with the Gram matrix G = [[1, c^2], [c^2, 1]], whose
+eigenvalues are 1 + c^2 and 1 - c^2. At c = 0.9 a step in B changes the excess ten times more along
+the first eigenvector, what the patterns share, than along the second, what tells them apart.
+B = W R with W = G^(-1/2) makes both directions alike; R is trained.
+"""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from nam_jax._misc import symmetrise
-from nam_jax._types import Key, Pattern, Patterns, Scalar
-from nam_jax.memory import AbstractProcessTensor, PatternTensor, ScaledTensor, Weighted, pair_gram
-from nam_jax.network import Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.train._parameters import AbstractParameter, PositiveSemidefinite
-from nam_jax.train._propagation import EquilibriumPropagation
-from nam_jax.train._routes import (
-    AbstractRoute,
-    Effort,
-    ImplicitRoute,
-    Sample,
-    ThroughSolver,
-    Truncated,
+from nam_jax._misc import argument_error, is_concrete, symmetrise
+from nam_jax._types import Patterns, Scalar
+from nam_jax.memory import (
+    AbstractPatternRule,
+    AbstractProcessTensor,
+    PatternTensor,
+    ScaledTensor,
+    Weighted,
+    pair_gram,
 )
-from nam_jax.train._samples import denoising_samples
+from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
+from nam_jax.train._parameters import AbstractParameter, Positive
 
 FLOOR = 1e-3
-"""Added to the eigenvalues of the Gram matrix before its root is inverted."""
-
-HIDDEN = 0.3
-"""Share of the neurons of a flipped training cue that are left free; the others are held."""
-
-HOLD = 4.0
-"""Voltage at which a drive holds neurons whose cue entry is 1."""
-
-VOLTAGE = 2.0
-"""Voltage, of the target's sign, beyond which a free neuron costs nothing."""
-
-EFFORT = Effort(rest=1e-2, rtol=1e-3, atol=1e-4, max_steps=512)
-"""How hard to look for equilibria in training; as `retrieve` does by default."""
-
-ROUTES: dict[str, AbstractRoute] = {
-    "implicit": ImplicitRoute(effort=EFFORT),
-    "through_solver": ThroughSolver(EFFORT),
-    "equilibrium_propagation": EquilibriumPropagation(),
-    "truncated": Truncated(effort=EFFORT),
-}
+"""Added to the eigenvalues of the Gram matrix, which may be 0, before the inverse root is taken."""
 
 
 class WhitenedCouplings(AbstractParameter):
-    """A = W R (W R)^T, positive semidefinite, in coordinates in which patterns are alike.
-
-    Correlated patterns have a Gram matrix G whose eigenvalues differ by orders of magnitude, and
-    equal steps in the couplings would be very unequal ones in the tensor.
+    """A = (W R) (W R)^T, positive semidefinite for any R.
 
     Attributes:
-        whitener: W = G^(-1/2), (K, K), not trained.
-        root: R, (K, K), trained; a multiple of the unit matrix is the projection rule.
+        whitener: W = G^(-1/2), (K, K), with the Gram matrix G of pattern pairs; not trained.
+        root: R, (K, K), trained. A multiple of the unit matrix gives the projection rule.
     """
 
     whitener: Float[Array, "K K"]
@@ -66,30 +47,28 @@ class WhitenedCouplings(AbstractParameter):
         return self.whitener @ self.root
 
     def value(self) -> Float[Array, "K K"]:
+        # Symmetric to the last bit, which a product of matrices need not be.
         return symmetrise(self.square_root() @ self.square_root().T)
 
 
-class Relative(AbstractParameter):
-    """unit exp(log), above 0.
-
-    Attributes:
-        log: Trained.
-        unit: Not trained.
-    """
-
-    log: Scalar
-    unit: Scalar
-
-    def value(self) -> Scalar:
-        return self.unit * jnp.exp(self.log)
-
-
-def certified(
-    patterns: Patterns, rule: str, *, margin: float, gain: float
+def certified_reduction(
+    patterns: Patterns,
+    rule: AbstractPatternRule,
+    *,
+    margin: float | Scalar = 0.1,
+    gain: float | Scalar = 0.9,
 ) -> EffectiveNeuronAstrocyte:
-    """The exact reduction of a certified network with `patterns` stored by `rule`.
+    """The exact reduction of a certified network, with its excess as a pattern tensor.
 
-    Its excess M - M0 is written as a tensor of strength M0 on the patterns.
+    It is `EffectiveNeuronAstrocyte.from_full(NeuronAstrocyte.certified(...))`, with the excess
+    M - M0 written as one [`nam_jax.memory.PatternTensor`][] of strength M0, whose couplings
+    [`nam_jax.train.parametrise`][] makes trainable.
+
+    Args:
+        patterns: (K, N), -1 and +1.
+        rule: Couplings of the process tensor, such as `memory.Projection()`.
+        margin: Of the certificate, above 0; as for [`nam_jax.network.NeuronAstrocyte.certified`][].
+        gain: Neural leak in units of beta M0 N, above 0.
     """
     full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain, rule=rule)
     network = EffectiveNeuronAstrocyte.from_full(full)
@@ -98,88 +77,94 @@ def certified(
     return eqx.tree_at(lambda net: net.excess, network, excess)
 
 
-def learnable(network: EffectiveNeuronAstrocyte) -> Any:
-    """`network` with nodes for its couplings and its leak, to be trained from where they are.
+def parametrise(network: EffectiveNeuronAstrocyte) -> EffectiveNeuronAstrocyte:
+    """Puts nodes in the place of couplings and leak, with the values that they have.
 
-    Any positive semidefinite excess is the reduction of a certified network
-    ([`nam_jax.network.EffectiveNeuronAstrocyte.to_full`][]), so that training needs no bound.
+    Whatever `fit` makes of the nodes' numbers, the network stays the reduction of a certified one:
+    `resolve(network).to_full()` has a margin above 0. Choose what is trained among
+
+    * `network.excess.couplings.root`, of a [`nam_jax.train.WhitenedCouplings`][];
+    * `network.excess.patterns`;
+    * `network.leak.log`, of a [`nam_jax.train.Positive`][].
+
+    Args:
+        network: A reduction whose excess is a [`nam_jax.memory.PatternTensor`][] without
+            autapses, such as that of [`nam_jax.train.certified_reduction`][]. Eigenvalues of its
+            couplings below 0 become 0.
+
+    Raises:
+        ValueError: If the excess is of another kind.
     """
-    excess: Any = network.excess
+    excess = _excess(network)
     values, vectors = jnp.linalg.eigh(pair_gram(excess.patterns, autapses=False))
     sizes = jnp.sqrt(jnp.maximum(values, 0) + FLOOR)
     whitener = (vectors / sizes[None, :]) @ vectors.T
     unwhitener = (vectors * sizes[None, :]) @ vectors.T
-    root = unwhitener @ PositiveSemidefinite.of(excess.couplings).root
-    nodes = WhitenedCouplings(whitener, root), Relative(jnp.zeros_like(network.leak), network.leak)
+    couplings = WhitenedCouplings(whitener, unwhitener @ _square_root(_matrix(excess.couplings)))
+    nodes = couplings, Positive.of(network.leak)
     return eqx.tree_at(lambda net: (net.excess.couplings, net.leak), network, nodes)
 
 
-def keep_margin(network: Any, margin: float) -> Any:
-    """A learnable network with the eigenvalues of its excess cut off where the margin is `margin`.
+def keep_margin(
+    network: EffectiveNeuronAstrocyte, margin: float | Scalar
+) -> EffectiveNeuronAstrocyte:
+    """Lowers the largest eigenvalues of the excess until the certificate's margin is `margin`.
 
-    With alpha = g' = 1 that is at 1 / margin - (M0 - 1). Unlike a common factor this leaves alone
-    the memories whose eigenvalues are below.
+    A projection for `fit`: `project=jax.tree_util.Partial(keep_margin, margin=0.1)`.
+
+    With a = alpha / g', the largest eigenvalue e of the excess leaves the margin
+    1 / (a (e + M0 - 1 / a)). Eigenvalues above e = 1 / (a margin) - (M0 - 1 / a) become e. Smaller
+    ones, and the memories that they hold, stay as they are.
+
+    Args:
+        network: With the nodes of [`nam_jax.train.parametrise`][].
+        margin: Above 0.
+
+    Raises:
+        ValueError: If the network has no nodes, or no excess has this margin. Under `jax.jit` the
+            second cannot be seen, and numbers are NaN instead.
     """
-    excess = network.excess
-    largest = 1 / jnp.asarray(margin, network.background.dtype) - (network.background - 1)
-    root = excess.couplings.root
+    excess = _excess(network)
+    couplings = excess.couplings
+    if not isinstance(couplings, WhitenedCouplings):
+        raise argument_error("network", "have the nodes of `parametrise`", "plain couplings")
+    largest = _largest_excess(network, margin)
     values, vectors = jnp.linalg.eigh(pair_gram(excess.patterns, autapses=False))
     half = jnp.sqrt(jnp.maximum(values, 0))[:, None] * vectors.T
-    square = half @ excess.couplings.square_root()
+    square = half @ couplings.square_root()
     squares, directions = jnp.linalg.eigh(symmetrise(square.T @ square))
-    most = largest / network.background
-    factors = jnp.sqrt(jnp.where(squares > most, most / squares, 1))
-    cut = root @ ((directions * factors[None, :]) @ directions.T)
+    most = largest / excess.strength
+    factors = jnp.sqrt(jnp.where(squares <= most, 1, most / squares))
+    cut = couplings.root @ ((directions * factors[None, :]) @ directions.T)
     return eqx.tree_at(lambda net: net.excess.couplings.root, network, cut)
 
 
-def with_gain(network: EffectiveNeuronAstrocyte, gain: float) -> EffectiveNeuronAstrocyte:
-    """`network` with a neural leak of `gain` in units of beta M0 N."""
-    unit = network.neural.slope_bound * network.background * network.num_neurons
-    leak = (gain * unit).astype(network.leak.dtype)
-    return eqx.tree_at(lambda net: (net.leak, net.time_constant), network, (leak, leak))
+def _largest_excess(network: EffectiveNeuronAstrocyte, margin: float | Scalar) -> Scalar:
+    """The largest eigenvalue of the excess at this margin; NaN where not even none has it."""
+    a = network.stiffness
+    shift = network.background - 1 / a
+    largest = 1 / (a * jnp.asarray(margin, a.dtype)) - shift
+    if is_concrete(largest) and not largest > 0:
+        requirement = f"be below {float(1 / (a * shift)):.3g}, the margin without memories"
+        raise argument_error("margin", requirement, f"{float(margin):.3g}")
+    return jnp.where(largest > 0, largest, jnp.nan)
 
 
-def held_samples(
-    patterns: Patterns,
-    *,
-    level: float,
-    occluded: Bool[Array, " N"],
-    strength: Scalar,
-    key: Key,
-) -> Sample:
-    """Patterns whose cue entries are held by a drive, and whose other neurons are to be recalled.
-
-    A quarter of the samples hide `occluded`; the others a random share `HIDDEN`, with a fraction
-    `level` of the entries flipped. A drive makes the equilibrium, and so its gradient, depend on
-    the cue: started from the cue alone, saturated neurons rest in a memory, right or wrong, that
-    small changes of the couplings do not move.
-    """
-    of_flips, of_hidden = jax.random.split(key)
-    hidden = jax.random.bernoulli(of_hidden, HIDDEN, patterns.shape)
-    noisy = denoising_samples(patterns, level, key=of_flips).cue
-    whole = (jnp.arange(len(patterns)) % 4 == 0)[:, None]
-    hidden = jnp.where(whole, occluded[None, :], hidden)
-    cues = jnp.where(hidden, 0, jnp.where(whole, patterns, noisy))
-    return Sample(cues, patterns, Drive(neural=strength.astype(cues.dtype) * cues))
+def _excess(network: EffectiveNeuronAstrocyte) -> PatternTensor:
+    """The excess of `network`, if it is a pattern tensor without autapses."""
+    excess = network.excess
+    if not isinstance(excess, PatternTensor):
+        requirement = "have a PatternTensor as excess; see `certified_reduction`"
+        raise argument_error("network", requirement, f"a {type(excess).__name__}")
+    if excess.autapses:
+        raise argument_error("network", "have an excess without autapses", "one with them")
+    return excess
 
 
-def short_of_voltage(readout: Pattern, sample: Sample) -> Scalar:
-    """Mean square of what free neurons lack of `VOLTAGE`, with the target's sign.
-
-    In voltages and not in activities, as a neuron that saturates at the wrong sign has next to no
-    derivative of its activity.
-    """
-    limit = 1 - 100 * jnp.finfo(readout.dtype).eps
-    voltage = jnp.arctanh(jnp.clip(readout, -limit, limit))
-    short = jnp.maximum(VOLTAGE - sample.target.astype(readout.dtype) * voltage, 0)
-    return jnp.mean(jnp.where(sample.cue == 0, short**2, 0))
-
-
-def optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam on clipped gradients, with a rate that falls to 0 along half a cosine."""
-    schedule = optax.cosine_decay_schedule(learning_rate, steps)
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
+def _square_root(matrix: Float[Array, "K K"]) -> Float[Array, "K K"]:
+    """B with B B^T = matrix, which is symmetric; eigenvalues below 0 become 0."""
+    values, vectors = jnp.linalg.eigh(symmetrise(matrix))
+    return vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
 
 
 def _couplings(tensor: AbstractProcessTensor) -> Float[Array, "K K"]:
@@ -187,6 +172,10 @@ def _couplings(tensor: AbstractProcessTensor) -> Float[Array, "K K"]:
     if isinstance(tensor, ScaledTensor):
         return tensor.factor * _couplings(tensor.tensor)
     if not isinstance(tensor, PatternTensor):
-        raise TypeError(f"Expected a PatternTensor, found a {type(tensor).__name__}.")
-    couplings = jnp.diag(tensor.couplings) if tensor.couplings.ndim == 1 else tensor.couplings
-    return tensor.strength * couplings
+        raise argument_error("rule", "give a pattern tensor", f"a {type(tensor).__name__}")
+    return tensor.strength * _matrix(tensor.couplings)
+
+
+def _matrix(couplings: Float[Array, "..."]) -> Float[Array, "K K"]:
+    """Couplings as a matrix, also where only the diagonal is given."""
+    return jnp.diag(couplings) if couplings.ndim == 1 else couplings

@@ -11,11 +11,10 @@ import numpy as np
 import optax
 
 from nam_jax._misc import argument_error
-from nam_jax._types import Key, Pattern, Scalar
+from nam_jax._types import Key
 from nam_jax.train._checkpoint import Checkpoint, Store
-from nam_jax.train._loss import Loss, as_loss
-from nam_jax.train._propagation import ROUTES
-from nam_jax.train._routes import AbstractRoute, Sample
+from nam_jax.train._loss import AbstractLoss, ContrastiveEnergy, Loss
+from nam_jax.train._routes import AbstractRoute, ImplicitRoute, Sample
 from nam_jax.train._step import Carry, Metrics, Problem, advance, validate
 
 
@@ -34,9 +33,11 @@ class Fit(eqx.Module):
     Attributes:
         network: After the last step that was taken; with validation, that of the lowest loss. Its
             nodes still stand in it: [`nam_jax.train.resolve`][] puts their values in.
-        metrics: The history, (S,) arrays.
+        metrics: The history. Each of its arrays is (S,), one entry a step: `loss`, `correct`,
+            `failed`, `gradient_norm`, `adjoint_residual`, `adjoint_iterations`, `taken`,
+            `validation_loss` and `validation_correct`.
         result: How training ended.
-        step: Steps tried.
+        step: Number S of steps tried.
     """
 
     network: Any
@@ -44,16 +45,26 @@ class Fit(eqx.Module):
     result: ENDINGS
     step: int
 
+    def dataset(self) -> Any:
+        """The history as an `xarray.Dataset` over `step`; its attribute `result` is a sentence."""
+        import xarray as xr  # in the extra `experiments` only
+
+        variables = {
+            name: ("step", rows, {"units": "1"}) for name, rows in self.metrics._asdict().items()
+        }
+        steps = {"step": ("step", np.arange(1, self.step + 1), {"units": "1"})}
+        return xr.Dataset(variables, steps, {"result": ENDINGS[self.result]})
+
 
 def fit(
     network: Any,
     batches: Callable[[Key], Sample],
     *,
-    loss: Loss | Callable[[Pattern, Sample], Scalar],
+    loss: Loss,
     optimizer: optax.GradientTransformation,
     num_steps: int,
     key: Key,
-    gradient: AbstractRoute | str = "implicit",
+    gradient: AbstractRoute | None = None,
     trainable: Callable[[Any], Any] | None = None,
     project: Callable[[Any], Any] | None = None,
     chunk: int = 50,
@@ -73,12 +84,12 @@ def fit(
         network: The network, in which [`nam_jax.train.AbstractParameter`][] nodes may stand.
         batches: Function of a key that gives a batch of samples, without a state of its own; see
             [`nam_jax.train.Minibatches`][].
-        loss: A loss, or a function `(readout, sample)` that gives one number.
+        loss: A [`nam_jax.train.AbstractLoss`][] or a [`nam_jax.train.ContrastiveEnergy`][].
         optimizer: With its schedule and clipping, such as
             `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`.
         num_steps: Steps, at least 1.
         key: Random key of the batches.
-        gradient: A gradient route, or the name of one.
+        gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
         trainable: Function of the network that gives a list of the parts to be trained, as for
             `equinox.tree_at`. By default every floating-point array, time constants too.
         project: Function from a network to one that keeps a promise, such as
@@ -101,8 +112,8 @@ def fit(
     problem = Problem(
         rest=rest,
         chosen=_chosen(network, trainable),
-        loss=as_loss(loss),
-        route=_as_route(gradient),
+        loss=loss,
+        route=_route(loss, gradient),
         optimizer=optimizer,
         batches=batches,
         project=project,
@@ -117,17 +128,6 @@ def fit(
     best = carry.arrays if validation is None else carry.best
     result = _ending(carry, max_bad, patience)
     return Fit(eqx.combine(best, rest), history, result, int(carry.step))
-
-
-def metrics_dataset(fit: Fit) -> Any:
-    """The history as an `xarray.Dataset` over `step`, with the result's sentence."""
-    import xarray as xr  # in the extra `experiments` only
-
-    variables = {
-        name: ("step", rows, {"units": "1"}) for name, rows in fit.metrics._asdict().items()
-    }
-    steps = {"step": ("step", np.arange(1, fit.step + 1), {"units": "1"})}
-    return xr.Dataset(variables, steps, {"result": ENDINGS[fit.result]})
 
 
 def _start(problem: Problem, network: Any, dtype: Any, validation: Sample | None) -> Carry:
@@ -212,13 +212,20 @@ def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
     return chosen
 
 
-def _as_route(gradient: AbstractRoute | str) -> AbstractRoute:
-    if isinstance(gradient, AbstractRoute):
-        return gradient
-    if gradient not in ROUTES:
-        requirement = f"be a gradient route or one of {sorted(ROUTES)}"
-        raise argument_error("gradient", requirement, repr(gradient))
-    return ROUTES[gradient]
+def _route(loss: Loss, gradient: AbstractRoute | None) -> AbstractRoute:
+    """The gradient route, after a look at both arguments."""
+    if not isinstance(loss, AbstractLoss | ContrastiveEnergy):
+        requirement = "be a loss, such as SquaredError()"
+        raise argument_error("loss", requirement, f"a {type(loss).__name__}")
+    if gradient is None:
+        return ImplicitRoute()
+    if not isinstance(gradient, AbstractRoute):
+        requirement = "be a gradient route, such as ImplicitRoute()"
+        raise argument_error("gradient", requirement, f"a {type(gradient).__name__}")
+    if isinstance(loss, ContrastiveEnergy):
+        requirement = "be left out with ContrastiveEnergy, which needs no route"
+        raise argument_error("gradient", requirement, f"a {type(gradient).__name__}")
+    return gradient
 
 
 def _check(

@@ -1,20 +1,19 @@
-"""Losses: what a recall should have given, and whether it did."""
+"""Losses: the cost of a recall against its target, and whether the recall is correct."""
 
 import abc
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractEnergyNetwork, Clamped
-from nam_jax.solve import RESULTS, settle
-from nam_jax.train._routes import AbstractRoute, Adjoint, Info, Outcome, Sample
+from nam_jax.network import AbstractEnergyNetwork
+from nam_jax.solve import RESULTS
+from nam_jax.train._routes import AbstractRoute, Effort, Info, Outcome, Sample
 
 
 class AbstractLoss(eqx.Module):
@@ -31,13 +30,18 @@ class AbstractLoss(eqx.Module):
 
     @abc.abstractmethod
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
-        """Whether all that counts of the sample was recalled without an error."""
+        """Whether the readout has no error at the neurons that count.
+
+        Args:
+            readout: (N,), graded.
+            sample: The sample that was recalled.
+        """
 
 
 class SquaredError(AbstractLoss):
     """Mean of (readout - target)^2 over the neurons that count.
 
-    Denoising counts all; completion the hidden ones, as the visible are given.
+    For completion count the hidden neurons alone, because the visible ones are given.
 
     Attributes:
         mask: (N,), true where a neuron counts; None for all.
@@ -52,63 +56,69 @@ class SquaredError(AbstractLoss):
         return signs_agree(readout, sample, self.mask)
 
 
-class Margin(AbstractLoss):
-    """Mean of max(0, margin - target readout)^2 over the neurons that count.
+class VoltageMargin(AbstractLoss):
+    """Mean square of the voltage that free neurons lack to `voltage`, with the target's sign.
 
-    Between 0, where each bit is right by the margin, and (1 + margin)^2, for readouts and targets
-    between -1 and 1. Bits that are right leave no gradient, so that training goes to the wrong
-    ones and does not drive the right ones into saturation.
+    A neuron is free where the cue is 0; other neurons count 0. With x = arctanh(readout), the
+    voltage of a neuron with activation tanh(x), a free neuron costs max(0, V - target x)^2. A
+    neuron saturated at the wrong sign has almost no derivative of its activity, but this cost still
+    has a slope there. A neuron beyond V at the right sign costs nothing.
 
     Attributes:
-        margin: In (0, 1).
-        mask: (N,), true where a neuron counts; None for all.
+        voltage: V, above 0.
     """
 
-    margin: float = 0.5
-    mask: Bool[Array, " N"] | None = None
+    voltage: float = 2.0
 
     def __check_init__(self):
-        if not 0 < self.margin < 1:
-            raise argument_error("margin", "lie in (0, 1)", f"{self.margin}")
+        if not self.voltage > 0:
+            raise argument_error("voltage", "be above 0", f"{self.voltage}")
 
     def __call__(self, readout: Pattern, sample: Sample) -> Scalar:
-        short = jnp.maximum(self.margin - _target(readout, sample) * readout, 0)
-        return _mean(short**2, self.mask)
+        limit = 1 - 100 * jnp.finfo(readout.dtype).eps
+        voltage = jnp.arctanh(jnp.clip(readout, -limit, limit))
+        short = jnp.maximum(self.voltage - _target(readout, sample) * voltage, 0)
+        return jnp.mean(jnp.where(sample.cue == 0, short**2, 0))
 
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
-        return signs_agree(readout, sample, self.mask)
+        return signs_agree(readout, sample, None)
 
 
 class LabelCrossEntropy(AbstractLoss):
-    """Softmax cross-entropy of the label units, which are the last of the pattern.
+    """Softmax cross-entropy of label neurons, which are the last C of the N + C neurons.
+
+    A stored pattern holds +1 for its own label and -1 for the others, and so does the target.
 
     Attributes:
-        num_labels: C; targets are (C,), probabilities of the labels, usually one-hot.
-        sharpness: Factor of the readouts, which lie in [-1, 1], to logits.
+        num_labels: C.
+        sharpness: Factor that makes logits of the readouts, which lie in [-1, 1].
     """
 
     num_labels: int = eqx.field(static=True)
     sharpness: float = 4.0
 
+    def __check_init__(self):
+        if self.num_labels < 2:
+            raise argument_error("num_labels", "be at least 2", f"{self.num_labels}")
+
     def __call__(self, readout: Pattern, sample: Sample) -> Scalar:
-        logits = self.sharpness * self._units(readout, sample)
-        return optax.softmax_cross_entropy(logits, sample.target.astype(logits.dtype))
+        logits = self.sharpness * readout[-self.num_labels :]
+        label = self._label(_target(readout, sample))
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label)
 
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
-        return jnp.argmax(self._units(readout, sample)) == jnp.argmax(sample.target)
+        return self._label(readout) == self._label(_target(readout, sample))
 
-    def _units(self, readout: Pattern, sample: Sample) -> Float[Array, " C"]:
-        if sample.target.shape != (self.num_labels,):
-            requirement = f"have shape ({self.num_labels},), one entry a label"
-            raise argument_error("target", requirement, f"shape {sample.target.shape}")
-        return readout[-self.num_labels :]
+    def _label(self, pattern: Pattern) -> Int[Array, ""]:
+        return jnp.argmax(pattern[-self.num_labels :])
 
 
 class TokenCrossEntropy(AbstractLoss):
-    """Mean softmax cross-entropy over the places of a sequence at which something is asked.
+    """Mean softmax cross-entropy over the places of a sequence that ask for a token.
 
-    Readouts are logits (T, C); targets (T,) are whole numbers, negative where nothing is asked.
-    Correct is a sequence with the largest logit at every target.
+    Readouts are logits, (T, C). Targets, (T,), are whole numbers from 0 to C - 1, or negative at
+    places that ask for nothing. A sequence is correct if every place that asks has its largest
+    logit at its target.
     """
 
     def __call__(self, readout: Float[Array, "T C"], sample: Sample) -> Scalar:
@@ -122,42 +132,26 @@ class TokenCrossEntropy(AbstractLoss):
         return jnp.all((jnp.argmax(readout, axis=1) == sample.target) | (sample.target < 0))
 
 
-class Cost(AbstractLoss):
-    """A function as a loss; correct is a readout with all signs of the target.
-
-    Attributes:
-        function: `function(readout, sample)`, one number.
-    """
-
-    function: Callable[[Pattern, Sample], Scalar]
-
-    def __call__(self, readout: Pattern, sample: Sample) -> Scalar:
-        return self.function(readout, sample)
-
-    def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
-        return signs_agree(readout, sample, None)
-
-
 class ContrastiveEnergy(eqx.Module):
-    """Energy of the target less that of what was recalled instead, a neuron; needs no route.
+    """Energy of the target less the energy of a rival state; needs no gradient route.
 
-        loss = T log(1 + exp(D / T)),   D = (E(target) - E(recalled)) / N
+        loss = T log(1 + exp(D / T)),   D = (E(target) - E(rival)) / N
 
-    Both energies are of the initial states for these signs, so that D = 0, and so is the gradient,
-    where the recall is exact. The gradient is the partial derivative at fixed states. Synapses and
-    processes that start at their equilibrium (`Conditional`) add nothing to it, as the energy does
-    not change there to first order. The soft step bounds what one sample can pull.
+    The rival is what was recalled instead, or the cue. Both energies are those of the initial
+    states for these signs, so that D = 0 and the gradient is 0 where the recall is exact. The
+    gradient is the partial derivative at fixed states. Synapses and processes that start at their
+    equilibrium ([`nam_jax.network.Conditional`][]) add nothing to it, because the energy does not
+    change there to first order. The smooth step limits the gradient of one sample.
 
     Attributes:
         temperature: T, above 0, in units of energy a neuron.
-        recalled: Whether to contrast with the recall; otherwise with the cue, and nothing is
-            solved.
-        rest: As for [`nam_jax.settle`][].
+        recalled: Whether the rival is the recall; otherwise it is the cue, and nothing is solved.
+        effort: How hard to look for the recall.
     """
 
     temperature: float = 0.1
     recalled: bool = eqx.field(static=True, default=True)
-    rest: float = 1e-2
+    effort: Effort = Effort(rest=1e-2)
 
     def __check_init__(self):
         if not self.temperature > 0:
@@ -168,56 +162,31 @@ class ContrastiveEnergy(eqx.Module):
         state = network.initial_state(sample.cue)
         settled = jnp.asarray(True)
         if self.recalled:
-            rested = settle(network, state, drive=sample.drive, rest=self.rest)
+            rested = self.effort(network, state, sample.drive)
             state, settled = rested.state, rested.result == RESULTS.converged
         readout = network.readout(state)
         rival = jnp.sign(readout) if self.recalled else sample.cue
         states = [network.initial_state(p) for p in (_target(readout, sample), rival)]
         states = jax.lax.stop_gradient(states)
 
-        def of(network: AbstractEnergyNetwork) -> Scalar:
+        def contrast(network: AbstractEnergyNetwork) -> Scalar:
             wanted, other = (network.energy(state, sample.drive) for state in states)
-            contrast = (wanted - other) / readout.size
-            return self.temperature * jax.nn.softplus(contrast / self.temperature)
+            difference = (wanted - other) / readout.size
+            return self.temperature * jax.nn.softplus(difference / self.temperature)
 
-        loss, gradient = eqx.filter_value_and_grad(of)(network)
-        adjoint = Adjoint(jnp.zeros_like(loss), jnp.asarray(0), RESULTS.converged)
-        return (loss, readout, Info(settled, adjoint)), gradient
+        loss, gradient = eqx.filter_value_and_grad(contrast)(network)
+        return (loss, readout, Info.without_equation(settled)), gradient
 
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
         """Whether the readout has all signs of the target."""
         return signs_agree(readout, sample, None)
 
 
-class ClampedRoute(AbstractRoute):
-    """A route through the network with visible neurons held at the cue.
-
-    Attributes:
-        route: The route.
-        visible: (N,), true where a neuron is held.
-    """
-
-    route: AbstractRoute
-    visible: Bool[Array, " N"]
-
-    def value_and_grad(
-        self, cost: Callable[[Pattern, Sample], Scalar], network: Any, sample: Sample
-    ) -> Outcome:
-        clamped = Clamped.at_cue(network, self.visible, sample.cue)
-        found, gradient = self.route.value_and_grad(cost, clamped, sample)
-        return found, gradient.base
-
-
 Loss = AbstractLoss | ContrastiveEnergy
 
 
-def as_loss(loss: Loss | Callable[[Pattern, Sample], Scalar]) -> Loss:
-    """`loss` itself, or a plain function as a [`nam_jax.train.Cost`][]."""
-    return loss if isinstance(loss, AbstractLoss | ContrastiveEnergy) else Cost(loss)
-
-
 def value_and_grad(loss: Loss, route: AbstractRoute, network: Any, sample: Sample) -> Outcome:
-    """The loss of one sample by `route`, or by the loss's own way where it has one."""
+    """Loss and gradient of one sample by `route`, which `ContrastiveEnergy` does not need."""
     if isinstance(loss, ContrastiveEnergy):
         return loss.value_and_grad(network, sample)
     return route.value_and_grad(loss, network, sample)

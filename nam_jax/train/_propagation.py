@@ -18,35 +18,30 @@ from nam_jax.network import (
     drive_at,
 )
 from nam_jax.solve import RESULTS
-from nam_jax.train._routes import (
-    AbstractRoute,
-    Adjoint,
-    Cost,
-    Effort,
-    ImplicitRoute,
-    Info,
-    Outcome,
-    Sample,
-    ThroughSolver,
-    Truncated,
-)
+from nam_jax.train._routes import AbstractRoute, Cost, Effort, Info, Outcome, Sample
 
 
 class EquilibriumPropagation(AbstractRoute):
-    """The difference that a nudge of the readout towards its target makes to dE/dtheta.
+    """Equilibrium propagation: compares dE/dtheta with and without a nudge towards the target.
 
-    With F = E + beta C and u_beta its equilibrium the gradient is (dF/dtheta at u_beta - dE/dtheta
-    at u_0) / beta, with an error of order beta; centred it is the difference between beta and
-    -beta over 2 beta, of order beta^2 (Scellier & Bengio, arXiv 1602.05179; Laborieux et al., arXiv
-    2006.03824). No derivative of the dynamics is taken. The network needs an energy and a `Drive`.
+    The cost C pushes the readout with a strength beta, so that the network comes to rest at a
+    minimum u_beta of F = E + beta C. The gradient of C(u_0) by theta is
+
+        (dF/dtheta at u_beta - dE/dtheta at u_0) / beta            one-sided
+        (dF/dtheta at u_beta - dF/dtheta at u_-beta) / (2 beta)    centred
+
+    with errors of order beta and beta^2 (Scellier & Bengio, arXiv 1602.05179; Laborieux et al.,
+    arXiv 2006.03824). No derivative of the dynamics is taken. The network needs an energy and takes
+    a [`nam_jax.network.Drive`][].
 
     Attributes:
-        nudge: The strongest push on a neuron, in units of its restoring force, so that one number
-            suits every loss and network: beta times max |dC/dreadout| is `nudge` times inertia over
-            time scale times 1 + max |x|. An error of about rest / nudge is added.
-        centred: Whether to nudge both ways. Only then is a nudge out of the basin noticed, as
-            `not_stable`: it moves the state far more than the other.
-        effort: How hard to look for equilibria; by default a hundred times harder than elsewhere.
+        nudge: The strongest push on a neuron, in units of its restoring force: beta is chosen so
+            that beta max |dC/dreadout| = nudge (inertia / time scale) (1 + max |x|). One value then
+            suits every loss and network. The gradient has a further error of about rest / nudge.
+        centred: Whether to nudge both ways. Only a centred nudge that leaves the basin is noticed
+            and reported as `not_stable`, because it moves the state far more than the other nudge.
+        effort: How hard to look for equilibria. The states differ by little, so that by default
+            `rest` and the tolerances are a hundred times smaller than those of `Effort()`.
     """
 
     nudge: float | Scalar = 0.01
@@ -58,10 +53,10 @@ class EquilibriumPropagation(AbstractRoute):
             raise argument_error("nudge", "be above 0", f"{self.nudge}")
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
-        """See [`nam_jax.train.AbstractRoute`][]; `info` says how the worse nudged phase went."""
+        """See [`nam_jax.train.AbstractRoute`][]; `info` reports the worse of the nudged phases."""
         if not isinstance(network, AbstractEnergyNetwork):
-            found = f"a {type(network).__name__}"
-            raise argument_error("network", "have an energy for equilibrium propagation", found)
+            requirement = "have an energy for equilibrium propagation"
+            raise argument_error("network", requirement, f"a {type(network).__name__}")
         free = self.effort(network, network.initial_state(sample.cue), sample.drive)
         readout = network.readout(free.state)
         loss = cost(readout, sample)
@@ -70,12 +65,12 @@ class EquilibriumPropagation(AbstractRoute):
         beta = self.nudge * _unit_of_nudge(network, free.state, jax.grad(cost)(readout, sample))
 
         def slope(phase: solve.Equilibrium, beta: Scalar) -> Any:
-            def of(arrays: Any) -> Scalar:
+            def nudged_energy(arrays: Any) -> Scalar:
                 net = eqx.combine(arrays, fixed)
-                nudged = beta * cost(net.readout(phase.state), sample)
-                return net.energy(phase.state, sample.drive) + nudged
+                nudge = beta * cost(net.readout(phase.state), sample)
+                return net.energy(phase.state, sample.drive) + nudge
 
-            return jax.grad(of)(arrays)
+            return jax.grad(nudged_energy)(arrays)
 
         def nudged(beta: Scalar) -> solve.Equilibrium:
             return self.effort(_Nudged(network, cost, sample, beta), free.state, sample.drive)
@@ -93,8 +88,9 @@ class EquilibriumPropagation(AbstractRoute):
             lopsided &= worse == RESULTS.converged
             worse = RESULTS.where(lopsided, RESULTS.not_stable, worse)
         residual = jnp.maximum(ahead.residual, behind.residual)
-        adjoint = Adjoint(residual, ahead.steps + behind.steps, worse)
-        return (loss, readout, Info(free.result == RESULTS.converged, adjoint)), gradient
+        steps = ahead.steps + behind.steps
+        info = Info(free.result == RESULTS.converged, worse, residual, steps)
+        return (loss, readout, info), gradient
 
 
 class _Nudged(AbstractContinuousNetwork):
@@ -132,12 +128,3 @@ def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) ->
 
 def _distance(one: Any, other: Any) -> Scalar:
     return optax.tree.norm(jax.tree.map(jnp.subtract, one, other))
-
-
-ROUTES: dict[str, AbstractRoute] = {
-    "implicit": ImplicitRoute(),
-    "through_solver": ThroughSolver(),
-    "equilibrium_propagation": EquilibriumPropagation(),
-    "truncated": Truncated(),
-}
-"""The routes that can be asked for by name, with their defaults."""

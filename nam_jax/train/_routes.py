@@ -14,11 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from nam_jax import solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import (
-    AbstractContinuousNetwork,
-    AbstractNetwork,
-    Drive,
-)
+from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, Clamped, Drive
 from nam_jax.solve import RESULTS
 
 
@@ -40,35 +36,38 @@ Cost = Callable[[Float[Array, "..."], Sample], Scalar]
 """`cost(readout, sample)` of one sample, with a readout of shape (N,), or as the network has it."""
 
 
-class Adjoint(eqx.Module):
-    """How the equation of the gradient was solved, for one sample.
-
-    Attributes:
-        residual: Relative residual of the adjoint equation; 0 where none is solved.
-        iterations: Iterations it took; solver steps of the nudged phases for equilibrium
-            propagation.
-        result: How it ended.
-    """
-
-    residual: Scalar
-    iterations: Array
-    result: RESULTS
-
-
 class Info(eqx.Module):
-    """What a route tells about one sample besides loss, readout and gradient.
+    """How the recall of one sample and the equation of its gradient ended.
 
     Attributes:
         settled: Whether the network came to rest.
-        adjoint: How the equation of the gradient was solved.
+        result: How the equation of the gradient ended; `converged` where none is solved.
+        residual: Relative residual of that equation; 0 where none is solved.
+        iterations: Iterations of that equation; for equilibrium propagation, solver steps of the
+            nudged phases.
     """
 
     settled: Bool[Array, ""]
-    adjoint: Adjoint
+    result: RESULTS
+    residual: Scalar
+    iterations: Array
+
+    @classmethod
+    def without_equation(cls, settled: Bool[Array, ""]) -> "Info":
+        """The report of a route that solves no equation."""
+        return cls(settled, RESULTS.converged, jnp.zeros(()), jnp.asarray(0))
 
 
 class Effort(eqx.Module):
-    """How hard to look for an equilibrium; each as for [`nam_jax.settle`][]."""
+    """How hard to look for an equilibrium.
+
+    Attributes:
+        rest: Residual below which a state counts as at rest, as for [`nam_jax.settle`][].
+        rtol: Relative tolerance of the solver.
+        atol: Absolute tolerance of the solver.
+        max_time: Time after which the search ends.
+        max_steps: Solver steps after which the search ends.
+    """
 
     rest: float = 1e-3
     rtol: float = 1e-4
@@ -94,7 +93,7 @@ class Effort(eqx.Module):
 
 
 Outcome = tuple[tuple[Scalar, Float[Array, "..."], Info], Any]
-"""As from `AbstractRoute.value_and_grad`: cost, readout and report; and the gradient."""
+"""What `AbstractRoute.value_and_grad` returns: (cost, readout, info), gradient."""
 
 
 class AbstractRoute(eqx.Module):
@@ -110,7 +109,8 @@ class AbstractRoute(eqx.Module):
             sample: One sample; batch with `equinox.filter_vmap`.
 
         Returns:
-            The cost, the readout and how the solve went; and the gradient, with the structure of
+            `(cost, readout, info), gradient`: the cost, one number; the readout, (N,); an
+            [`nam_jax.train.Info`][]; and the gradient, with the structure of
             `equinox.filter(network, equinox.is_inexact_array)`.
         """
 
@@ -130,16 +130,16 @@ class ImplicitRoute(AbstractRoute):
         """See [`nam_jax.train.AbstractRoute`][]; `info` says how well the equation was solved."""
         continuous = _continuous(network)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
-        found = self.effort(network, network.initial_state(sample.cue), sample.drive)
+        rested = self.effort(network, network.initial_state(sample.cue), sample.drive)
         state, is_near = solve.nearer(
-            continuous, found.state, drive=sample.drive, implicit=self.implicit
+            continuous, rested.state, drive=sample.drive, implicit=self.implicit
         )
 
-        def of(arrays: Any, state: Any) -> tuple[Scalar, Pattern]:
+        def read(arrays: Any, state: Any) -> tuple[Scalar, Pattern]:
             readout = eqx.combine(arrays, fixed).readout(state)
             return cost(readout, sample), readout
 
-        loss, pull, readout = jax.vjp(of, arrays, state, has_aux=True)
+        loss, pull, readout = jax.vjp(read, arrays, state, has_aux=True)
         direct, cotangent = pull(jnp.ones_like(loss))
         solved = solve.adjoint(
             continuous, state, cotangent, drive=sample.drive, implicit=self.implicit
@@ -154,8 +154,9 @@ class ImplicitRoute(AbstractRoute):
         gradient = jax.tree.map(lambda leaf: known.astype(leaf.dtype) * leaf, gradient)
         far = (solved.result == RESULTS.converged) & ~is_near
         result = RESULTS.where(far, RESULTS.not_stable, solved.result)
-        adjoint = Adjoint(solved.residual, solved.iterations, result)
-        return (loss, readout, Info(found.result == RESULTS.converged, adjoint)), gradient
+        settled = rested.result == RESULTS.converged
+        info = Info(settled, result, solved.residual, solved.iterations)
+        return (loss, readout, info), gradient
 
 
 class ThroughSolver(AbstractRoute):
@@ -180,13 +181,14 @@ class ThroughSolver(AbstractRoute):
 
 
 class Truncated(AbstractRoute):
-    """Differentiates the last few relaxation steps only, each layer at half its time scale.
+    """Differentiates a few Euler steps that start at the equilibrium.
 
-    The steps start at the equilibrium, so that they change nothing but the gradient: the first
-    terms of the Neumann series of the adjoint equation. Their states are kept.
+    Each step moves a layer by half its time scale. At the equilibrium the steps leave the state
+    where it is; their derivative is the sum of the first `steps` terms of the Neumann series of the
+    adjoint equation. The states of all steps are kept in memory.
 
     Attributes:
-        steps: How many.
+        steps: Number of steps.
         effort: How hard to look for the equilibrium.
     """
 
@@ -201,7 +203,7 @@ class Truncated(AbstractRoute):
         """See [`nam_jax.train.AbstractRoute`][]."""
 
         def rest(network: AbstractNetwork, state: Any) -> solve.Equilibrium:
-            found = jax.lax.stop_gradient(self.effort(network, state, sample.drive))
+            rested = jax.lax.stop_gradient(self.effort(network, state, sample.drive))
             continuous = _continuous(network)
 
             def advance(state: Any, _: None) -> tuple[Any, None]:
@@ -211,28 +213,51 @@ class Truncated(AbstractRoute):
                     lambda u, v, scale: u + scale.astype(u.dtype) * v / 2, state, flow, scales
                 ), None
 
-            state, _ = jax.lax.scan(advance, found.state, length=self.steps)
-            return eqx.tree_at(lambda equilibrium: equilibrium.state, found, state)
+            state, _ = jax.lax.scan(advance, rested.state, length=self.steps)
+            return eqx.tree_at(lambda equilibrium: equilibrium.state, rested, state)
 
         return _differentiate(rest, cost, network, sample)
 
 
 class Direct(AbstractRoute):
-    """The gradient of a function that is its own answer, such as a Transformer: backpropagation.
+    """Backpropagation through a function of the cue, such as a Transformer.
 
     The readout is `network(cue)`, of any shape, and always counts as at rest.
     """
 
     def value_and_grad(self, cost: Cost, network: Any, sample: Sample) -> Outcome:
-        """See [`nam_jax.train.AbstractRoute`][]; `network` is a function and takes no drive."""
+        """See [`nam_jax.train.AbstractRoute`][]; `network` is a function of the cue.
 
-        def of(network: Any) -> tuple[Scalar, Array]:
+        Raises:
+            ValueError: If the sample has a drive, which a function of the cue cannot take.
+        """
+        if sample.drive is not None:
+            raise argument_error("drive", "be None for the route `Direct`", "inputs")
+
+        def answer(network: Any) -> tuple[Scalar, Array]:
             readout = network(sample.cue)
             return cost(readout, sample), readout
 
-        (loss, readout), gradient = eqx.filter_value_and_grad(of, has_aux=True)(network)
-        adjoint = Adjoint(jnp.zeros_like(loss), jnp.asarray(0), RESULTS.converged)
-        return (loss, readout, Info(jnp.asarray(True), adjoint)), gradient
+        (loss, readout), gradient = eqx.filter_value_and_grad(answer, has_aux=True)(network)
+        return (loss, readout, Info.without_equation(jnp.asarray(True))), gradient
+
+
+class ClampedRoute(AbstractRoute):
+    """Another route, through the network with visible neurons held at the cue.
+
+    Attributes:
+        route: The other route.
+        visible: (N,), true where a neuron is held.
+    """
+
+    route: AbstractRoute
+    visible: Bool[Array, " N"]
+
+    def value_and_grad(self, cost: Cost, network: Any, sample: Sample) -> Outcome:
+        """See [`nam_jax.train.AbstractRoute`][]."""
+        clamped = Clamped.at_cue(network, self.visible, sample.cue)
+        outcome, gradient = self.route.value_and_grad(cost, clamped, sample)
+        return outcome, gradient.base
 
 
 def _differentiate(
@@ -244,15 +269,14 @@ def _differentiate(
     """The cost after `rest`, which JAX can differentiate, and its gradient."""
     arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
 
-    def of(arrays: Any) -> tuple[Scalar, tuple[Pattern, Bool[Array, ""]]]:
+    def recall(arrays: Any) -> tuple[Scalar, tuple[Pattern, Bool[Array, ""]]]:
         network = eqx.combine(arrays, fixed)
-        found = rest(network, network.initial_state(sample.cue))
-        readout = network.readout(found.state)
-        return cost(readout, sample), (readout, found.result == RESULTS.converged)
+        rested = rest(network, network.initial_state(sample.cue))
+        readout = network.readout(rested.state)
+        return cost(readout, sample), (readout, rested.result == RESULTS.converged)
 
-    (loss, (readout, settled)), gradient = jax.value_and_grad(of, has_aux=True)(arrays)
-    adjoint = Adjoint(jnp.zeros_like(loss), jnp.asarray(0), RESULTS.converged)
-    return (loss, readout, Info(settled, adjoint)), gradient
+    (loss, (readout, settled)), gradient = jax.value_and_grad(recall, has_aux=True)(arrays)
+    return (loss, readout, Info.without_equation(settled)), gradient
 
 
 def _continuous(network: AbstractNetwork) -> AbstractContinuousNetwork:

@@ -1,4 +1,4 @@
-"""Samples: patterns with fresh damage at each step."""
+"""Samples: batches of damaged patterns, with fresh damage at each step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +10,19 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import data
 from nam_jax._misc import argument_error
-from nam_jax._types import Key, Patterns
+from nam_jax._types import Key, Patterns, Scalar
 from nam_jax.network import Drive
 from nam_jax.train._routes import Sample
 
 
 class Minibatches(eqx.Module):
-    """Draws rows without return and makes samples of them: the `batches` of `fit`.
+    """Draws rows without replacement and makes samples of them: the `batches` of `fit`.
 
     Attributes:
-        rows: Arrays with a leading axis K: patterns, or patterns and labels.
+        rows: One array, or a tree of arrays, with a leading axis K, such as patterns (K, N).
         make: `make(rows, key=key)`, a batch of samples from some of the rows, such as
-            `jax.tree_util.Partial(denoising_samples, fraction=0.1)`, of which equal ones, unlike
-            lambdas, share a compiled program.
+            `jax.tree_util.Partial(denoising_samples, fraction=0.1)`. Calls of `fit` with equal
+            `Partial` objects share a compiled program; calls with lambdas do not.
         size: Rows a batch, at most K.
     """
 
@@ -73,10 +73,11 @@ def completion_samples(
 
     Args:
         patterns: (K, N).
-        visible: (N,), true where a neuron is shown; losses should count the others.
-        strength: Visible neurons are driven by this times their entry, and hidden ones by nothing.
-            None for no drive, where they are held (see [`nam_jax.train.ClampedRoute`][]).
-        spread: Hidden neurons of the cue start from random signs times this.
+        visible: (N,), true where a neuron is shown. The loss should count the others, as
+            `SquaredError(~visible)` does.
+        strength: Drive of a visible neuron whose entry is 1. None for no drive, if a
+            [`nam_jax.train.ClampedRoute`][] holds the visible neurons instead.
+        spread: Hidden neurons of the cue start from random signs times this number.
         key: Random key.
 
     Returns:
@@ -85,9 +86,7 @@ def completion_samples(
     Raises:
         ValueError: If `visible` does not have one entry a neuron.
     """
-    if visible.shape != patterns.shape[1:]:
-        requirement = f"have shape {patterns.shape[1:]}, one entry a neuron"
-        raise argument_error("visible", requirement, f"shape {visible.shape}")
+    _check_mask("visible", visible, patterns)
     guess = spread * jax.random.rademacher(key, patterns.shape, patterns.dtype)
     shown = visible[None, :]
     cues = jnp.where(shown, patterns, guess)
@@ -96,52 +95,50 @@ def completion_samples(
     return Sample(cues, patterns, Drive(neural=strength * jnp.where(shown, patterns, 0)))
 
 
-def with_labels(
-    patterns: Patterns, labels: Int[Array, " K"], num_labels: int
-) -> Float[Array, "K M"]:
-    """Patterns with one more neuron a label: +1 for their own, -1 for the others.
+def held_samples(
+    patterns: Patterns,
+    *,
+    fraction: float | Scalar,
+    strength: float | Scalar,
+    hidden: float = 0.3,
+    occluded: Bool[Array, " N"] | None = None,
+    key: Key,
+) -> Sample:
+    """Each pattern to be recalled at hidden neurons, while a drive holds the others at a cue.
+
+    A random share `hidden` of the neurons is hidden; the cue of the others has flipped signs. With
+    `occluded`, every fourth sample hides those neurons instead, and flips none of the others. The
+    drive makes the equilibrium, and so its gradient, depend on the cue. Without a drive, saturated
+    neurons rest in some memory, right or wrong, that small changes of the network do not move.
 
     Args:
         patterns: (K, N).
-        labels: (K,), from 0 to C - 1.
-        num_labels: C.
-
-    Returns:
-        (K, N + C).
-    """
-    own = jax.nn.one_hot(labels, num_labels, dtype=patterns.dtype)
-    return jnp.concatenate([patterns, 2 * own - 1], axis=1)
-
-
-def label_samples(
-    patterns: Patterns,
-    labels: Int[Array, " K"],
-    num_labels: int,
-    fraction: float | Float[Array, ""],
-    *,
-    key: Key,
-) -> Sample:
-    """Each pattern, with flipped signs and silent label units, to recall its label.
-
-    Args:
-        patterns: (K, N), without label units.
-        labels: (K,), from 0 to C - 1.
-        num_labels: C.
-        fraction: Of the N entries that are flipped, in [0, 1].
+        fraction: Share of the entries that are flipped, in [0, 1].
+        strength: Drive of a neuron whose cue entry is 1; a strength of v times the leak holds it
+            near the voltage v.
+        hidden: Share in [0, 1] of the neurons that are hidden.
+        occluded: (N,), true where every fourth sample hides a neuron; None for no such samples.
         key: Random key.
 
     Returns:
-        A batch of K samples with cues (N + C,) and one-hot targets (C,).
+        A batch of K samples, whose cue is 0 at hidden neurons; see
+        [`nam_jax.train.VoltageMargin`][] for a loss that counts these alone.
+
+    Raises:
+        ValueError: If `hidden` is out of range, or `occluded` does not have one entry a neuron.
     """
-    damaged = denoising_samples(patterns, fraction, key=key).cue
-    silent = jnp.zeros((len(patterns), num_labels), patterns.dtype)
-    targets = jax.nn.one_hot(labels, num_labels, dtype=patterns.dtype)
-    return Sample(jnp.concatenate([damaged, silent], axis=1), targets)
-
-
-def read_label(readout: Float[Array, "*batch M"], num_labels: int) -> Int[Array, "*batch"]:
-    """The label whose unit is most active, the units being the last C of N + C neurons."""
-    return jnp.argmax(readout[..., -num_labels:], axis=-1)
+    if not 0 <= hidden <= 1:
+        raise argument_error("hidden", "lie in [0, 1]", f"{hidden}")
+    flips_key, hidden_key = jax.random.split(key)
+    is_hidden = jax.random.bernoulli(hidden_key, hidden, patterns.shape)
+    cues = denoising_samples(patterns, fraction, key=flips_key).cue
+    if occluded is not None:
+        _check_mask("occluded", occluded, patterns)
+        fourth = (jnp.arange(len(patterns)) % 4 == 0)[:, None]
+        is_hidden = jnp.where(fourth, occluded[None, :], is_hidden)
+        cues = jnp.where(fourth, patterns, cues)
+    cues = jnp.where(is_hidden, 0, cues)
+    return Sample(cues, patterns, Drive(neural=jnp.asarray(strength, cues.dtype) * cues))
 
 
 def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key: Key) -> Sample:
@@ -158,3 +155,9 @@ def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key:
     keys = jax.random.split(key, len(num_pairs))
     drawn = jax.vmap(lambda count, each: task(count, key=each))(num_pairs, keys)
     return Sample(drawn.tokens, drawn.targets)
+
+
+def _check_mask(name: str, mask: Bool[Array, " N"], patterns: Patterns) -> None:
+    if mask.shape != patterns.shape[1:]:
+        requirement = f"have shape {patterns.shape[1:]}, one entry a neuron"
+        raise argument_error(name, requirement, f"shape {mask.shape}")

@@ -163,11 +163,11 @@ def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Re
     """Loss of each sample of a batch, and its gradient by the arrays that are `needed`."""
 
     def one(network: Any, sample: Sample) -> Recall:
-        found, gradient = value_and_grad(problem.loss, problem.route, network, sample)
-        loss, readout, info = found
-        # What is not trained is not computed then, and spoils no sample.
+        outcome, gradient = value_and_grad(problem.loss, problem.route, network, sample)
+        loss, readout, info = outcome
+        # The gradient by arrays that are not trained is not computed then, and spoils no sample.
         gradient = eqx.filter(gradient, needed)
-        sound = info.settled & (info.adjoint.result == RESULTS.converged)
+        sound = info.settled & (info.result == RESULTS.converged)
         ok = sound & jnp.isfinite(loss) & _finite(gradient)
         correct = info.settled & problem.loss.correct(readout, sample)
         return Recall(
@@ -175,8 +175,8 @@ def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Re
             settled=info.settled,
             correct=correct,
             ok=ok,
-            residual=info.adjoint.residual,
-            iterations=info.adjoint.iterations,
+            residual=info.residual,
+            iterations=info.iterations,
             gradient=gradient,
         )
 

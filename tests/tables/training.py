@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import optax
 
 import nam_jax as nam
-from nam_jax.solve import RESULTS
-from nam_jax.train import AbstractRoute, Adjoint, Info, Minibatches, SquaredError
+from nam_jax.train import AbstractRoute, Info, Minibatches, SquaredError
 
 N, K = 16, 5
 
@@ -30,8 +29,8 @@ class FewSteps(AbstractRoute):
             return cost(readout, sample), readout
 
         (loss, readout), gradient = eqx.filter_value_and_grad(of, has_aux=True)(network)
-        adjoint = Adjoint(jnp.zeros_like(loss), jnp.asarray(0), RESULTS.converged)
-        return (loss, readout, Info(jnp.all(jnp.isfinite(readout)), adjoint)), gradient
+        info = Info.without_equation(jnp.all(jnp.isfinite(readout)))
+        return (loss, readout, info), gradient
 
 
 def correlated(seed=0, num_patterns=K, num_neurons=N):

@@ -9,13 +9,7 @@ import pytest
 from tables.training import FewSteps, correlated, denoising, quick_fit
 
 from nam_jax.network import ContinuousDenseMemory
-from nam_jax.train import (
-    ENDINGS,
-    AbstractRoute,
-    Minibatches,
-    Sample,
-    metrics_dataset,
-)
+from nam_jax.train import ENDINGS, AbstractRoute, ContrastiveEnergy, Minibatches, Sample
 
 
 def memory():
@@ -137,7 +131,7 @@ def test_a_validation_loss_that_rises_stops_training_at_the_best_network(capsys)
     assert eqx.tree_equal(found.network, first.network)
     assert "recalled" in capsys.readouterr().out
 
-    dataset = metrics_dataset(found)
+    dataset = found.dataset()
     assert dataset.sizes == {"step": found.step} and list(dataset.step.values[:2]) == [1, 2]
     assert dataset.attrs["result"].startswith("The validation loss did not fall")
     np.testing.assert_array_equal(dataset.loss, found.metrics.loss)
@@ -147,7 +141,18 @@ BAD = {
     "no steps": ({"num_steps": 0}, "`num_steps` must be at least 1, but has 0"),
     "no chunk": ({"chunk": 0}, "`chunk` must be at least 1"),
     "patience alone": ({"patience": 2}, "`patience` must come with a `validation` batch"),
-    "unknown route": ({"gradient": "guess"}, r"`gradient` must be a gradient route or one of \["),
+    "route by name": (
+        {"gradient": "implicit"},
+        r"`gradient` must be a gradient route, such as ImplicitRoute\(\), but has a str",
+    ),
+    "function as loss": (
+        {"loss": lambda readout, sample: 0.0},
+        r"`loss` must be a loss, such as SquaredError\(\), but has a function",
+    ),
+    "route without use": (
+        {"loss": ContrastiveEnergy()},
+        "`gradient` must be left out with ContrastiveEnergy, which needs no route",
+    ),
     "nothing trained": (
         {"trainable": lambda net: [net.num_neurons]},
         "`trainable` must give parts that hold floating-point arrays",

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         starts,
     )
     from nam_jax.experiment.common._slopes import Slope, log_slope
+    from nam_jax.experiment.common._training import cosine_adam, gradient_routes
     from nam_jax.experiment.common._variants import (
         Exchanged,
         certified,
         reduced,
         released_with,
         ungated,
+        with_gain,
     )
 
 __getattr__, __dir__ = attach(
@@ -49,7 +51,8 @@ __getattr__, __dir__ = attach(
             "starts",
         ],
         "_slopes": ["Slope", "log_slope"],
-        "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated"],
+        "_training": ["cosine_adam", "gradient_routes"],
+        "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated", "with_gain"],
     },
 )
 
@@ -63,6 +66,8 @@ __all__ = [
     "attributes",
     "binary_images",
     "certified",
+    "cosine_adam",
+    "gradient_routes",
     "in_context",
     "log_slope",
     "memory_named",
@@ -76,4 +81,5 @@ __all__ = [
     "starts",
     "styled",
     "ungated",
+    "with_gain",
 ]

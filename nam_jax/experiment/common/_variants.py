@@ -57,6 +57,13 @@ def ungated(network: NeuronAstrocyte, leak: float | Scalar = 1.0) -> NeuronAstro
     return eqx.tree_at(lambda n: (n.leaks, n.time_constants), network, (leaks, times))
 
 
+def with_gain(network: EffectiveNeuronAstrocyte, gain: float) -> EffectiveNeuronAstrocyte:
+    """`network` with a neural leak, and a membrane time, of `gain` in units of beta M0 N."""
+    unit = network.neural.slope_bound * network.background * network.num_neurons
+    leak = (gain * unit).astype(network.leak.dtype)
+    return eqx.tree_at(lambda net: (net.leak, net.time_constant), network, (leak, leak))
+
+
 class Exchanged(AbstractStart):
     """The algebraic start as printed in the paper's section 3, with s and p exchanged."""
 

@@ -23,7 +23,6 @@ from nam_jax.network import (
     Hopfield,
     NeuronAstrocyte,
 )
-from nam_jax.train import certified_family as _learnable
 
 Cues = Float[Array, "C N"]
 
@@ -217,10 +216,12 @@ def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[
         del key
         return _continuous(NeuronAstrocyte.released(patterns), cues, held)
 
-    def certified(rule: str) -> Callable[..., Recalled]:
+    def certified(rule: memory.AbstractPatternRule) -> Callable[..., Recalled]:
         def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
             del key
-            network = _learnable.certified(patterns, rule, margin=config.margin, gain=config.gain)
+            network = train.certified_reduction(
+                patterns, rule, margin=config.margin, gain=config.gain
+            )
             return _continuous(network, cues, held)
 
         return recall
@@ -235,8 +236,8 @@ def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[
 
     return {
         "astrocyte, released": released,
-        "astrocyte, Hebbian": certified("hebbian"),
-        "astrocyte, projection": certified("projection"),
+        "astrocyte, Hebbian": certified(memory.Hebbian()),
+        "astrocyte, projection": certified(memory.Projection()),
         "astrocyte, trained": by_training,
     }
 

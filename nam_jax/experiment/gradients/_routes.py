@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nam_jax import solve
+from nam_jax.experiment.common import gradient_routes
 from nam_jax.experiment.gradients._reference import COST, Judgement, Reference, judge
 from nam_jax.network import NeuronAstrocyte
 from nam_jax.train import (
-    ROUTES,
     AbstractRoute,
     Effort,
     EquilibriumPropagation,
@@ -32,15 +32,15 @@ ROUTE_NAMES = (
 
 def _routes() -> dict[str, AbstractRoute]:
     """All routes with their defaults, and the implicit one as if the network had no energy."""
-    more: dict[str, AbstractRoute] = {"general": ImplicitRoute(solve.Implicit(general=True))}
-    return {name: (ROUTES | more)[name] for name in ROUTE_NAMES}
+    general = ImplicitRoute(solve.Implicit(general=True))
+    return {name: (gradient_routes() | {"general": general})[name] for name in ROUTE_NAMES}
 
 
 @eqx.filter_jit
 def _gradient(route: AbstractRoute, network: NeuronAstrocyte, sample: Sample) -> Any:
     (_, _, info), gradient = route.value_and_grad(COST, network, sample)
     settled = solve.RESULTS.where(info.settled, solve.RESULTS.converged, solve.RESULTS.step_limit)
-    ends = jnp.stack([solve.outcome(settled), solve.outcome(info.adjoint.result)])
+    ends = jnp.stack([solve.outcome(settled), solve.outcome(info.result)])
     return gradient, ends
 
 

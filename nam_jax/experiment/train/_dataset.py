@@ -70,25 +70,13 @@ def _trained(loads: dict[int, Load], inpainted: Inpainting) -> xr.Dataset:
     """Losses, ends and certificates; runs that ended early are filled up with NaN."""
     runs = {f"recall, K = {stored}": (load.fit, load.margin) for stored, load in loads.items()}
     runs["inpainting"] = (inpainted.fit, inpainted.margin)
-    fits = [fit for fit, _ in runs.values()]
-    longest = max(fit.step for fit in fits)
-
-    def rows(name: str) -> Float[np.ndarray, "runs steps"]:
-        found = np.full((len(fits), longest), np.nan)
-        for row, fit in zip(found, fits, strict=True):
-            row[: fit.step] = getattr(fit.metrics, name)
-        return found
-
-    dims = ("run", "step")
-    return xr.Dataset(
-        {
-            "loss": (dims, rows("loss"), ONE),
-            "failed": (dims, rows("failed"), ONE | {"long_name": "samples left out"}),
-            "margin": ("run", [margin for _, margin in runs.values()], ONE),
-            "ending": ("run", [training.ENDINGS[fit.result] for fit in fits]),
-        },
-        coords={"run": list(runs), "step": np.arange(1, longest + 1)},
-    )
+    histories = [fit.dataset()[["loss", "failed"]].astype(float) for fit, _ in runs.values()]
+    endings = [history.attrs["result"] for history in histories]
+    joined = xr.concat(histories, "run", join="outer", combine_attrs="drop")
+    joined["failed"].attrs["long_name"] = "samples left out"
+    joined["margin"] = "run", [margin for _, margin in runs.values()], ONE
+    joined["ending"] = "run", endings
+    return joined.assign_coords(run=list(runs))
 
 
 def _inpainted(

@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float
 
 from nam_jax import solve, train
 from nam_jax._types import Key
+from nam_jax.experiment.common import cosine_adam, gradient_routes, with_gain
+from nam_jax.experiment.train._settings import EFFORT, RULES
 from nam_jax.network import Clamped, EffectiveNeuronAstrocyte
-from nam_jax.train import certified_family as _learnable
 
 GAINS = (0.9, 1.0, 2.0, 4.0)
 """Gains of which the untrained networks take the one with the least error on training images."""
@@ -58,12 +59,12 @@ def inpaint(
         jnp.argmax(jnp.where(occluded[None, :], 0, held_out) @ stored.T, axis=1)
     ]
     found["linear regression"] = regression(training, held_out, occluded)
-    for rule in ("hebbian", "projection"):
-        start = _learnable.certified(stored, rule, margin=config.margin, gain=1.0)
-        networks = [_learnable.with_gain(start, gain) for gain in GAINS]
+    for name, rule in RULES.items():
+        start = train.certified_reduction(stored, rule, margin=config.margin, gain=1.0)
+        networks = [with_gain(start, gain) for gain in GAINS]
         few = training[: len(held_out)]
         errors = [float(jnp.mean((complete(net, few, occluded) - few) ** 2)) for net in networks]
-        found[rule] = complete(networks[int(np.argmin(errors))], held_out, occluded)
+        found[name] = complete(networks[int(np.argmin(errors))], held_out, occluded)
     found["trained"] = complete(network, held_out, occluded)
     readouts = {name: np.where(occluded, rows, held_out) for name, rows in found.items()}
     return Inpainting(readouts, fit, float(network.to_full().margin()))
@@ -106,25 +107,22 @@ def _fit(
     checkpoint: train.Checkpoint | None,
 ) -> train.Fit:
     """Trains couplings, patterns and leak on completing training images, visible pixels held."""
-    start = _learnable.certified(stored, config.start, margin=START_MARGIN, gain=START_GAIN)
-    route = train.ClampedRoute(_learnable.ROUTES[config.gradient], ~occluded)
+    rule = RULES[config.start]
+    start = train.certified_reduction(stored, rule, margin=START_MARGIN, gain=START_GAIN)
+    route = train.ClampedRoute(gradient_routes(EFFORT)[config.gradient], ~occluded)
     return train.fit(
-        _learnable.learnable(start),
+        train.parametrise(start),
         train.Minibatches(
             training,
             jax.tree_util.Partial(train.completion_samples, visible=~occluded),
             min(config.batch_size, len(training)),
         ),
         loss=train.SquaredError(occluded),
-        optimizer=_learnable.optimizer(config.learning_rate, config.inpainting_steps),
+        optimizer=cosine_adam(config.learning_rate, config.inpainting_steps),
         num_steps=config.inpainting_steps,
         key=key,
         gradient=route,
-        trainable=lambda net: [
-            net.excess.couplings.root,
-            net.excess.patterns,
-            net.leak.log,
-        ],
-        project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),
+        trainable=lambda net: [net.excess.couplings.root, net.excess.patterns, net.leak.log],
+        project=jax.tree_util.Partial(train.keep_margin, margin=config.margin),
         checkpoint=checkpoint,
     )

@@ -12,15 +12,19 @@ from jaxtyping import Array, Bool, Float
 
 from nam_jax import data, memory, solve, train
 from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.experiment.common import cosine_adam, gradient_routes, with_gain
+from nam_jax.experiment.train._settings import EFFORT, RULES
 from nam_jax.network import (
     AbstractNetwork,
     DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
     Hopfield,
 )
-from nam_jax.train import certified_family as _learnable
 
 DAMAGES = ("flipped", "occluded")
+
+HOLD = 4.0
+"""Voltage near which the drive of a training sample holds neurons whose cue entry is 1."""
 
 
 class Variant(NamedTuple):
@@ -81,7 +85,7 @@ def certified_variants(
     network: EffectiveNeuronAstrocyte, gains: tuple[float, ...]
 ) -> list[Variant]:
     """One network at several neural leaks."""
-    return [Variant(f"gain {g:g}", _learnable.with_gain(network, g), {}) for g in gains]
+    return [Variant(f"gain {g:g}", with_gain(network, g), {}) for g in gains]
 
 
 def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
@@ -136,26 +140,27 @@ def trained(
     checkpoint: train.Checkpoint | None,
 ) -> train.Fit:
     """Trains the couplings, from those of the rule `config.start`, on damaged cues."""
-    start = _learnable.certified(patterns, config.start, margin=config.margin, gain=config.gain)
+    rule = RULES[config.start]
+    start = train.certified_reduction(patterns, rule, margin=config.margin, gain=config.gain)
     make: Callable[..., train.Sample] = jax.tree_util.Partial(
-        _learnable.held_samples,
-        level=config.level,
+        train.held_samples,
+        fraction=config.level,
         occluded=occluded,
-        strength=_learnable.HOLD * start.leak,
+        strength=HOLD * start.leak,
     )
     return train.fit(
-        _learnable.learnable(start),
+        train.parametrise(start),
         train.Minibatches(patterns, make, min(config.batch_size, len(patterns))),
-        loss=_learnable.short_of_voltage,
-        optimizer=_learnable.optimizer(config.learning_rate, config.steps),
+        loss=train.VoltageMargin(),
+        optimizer=cosine_adam(config.learning_rate, config.steps),
         num_steps=config.steps,
         key=key,
-        gradient=_learnable.ROUTES[config.gradient],
+        gradient=gradient_routes(EFFORT)[config.gradient],
         trainable=lambda net: [
             net.excess.couplings.root,
             *([net.excess.patterns] if config.train_patterns else []),
         ],
-        project=jax.tree_util.Partial(_learnable.keep_margin, margin=config.margin),
+        project=jax.tree_util.Partial(train.keep_margin, margin=config.margin),
         checkpoint=checkpoint,
     )
 

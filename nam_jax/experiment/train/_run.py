@@ -18,8 +18,8 @@ from nam_jax.experiment.train import _recall as recall
 from nam_jax.experiment.train._config import TrainConfig
 from nam_jax.experiment.train._dataset import EXAMPLES, Load, dataset
 from nam_jax.experiment.train._inpainting import inpaint
+from nam_jax.experiment.train._settings import RULES
 from nam_jax.record import Context
-from nam_jax.train import certified_family as _learnable
 
 
 @in_context(batched=False)
@@ -104,8 +104,8 @@ def _load(
     )
     fit = recall.trained(patterns, occluded, config, key=of_training, checkpoint=checkpoint)
     networks = {
-        rule: _learnable.certified(patterns, rule, margin=config.margin, gain=config.gain)
-        for rule in ("hebbian", "projection")
+        name: training.certified_reduction(patterns, rule, margin=config.margin, gain=config.gain)
+        for name, rule in RULES.items()
     } | {"trained": training.resolve(fit.network)}
     methods = {
         name: recall.certified_variants(network, config.gains) for name, network in networks.items()

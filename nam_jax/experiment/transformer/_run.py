@@ -17,7 +17,7 @@ from rich.table import Table
 from nam_jax import data, train
 from nam_jax._types import Key, Keys
 from nam_jax.attention import Transformer
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.common import attributes, cosine_adam, in_context
 from nam_jax.experiment.transformer import _attentions as attentions
 from nam_jax.experiment.transformer._config import TransformerConfig
 from nam_jax.record import Context
@@ -61,7 +61,7 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
     task = data.RecallTask(
         settings.num_values, settings.num_keys, max(settings.trained_pairs), settings.num_queries
     )
-    optimizer = _optimizer(settings)
+    optimizer = cosine_adam(settings.learning_rate, settings.steps)
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
     cases = [(maker, key) for maker in makers for key in keys]
     found = [
@@ -88,11 +88,6 @@ def _tests(config: TransformerConfig) -> list[data.RecallTask]:
         data.RecallTask(config.num_values, config.num_keys, pairs, held_out=True)
         for pairs in config.tested_pairs
     ]
-
-
-def _optimizer(config: TransformerConfig) -> optax.GradientTransformation:
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
 def _trained(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import typing
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -10,13 +11,13 @@ import pytest
 from figures import curves, labels
 from rich.console import Console
 
-import nam_jax as nam
 from nam_jax.experiment import train
+from nam_jax.experiment.common import gradient_routes
 from nam_jax.experiment.common._binary_images import binary_images
 from nam_jax.experiment.train import _recall as _correlated_recall
 from nam_jax.experiment.train._run import _checkpoint
-from nam_jax.train import certified_family as _learnable
-from nam_jax.train import resolve
+from nam_jax.experiment.train._settings import EFFORT
+from nam_jax.train import Effort
 
 SMALL = train.study.config(
     num_patterns=(24,),
@@ -120,33 +121,16 @@ def test_occluded_cues_claim_nothing_and_flipped_ones_have_as_many_flips_as_said
     assert not hidden[:, 32:].any() and (hidden[:, :32] == cues.targets[:, :32]).all()
 
 
-@pytest.mark.parametrize("rule", ["hebbian", "projection"])
-def test_learnable_form_starts_as_the_network_itself(images, rule):
-    start = _learnable.certified(images, rule, margin=0.1, gain=0.9)
-    full = nam.network.NeuronAstrocyte.certified(images, margin=0.1, gain=0.9, rule=rule)
-    exact = nam.network.EffectiveNeuronAstrocyte.from_full(full)
-    learnable = resolve(_learnable.learnable(start))
-    state = jr.normal(jr.key(2), (64,))
-    expected = exact.force(state)
-    # Float32 and the inverse of a Gram matrix with eigenvalues from 0.1 on.
-    np.testing.assert_allclose(start.force(state), expected, rtol=1e-3, atol=0.05)
-    np.testing.assert_allclose(learnable.force(state), expected, rtol=1e-3, atol=0.05)
-    np.testing.assert_allclose(learnable.leak, exact.leak, rtol=1e-5)
-
-
-def test_margin_is_kept_by_cutting_the_largest_eigenvalues_alone(images):
-    start = _learnable.certified(images, "hebbian", margin=0.1, gain=0.9)
-    loose = _learnable.learnable(start)
-    kept = resolve(_learnable.keep_margin(loose, 0.5))
-    np.testing.assert_allclose(float(kept.to_full().margin()), 0.5, rtol=1e-2)
-    before, after = (n.excess.eigenvalues() for n in (resolve(loose), kept))
-    np.testing.assert_allclose(after[:-1], before[:-1], rtol=2e-2, atol=1e-3)
-    same = resolve(_learnable.keep_margin(loose, 0.05))
-    np.testing.assert_allclose(same.excess.eigenvalues(), before, rtol=2e-2, atol=1e-3)
+def test_every_route_that_a_config_can_name_is_an_object_with_the_effort_asked_for():
+    names = typing.get_args(typing.get_type_hints(train.TrainConfig)["gradient"])
+    routes = gradient_routes(EFFORT)
+    assert set(names) == set(routes)
+    own = {"equilibrium_propagation"}
+    assert {name for name, route in routes.items() if route.effort != EFFORT} == own
+    assert {n for n, route in gradient_routes().items() if route.effort != Effort()} == own
 
 
 def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(images, tmp_path):
-    assert set(_learnable.ROUTES) == set(nam.train.ROUTES)
     config = dataclasses.replace(
         SMALL,
         gradient="truncated",
