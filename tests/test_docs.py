@@ -55,7 +55,19 @@ def check_capacity(lines):
     assert low <= value <= high and low < exact < high
 
 
-CHECKS = {"README": check_recall, "gradients": check_gradient, "capacity": check_capacity}
+def check_training(lines):
+    assert len(lines) == 2
+    for line in lines:
+        labels, margin = (float(text) for text in re.findall(r"\d+\.\d+", line))
+        assert labels == 1 and margin >= 0.1 and line.endswith("All steps were done.")
+
+
+CHECKS = {
+    "README": check_recall,
+    "gradients": check_gradient,
+    "capacity": check_capacity,
+    "training": check_training,
+}
 """Page: what its example prints must say."""
 
 
