@@ -55,6 +55,9 @@ class PointSynapses(AbstractDendrites):
 
     matrix: Float[Array, "N2 N"]
 
+    def __init__(self, matrix: Float[Array, "N2 N"]):
+        self.matrix = matrix
+
     @property
     def num_branches(self) -> int:  # type: ignore[override]
         """1: the neuron itself."""
