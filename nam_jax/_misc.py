@@ -9,31 +9,34 @@ import numpy as np
 from jaxtyping import Array, Float
 
 
-def argument_error(name: str, requirement: str, found: object) -> ValueError:
-    """The house form of an error about a bad argument.
+def argument_error(name: str, requirement: str, value: object) -> ValueError:
+    """Returns the error about a bad argument, in the one form that all rooms use.
+
+    For example, `argument_error("size", "be at least 1", 0)` says "Argument `size` must be at least
+    1, but has 0."
 
     Args:
         name: The argument's name as the caller wrote it.
-        requirement: What it must be, to be read after "must".
-        found: What it has instead, to be read after "but has".
+        requirement: The end of a sentence that begins "Argument `name` must".
+        value: The value that was given, or a description of it; stands after "but has".
     """
-    return ValueError(f"Argument `{name}` must {requirement}, but has {found}.")
+    return ValueError(f"Argument `{name}` must {requirement}, but has {value}.")
 
 
 def is_concrete(array: object) -> bool:
-    """Whether the values of `array` can be looked at now (it is not traced by jit or vmap)."""
+    """Returns whether `array` has values now, that is, whether it is not traced by jit or vmap."""
     return not isinstance(array, jax.core.Tracer)
 
 
 def check_finite(name: str, array: Float[Array, "..."]) -> None:
-    """Raises a `ValueError` when a concrete `array` holds NaN or infinity; traced ones pass."""
+    """Raises a `ValueError` if `array` holds NaN or infinity; a traced array is not looked at."""
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
         bad = int((~np.isfinite(np.asarray(array))).sum())
         raise argument_error(name, "be finite", f"{bad} entries that are NaN or infinite")
 
 
 def as_float(array: object) -> Float[Array, "..."]:
-    """`array` as a JAX array of floats: floats keep their dtype, others take JAX's default."""
+    """Returns a JAX array of floats; a float dtype is kept, others become JAX's default float."""
     dtype = getattr(array, "dtype", None)
     is_float = dtype is not None and jnp.issubdtype(dtype, jnp.floating)
     return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
@@ -42,10 +45,17 @@ def as_float(array: object) -> Float[Array, "..."]:
 def positive_number(
     name: str, value: float | Array, *, zero_allowed: bool = False, most: float | int = math.inf
 ) -> Float[Array, "..."]:
-    """A checked number as a float array.
+    """Returns a checked number as a float array.
+
+    Args:
+        name: The argument's name, for the error.
+        value: The number; a traced one is not checked.
+        zero_allowed: Whether the number may be 0.
+        most: The largest number that is allowed.
 
     Raises:
-        ValueError: If it is negative, not finite, a forbidden zero, or above `most`.
+        ValueError: If the number is negative, not finite, above `most`, or a 0 that is not
+            allowed.
     """
     number = as_float(value)
     if not in_range(number, zero_allowed):
@@ -57,7 +67,7 @@ def positive_number(
 
 
 def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
-    """Whether a number is finite and not negative; one that is traced passes."""
+    """Returns whether a number is finite and not negative; True for a traced number."""
     if not is_concrete(number):
         return True
     value = np.asarray(number)
@@ -65,15 +75,15 @@ def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
 
 
 def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
-    """log(cosh(u)) without overflow, elementwise; its gradient is tanh(u), also at u = 0."""
+    """Returns log(cosh(u)) of each entry without overflow; the gradient is tanh(u), also at 0."""
     return jnp.logaddexp(u, -u) - np.log(2.0).astype(u.dtype)
 
 
 def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    """The symmetric part (A + A^T) / 2 of a square matrix."""
+    """Returns the symmetric part (A + A^T) / 2 of a square matrix A."""
     return (matrix + matrix.T) / 2
 
 
 def zero_diagonal(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    """`matrix` with its diagonal set to zero, as one elementwise pass."""
+    """Returns `matrix` with zeros on its diagonal."""
     return jnp.where(jnp.eye(matrix.shape[0], dtype=bool), 0, matrix)

@@ -1,19 +1,25 @@
 """Closed forms of the neuron-astrocyte network with linear synapses and processes.
 
-Derived for this project from eqs 5-10 of Kozachkov, Slotine & Krotov (arXiv 2311.08135). T has an
-eigenvalue t on each stored pair product; alpha and gamma are the leaks of synapses and processes
-(over their activations' slopes, where those are not 1).
+Derived for this project from eqs 5-10 of Kozachkov, Slotine & Krotov (arXiv 2311.08135).
+
+Symbols: t is the eigenvalue of the tensor T on a stored pair product xi xi^T; (s, p) are the states
+of synapses and processes; alpha and gamma are their leaks. If the activation of synapses or
+processes has another slope than 1, divide its leak by that slope. All numbers are dimensionless
+except times, which have the unit of the time constants given.
 """
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 Number = float | ArrayLike
-"""A number, or an array of numbers for which the form is evaluated one by one."""
+"""A number, or an array of numbers: the formula is then evaluated for each entry."""
 
 
 SUPPORT = 0.495786
-"""max tanh(u)^3 / u: of beta M N, the largest leak that lambda x = M |phi|^2 phi can hold."""
+"""max over u of tanh(u)^3 / u.
+
+A network state with lambda x = M |phi|^2 phi exists for leaks lambda up to SUPPORT * beta M N.
+"""
 
 
 def certificate_margin(
@@ -23,47 +29,71 @@ def certificate_margin(
     slope_s: Number = 1.0,
     slope_p: Number = 1.0,
 ) -> Array:
-    """(alpha / g') (gamma / psi' - lambda_max) - 1; (s, p) has one equilibrium where it is > 0."""
+    """Returns the margin (alpha / g') (gamma / psi' - lambda_max) - 1 of the certificate.
+
+    If it is above 0, (s, p) has one equilibrium for each state of the neurons.
+
+    Args:
+        largest_eigenvalue: lambda_max of T.
+        alpha: Leak of the synapses.
+        gamma: Leak of the processes.
+        slope_s: g', the largest slope of the synapses' activation.
+        slope_p: psi', the largest slope of the processes' activation.
+    """
     largest, a, c, ls, lp = _arrays(largest_eigenvalue, alpha, gamma, slope_s, slope_p)
     return (a / ls) * (c / lp - largest) - 1
 
 
 def transfer(eigenvalue: Number, alpha: Number, gamma: Number) -> Array:
-    """M(t) = (gamma - t) / (alpha (gamma - t) - 1): what (s, p) return of phi phi^T to neurons.
+    """Returns M(t) = (gamma - t) / (alpha (gamma - t) - 1), the gain of synapses and processes.
 
-    Valid where the certificate is; also, formally, at alpha = gamma = 0, where M(t) = t is the
-    quartic dense memory of the paper's section 3 (an equilibrium that is a saddle).
+    Neurons send the pair products phi phi^T; at their equilibrium, synapses and processes send back
+    M(t) times the part of phi phi^T on which T has the eigenvalue t. The formula holds where the
+    certificate holds. At alpha = gamma = 0 it gives M(t) = t, the quartic dense memory of section 3
+    of the paper, but that equilibrium is a saddle.
     """
     t, a, c = _arrays(eigenvalue, alpha, gamma)
     return (c - t) / (a * (c - t) - 1)
 
 
 def memory_gain(eigenvalue: Number, alpha: Number, gamma: Number) -> Array:
-    """R = M(t) / M(0) - 1, the strength of a memory over the Hebbian background."""
+    """Returns R = M(t) / M(0) - 1, the strength of a memory relative to that of no memory."""
     return transfer(eigenvalue, alpha, gamma) / transfer(0.0, alpha, gamma) - 1
 
 
 def recall_threshold(gain: Number) -> Array:
-    """The cue overlap m with R m^3 = 1 (few memories, saturated phi, weak neural leak).
+    """Returns the overlap m at which R m^3 = 1: cues of a larger overlap are recalled.
 
-    Good to 10 % from |x| = 5; from x = cue, where tanh is not saturated, cues of 0.8 m are
-    recalled too.
+    Assumes few memories, saturated neurons and a weak neural leak. The error is at most 10 % if
+    voltages start at |x| = 5. If they start at x = cue, tanh is not saturated and cues of overlap
+    0.8 m are recalled too.
+
+    Args:
+        gain: R of `memory_gain`.
     """
     return _arrays(gain)[0] ** (-1 / 3)
 
 
 def wrong_bit_flips(gain: Number, overlap: Number) -> Array:
-    """Whether R m^3 > 1, so that a wrong bit of a cue of overlap m flips; validity as above."""
+    """Returns whether R m^3 > 1, so that a wrong bit of a cue of overlap m flips.
+
+    Valid under the assumptions of `recall_threshold`.
+    """
     r, m = _arrays(gain, overlap)
     return r * m**3 > 1
 
 
 def load_limit(overlap: Number, gain: Number = jnp.inf) -> Array:
-    """The load kappa = K / (N^2 / 2) below which cues of overlap m are recalled.
+    """Returns the load kappa = K / (N^2 / 2) below which cues of overlap m are recalled.
 
-    From R (1 - kappa) m^3 > 1 + R kappa: kappa = (m^3 - 1/R) / (1 + m^3). Projection rule, weak
-    neural leak, saturated phi; a signal-to-background estimate, good to some 15 %. Where recall
-    starts unsaturated, at x = cue, more is recalled: a quarter more patterns.
+    The signal exceeds the background if R (1 - kappa) m^3 > 1 + R kappa, which gives
+    kappa = (m^3 - 1/R) / (1 + m^3). Assumes the projection rule, a weak neural leak and saturated
+    neurons; an estimate, good to about 15 %. If voltages start unsaturated, at x = cue, a quarter
+    more patterns are recalled.
+
+    Args:
+        overlap: m, overlap of the cue with its pattern.
+        gain: R of `memory_gain`.
     """
     m, r = _arrays(overlap, gain)
     return (m**3 - 1 / r) / (1 + m**3)
@@ -72,9 +102,10 @@ def load_limit(overlap: Number, gain: Number = jnp.inf) -> Array:
 def relaxation_time(
     eigenvalue: Number, alpha: Number, gamma: Number, tau_s: Number, tau_p: Number
 ) -> Array:
-    """The slower relaxation of (s, p) on a mode with eigenvalue t, in the unit of the taus.
+    """Returns the time in which (s, p) relax on a mode of T with eigenvalue t.
 
-    -1 / (larger eigenvalue) of [[-alpha / tau_s, 1 / tau_s], [1 / tau_p, -(gamma - t) / tau_p]].
+    It is -1 / (larger eigenvalue) of the Jacobian
+    [[-alpha / tau_s, 1 / tau_s], [1 / tau_p, -(gamma - t) / tau_p]], in the unit of the taus.
     """
     t, a, c, ts, tp = _arrays(eigenvalue, alpha, gamma, tau_s, tau_p)
     trace = -a / ts - (c - t) / tp
@@ -83,7 +114,10 @@ def relaxation_time(
 
 
 def relaxation_time_asymptotic(margin: Number, tau: Number) -> Array:
-    """2 tau / margin, for alpha = 1, t = 1, gamma = 2 + margin and equal taus; small margins."""
+    """Returns 2 tau / margin, the limit of `relaxation_time` for small margins.
+
+    For alpha = 1, t = 1, gamma = 2 + margin and two equal time constants tau.
+    """
     eps, ts = _arrays(margin, tau)
     return 2 * ts / eps
 
@@ -91,20 +125,22 @@ def relaxation_time_asymptotic(margin: Number, tau: Number) -> Array:
 def gating_window(
     beta: Number, num_neurons: Number, eigenvalue: Number, alpha: Number, gamma: Number
 ) -> tuple[Array, Array]:
-    """Neural leaks (beta M(0) N, beta M(t) N): the scales on which unstored, stored states decay.
+    """Returns the neural leaks (beta M(0) N, beta M(t) N).
 
-    A state of strength M supports itself with phi = tanh(beta x) up to the leak
-    [`nam_jax.theory.SUPPORT`][] * beta M N, thus between `SUPPORT` times both ends only stored
-    states do. Exact with autapses, for memories orthogonal to each other and to what is unstored.
+    A state whose pair products have the gain M persists, with phi = tanh(beta x), up to the leak
+    0.495786 * beta M N. So between 0.495786 times the first leak and 0.495786 times the second,
+    stored states persist and all others fall silent. Exact with autapses, if memories are
+    orthogonal to each other and to the states that are not stored.
     """
     b, n = _arrays(beta, num_neurons)
     return b * transfer(0.0, alpha, gamma) * n, b * transfer(eigenvalue, alpha, gamma) * n
 
 
 def saddle_eigenvalues(slope_s: Number, slope_p: Number, eigenvalue: Number) -> Array:
-    """Both eigenvalues of (s, p) at alpha = gamma = 0 on a mode of T, tau = 1; ascending.
+    """Returns both eigenvalues of (s, p) without leaks on a mode of T, in ascending order.
 
-    The Jacobian [[0, psi'], [g', t psi']] has the determinant -g' psi' < 0: a saddle.
+    For alpha = gamma = 0 and time constants of 1. The Jacobian [[0, psi'], [g', t psi']] has the
+    determinant -g' psi' < 0, so one eigenvalue is positive: the equilibrium is a saddle.
     """
     g, psi, t = _arrays(slope_s, slope_p, eigenvalue)
     root = jnp.sqrt((t * psi) ** 2 + 4 * g * psi)
@@ -112,15 +148,23 @@ def saddle_eigenvalues(slope_s: Number, slope_p: Number, eigenvalue: Number) -> 
 
 
 def mode_eigenvalue_of_lesion(fraction: Number) -> Array:
-    """1 - f: mean strength of a memory mode after fluxes are cut with probability f; t = 1."""
+    """Returns 1 - f, the mean eigenvalue of a mode after fluxes are cut with probability f.
+
+    Before the cut it is 1.
+    """
     return 1 - _arrays(fraction)[0]
 
 
 def mode_eigenvalue_of_gap_junction(coupling: Number, share: Number = 0.5) -> Array:
-    """The memory mode's eigenvalue when two astrocytes exchange a share g of their fluxes; t = 1.
+    """Returns the eigenvalue of a mode that two coupled astrocytes share; 1 for one astrocyte.
 
-    A mode with squared norms a and b = 1 - a in the two territories has the larger eigenvalue of
-    [[a, g sqrt(a b)], [g sqrt(a b), b]], which for equal halves is (1 + g) / 2.
+    The mode has the squared norm a in the first territory and b = 1 - a in the second; the
+    astrocytes exchange a share g of their fluxes. The result is the larger eigenvalue of
+    [[a, g sqrt(a b)], [g sqrt(a b), b]], which is (1 + g) / 2 for equal halves.
+
+    Args:
+        coupling: g.
+        share: a.
     """
     g, a = _arrays(coupling, share)
     return (1 + jnp.sqrt((2 * a - 1) ** 2 + 4 * g**2 * a * (1 - a))) / 2

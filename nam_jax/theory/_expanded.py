@@ -1,13 +1,14 @@
-"""How many bits the expanded Hebbian rule gets wrong after one step, random patterns, any N and K.
+"""Share of wrong bits after one step of a memory with the expanded Hebbian rule, random patterns.
 
 The rule (prospectus of Hanley, Definition 2.8.2) changes the weight from neuron j to i by
 
     dw_ij = c0 + c1pre x_j + c1post x_i + c2pre x_j^2 + c2post x_i^2 + c2corr x_i x_j,
 
-the diagonal is zero, and the state is a stored pattern. All functions can be differentiated in
-their coefficients. An error is the number of wrong bits over 2 a N, a = 1/2 for patterns -1 and +1:
-with k winners it is the share of active neurons that lose, and a silent memory has 1/2. Derived for
-this project.
+when a pattern x is stored. The diagonal of w is zero, and the step starts at a stored pattern. All
+functions can be differentiated by the coefficients. An error is the number of wrong bits over 2 a
+N, where a is the activity: the share of neurons at 1 (a = 1/2 for patterns of -1 and +1). With k
+winners the error is therefore the share of active neurons that are not among the winners, and a
+memory that answers with silence has the error 1/2. Derived for this project.
 """
 
 from typing import NamedTuple
@@ -33,11 +34,11 @@ _COUNTS = 40
 _MIDDLE = (1 / 6, 2 / 3, 1 / 6)
 """Weights of three points that have the first five moments of a Gaussian."""
 _LEAST = 1e-6
-"""Of a variance, so that its root can be differentiated."""
+"""Least variance under a square root, so that the root can be differentiated."""
 
 
 class Coefficients(NamedTuple):
-    """The six coefficients of the expanded rule; by default the activity product."""
+    """The six coefficients of the expanded rule; by default those of the activity product."""
 
     c0: Real = 0.0
     c1pre: Real = 0.0
@@ -48,12 +49,19 @@ class Coefficients(NamedTuple):
 
     @property
     def common(self) -> Real:
-        """C = c0 + c2pre + c2post, all that is left of them for states -1 and +1."""
+        """C = c0 + c2pre + c2post, the sum that these three enter by if states are -1 and +1."""
         return self.c0 + self.c2pre + self.c2post
 
 
 class Centred(NamedTuple):
-    """The rule for states 0 and 1 as A + B u_j + G u_i + c2corr u_i u_j, in u = x - a."""
+    """The rule for states 0 and 1, written in u = x - a: A + B u_j + G u_i + c2corr u_i u_j.
+
+    Attributes:
+        constant: A.
+        pre: B.
+        post: G.
+        product: c2corr.
+    """
 
     constant: Real
     pre: Real
@@ -62,7 +70,10 @@ class Centred(NamedTuple):
 
 
 def centred_coefficients(coefficients: Coefficients, activity: float | int) -> Centred:
-    """A, B, G and c2corr for patterns of activity a, in which x^2 = x; 0, 0, 0 for covariance."""
+    """Returns the centred form for patterns of 0 and 1 with activity a, in which x^2 = x.
+
+    For the covariance rule A, B and G are 0.
+    """
     c, a = coefficients, activity
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
     constant = c.c0 + a * (pre + post) + a**2 * c.c2corr
@@ -77,19 +88,19 @@ def hebbian_one_step_error(
     decay: float | int = 0,
     age: int = 0,
 ) -> Scalar:
-    """The probability that a bit of a stored pattern is wrong, patterns -1 and +1, threshold 0.
+    """Returns the probability that a bit of a stored pattern is wrong: -1 and +1, threshold 0.
 
-    Averages Phi(-mean / sd) over the bit's own state, the sum m of the other bits, and the sum A of
-    the bit over the other patterns; within those the noise is a sum of N K signs, Gaussian from N =
-    100 on.
+    Averages Phi(-mean / sd) over three quantities: the bit's own state, the sum m of the other bits
+    of the pattern, and the sum A of this bit over the other patterns. Given these, the noise is a
+    sum of N K signs, which is Gaussian from N = 100 on.
 
     Args:
         num_neurons: N.
         num_patterns: K, how many were stored.
-        coefficients: Of the rule.
-        decay: The share of all weights that each pattern costs, below 1: the pattern before t
-            others has the weight w = (1 - decay)^t.
-        age: How many patterns were stored after the one that is judged.
+        coefficients: Coefficients of the rule.
+        decay: Share of all weights that is lost when a pattern is stored, in [0, 1). A pattern that
+            t others followed has the weight w = (1 - decay)^t.
+        age: Number of patterns that were stored after the judged one.
 
     Raises:
         ValueError: If `decay` is not in [0, 1).
@@ -106,7 +117,7 @@ def hebbian_one_step_error(
         return whole - own**power
 
     squares, scale, skew = others(2), 1.0, 1.0
-    if decay:  # A is weighted too, and so is what it has in common with the noise
+    if decay:  # the sum A is weighted by age, and so is its correlation with the noise
         scale, skew = jnp.sqrt(squares / (num_patterns - 1.0)), others(3) / squares
     of_bits, of_patterns = (sign_quadrature(n, _POINTS) for n in (rest, num_patterns - 1.0))
     m, a = of_bits.points[:, None], scale * of_patterns.points[None, :]
@@ -124,10 +135,11 @@ def hebbian_one_step_error(
 def hebbian_winners_error(
     num_neurons: int, num_patterns: Real, coefficients: Coefficients
 ) -> Scalar:
-    """The same for k winners, k being the number of +1 in the pattern.
+    """Returns the error for patterns of -1 and +1 if the k neurons of largest field become +1.
 
-    What is common to all neurons drops out: c1pre does, and of the others -C K stays, as no neuron
-    is coupled to itself. C < 0 therefore helps any state to stay, stored or not.
+    k is the number of +1 in the pattern. A field that is common to all neurons does not matter, so
+    c1pre drops out. Of the common coefficient C only -C K remains, because no neuron is coupled to
+    itself; C < 0 therefore stabilises every state, stored or not.
     """
     c, rest, size = coefficients, num_neurons - 1, float(num_neurons)
     factors, shift = _given_sums(jnp.maximum(jnp.asarray(num_patterns, float) - 1, 1.0))
@@ -144,7 +156,7 @@ def hebbian_winners_error(
             return winners_miss(winning, silent, active, size - active), missed
 
         losing, missed = (
-            jnp.asarray(_MIDDLE) @ each for each in jax.vmap(of_spread)(spread * factors)
+            jnp.asarray(_MIDDLE) @ values for values in jax.vmap(of_spread)(spread * factors)
         )
         exact = jax.scipy.stats.norm.sf(signal / (2 * spread))
         return active / (size / 2) * losing * exact / jnp.maximum(missed, 1e-30)
@@ -160,11 +172,12 @@ def sparse_threshold_error(
     coefficients: Coefficients,
     threshold: Real,
 ) -> Scalar:
-    """Wrong bits over 2 a N, patterns of 0 and 1, one threshold for all neurons and patterns.
+    """Returns the error for patterns of 0 and 1 and one threshold for all neurons and patterns.
 
-    Averages over the number r of other active neurons and over the number of other patterns in
-    which the neuron is active; given those, the field is a sum of two binomial numbers, taken by
-    their first three moments. Within 3 % of simulations for K >= 20, N = 400, a = 0.1.
+    Averages over the number r of other active neurons and over the number k of other patterns in
+    which the neuron is active. Given r and k, the field is a sum of two binomial numbers, whose
+    tail is taken from their first three moments. Within 3 % of simulations for K >= 20, N = 400, a
+    = 0.1.
     """
     silent, active = _fields(num_neurons, num_patterns, activity, coefficients)
     missed = active.average(skewed_tail((threshold - active.mean) / active.spread, active.skewness))
@@ -176,14 +189,18 @@ def sparse_threshold_error(
 def sparse_best_threshold(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> Scalar:
-    """The threshold of least error; no derivative is needed, for that of the least error."""
+    """Returns the threshold at which `sparse_threshold_error` is least.
+
+    Its derivative is zero by definition here: at the minimum, the derivative of the error by a
+    coefficient does not depend on it (envelope theorem).
+    """
     silent, active = _fields(num_neurons, num_patterns, activity, coefficients)
-    low, high = (each.average(each.mean) for each in (silent, active))
+    low, high = (fields.average(fields.mean) for fields in (silent, active))
     ends = low, high
 
     def errors(thresholds: Float[Array, " T"]) -> Float[Array, " T"]:
         given = (num_neurons, num_patterns, activity, coefficients)
-        return jax.vmap(lambda each: sparse_threshold_error(*given, each))(thresholds)
+        return jax.vmap(lambda threshold: sparse_threshold_error(*given, threshold))(thresholds)
 
     for _ in range(2):
         tried = jnp.linspace(*ends, 9)
@@ -195,13 +212,15 @@ def sparse_best_threshold(
 def sparse_winners_error(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> Scalar:
-    """The share of active neurons that are not among k winners, k the pattern's active neurons.
+    """Returns the share of active neurons that are not among the k neurons of largest field.
 
-    B does not matter. -K A stays, as no neuron is coupled to itself: A < 0 helps any state to stay.
-    The fields of two neurons share what other patterns have among the active neurons, which is
-    therefore given: a neuron draws k of those patterns without replacement. Within 3 % of
-    simulations where a K is above 5; 20 % off at a K = 3, where the patterns that happen to overlap
-    most with the state decide.
+    k is the number of active neurons of the pattern, states are 0 and 1. In the notation of
+    `Centred`, B does not matter; of A only -K A remains, because no neuron is coupled to itself, so
+    A < 0 stabilises every state. The fields of two neurons are correlated, because both depend on
+    how many active neurons the other patterns share with the state. These numbers are therefore
+    held fixed: a neuron draws k of the other patterns without replacement. Within 3 % of
+    simulations if a K is above 5; 20 % off at a K = 3, where the few patterns with the largest
+    overlap decide.
     """
     c, a, size, others = coefficients, activity, float(num_neurons), num_patterns - 1.0
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
@@ -226,12 +245,16 @@ def sparse_winners_error(
 
 
 def _given_sums(others: Scalar) -> tuple[Float[Array, " 3"], Scalar]:
-    """Noise given what all neurons share: the overlaps Z of the state with the other patterns.
+    """Returns factors of the noise's spread, and the distance of two humps that stand for it.
 
-    A neuron's noise is a sum of +-Z: its variance within a pattern is chi-squared with a degree of
-    freedom for each pattern (Wilson & Hilferty's approximation), and its kurtosis -6 / (K - 1),
-    which two humps have that lie (3 / (K - 1))^(1/4) standard deviations from the middle. On
-    average over patterns it is Gaussian again.
+    All neurons share the overlaps Z of the state with the other patterns; the noise of a neuron is
+    a sum of +-Z. For one state, the variance of the noise is chi-squared with one degree of freedom
+    a pattern (three points of it by Wilson & Hilferty's approximation), and its kurtosis is -6 / (K
+    - 1). A mixture of two Gaussians at +-(3 / (K - 1))^(1/4) standard deviations has that kurtosis.
+    Averaged over states the noise is Gaussian.
+
+    Args:
+        others: K - 1.
     """
     tilt = 2 / (9 * others)
     cubes = jnp.maximum(1 - tilt + jnp.sqrt(3 * tilt) * jnp.asarray([-1.0, 0.0, 1.0]), 0.1)
@@ -239,12 +262,21 @@ def _given_sums(others: Scalar) -> tuple[Float[Array, " 3"], Scalar]:
 
 
 def _two_humps(shift: Scalar, spread: Scalar) -> Mixture:
+    """Returns two equal Gaussians of the given spread at -shift and +shift."""
     both = jnp.stack([-shift, shift])
     return Mixture(both, jnp.stack([spread, spread]), 0 * both, jnp.full_like(both, 0.5))
 
 
 class _Fields(NamedTuple):
-    """Fields of active or of silent neurons, over the numbers r and k that are averaged."""
+    """Moments of the field of active or of silent neurons, for every r (rows) and k (columns).
+
+    Attributes:
+        mean: Mean of the field.
+        spread: Standard deviation.
+        skewness: Skewness.
+        of_others: Probability of each r.
+        of_patterns: Probability of each k.
+    """
 
     mean: Float[Array, "R P"]
     spread: Float[Array, "R P"]
@@ -253,13 +285,14 @@ class _Fields(NamedTuple):
     of_patterns: Float[Array, " P"]
 
     def average(self, values: Float[Array, "R P"]) -> Scalar:
+        """Returns the mean of `values` over r and k."""
         return self.of_others @ values @ self.of_patterns
 
 
 def _fields(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> tuple[_Fields, _Fields]:
-    """Of silent and of active neurons."""
+    """Returns the moments of the fields of silent neurons, then those of active neurons."""
     c, a, others = coefficients, activity, num_patterns - 1.0
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
     both = pre + c.c2corr
