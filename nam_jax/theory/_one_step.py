@@ -1,9 +1,10 @@
 """The exact law of one step of a binary dense memory, at any N and K, and what follows from it.
 
 Source: Krotov & Hopfield, arXiv 1606.01164, give the Gaussian limit; the law itself is ours. The
-state is a stored pattern with some bits flipped. The field of a bit is D(S1) + sum over the other
-K - 1 patterns of a D(S), a = +-1 and S a sum of N - 1 random signs, D(S) = F(S + 1) - F(S - 1): the
-noise has mean zero whatever F is, and its characteristic function is a power of a finite sum.
+state is a stored pattern with some bits flipped. The field of a bit is the signal D(S1) plus a
+noise, the sum over the other K - 1 patterns of a D(S), where a is a random sign, S a sum of N - 1
+random signs and D(S) = F(S + 1) - F(S - 1). The noise has mean zero for every F, and its
+characteristic function is the (K - 1)-th power of a finite sum.
 """
 
 import math
@@ -14,26 +15,29 @@ import numpy as np
 import scipy
 
 Difference = Callable[[np.ndarray], np.ndarray]
-"""D: the difference that one bit makes, as a function of the overlap of all others."""
+"""D: change of F when one bit flips, as a function of the overlap of all other bits."""
 _POINTS = 6000
 _REACH = 60.0
-"""The integral runs up to this multiple of the inverse standard deviation of the noise."""
+"""Upper end of the integral, in units of the inverse standard deviation of the noise."""
 _MOST_VALUES = 2**20
-"""Steps of a lattice up to which probabilities are convolved."""
+"""Largest number of lattice points for which probabilities are convolved."""
 
 
 def power_difference(n: int) -> Difference:
-    """D of F(z) = z^n / n."""
+    """Returns D of F(z) = z^n / n."""
     return lambda s: ((s + 1.0) ** n - (s - 1.0) ** n) / n
 
 
 def rectified_difference(n: int) -> Difference:
-    """D of F(z) = max(z, 0)^n / n."""
+    """Returns D of F(z) = max(z, 0)^n / n."""
     return lambda s: (np.maximum(s + 1.0, 0) ** n - np.maximum(s - 1.0, 0) ** n) / n
 
 
 def distinct_difference(num_neurons: int, n: int) -> Difference:
-    """D of the n-body memory without coincident indices: twice e_(n-1) of N - 1 signs."""
+    """Returns D of the n-body memory without coincident indices: 2 e_(n-1) of N - 1 signs.
+
+    e_k is the elementary symmetric polynomial of degree k, a function of the signs' sum alone.
+    """
 
     def difference(s: np.ndarray) -> np.ndarray:
         before, last = np.zeros_like(s), np.ones_like(s)
@@ -52,19 +56,19 @@ def one_step_error(
     num_flipped: int = 0,
     of_flipped_bits: bool = False,
 ) -> float:
-    """The probability that a bit is wrong after one step by energy differences, ties counted half.
+    """Returns the probability that a bit is wrong after one step by energy differences.
 
-    From a stored pattern of which `num_flipped` bits are flipped, for the bits that are right
-    there or for the flipped ones. Where the noise takes few values (any K with n = 2, small N and K
-    with others) their probabilities are convolved, else its characteristic function is integrated:
-    good to 1e-9 where the noise is smooth, and to some per cent at a K of a few.
+    A tie counts half. The step starts at a stored pattern of which `num_flipped` bits are flipped.
+    If the noise takes few values (n = 2, or small N and K), their probabilities are convolved.
+    Otherwise the characteristic function of the noise is integrated, which is good to 1e-9 if the
+    noise is smooth and to a few per cent if K is small.
 
     Args:
         num_neurons: N.
         num_patterns: K; any real number of at least 1, for root finding.
         difference: D, as from `power_difference`.
-        num_flipped: d, how many bits of the pattern are flipped.
-        of_flipped_bits: Whether to judge a flipped bit rather than one that is right.
+        num_flipped: d, number of flipped bits.
+        of_flipped_bits: Whether the judged bit is one of the flipped bits, not one of the others.
     """
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
     weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
@@ -78,7 +82,7 @@ def one_step_error(
     if others == int(others) and others * np.max(np.abs(values)) < _MOST_VALUES * span:
         return _convolved(np.rint(values / span).astype(int), weights, int(others), signal / span)
     spread = math.sqrt((num_patterns - 1) * float(weights @ values**2))
-    # The midpoint rule: at u = 0 the integrand is finite and need not be evaluated.
+    # The midpoint rule never evaluates the integrand at u = 0, where its formula is 0 / 0.
     step = _REACH / _POINTS
     u = (np.arange(_POINTS) + 0.5) * step
     characteristic = np.cos(np.outer(u, values / spread)) @ weights
@@ -88,7 +92,10 @@ def one_step_error(
 
 
 def _span(values: np.ndarray) -> float:
-    """The largest number of which all values are multiples, to 1e-9 of the largest value."""
+    """Returns the largest number of which all values are multiples, to 1e-9 of the largest value.
+
+    Euclid's algorithm: the span of 6, 10 and 14 is 2.
+    """
     largest = float(np.max(np.abs(values)))
     span = 0.0
     for value in np.abs(values):
@@ -100,7 +107,10 @@ def _span(values: np.ndarray) -> float:
 
 
 def _convolved(values: np.ndarray, weights: np.ndarray, others: int, signal: float) -> float:
-    """The probability that `signal` plus `others` values of random sign is below 0, ties half."""
+    """Returns the probability that `signal` plus `others` values of random sign is below 0.
+
+    A sum of exactly 0 counts half. All numbers are in units of the span.
+    """
     reach = int(np.max(np.abs(values)))
     one = np.zeros(2 * reach + 1)
     np.add.at(one, reach + values, weights / 2)
@@ -112,14 +122,22 @@ def _convolved(values: np.ndarray, weights: np.ndarray, others: int, signal: flo
 
 
 class TiedError(NamedTuple):
-    """Probabilities of a wrong sign and of a field of exactly 0, which keeps the bit."""
+    """Two probabilities for a bit after one step.
+
+    Attributes:
+        strict: Probability that the field has the wrong sign.
+        tie: Probability that the field is exactly 0; the bit then keeps its state.
+    """
 
     strict: float
     tie: float
 
 
 def quadratic_one_step_error(num_neurons: int, num_patterns: int) -> TiedError:
-    """The exact law for n = 2 (Hopfield without diagonal) at a stored pattern: a binomial."""
+    """Returns the exact law for n = 2 (Hopfield without diagonal) at a stored pattern.
+
+    The number of products of the noise that agree with the signal is binomial.
+    """
     trials = (num_neurons - 1) * (num_patterns - 1)
     middle = (trials - num_neurons + 1) / 2
     strict = scipy.stats.binom.cdf(math.ceil(middle) - 1, trials, 0.5)
@@ -128,7 +146,13 @@ def quadratic_one_step_error(num_neurons: int, num_patterns: int) -> TiedError:
 
 
 def exact_capacity_at_error(num_neurons: int, difference: Difference, error: float | int) -> float:
-    """The real K at which stored bits are wrong with probability `error` after one step.
+    """Returns the real number K of patterns at which one step has the error `error`.
+
+    Args:
+        num_neurons: N.
+        difference: D, as from `power_difference`.
+        error: Probability that a bit of a stored pattern is wrong after one step.
+
 
     Raises:
         ValueError: If `error` is not between 0 and 1/2.
@@ -137,10 +161,9 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
         raise ValueError(f"Argument `error` must be between 0 and 0.5, but is {error}.")
 
     def miss(log_patterns: float) -> float:
-        found = one_step_error(num_neurons, math.exp(log_patterns), difference)
-        return found - error
+        return one_step_error(num_neurons, math.exp(log_patterns), difference) - error
 
-    # From the Gaussian estimate outwards: at a K of a few the law is cut off and not monotone.
+    # The search starts at the Gaussian estimate, since the law is not monotone where K is small.
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
     weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
     ratio = difference(overlaps[-1:])[0] ** 2 / float(weights @ difference(overlaps) ** 2)
@@ -154,22 +177,27 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
 
 
 def distinct_capacity(num_neurons: int, n: int, error: float | int) -> float:
-    """K = C(N - 1, n - 1) / z^2 + 1 without coincident indices, Gaussian tails."""
+    """Returns K = C(N - 1, n - 1) / z^2 + 1, the capacity without coincident indices.
+
+    z is the normal quantile of 1 - error; the noise is taken as Gaussian.
+    """
     return 1 + math.comb(num_neurons - 1, n - 1) / float(scipy.stats.norm.isf(error)) ** 2
 
 
 def self_coupled_error(num_neurons: int, num_patterns: int, n: int) -> float:
-    """Wrong bits of the literal pass sgn(Xi^T (Xi s)^(n-1)) at a stored pattern, Gaussian tails.
+    """Returns the error of the literal pass sgn(Xi^T (Xi s)^(n-1)) at a stored pattern s.
 
-    Each other pattern adds (1 + S)^(n-1), S a sum of N - 1 signs, of random sign itself if n is
-    odd. For even n its mean pulls a neuron towards its own state, whatever that is, so that none
-    errs even at a K at which nothing can be recalled: Phi(-z) with
+    Each other pattern adds (1 + S)^(n-1) to the field, where S is a sum of N - 1 signs; the term
+    has a random sign if n is odd. For even n the mean of these terms pulls a neuron towards its own
+    state, right or wrong, so bits of a stored pattern do not err even at a K at which nothing can
+    be recalled. The noise is taken as Gaussian, which gives Phi(-z) with
 
-        n = 2: z = (N + K - 1) / sqrt((N - 1) (K - 1)), so that never more than 2.3 % are wrong
+        n = 2: z = (N + K - 1) / sqrt((N - 1) (K - 1)), so at most 2.3 % are wrong
         n = 4: z = [N^3 + (K - 1) (3 N - 2)] / sqrt((K - 1) Var[(1 + S)^3]) >= about 2 sqrt(N / 5)
 
-    (cf. Folli et al. 2017). For n = 2 good to 0.3 % from N = 64 on; for n = 3 20 % low at N = 32
-    and 5 % at 64; for n = 4 2 % high at N = 32, where one bit in 10^7 errs, and twice at 16.
+    (cf. Folli et al. 2017). Accuracy: for n = 2 within 0.3 % from N = 64 on; for n = 3 20 % low at
+    N = 32 and 5 % low at N = 64; for n = 4 2 % high at N = 32, where one bit in 10^7 errs, and
+    twice too high at N = 16.
     """
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
     weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
@@ -181,11 +209,15 @@ def self_coupled_error(num_neurons: int, num_patterns: int, n: int) -> float:
 
 
 def basin_load(n: int, flips: float | int) -> float:
-    """The load K (2n-3)!! / N^(n-1) up to which cues with a fraction `flips` of wrong bits recall.
+    """Returns the load a = K (2n-3)!! / N^(n-1) up to which cues with wrong bits are recalled.
 
-    Mean field, n >= 3: overlaps go m -> erf(m^(n-1) / sqrt(2 a)), so that the edge of the basin is
-    where one step leaves as many errors as there were, but never above the load at which the memory
-    itself vanishes. A heuristic, good to 0.8 to 1.4 for N >= 128.
+    Mean field for n >= 3: one step changes the overlap m to erf(m^(n-1) / sqrt(2 a)). The edge of
+    the basin is the overlap that one step does not change. The result is at most the load at which
+    the memory itself vanishes. A heuristic: simulations give 0.8 to 1.4 times it for N >= 128.
+
+    Args:
+        n: Power of F = z^n / n, at least 3.
+        flips: Fraction of wrong bits in the cue, in [0, 1/2).
 
     Raises:
         ValueError: If n is below 3, or `flips` is not in [0, 1/2).
@@ -194,7 +226,7 @@ def basin_load(n: int, flips: float | int) -> float:
         raise ValueError(f"Argument `n` must be at least 3, but is {n}.")
     if not 0 <= flips < 0.5:
         raise ValueError(f"Argument `flips` must be in [0, 0.5), but is {flips}.")
-    # At the fold of m = erf(m^(n-1) / sqrt(2 a)), a is largest over m.
+    # The load a(m) that keeps the overlap m is largest at the fold, where the memory vanishes.
     m = np.linspace(1e-3, 1 - 1e-9, 200_001)
     loads = 0.5 * (m ** (n - 1) / scipy.special.erfinv(m)) ** 2
     start = 1 - 2 * flips
@@ -204,17 +236,26 @@ def basin_load(n: int, flips: float | int) -> float:
 
 
 def bayes_beta(flips: float | int) -> float:
-    """beta* = log((1 - r) / r) / 2: no separation function beats exp(beta* z) at a flip rate r."""
+    """Returns beta* = log((1 - r) / r) / 2 for cues with a fraction r of flipped bits.
+
+    No separation function recalls better from such cues than exp(beta* z).
+    """
     return 0.5 * math.log((1 - flips) / flips)
 
 
 def exponential_growth(flips: float | int, *, all_patterns: bool = False) -> float:
-    """d ln K50 / dN of F(z) = exp(z) for one given pattern, from a fraction `flips` of wrong bits.
+    """Returns d ln K / dN, the growth of the capacity K with N for F(z) = exp(z).
 
-    I(1 - 2r), the rate function of a sum of signs, unless tanh 2 < 1 - 2r: then
-    2 (1 - 2r) - ln cosh 2. With `all_patterns` I(1 - 2r) / 2, below which Demircigil et al. 2017
-    prove that all of them are recalled at once: for r = 0 K < 2^(N/2), in fact 2^(N/2) / sqrt N,
-    as a pattern that differs in one bit only is enough for an error.
+    K is the number of patterns at which one given pattern is recalled in half of the sets, from
+    cues with a fraction r of wrong bits. The growth is I(1 - 2r), the rate function of a sum of
+    signs, or 2 (1 - 2r) - ln cosh 2 if tanh 2 < 1 - 2r. If all patterns must be recalled it is I(1
+    - 2r) / 2, up to which Demircigil et al. 2017 prove recall: for r = 0, K < 2^(N/2). (The true
+    number is 2^(N/2) / sqrt N, because another pattern that differs in one bit is enough for an
+    error.)
+
+    Args:
+        flips: r.
+        all_patterns: Whether all patterns must be recalled.
     """
     m = 1 - 2 * flips
     if not all_patterns and math.tanh(2) < m:

@@ -1,4 +1,4 @@
-"""Averages over binomial numbers, and Gaussian tails with their skewness: pieces of other laws."""
+"""Averages over binomial numbers and tails of skewed distributions, for the laws of other files."""
 
 import math
 from collections.abc import Callable
@@ -16,17 +16,18 @@ Real = float | int | Scalar
 
 
 class Quadrature(NamedTuple):
-    """Points and their weights, which sum to 1."""
+    """Points of a random number and their weights, which sum to 1."""
 
     points: Float[Array, " Q"]
     weights: Float[Array, " Q"]
 
 
 def binomial_quadrature(trials: Real, probability: float | int, size: int) -> Quadrature:
-    """Gauss quadrature of a binomial number less its mean: exact for polynomials below 2 `size`.
+    """Returns a Gauss quadrature of a binomial number minus its mean.
 
-    From the recurrence of the Krawtchouk polynomials (Golub & Welsch 1969, Math. Comp. 23, 221).
-    With fewer trials than `size` its points are all values of the number, and it is the exact sum.
+    Exact for polynomials of degree below 2 `size`. Made from the recurrence of the Krawtchouk
+    polynomials (Golub & Welsch 1969, Math. Comp. 23, 221). With fewer than `size` trials the points
+    are all values of the number and the average is the exact sum.
 
     Args:
         trials: n, which may be traced.
@@ -42,16 +43,16 @@ def binomial_quadrature(trials: Real, probability: float | int, size: int) -> Qu
 
 
 def sign_quadrature(number: Real, size: int) -> Quadrature:
-    """The same for a sum of `number` random signs."""
-    found = binomial_quadrature(number, 0.5, size)
-    return Quadrature(2 * found.points, found.weights)
+    """Returns a Gauss quadrature with `size` points of a sum of `number` random signs."""
+    heads = binomial_quadrature(number, 0.5, size)
+    return Quadrature(2 * heads.points, heads.weights)
 
 
 def binomial_counts(trials: Real, probability: float | int, size: int) -> Quadrature:
-    """Whole values of a binomial number around its mean, and their probabilities.
+    """Returns whole values of a binomial number around its mean, and their probabilities.
 
-    For what is not smooth in the number. Up to `size` values, with gaps where they would not reach
-    five standard deviations.
+    For averages of functions that are not smooth in the number. The values are consecutive if
+    `size` of them reach five standard deviations on each side; otherwise they have gaps.
 
     Args:
         trials: n, a whole number that may be traced.
@@ -72,7 +73,7 @@ def binomial_counts(trials: Real, probability: float | int, size: int) -> Quadra
 
 
 def skewed_tail(z: Float[Array, "*shape"], skewness: Real | Array) -> Float[Array, "*shape"]:
-    """The probability to lie below z standard deviations: Gaussian, and the first Edgeworth term.
+    """Returns the probability of a value below z standard deviations, by an Edgeworth expansion.
 
     Phi(z) - phi(z) g (z^2 - 1) / 6 - phi(z) g^2 (z^5 - 10 z^3 + 15 z) / 72, within [0, 1].
     """
@@ -83,15 +84,16 @@ def skewed_tail(z: Float[Array, "*shape"], skewness: Real | Array) -> Float[Arra
 
 
 def patterns_at_error(law: Callable[[Scalar], Scalar], error: float | int, most: int) -> Scalar:
-    """The number of patterns K at which a law that rises with K reaches `error`.
+    """Returns the number of patterns K at which a law that rises with K reaches `error`.
 
-    Between whole numbers the logarithm of the law is interpolated, which makes K differentiable in
-    whatever the law depends on. 0 if one pattern alone is beyond `error`, `most` if none is.
+    The logarithm of the law is interpolated between whole numbers K, so the result can be
+    differentiated by all that the law depends on. It is 0 if already one pattern exceeds `error`,
+    and `most` if even `most` patterns do not.
 
     Args:
         law: From a whole number K of at least 1, as a float, to the error.
         error: The error asked for.
-        most: The largest K looked at.
+        most: Largest K that is tried.
     """
 
     def halve(_: object, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
@@ -102,8 +104,8 @@ def patterns_at_error(law: Callable[[Scalar], Scalar], error: float | int, most:
     ends = (jnp.asarray(1.0), jnp.asarray(float(most)))
     rounds = int(np.ceil(np.log2(most))) + 1
     low = jax.lax.stop_gradient(jax.lax.fori_loop(0, rounds, halve, ends)[0])
-    found = jax.vmap(law)(jnp.stack([low, low + 1]))
-    below, above = jnp.log(jnp.maximum(found, 1e-30))
+    errors = jax.vmap(law)(jnp.stack([low, low + 1]))
+    below, above = jnp.log(jnp.maximum(errors, 1e-30))
     rise = jnp.maximum(above - below, 1e-6)
     crossing = low + (jnp.log(error) - below) / rise
     return jnp.where(below > jnp.log(error), 0.0, jnp.minimum(crossing, most))

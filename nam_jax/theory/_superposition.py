@@ -1,4 +1,4 @@
-"""What a sum of pairs under random keys can answer: linear attention and dense memories."""
+"""Errors of a memory that adds up pairs of random keys and values, such as linear attention."""
 
 import math
 
@@ -15,27 +15,35 @@ def superposition_error(
     n: int = 2,
     rectified: bool = False,
 ) -> float:
-    """The probability that the wrong value is read from a memory of K pairs.
+    """Returns the probability that a wrong value is read from a memory of K pairs.
 
-    The answer to the key k_1 is y = sum_mu w_mu v_mu with w_mu = (k_mu . k_1)^(n-1), n = 2 for a
-    correlation matrix, and the value is read as that of M codes which has the largest product with
-    y. Keys are random unit vectors of D numbers, codes of d, values drawn with return. Cross-talk
-    sum_(mu > 1) w_mu v_mu has the mean square
+    The answer to the key k_1 is y = sum_mu w_mu v_mu with w_mu = (k_mu . k_1)^(n-1); n = 2 is a
+    correlation matrix. The value read is the one of M codes with the largest product with y. Keys
+    are random unit vectors of D numbers, codes random unit vectors of d numbers; the value of each
+    pair is drawn anew from the M codes. The cross-talk sum_(mu > 1) w_mu v_mu has the mean square
 
         c^2 = (K-1) <w^2> + (K-1)^2 <w>^2 / M,   <w^2> = (2n-3)!! / D^(n-1),
 
-    half of each moment if weights are rectified. The right value has the product s = 1 + b u, with
-    u normal and b^2 = c^2 / d + e^2, e^2 = (K-1) <w^2> / M because values repeat; another one
-    exceeds it with the probability 1 - F, F the law of a product of random unit vectors of d
-    numbers:
+    and half of each moment if weights are rectified. The product of the right code with y is
+    s = 1 + b u, with u normal and b^2 = c^2 / d + e^2, where e^2 = (K-1) <w^2> / M because values
+    repeat. A wrong code exceeds it with the probability 1 - F, where F is the distribution function
+    of the product of two random unit vectors of d numbers:
 
         error = 1 - E_u [F(s / sqrt(s^2 + (1 - 1/d) c^2 + d e^2))^(M-1)].
 
-    c^2 = K / D at n = 2, and c^2 / d is what counts: K grows as d D / ln M, and not as D alone.
-    Trained codes and keys can do better. Signal to noise as by Kohonen 1972, IEEE Trans. Comput.
-    C-21, 353, and Krotov & Hopfield, arXiv 1606.01164. Within 0.07 of simulations of codes of
-    bits for n = 2 and 3 from D = d = 16 on; small errors, of some per cent, come at a K that is up
-    to 1.4 times smaller, as the tails of competitors that are stored are not normal.
+    For n = 2, c^2 = K / D. The error depends on c^2 / d, so capacity grows as d D / ln M and not as
+    D alone. Trained codes and keys can do better. Signal and noise as in Kohonen 1972, IEEE Trans.
+    Comput. C-21, 353, and Krotov & Hopfield, arXiv 1606.01164. Within 0.07 of simulations of codes
+    of bits for n = 2 and 3 from D = d = 16 on. Errors of a few per cent occur at up to 1.4 times
+    smaller K, because the products of codes that are stored have tails that are not normal.
+
+    Args:
+        num_pairs: K.
+        key_size: D.
+        value_size: d.
+        num_values: M.
+        n: Power of the memory, at least 2.
+        rectified: Whether weights are max(k_mu . k_1, 0)^(n-1).
     """
     power = n - 1
     half = 0.5 if rectified else 1.0
@@ -61,18 +69,16 @@ def superposition_capacity(
     n: int = 2,
     rectified: bool = False,
 ) -> float:
-    """The K at which `superposition_error` is `error`, between 0 and 1 - 1/M; one pair has none."""
+    """Returns the K at which `superposition_error` is `error`, a number between 0 and 1 - 1/M."""
 
     def excess(log_pairs: float) -> float:
         pairs = math.exp(log_pairs)
-        found = superposition_error(
-            pairs, key_size, value_size, num_values, n=n, rectified=rectified
-        )
-        return found - error
+        sizes = (key_size, value_size, num_values)
+        return superposition_error(pairs, *sizes, n=n, rectified=rectified) - error
 
     return math.exp(scipy.optimize.root_scalar(excess, bracket=(0.0, 40.0)).root)
 
 
 def _absolute_moment(m: int) -> float:
-    """E |u|^m for a normal u."""
+    """Returns E |u|^m for a normal u."""
     return 2 ** (m / 2) * math.gamma((m + 1) / 2) / math.sqrt(math.pi)

@@ -1,4 +1,4 @@
-"""The law of k winners: which neurons of a stored pattern are among the k with largest fields."""
+"""The law of k winners: the k neurons with the largest fields become active."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,19 @@ from nam_jax._types import Scalar
 from nam_jax.theory._quadrature import Real, skewed_tail
 
 _PLACES = np.linspace(-5.5, 3.5, 61)
-"""Fields of an active neuron, in standard deviations from their mean."""
+"""Fields of an active neuron, in standard deviations from the mean, that are averaged over."""
 _ANGLES = np.pi * (np.arange(48) + 0.5) / 48
 
 
 class Mixture(NamedTuple):
-    """A distribution of fields as a mixture of nearly Gaussian ones, by their moments."""
+    """A mixture of nearly Gaussian distributions of a field.
+
+    Attributes:
+        mean: Mean of each component.
+        spread: Standard deviation of each component.
+        skewness: Skewness of each component.
+        weights: Probability of each component.
+    """
 
     mean: Float[Array, " C"]
     spread: Float[Array, " C"]
@@ -24,17 +31,17 @@ class Mixture(NamedTuple):
     weights: Float[Array, " C"]
 
     def below(self, fields: Float[Array, " P"]) -> Float[Array, " P"]:
-        """The probability to lie below each of the given fields."""
+        """Returns the probability that a field is below each of the given fields."""
         return skewed_tail(self._deviations(fields), self.skewness[None, :]) @ self.weights
 
     def density(self, fields: Float[Array, " P"]) -> Float[Array, " P"]:
-        """Of probability."""
+        """Returns the probability density at each of the given fields."""
         z = self._deviations(fields)
-        found = jax.scipy.stats.norm.pdf(z) * (1 + self.skewness[None, :] * (z**3 - 3 * z) / 6)
-        return jnp.maximum(found, 0) / self.spread[None, :] @ self.weights
+        parts = jax.scipy.stats.norm.pdf(z) * (1 + self.skewness[None, :] * (z**3 - 3 * z) / 6)
+        return jnp.maximum(parts, 0) / self.spread[None, :] @ self.weights
 
     def moments(self) -> tuple[Scalar, Scalar]:
-        """Mean and standard deviation."""
+        """Returns mean and standard deviation of the mixture."""
         mean = self.weights @ self.mean
         return mean, jnp.sqrt(self.weights @ ((self.mean - mean) ** 2 + self.spread**2))
 
@@ -43,16 +50,19 @@ class Mixture(NamedTuple):
 
 
 def winners_miss(active: Mixture, silent: Mixture, num_active: Real, num_silent: Real) -> Scalar:
-    """The probability that an active neuron is not among as many winners as there are active ones.
+    """Returns the probability that an active neuron is not among the winners.
 
-    Fields are independent. A neuron of field f loses if more silent neurons lie above f than active
-    ones below it, and both numbers are binomial: the difference of the two is judged by its
-    characteristic function, so that even one loser in ten patterns is counted right.
+    There are as many winners as active neurons, and fields are independent. An active neuron of
+    field f loses if more silent neurons are above f than active neurons are below it. For example,
+    with two silent neurons above f and one active neuron below it, the winners above f are more
+    than there are places. Both numbers are binomial; the probability that the first exceeds the
+    second comes from the characteristic function of their difference, which is accurate also if one
+    neuron in ten patterns loses.
 
     Args:
         active: Fields of active neurons.
-        silent: Fields of silent ones.
-        num_active: Number of active neurons, which is that of winners; need not be whole.
+        silent: Fields of silent neurons.
+        num_active: Number of active neurons and of winners; need not be whole.
         num_silent: Number of silent neurons.
     """
     mean, spread = active.moments()
@@ -65,7 +75,7 @@ def winners_miss(active: Mixture, silent: Mixture, num_active: Real, num_silent:
 def _more(
     p: Float[Array, " P"], first: Real, q: Float[Array, " P"], second: Real
 ) -> Float[Array, " P"]:
-    """The probability that Bin(first, p) exceeds Bin(second, q)."""
+    """Returns the probability that a number Bin(first, p) exceeds a number Bin(second, q)."""
     t = jnp.asarray(_ANGLES, float)[None, :]
     lost_p, turn_p = _spin(p[:, None], t)
     lost_q, turn_q = _spin(q[:, None], t)
@@ -73,7 +83,7 @@ def _more(
     angle = first * turn_p - second * turn_q
     equal = jnp.mean(size * jnp.cos(angle), axis=1)
     sign = jnp.mean(size * jnp.sin(angle) / jnp.tan(t / 2), axis=1)
-    # Far from a draw the sum over angles may run around; the answer is known there.
+    # If one number is much larger, the sum over angles is inaccurate, but the answer is certain.
     middle = first * p - second * q
     spread = jnp.sqrt(first * p * (1 - p) + second * q * (1 - q) + 1e-12)
     sure = jnp.abs(middle) > 6 * spread + 2
@@ -81,6 +91,6 @@ def _more(
 
 
 def _spin(p: Float[Array, "P 1"], t: Float[Array, "1 T"]) -> tuple[Array, Array]:
-    """log |1 - p + p exp(it)| and its angle."""
+    """Returns log |1 - p + p exp(it)| and the angle of 1 - p + p exp(it)."""
     lost = 0.5 * jnp.log1p(-jnp.minimum(2 * p * (1 - p) * (1 - jnp.cos(t)), 1 - 1e-6))
     return lost, jnp.arctan2(p * jnp.sin(t), 1 - p + p * jnp.cos(t))
