@@ -29,11 +29,9 @@ def memories_per_unit_two_layer(num_patterns: Any, num_neurons: Any) -> Any:
 def rank_limit(num_neurons: Any, *, autapses: bool = False) -> Any:
     """Returns the largest number of independent pair products xi xi^T.
 
-    The projection rule cannot store more patterns.
-
-    It is N (N - 1) / 2 without autapses and N (N + 1) / 2 with them, the latter for real-valued
-    patterns: patterns of -1 and +1 all have the same squares, which leaves N (N - 1) / 2 + 1. A
-    network that is certified with the projection rule therefore stores at most a quarter of a
-    memory per compute unit.
+    The projection rule cannot store more patterns. It is N (N - 1) / 2 without autapses and N (N +
+    1) / 2 with them, the latter for real-valued patterns: patterns of -1 and +1 all have the same
+    squares, which leaves N (N - 1) / 2 + 1. A network that is certified with the projection rule
+    therefore stores at most a quarter of a memory per compute unit.
     """
     return num_neurons * (num_neurons + (1 if autapses else -1)) / 2

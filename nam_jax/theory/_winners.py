@@ -54,8 +54,8 @@ def winners_miss(active: Mixture, silent: Mixture, num_active: Real, num_silent:
 
     There are as many winners as active neurons, and fields are independent. An active neuron of
     field f loses if more silent neurons are above f than active neurons are below it. For example,
-    with two silent neurons above f and one active neuron below it, the winners above f are more
-    than there are places. Both numbers are binomial; the probability that the first exceeds the
+    with k winners, two silent neurons above f and one active neuron below it, k neurons are above f
+    and the neuron loses. Both numbers are binomial; the probability that the first exceeds the
     second comes from the characteristic function of their difference, which is accurate also if one
     neuron in ten patterns loses.
 
