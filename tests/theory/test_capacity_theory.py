@@ -32,11 +32,13 @@ CAPACITIES = {
 def test_exact_capacities_are_those_of_the_table(n):
     """Science page 2.3, N = 32 to 256, to its last digit; the exponents tend to n - 1."""
     difference = theory.power_difference(n)
-    found = [theory.exact_capacity_at_error(size, difference, 0.005) for size in (32, 64, 128, 256)]
-    for capacity, page in zip(found, CAPACITIES[n], strict=True):
+    capacities = [
+        theory.exact_capacity_at_error(size, difference, 0.005) for size in (32, 64, 128, 256)
+    ]
+    for capacity, page in zip(capacities, CAPACITIES[n], strict=True):
         unit = 10.0 ** Decimal(page).as_tuple().exponent
         np.testing.assert_allclose(capacity, float(page), rtol=0, atol=unit)
-    np.testing.assert_allclose(math.log2(found[3] / found[2]), n - 1, atol=0.04)
+    np.testing.assert_allclose(math.log2(capacities[3] / capacities[2]), n - 1, atol=0.04)
 
 
 @pytest.mark.parametrize(("n", "tolerance"), [(2, 0.05), (3, 2e-3), (4, 2e-4), (5, 2e-4)])
@@ -52,8 +54,8 @@ def test_rectified_powers_double_the_capacity(n, tolerance):
 def test_approximate_capacities_are_as_good_as_they_say():
     """Gaussian tails, and leading orders in N."""
     distinct = theory.distinct_difference(64, 3)
-    found = theory.one_step_error(64, theory.distinct_capacity(64, 3, 0.005), distinct)
-    np.testing.assert_allclose(found, 0.005, rtol=0.05)
+    error = theory.one_step_error(64, theory.distinct_capacity(64, 3, 0.005), distinct)
+    np.testing.assert_allclose(error, 0.005, rtol=0.05)
     ratios = [
         float(theory.capacity_at_error(32, n, 0.005))
         / theory.exact_capacity_at_error(32, theory.power_difference(n), 0.005)
@@ -97,9 +99,9 @@ def convolved_self_coupled_error(size, count, n):
      (3, 64, 199, 0.95, 0.01), (4, 32, 307, 1.02, 0.02), (4, 16, 85, 2.2, 0.1)],
 )  # fmt: skip
 def test_the_law_of_the_self_coupled_pass_is_as_good_as_it_says(n, size, count, high, tolerance):
-    found = theory.self_coupled_error(size, count, n)
+    law = theory.self_coupled_error(size, count, n)
     exact = convolved_self_coupled_error(size, count, n)
-    np.testing.assert_allclose(found / exact, high, rtol=tolerance)
+    np.testing.assert_allclose(law / exact, high, rtol=tolerance)
 
 
 def test_the_self_coupled_quartic_field_has_the_mean_and_variance_of_the_law():
@@ -110,8 +112,8 @@ def test_the_self_coupled_quartic_field_has_the_mean_and_variance_of_the_law():
     fields = size**3 + np.sum(others[:, :, 0] * overlaps**3, axis=1, dtype=float)
     mean, z = size**3 + (count - 1) * (3 * size - 2), fields.std(ddof=1)
     assert abs(fields.mean() - mean) < 4 * z / math.sqrt(sets)
-    found = norm.isf(theory.self_coupled_error(size, count, 4))
-    np.testing.assert_allclose(mean / z, found, rtol=0.05)
+    expected = norm.isf(theory.self_coupled_error(size, count, 4))
+    np.testing.assert_allclose(mean / z, expected, rtol=0.05)
     least = min(norm.isf(theory.self_coupled_error(size, k, 4)) for k in range(100, 900, 20))
     assert 2 * math.sqrt(size / 5) < least < 1.1 * 2 * math.sqrt(size / 5)
 
@@ -157,8 +159,8 @@ def test_basins_end_near_where_the_mean_field_says(n, flips, getkey):
 
         def close(pattern, of_flips, of_order):
             cue = flip(pattern, flips, key=of_flips)
-            found = retrieve(net, cue, updates=Asynchronous(of_order))
-            return jnp.vdot(found.pattern, pattern) / 128 >= 0.95
+            retrieval = retrieve(net, cue, updates=Asynchronous(of_order))
+            return jnp.vdot(retrieval.pattern, pattern) / 128 >= 0.95
 
         keys = jr.split(of_flips, cues), jr.split(of_order, cues)
         return jnp.mean(jax.jit(jax.vmap(close))(patterns[:cues], *keys))

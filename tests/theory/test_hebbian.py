@@ -118,8 +118,8 @@ def test_the_sparse_capacity_is_where_an_active_neuron_stands_out_of_all_silent_
     """d'^2 = 2 |ln a|, to the one pattern by which K - 1 differs from K."""
     covariance = Coefficients(c0=1e-4, c1pre=-0.01, c1post=-0.01)
     count = round(theory.sparse_capacity(20_000, 0.01))
-    found = theory.sparse_separation(20_000, count, 0.01, covariance) ** 2
-    np.testing.assert_allclose(found, 2 * math.log(100), rtol=1e-5)
+    squared = theory.sparse_separation(20_000, count, 0.01, covariance) ** 2
+    np.testing.assert_allclose(squared, 2 * math.log(100), rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):
 
     separations, pooled = [], [[], []]
     for key in jr.split(getkey(), 4):
-        field, active = (np.asarray(each) for each in fields(key))
+        field, active = (np.asarray(values) for values in fields(key))
         for h, on in zip(field.T, active.T > 0, strict=True):
             spread = math.sqrt((h[on].var() + h[~on].var()) / 2)
             separations.append((h[on].mean() - h[~on].mean()) / spread)
@@ -167,7 +167,7 @@ def test_sparse_patterns_are_separated_as_predicted(name, fixed, getkey):
         pooled[1].append(field[active == 0])
     measured = np.mean(separations)
     if fixed:
-        on, off = (np.concatenate(each) for each in pooled)
+        on, off = (np.concatenate(fields_of_sets) for fields_of_sets in pooled)
         measured = (on.mean() - off.mean()) / math.sqrt((on.var() + off.var()) / 2)
     predicted = theory.sparse_separation(size, count, a, coefficients, fixed_threshold=fixed)
     low, high = (0.88, 1.02) if fixed else (0.96, 1.04)
@@ -188,22 +188,22 @@ def test_by_default_the_expanded_rule_is_the_activity_product(getkey):
 def test_a_coefficient_may_be_a_function_of_the_weight(getkey):
     """c0 = -lambda w: the leaky sum of outer products."""
     patterns = jr.rademacher(getkey(), (6, 8), float)
-    found = learn(ExpandedHebbian(lambda w: -0.2 * w), patterns)
+    weights = learn(ExpandedHebbian(lambda w: -0.2 * w), patterns)
     expected = sum(0.8 ** (5 - k) * jnp.outer(patterns[k], patterns[k]) for k in range(6))
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(weights, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_clamped_oja_is_a_leaky_average_and_a_conditional_probability(getkey):
     patterns = jr.rademacher(getkey(), (6, 8), float)
-    found = learn(ClampedOja(0.3), patterns)
+    weights = learn(ClampedOja(0.3), patterns)
     exact = np.asarray(patterns, np.float64)
     expected = sum(0.3 * 0.7 ** (5 - k) * np.outer(exact[k], exact[k]) for k in range(6))
     rounding = {"rtol": 1e-12, "atol": 1e-14} if X64 else {"rtol": 1e-5, "atol": 1e-6}
-    np.testing.assert_allclose(found, expected, **rounding)
+    np.testing.assert_allclose(weights, expected, **rounding)
     active = jr.bernoulli(getkey(), 0.4, (60, 12)).astype(float)
-    found = learn(ClampedOja(0.002, passes=400), active)
+    weights = learn(ClampedOja(0.002, passes=400), active)
     together = active.T @ active
-    np.testing.assert_allclose(found, together / jnp.diag(together)[:, None], atol=0.03)
+    np.testing.assert_allclose(weights, together / jnp.diag(together)[:, None], atol=0.03)
 
 
 def test_a_law_of_everything_forgotten_is_refused():
@@ -236,8 +236,8 @@ def test_decay_weights_every_term_of_the_law():
     # The activity product that decays is Oja's rule, clamped, whose form counts a pattern among the
     # noise of its own.
     squared = [theory.oja_signal_to_noise(N, decay, age) for age in ages]
-    z = [math.sqrt(each / (1 - each / N)) for each in squared]
-    fading = np.array([0.5 * math.erfc(each / math.sqrt(2)) for each in z])
+    z = [math.sqrt(ratio / (1 - ratio / N)) for ratio in squared]
+    fading = np.array([0.5 * math.erfc(ratio / math.sqrt(2)) for ratio in z])
     np.testing.assert_allclose([law(Coefficients(), age=age) for age in ages], fading, rtol=0.1)
 
 
@@ -261,8 +261,8 @@ def test_old_patterns_fade_as_the_law_says(getkey):
 
     measured = np.asarray(jax.lax.map(wrong, jr.split(getkey(), 40)), float)
     law = functools.partial(theory.hebbian_one_step_error, size, 200, Coefficients(), decay=rate)
-    for found, age in zip(measured.T, ages, strict=True):
-        agrees(found, expected := float(law(age=age)))
+    for errors, age in zip(measured.T, ages, strict=True):
+        agrees(errors, expected := float(law(age=age)))
         # The form counts a pattern among its own noise.
         squared = theory.oja_signal_to_noise(size, rate, age)
         z = math.sqrt(squared / (1 - squared / size))

@@ -46,8 +46,8 @@ def test_the_law_is_that_of_all_pattern_sets(size, count, n):
         theory.rectified_difference(n),
         theory.distinct_difference(size, n),
     ):
-        found = theory.one_step_error(size, count, difference)
-        np.testing.assert_allclose(found, enumerated(size, count, difference), rtol=1e-9)
+        error = theory.one_step_error(size, count, difference)
+        np.testing.assert_allclose(error, enumerated(size, count, difference), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("n", "size", "count"), [(2, 64, 11), (3, 32, 48), (4, 16, 60)])
@@ -59,9 +59,9 @@ def test_the_integral_agrees_with_the_convolution(n, size, count):
 
 @pytest.mark.parametrize(("size", "count"), [(8, 4), (9, 4), (10, 3)])
 def test_the_quadratic_law_is_that_of_all_pattern_sets(size, count):
-    found = theory.quadratic_one_step_error(size, count)
+    law = theory.quadratic_one_step_error(size, count)
     expected = enumerated(size, count, theory.power_difference(2))
-    np.testing.assert_allclose(found.strict + found.tie / 2, expected, rtol=1e-10)
+    np.testing.assert_allclose(law.strict + law.tie / 2, expected, rtol=1e-10)
 
 
 @functools.partial(jax.jit, static_argnames=("size", "count", "flipped", "num_sets"))
@@ -138,10 +138,10 @@ def test_the_law_is_that_of_the_table(row):
 )  # fmt: skip
 def test_the_quadratic_law_tells_ties_from_errors(size, count, strict, tie):
     """Science page 1.3 and 2.3, to its digits; ties count half in the law for every F."""
-    found = theory.quadratic_one_step_error(size, count)
-    np.testing.assert_allclose(found, (strict, tie), rtol=6e-4)
+    quadratic = theory.quadratic_one_step_error(size, count)
+    np.testing.assert_allclose(quadratic, (strict, tie), rtol=6e-4)
     law = theory.one_step_error(size, count, theory.power_difference(2))
-    np.testing.assert_allclose(found.strict + found.tie / 2, law, rtol=1e-9)
+    np.testing.assert_allclose(quadratic.strict + quadratic.tie / 2, law, rtol=1e-9)
 
 
 QUICK_ROWS = (3, 32, 48, 0), (4, 32, 307, 0), (3, 64, 100, 13)
@@ -156,8 +156,8 @@ def test_the_law_is_that_of_simulated_powers(n, size, count, flipped, getkey):
     expected = laws(theory.power_difference(n), size, count, flipped)
     errors = [e * bits for e, bits in zip(expected, (size - flipped, flipped), strict=False)]
     sets = max(300, math.ceil(60 / min(errors)))
-    found = simulated(Power(n), getkey(), size=size, count=count, flipped=flipped, num_sets=sets)
-    for measured, law in zip(found, expected, strict=False):
+    shares = simulated(Power(n), getkey(), size=size, count=count, flipped=flipped, num_sets=sets)
+    for measured, law in zip(shares, expected, strict=False):
         agrees(measured, law)
 
 
@@ -180,7 +180,7 @@ CASES = {
 @pytest.mark.parametrize("name", mostly_slow(CASES, "rectified quadratic", "distinct cubic"))
 def test_the_law_is_that_of_simulated_memories(name, getkey):
     separation, difference, size, count, flipped = CASES[name]
-    found = simulated(
+    shares = simulated(
         separation,
         getkey(),
         size=size,
@@ -188,5 +188,5 @@ def test_the_law_is_that_of_simulated_memories(name, getkey):
         flipped=flipped,
         num_sets=3000 if flipped == 0 else 1500,
     )
-    for measured, law in zip(found, laws(difference, size, count, flipped), strict=False):
+    for measured, law in zip(shares, laws(difference, size, count, flipped), strict=False):
         agrees(measured, law)

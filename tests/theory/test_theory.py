@@ -66,11 +66,13 @@ def test_transfer_is_the_dense_resolvent(size):
 def test_memory_gain_and_recall_threshold_are_those_of_the_certificate(size, margin):
     tensor = PatternTensor(signs(jr.key(0), (2, size)), "projection", strength=0.8)
     alpha, gamma = 1.3, 0.8 + (1 + margin) / 1.3
-    found = nam.measure.certificate(NeuronAstrocyte(tensor, leaks=(1.0, alpha, gamma)))
+    certificate = nam.measure.certificate(NeuronAstrocyte(tensor, leaks=(1.0, alpha, gamma)))
     gain = theory.memory_gain(0.8, alpha, gamma)
-    np.testing.assert_allclose(found.memory_gain, gain, rtol=1e-3)
-    np.testing.assert_allclose(found.recall_threshold, theory.recall_threshold(gain), rtol=1e-3)
-    threshold = found.recall_threshold
+    np.testing.assert_allclose(certificate.memory_gain, gain, rtol=1e-3)
+    np.testing.assert_allclose(
+        certificate.recall_threshold, theory.recall_threshold(gain), rtol=1e-3
+    )
+    threshold = certificate.recall_threshold
     assert bool(theory.wrong_bit_flips(gain, 1.01 * threshold))
     assert not bool(theory.wrong_bit_flips(gain, 0.99 * threshold))
 
@@ -127,14 +129,14 @@ def test_without_leaks_synapses_and_processes_are_at_a_saddle(size):
     np.testing.assert_allclose(flow.processes, 0, atol=1e-5)
 
     slopes = 1.5 * (1 - (0.8 * 0.36) ** 2), 0.7 * (1 - 0.36**2)
-    on_memory, elsewhere = theory.saddle_eigenvalues(*slopes, jnp.array([0.8, 0.0]))
-    assert float(on_memory[1]) > float(elsewhere[1]) > 0 > float(elsewhere[0])
-    expected = np.sort(np.concatenate([on_memory, *[elsewhere] * (size**2 - 1)]))
-    found = np.sort(np.linalg.eigvals(fast_jacobian(net, state)).real)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    on_memory, off_memory = theory.saddle_eigenvalues(*slopes, jnp.array([0.8, 0.0]))
+    assert float(on_memory[1]) > float(off_memory[1]) > 0 > float(off_memory[0])
+    expected = np.sort(np.concatenate([on_memory, *[off_memory] * (size**2 - 1)]))
+    eigenvalues = np.sort(np.linalg.eigvals(fast_jacobian(net, state)).real)
+    np.testing.assert_allclose(eigenvalues, expected, atol=1e-4)
     # Neurons that move keep the modes that they do not feel, and the saddle.
     whole = np.linalg.eigvals(full_jacobian(net, state))
-    assert np.abs(whole - float(elsewhere[1])).min() < 1e-4
+    assert np.abs(whole - float(off_memory[1])).min() < 1e-4
     assert whole.real.max() > 0
 
 
@@ -149,9 +151,9 @@ def test_a_lesion_leaves_the_mean_mode_one_minus_the_fraction(size, fraction):
     def strength(key):
         return lesion(tensor, jnp.asarray(fraction), key=key).quadratic_form(mode)
 
-    found = jax.jit(jax.vmap(strength))(jr.split(jr.key(1), 300))
-    error = float(found.std()) / 300**0.5
-    assert abs(float(found.mean() - theory.mode_eigenvalue_of_lesion(fraction))) < 5 * error
+    strengths = jax.jit(jax.vmap(strength))(jr.split(jr.key(1), 300))
+    error = float(strengths.std()) / 300**0.5
+    assert abs(float(strengths.mean() - theory.mode_eigenvalue_of_lesion(fraction))) < 5 * error
 
 
 @SMALL
@@ -163,8 +165,8 @@ def test_gap_junctions_join_the_halves_of_a_memory(size, coupling):
     first = (upper | upper.T).reshape(-1)
     within = first[:, None] == first[None, :]
     largest = np.linalg.eigvalsh(np.where(within, matrix, coupling * matrix))[-1]
-    found = theory.mode_eigenvalue_of_gap_junction(coupling, first.mean())
-    np.testing.assert_allclose(found, largest, rtol=1e-5)
+    eigenvalue = theory.mode_eigenvalue_of_gap_junction(coupling, first.mean())
+    np.testing.assert_allclose(eigenvalue, largest, rtol=1e-5)
     np.testing.assert_allclose(
         theory.mode_eigenvalue_of_gap_junction(coupling), (1 + coupling) / 2, rtol=1e-5
     )
@@ -228,9 +230,9 @@ def test_capacity_with_self_coupling_grows_as_the_square(size, page):
     """K where half of the cues (10 % flips) are recalled: within 1.6 of the scale."""
     scale = float(theory.self_coupled_capacity(size, 4, 0.1))
     most = int(2 * scale)
-    found = half_recall(lambda k: self_coupled_rate(k, size, most), scale / 2, most, 6)
-    assert scale / 1.6 < found < 1.6 * scale
-    assert found == pytest.approx(page, rel=0.1)
+    capacity = half_recall(lambda k: self_coupled_rate(k, size, most), scale / 2, most, 6)
+    assert scale / 1.6 < capacity < 1.6 * scale
+    assert capacity == pytest.approx(page, rel=0.1)
 
 
 @pytest.mark.parametrize(

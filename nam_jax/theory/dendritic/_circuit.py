@@ -1,4 +1,4 @@
-"""The numbers of a dendritic memory, and their check."""
+"""The numbers that define a dendritic memory, and the check of their ranges."""
 
 import functools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Number = float | int | Real[Array, ""]
 
 
 class Circuit(NamedTuple):
-    """The numbers of a dendritic network, but for its three thresholds; rates in Hz.
+    """All numbers of a dendritic network except its three thresholds; rates are in Hz.
 
     Attributes:
         num_memory: N1, memory neurons (E1).
@@ -24,12 +24,13 @@ class Circuit(NamedTuple):
         num_memory_inhibitory: M1, inhibitory neurons that E1 drives (I1).
         num_feature_inhibitory: M2, inhibitory neurons that E2 drives (I2).
         num_branches: D, branches of each feature neuron.
-        connectivity: c in (0, 1], the probability of a connection; c / D for each branch.
-        spread: w in [0, 1); the other weights are uniform in (1 - w, 1 + w).
-        gamma_shape: Shape of the gamma law of the branch weights.
-        dendritic_mean: m, mean of the branch weights.
-        resting_output: g_min, output of a branch that is not driven.
-        width: Drives over which the output of a branch goes from g_min to g_max.
+        connectivity: c in (0, 1], the probability that two neurons are connected. A memory neuron
+            reaches a given branch of a feature neuron with the probability c / D.
+        spread: w in [0, 1); weights other than those of branches are uniform in (1 - w, 1 + w).
+        gamma_shape: Shape of the gamma distribution of the branch weights A.
+        dendritic_mean: m, mean of the branch weights A.
+        resting_output: g_min, output of a branch whose drive is below the threshold.
+        width: Increase of the drive over which the output of a branch rises from g_min to g_max.
         rmin: Lowest rate of a memory neuron.
         rmax: Highest rate of a memory neuron.
     """
@@ -50,12 +51,12 @@ class Circuit(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """The three numbers that `design` finds.
+    """The three thresholds of a dendritic network; `design` computes them.
 
     Attributes:
-        branch: g_t, the drive at which a branch begins to fire.
-        memory: f_t, the drive at which a memory neuron begins to fire above rmin.
-        saturation: g_max, output of a branch whose drive is g_t plus the width or more.
+        branch: g_t, the drive above which a branch puts out more than g_min.
+        memory: f_t, the drive above which a memory neuron fires faster than rmin.
+        saturation: g_max, output of a branch whose drive is at least g_t + width.
     """
 
     branch: Number
@@ -64,10 +65,10 @@ class Thresholds(NamedTuple):
 
 
 def as_numbers(circuit: Circuit) -> Circuit:
-    """The circuit with arrays of floats for numbers, checked as far as they are not traced.
+    """Returns the circuit with float arrays as numbers; checks the numbers that are not traced.
 
     Raises:
-        ValueError: If one is outside of its range.
+        ValueError: If a number is outside its range.
     """
     c = Circuit(*(jnp.asarray(value, float) for value in circuit))
     zero, one, infinity = 0.0, 1.0, jnp.inf
@@ -102,7 +103,7 @@ _ENDS_ALLOWED = {
     "spread",
     "resting_output",
 }
-"""Where the lower end of the range is in it; the upper end always is."""
+"""Numbers that may equal the lower end of their range; all may equal the upper end."""
 
 
 def _check(name: str, value: Scalar, low: float | Array, high: float | Array, closed: bool) -> None:
@@ -115,7 +116,10 @@ def _check(name: str, value: Scalar, low: float | Array, high: float | Array, cl
 
 
 def on_numbers(function: Callable) -> Callable:
-    """A theory of (circuit, thresholds, k, ...) that checks its numbers and is compiled once."""
+    """Returns `function` of (circuit, thresholds, k, ...), compiled, with a check of its numbers.
+
+    The first number after the thresholds is k, which must be at least 1.
+    """
     compiled = jax.jit(function)
 
     @functools.wraps(function)
@@ -129,11 +133,11 @@ def on_numbers(function: Callable) -> Callable:
 
 
 def as_levels(thresholds: Thresholds) -> Thresholds:
-    """The thresholds with arrays of floats for numbers."""
+    """Returns the thresholds with float arrays as numbers."""
     return Thresholds(*(jnp.asarray(value, float) for value in thresholds))
 
 
 def check_k(k: Scalar) -> None:
-    """Raises a `ValueError` unless k is traced or at least 1."""
+    """Raises a `ValueError` if k is below 1; a traced k is not checked."""
     if is_concrete(k) and not float(k) >= 1:
         raise argument_error("k", "be at least 1", f"{k:g}")

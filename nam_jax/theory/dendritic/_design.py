@@ -1,4 +1,4 @@
-"""Thresholds of a dendritic memory by theory alone, and how many neurons its memories can have."""
+"""Thresholds of a dendritic memory and the largest size of its memories, by theory alone."""
 
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ from nam_jax.theory.dendritic._moments import gamma_moments
 from nam_jax.theory.dendritic._recall import ignition_margin_at, log_recall_at, recall
 
 _SPURIOUS = 0.15
-"""Inactive branches of a feature neuron that fire all the same, on average."""
+"""Mean number of branches of a feature neuron that exceed g_t while all neurons are at rest."""
 _SAFETY = 4.8
-"""Standard deviations between the drive of other neurons and their threshold."""
+"""Standard deviations by which f_t exceeds the mean drive of neurons that are not cued."""
 _SCALE = Thresholds(1.0, 10.0, 100.0)
-"""Sizes of steps."""
+"""Typical sizes of the thresholds; the solvers see thresholds divided by these."""
 _STEPS, _POINTS, _PENALTY = 64, 4, 1.0
 IGNITION_MARGIN = 3.5
-"""`ignition_margin` from which no neuron is recruited before inhibition rises."""
+"""From this `ignition_margin` on, no neuron is recruited before inhibition rises."""
 
 
 def design(
@@ -40,21 +40,25 @@ def design(
     rate: Number = 60.0,
     margin: Number = IGNITION_MARGIN,
 ) -> Thresholds:
-    """Thresholds by three rules; differentiable, implicitly, in every number, sizes included.
+    """Returns thresholds by three rules.
 
-    g_t: 0.15 branches of a feature neuron fire at rest. f_t: 4.8 standard deviations above the mean
-    drive of neurons that are not cued while k are, and `margin` of them above that before the cued
-    ones fire, whichever is higher. g_max: a memory of one neuron fires at `rate`.
-    `refined` improves on them, much so where connections are sparse.
+    g_t: on average 0.15 branches of a feature neuron exceed it while all neurons are at rest.
+    f_t: with k cued neurons, it is at least 4.8 standard deviations above the mean drive of the
+    other neurons at the fixed point, and at least `margin` standard deviations above their mean
+    drive before the cued neurons fire. The higher of the two values is taken.
+    g_max: a memory of one neuron fires at `rate`.
+
+    Derivatives with respect to all numbers, sizes included, come from the implicit function
+    theorem. `refined` improves the thresholds, most of all if connections are sparse.
 
     Args:
         circuit: The network.
-        k: Number of cued neurons up to which others must stay quiet.
+        k: Number of cued neurons up to which other neurons must stay quiet.
         rate: Target rate in Hz of a memory of one neuron, between rmin and rmax.
-        margin: The least `ignition_margin` at k.
+        margin: Smallest allowed `ignition_margin` at k, in standard deviations.
 
     Raises:
-        ValueError: If a number is outside of its range.
+        ValueError: If a number is outside its range.
     """
     circuit, k, rate = as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float)
     check_k(k)
@@ -67,6 +71,10 @@ def design(
 
 @jax.jit
 def _design(circuit: Circuit, k: Scalar, rate: Scalar, margin: Scalar) -> Thresholds:
+    # The rules are solved in two steps. g_t depends only on the drive at rest: with D = 500
+    # branches it is the drive, minus half a width, that 0.15 / 500 of the branches exceed. Newton's
+    # method then solves for (g_max, f_t) together: one residual is the rate of a memory of one
+    # neuron minus its target, the other is the smaller of the two distances of f_t from its bounds.
     fraction = jnp.asarray(_SPURIOUS / circuit.num_branches)
     gt = _resting_quantile(circuit, fraction) - circuit.width / 2
 
@@ -85,7 +93,8 @@ def _design(circuit: Circuit, k: Scalar, rate: Scalar, margin: Scalar) -> Thresh
     gain = gamma_moments(circuit.gamma_shape, m)[2] - c * m**2
     gain = gain * jnp.sqrt(c * circuit.num_feature / circuit.num_branches)
     common = jnp.sqrt(c * circuit.num_feature) * circuit.rmin
-    # Saturated branches, and a threshold halfway between the drive of other neurons and 0.
+    # Start as if branches were saturated, with f_t halfway between the drive of neurons that are
+    # not cued, -common, and 0.
     start = jnp.stack([(common / 2 + rate) / gain / _SCALE.saturation, -common / 2 / _SCALE.memory])
     tolerance = 1e-8 if start.dtype == jnp.float64 else 1e-5
     newton = optx.Newton(rtol=tolerance, atol=tolerance)
@@ -93,7 +102,7 @@ def _design(circuit: Circuit, k: Scalar, rate: Scalar, margin: Scalar) -> Thresh
 
 
 def _resting_quantile(circuit: Circuit, fraction: Scalar) -> Scalar:
-    """The drive that this fraction of branches exceeds when all memory neurons fire at rmin."""
+    """Returns the drive that `fraction` of branches exceed when all memory neurons fire at rmin."""
     law = branch_drive_at(circuit, 0, circuit.rmin)
     mean, sd = law.mean(), jnp.sqrt(law.variance())
 
@@ -104,8 +113,8 @@ def _resting_quantile(circuit: Circuit, fraction: Scalar) -> Scalar:
     solver = optx.Bisection(rtol=tolerance, atol=tolerance)
     options = {"lower": jnp.zeros_like(mean), "upper": jnp.full_like(mean, 8)}
     start = jnp.full_like(mean, 3)
-    found = optx.root_find(excess, solver, start, options=options, max_steps=64, throw=False)
-    return mean + found.value * sd
+    root = optx.root_find(excess, solver, start, options=options, max_steps=64, throw=False)
+    return mean + root.value * sd
 
 
 def refined(
@@ -115,20 +124,20 @@ def refined(
     k: Number = 4,
     margin: Number = IGNITION_MARGIN,
 ) -> Thresholds:
-    """Thresholds at which memories of 1 .. k neurons are most probably recalled.
+    """Returns thresholds that maximise the predicted recall of memories of 1 to k neurons.
 
-    Maximises the sum of the predicted log P over four numbers of neurons from 1 to k by BFGS, from
-    given thresholds, as those of `design`. One optimum is nearly as good as another
-    along a direction in which g_t and g_max grow together.
+    BFGS maximises the sum of the predicted log P over four evenly spaced sizes from 1 to k. The
+    optimum is flat in one direction: thresholds whose g_t and g_max are both larger are nearly as
+    good.
 
     Args:
         circuit: The network.
-        thresholds: Where to start.
-        k: The largest number of cued neurons.
-        margin: `ignition_margin` at k below which thresholds are penalised.
+        thresholds: Initial thresholds, such as those of `design`.
+        k: Largest number of cued neurons.
+        margin: Thresholds whose `ignition_margin` at k is below this number are penalised.
 
     Raises:
-        ValueError: If a number is outside of its range.
+        ValueError: If a number is outside its range.
     """
     circuit, k = as_numbers(circuit), jnp.asarray(k, float)
     check_k(k)
@@ -154,7 +163,12 @@ def _refined(circuit: Circuit, thresholds: Thresholds, k: Scalar, margin: Scalar
 
 
 class LargestMemory(NamedTuple):
-    """The most neurons of a memory that is recalled, and the thresholds for them."""
+    """The largest size of memories that are recalled, and thresholds for it.
+
+    Attributes:
+        k: Number of neurons of such a memory; 0 if not even one neuron is recalled.
+        thresholds: Thresholds refined for k, or for one neuron if k is 0.
+    """
 
     k: int
     thresholds: Thresholds
@@ -163,15 +177,17 @@ class LargestMemory(NamedTuple):
 def largest_k(
     circuit: Circuit, *, level: float = 0.95, margin: Number = IGNITION_MARGIN
 ) -> LargestMemory:
-    """The largest k whose predicted recall is at least `level`, thresholds refined for each k.
+    """Returns the largest k up to which the predicted recall is at least `level`.
+
+    Tries k = 1, 2, 3, ... and refines the thresholds for each k.
 
     Args:
         circuit: The network.
-        level: The least probability of recall.
-        margin: As of `refined`.
+        level: Smallest allowed probability of recall, between 0 and 1.
+        margin: See `refined`.
 
     Raises:
-        ValueError: If a number is outside of its range.
+        ValueError: If a number is outside its range.
     """
     if not 0 < level < 1:
         raise argument_error("level", "be between 0 and 1", f"{level:g}")

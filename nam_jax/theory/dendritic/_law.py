@@ -1,8 +1,8 @@
-"""The law of what a dendritic branch receives, and the law of rates that follows from it.
+"""The distribution of the drive of a dendritic branch, and the moments of its output.
 
 Source: Kafraj, Krotov, Bicknell & Latham, "A biologically plausible associative memory network",
-eqs. 2-7, as `DendriticMemory` reads them. All is smooth in every number, the sizes included, so
-that one compiled program serves all circuits, and designs can be differentiated.
+eqs. 2-7, as `DendriticMemory` implements them. The functions are smooth in all numbers, sizes
+included: one compiled program serves all circuits, and thresholds can be differentiated.
 """
 
 from typing import NamedTuple
@@ -22,19 +22,25 @@ from nam_jax.theory.dendritic._circuit import (
 )
 
 _EXCITATORY, _INHIBITORY = 32, 24
-"""Numbers of inputs to a branch that are summed over."""
+"""How many values of each input count, from E1 and from I1, are summed over."""
 _REACH = 6.0
-"""Counts run to this many standard deviations beside their mean."""
+"""Standard deviations around the mean within which counts are summed over."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _TINY = 1e-6
 
 
 class BranchDrive(NamedTuple):
-    """The law of the drive of a branch: a mixture of normal laws, one for each pair of counts.
+    """The distribution of the drive of a branch: a mixture of normal distributions.
 
-    Given how many E1 and I1 neurons a branch has, its drive is a sum of uniform weights and so
-    nearly normal; over counts it is not, because inhibition is bounded: a single normal law of the
-    same mean and variance has several times the upper tail.
+    The mixture has one part for each pair of counts (number of E1 neurons, number of I1 neurons) on
+    the branch. At given counts, the drive is a sum of uniform weights and nearly normal. The
+    mixture is not normal, because inhibition is bounded: one normal distribution of the same mean
+    and variance has several times the upper tail.
+
+    Attributes:
+        weights: Probability of each pair of counts.
+        means: Mean drive at these counts.
+        variances: Variance of the drive at these counts.
     """
 
     weights: Float[Array, "E I"]
@@ -42,27 +48,27 @@ class BranchDrive(NamedTuple):
     variances: Float[Array, "E I"]
 
     def mean(self) -> Scalar:
-        """The mean drive."""
+        """Returns the mean drive."""
         return jnp.sum(self.weights * self.means)
 
     def variance(self) -> Scalar:
-        """The variance of the drive over branches."""
+        """Returns the variance of the drive over branches."""
         spread = self.variances + (self.means - self.mean()) ** 2
         return jnp.sum(self.weights * spread)
 
     def survival(self, drive: Number) -> Scalar:
-        """The fraction of branches that receive more than `drive`."""
+        """Returns the fraction of branches whose drive exceeds `drive`."""
         z = (drive - self.means) / jnp.sqrt(2 * self.variances + _TINY)
         return jnp.sum(self.weights * 0.5 * erfc(z))
 
     def shifted(self, mean: Number, variance: Number = 0.0) -> "BranchDrive":
-        """The law with one more, independent input of this mean and variance."""
+        """Returns the distribution with an added independent input of this mean and variance."""
         return self._replace(means=self.means + mean, variances=self.variances + variance)
 
     def ramp_moments(self, threshold: Number, width: Number) -> Float[Array, "3"]:
-        """Mean, mean square and mean cube of clip((drive - threshold) / width, 0, 1) over branches.
+        """Returns the raw moments 1 to 3 of u = clip((drive - threshold) / width, 0, 1).
 
-        E[u^p] is the integral of p u^(p - 1) P(drive > threshold + u width) over u in (0, 1).
+        E[u^p] is the integral of p s^(p - 1) P(drive > threshold + s width) over s in (0, 1).
         """
         u = 0.5 * (1 + _NODES)
         points = threshold + jnp.asarray(u, self.means.dtype) * width
@@ -72,24 +78,24 @@ class BranchDrive(NamedTuple):
 
 
 def branch_drive(circuit: Circuit, k: Number, rate: Number) -> BranchDrive:
-    """The law of the drive of a branch without a cued neuron (eqs. 2b, 6, 7).
+    """Returns the distribution of the drive of a branch without a cued neuron (eqs. 2b, 6, 7).
 
-    Binomial(N1 - k, c / D) E1 neurons reach it, at rmin, and Binomial(M1, c / D) I1 neurons, whose
-    rates differ where connections are sparse.
+    The branch is reached by Binomial(N1 - k, c / D) E1 neurons, which fire at rmin, and by
+    Binomial(M1, c / D) I1 neurons, whose rates differ if connections are sparse.
 
     Args:
         circuit: The network.
         k: Number of cued neurons, 0 at rest.
-        rate: Their rate in Hz.
+        rate: Rate of the cued neurons in Hz.
 
     Raises:
-        ValueError: If a number of the circuit is outside of its range.
+        ValueError: If a number of the circuit is outside its range.
     """
     return branch_drive_at(as_numbers(circuit), jnp.asarray(k, float), jnp.asarray(rate, float))
 
 
 def branch_drive_at(c: Circuit, k: Number, rate: Number) -> BranchDrive:
-    """`branch_drive` of checked numbers."""
+    """Returns `branch_drive` of numbers that are already checked."""
     probability = jnp.asarray(c.connectivity / c.num_branches)
     load = c.num_memory * probability
     n, excitatory = _counts(jnp.asarray(c.num_memory - k), probability, _EXCITATORY)
@@ -111,7 +117,11 @@ def branch_drive_at(c: Circuit, k: Number, rate: Number) -> BranchDrive:
 def _counts(
     total: Scalar, probability: Scalar, points: int
 ) -> tuple[Float[Array, " E"], Float[Array, " E"]]:
-    """Values of a binomial count and their probabilities, on a coarser lattice where it is wide."""
+    """Returns `points` values of a Binomial(total, probability) count, and their probabilities."""
+    # Of 1000 neurons with probability 1/500, the mean is 2 and counts 0, 1, 2, ... are taken. With
+    # probability 1/2 the mean is 500 and the standard deviation 15.8; counts within 6 standard
+    # deviations are 405 to 595, too many for 32 points, so every 7th is taken: 405, 412, 419, ...
+    # The probabilities are divided by their sum. Counts above `total` get the probability 0.
     mean = total * probability
     reach = _REACH * jnp.sqrt(mean * (1 - probability))
     low = jnp.floor(jnp.maximum(mean - reach, 0))
@@ -126,7 +136,9 @@ def _counts(
 
 
 def _log_falling(total: Scalar, n: Float[Array, " E"]) -> Float[Array, " E"]:
-    """log of N! / (N - n)!, by Stirling's series where a difference of logs would lose digits."""
+    """Returns log(N! / (N - n)!), where N is `total`."""
+    # A difference of two large log-factorials loses digits; Stirling's series, with N! and (N - n)!
+    # combined by hand, does not. It is used for N - n > 20.
     rest = total - n
     large = rest > 20
     few = jnp.where(large, n, 0)
@@ -136,12 +148,16 @@ def _log_falling(total: Scalar, n: Float[Array, " E"]) -> Float[Array, " E"]:
 
 
 def inhibition_rate(circuit: Circuit, mean_rate: Number, count: Number) -> Scalar:
-    """The rate at which `count` inhibitory neurons settle, just below the mean that drives them."""
+    """Returns the mean rate of `count` inhibitory neurons in Hz.
+
+    It is slightly below `mean_rate`, the mean rate of the neurons that drive them, because
+    inhibitory neurons also inhibit each other.
+    """
     return jnp.asarray(mean_rate / (1 + 1 / (circuit.connectivity * count)))
 
 
 def first_inhibition(circuit: Circuit, k: Number, rate: Number) -> Scalar:
-    """The mean rate of I1 in Hz when k memory neurons fire at `rate` and all others at rmin."""
+    """Returns the mean rate of I1 in Hz if k memory neurons fire at `rate`, the others at rmin."""
     mean_rate = circuit.rmin + k * (rate - circuit.rmin) / circuit.num_memory
     return inhibition_rate(circuit, mean_rate, circuit.num_memory_inhibitory)
 
@@ -152,13 +168,13 @@ def branch_outputs(
     idle: BranchDrive,
     rate: Float[Array, ""],
 ) -> Float[Array, "3"]:
-    """E[G], E[G^2], E[G^3] over branches that carry one given E1 neuron at `rate` as well.
+    """Returns E[G], E[G^2], E[G^3] over branches that receive one added E1 neuron.
 
     Args:
         circuit: The network.
-        thresholds: Of branches.
-        idle: The law of their drive without it.
-        rate: In Hz; 0 for the branches as they are.
+        thresholds: Thresholds of branches.
+        idle: Distribution of the drive without the added neuron.
+        rate: Rate of the added neuron in Hz; 0 if no neuron is added.
     """
     load = circuit.connectivity * circuit.num_memory / circuit.num_branches
     law = idle.shifted(rate / jnp.sqrt(load), circuit.spread**2 / 3 * rate**2 / load)

@@ -1,4 +1,4 @@
-"""Moments of what a memory neuron of a dendritic network receives, over its fixed connections."""
+"""Moments of the drive of a memory neuron in a dendritic network, over fixed random connections."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,26 +10,33 @@ from nam_jax.theory.dendritic._circuit import Circuit, Number
 
 _POWERS, _TERMS = np.arange(1, 4, dtype=np.int32)[:, None], np.arange(4, dtype=np.int32)[None, :]
 _PASCAL = np.asarray(comb(_POWERS, _TERMS))
-"""Binomial coefficients; row p - 1 is that of the power p."""
+"""Binomial coefficients; row p - 1 holds the coefficients of the power p."""
 _LEFT = np.maximum(_POWERS - _TERMS, 0)
+"""p - i in row p - 1 and column i, and 0 where that is negative."""
 _HANKEL = _TERMS.T + _TERMS
+"""i + j in row i and column j."""
 
 
 def gamma_moments(shape: Number, mean: Number) -> Float[Array, "7"]:
-    """E[A^p] for p = 0 .. 6 of a gamma law: m^p times the product of 1 + i / shape for i < p."""
+    """Returns E[A^p] for p = 0 .. 6 of a gamma distribution of mean m.
+
+    E[A^p] is m^p times the product of 1 + i / shape over i < p.
+    """
     factors = mean * (1 + jnp.arange(6.0) / shape)
     return jnp.concatenate([jnp.ones(1), jnp.cumprod(factors)])
 
 
 def occupancy(circuit: Circuit, k: Number, p: Number) -> Float[Array, "3"]:
-    """Cumulants of how many of D - 1 branches hold any of k neurons, each on one with chance p.
+    """Returns mean, variance and third cumulant of the number of branches that hold a cued neuron.
 
-    Mean and variance are exact; the third cumulant is that without coincidences.
+    There are D - 1 branches and k cued neurons, and a neuron is on at most one branch: on a given
+    branch with the probability p. Mean and variance are exact; the third cumulant neglects that two
+    neurons may be on the same branch.
     """
     branches = circuit.num_branches - 1
     log_empty = k * jnp.log1p(-p)
     empty, filled = jnp.exp(log_empty), -jnp.expm1(log_empty)
-    # (1 - 2 p)^k - (1 - p)^(2 k), without the loss of digits.
+    # This is (1 - 2 p)^k - (1 - p)^(2 k), written so that no digits cancel.
     excess = empty**2 * jnp.expm1(k * jnp.log1p(-jnp.minimum((p / (1 - p)) ** 2, 0.999)))
     mean = branches * filled
     variance = mean * empty + branches * (branches - 1) * excess
@@ -45,20 +52,26 @@ def feedback_moments(
     busy: Float[Array, "3"],
     active: Float[Array, "3"],
 ) -> Float[Array, "3"]:
-    """Raw moments 1 to 3 of (C A - c m) v over feature neurons, v their rate in Hz.
+    """Returns the raw moments 1 to 3 of (C A - c m) v over feature neurons of rate v in Hz.
+
+    See `drives` for the symbols.
 
     Args:
         circuit: The network.
-        own: Moments of the output of the branch on which the memory neuron is.
-        quiet: Those of an inactive branch.
-        busy: Those of an active branch.
-        active: Cumulants of the number of active ones among the other branches.
+        own: Raw moments 1 to 3 of the output G of the branch on which the memory neuron is.
+        quiet: Raw moments 1 to 3 of the output of an inactive branch.
+        busy: Raw moments 1 to 3 of the output of an active branch.
+        active: Cumulants 1 to 3 of the number of active branches among the other D - 1 branches.
     """
+    # With sqrt(D) v = C A G + R, a connected neuron (C = 1, probability c) has the moments
+    # E[(A - c m)^p (A G + R)^p]. Both powers are expanded: for p = 1 the four terms are
+    # -c m E[R] - c m E[A] E[G] + E[A] E[R] + E[A^2] E[G]. For a neuron that is not connected,
+    # E[(-c m)^p R^p] is left. R is a sum over the other branches, so its cumulants add.
     c, m, branches = circuit.connectivity, circuit.dendritic_mean, circuit.num_branches
     a = gamma_moments(circuit.gamma_shape, m)
     idle = cumulants(a[1:4] * quiet)
     gain = cumulants(a[1:4] * busy) - idle
-    # Of the law of total cumulance, given how many of the other branches are active.
+    # The law of total cumulance, with the number of other branches that are active as condition.
     rest = (
         (branches - 1) * idle
         + active[0] * gain
@@ -77,13 +90,13 @@ def feedback_moments(
 
 
 def cumulants(raw: Float[Array, "3"]) -> Float[Array, "3"]:
-    """Mean, variance and third central moment of what has these raw moments 1 to 3."""
+    """Returns mean, variance and third central moment from the raw moments 1 to 3."""
     first, second, third = raw
     return jnp.stack([first, second - first**2, third - 3 * first * second + 2 * first**3])
 
 
 def raw_moments(cumulants: Float[Array, "3"]) -> Float[Array, "4"]:
-    """Raw moments 0 to 3 of what has these cumulants."""
+    """Returns the raw moments 0 to 3 from mean, variance and third central moment."""
     mean, variance, third = cumulants
     second = variance + mean**2
     return jnp.stack([jnp.ones_like(mean), mean, second, third + 3 * mean * variance + mean**3])
@@ -92,15 +105,16 @@ def raw_moments(cumulants: Float[Array, "3"]) -> Float[Array, "4"]:
 def inhibition_moments(
     circuit: Circuit, feature: Scalar, first: Scalar, second: Scalar
 ) -> Float[Array, "3"]:
-    """What I1 and I2 add to mean, variance and third central moment of a memory neuron's drive.
+    """Returns the terms of I1 and I2 in mean, variance and third central moment of a drive.
 
-    That I2 subtracts the mean of E2 is counted elsewhere; here is what its own inhibition leaves.
+    The term -c m v of `feedback_moments` assumes that I2 fires at the mean rate of E2. I2 fires at
+    the slightly lower rate `second`; the mean returned here contains the difference.
 
     Args:
         circuit: The network.
-        feature: Mean rate of the feature neurons in Hz.
-        first: That of I1.
-        second: That of I2.
+        feature: Mean rate of the feature neurons E2 in Hz.
+        first: Mean rate of I1 in Hz.
+        second: Mean rate of I2 in Hz.
     """
     c, w, m = circuit.connectivity, circuit.spread, circuit.dendritic_mean
     size = circuit.num_feature

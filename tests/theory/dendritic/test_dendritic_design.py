@@ -57,17 +57,17 @@ def test_refined_thresholds_are_as_good_as_the_published_ones(case):
     """The optimum is flat, so what is compared is what it gives: the sum of log P for k <= 4."""
     circuit = REFERENCE._replace(connectivity=case[0], num_branches=case[1])
     start = theory.dendritic.design(circuit)
-    found = theory.dendritic.refined(circuit, start)
+    refined = theory.dendritic.refined(circuit, start)
 
     def gain(levels):
         logs = [_recall.log_recall(circuit, levels, k).total() for k in range(1, 5)]
         return float(sum(logs))
 
-    assert gain(found) > gain(start) - 1e-3
-    assert gain(found) > gain(Thresholds(*PUBLISHED[case])) - 0.01
-    np.testing.assert_allclose(found.branch, PUBLISHED[case][0], rtol=0.12)
-    np.testing.assert_allclose(found.saturation, PUBLISHED[case][2], rtol=0.12)
-    np.testing.assert_allclose(found.memory, PUBLISHED[case][1], atol=4)
+    assert gain(refined) > gain(start) - 1e-3
+    assert gain(refined) > gain(Thresholds(*PUBLISHED[case])) - 0.01
+    np.testing.assert_allclose(refined.branch, PUBLISHED[case][0], rtol=0.12)
+    np.testing.assert_allclose(refined.saturation, PUBLISHED[case][2], rtol=0.12)
+    np.testing.assert_allclose(refined.memory, PUBLISHED[case][1], atol=4)
 
 
 LARGEST = {

@@ -32,7 +32,7 @@ NETWORKS, TRIALS = 8, 8
 @functools.cache
 def held(circuit, k):
     """What neurons get with k of them held at 50 Hz: a row for each network."""
-    found = []
+    rows = []
     for seed in range(NETWORKS):
         wired = Wired(circuit, SMALL_LEVELS, seed)
         cued, _, active = wired.cues(k, TRIALS)
@@ -42,8 +42,8 @@ def held(circuit, k):
         numbers = [state.feature.mean(), idle.mean(), idle.var(), on[~active].mean()]
         for here in (cued, ~cued):
             numbers += [state.drive[here].mean(), state.drive[here].var()]
-        found.append([*numbers, scipy.stats.moment(state.drive[~cued], 3)])
-    return np.array(found)
+        rows.append([*numbers, scipy.stats.moment(state.drive[~cued], 3)])
+    return np.array(rows)
 
 
 def expected_of(circuit, k):
@@ -88,8 +88,8 @@ def test_the_tail_of_branch_drives_is_that_of_compound_draws(connectivity):
     first = 1 / (1 + 1 / (connectivity * 500))
     drive = (sums(1000) - 2 * first * sums(500)) / np.sqrt(2)
     for threshold in (3.0, 5.3):
-        share, found = (drive > threshold).mean(), float(law.survival(threshold))
-        assert abs(share - found) < 4 * math.sqrt(found / draws) + 0.01 * found
+        share, predicted = (drive > threshold).mean(), float(law.survival(threshold))
+        assert abs(share - predicted) < 4 * math.sqrt(predicted / draws) + 0.01 * predicted
     normal = scipy.stats.norm.sf(5.3, float(law.mean()), float(law.variance()) ** 0.5)
     assert normal > 2 * float(law.survival(5.3))
 
@@ -154,8 +154,8 @@ def test_the_reference_network_is_as_published():
     np.testing.assert_allclose(recall, table, atol=0.01)
     np.testing.assert_allclose(rates, [58.7, 56.5, 54.3, 52.4, 50.6, 48.9, 47.4, 45.9], atol=0.06)
     for k, rate in ((1, 58.5), (4, 52.0)):
-        found = _drives.saturated_rate(REFERENCE, LEVELS, k)
-        np.testing.assert_allclose(found, rate, atol=0.06)
+        saturated = _drives.saturated_rate(REFERENCE, LEVELS, k)
+        np.testing.assert_allclose(saturated, rate, atol=0.06)
     np.testing.assert_allclose(_drives.signal(REFERENCE, LEVELS), 88.8, atol=0.05)
     fold = _recall.fold(REFERENCE, LEVELS, 4)
     assert 14 < float(fold.rate) < 16
@@ -181,9 +181,9 @@ def test_recall_of_the_reference_network(k):
 def test_probabilities_are_those_of_pearson_laws(skew, worst):
     """Relative error of the upper tail up to 4 standard deviations."""
     z = jnp.linspace(0.0, 4.0, 9)
-    found = -jnp.expm1(jax.vmap(lambda z: _log_below(z, jnp.asarray(skew)))(z))
+    tails = -jnp.expm1(jax.vmap(lambda z: _log_below(z, jnp.asarray(skew)))(z))
     expected = scipy.stats.pearson3.sf(np.asarray(z), skew)
-    np.testing.assert_allclose(found, expected, rtol=worst)
+    np.testing.assert_allclose(tails, expected, rtol=worst)
 
 
 @pytest.mark.slow
