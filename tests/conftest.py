@@ -1,6 +1,7 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
 import random
+from pathlib import Path
 
 import jax
 import pytest
@@ -34,14 +35,24 @@ def keep_programs(config):
     workers.keep_programs(folder)
 
 
+TESTS = Path(__file__).parent
 PEAKS = {}
 """Peak memory of each worker in bytes, by the worker's name."""
 FIRST = ("test_cli_runs",)
 """The files that take longest, so that no worker ends with them."""
+PRECISE = {
+    "attention", "claims", "files", "lagrangian", "measure", "memory", "network", "solve", "theory",
+    "train",
+}  # fmt: skip
+"""Folders of tests that depend on the precision of numbers, and so run with x64 on as well."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Puts the longest files before all others."""
+    """Marks tests of numbers, and puts the longest files before all others."""
+    for item in items:
+        if PRECISE & {folder.name for folder in item.path.relative_to(TESTS).parents}:
+            item.add_marker("precision")
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else 9)
 
 
