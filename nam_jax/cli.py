@@ -6,13 +6,16 @@ used, so that help appears quickly.
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from nam_jax.experiment import STUDIES
-from nam_jax.record import Context, Study, read_config, run_study, validate
+from nam_jax.record import Context, Study
+
+INSTALL = 'studies need the extra `experiments`; pip install "nam-jax[experiments]".'
 
 MANUAL = """\
 every command:
@@ -45,7 +48,8 @@ examples:
   nam-jax claims --fast
   nam-jax claims --only capacity gating
 
-exit status: 0 done; 1 the run failed; 2 the command, a field or a file was wrong.
+exit status: 0 done; 1 the run failed, and its traceback is in DIR/log.txt; 2 the command, a field
+or a file was wrong; 130 interrupted. Studies need the extra: pip install "nam-jax[experiments]".
 """
 
 
@@ -56,26 +60,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `nam-jax`; by default those of the process.
 
     Returns:
-        The exit status: 0, 1 for a failed run, 2 for wrong input.
+        The exit status: 0, 1 for a failed run, 2 for wrong input, 130 when interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _command(words)
+        finally:
+            sys.stdout.flush()  # here, where a closed pipe can still be told
+    except KeyboardInterrupt:
+        print("nam-jax: interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "nam_jax":
+            raise
+        print(f"nam-jax: {error.name} is missing; {INSTALL}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as of `nam-jax ... | head`, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _command(words: list[str]) -> int:
+    """Runs the study that the first word names; tells wrong input and a failed run."""
     studies = {study.name: study for study in STUDIES}
     study = studies[_parser(studies).parse_args(words[:1]).command]
+    from nam_jax.record import ConfigError, RunError
+
     try:
-        options = _options(study, words[1:])
-        config = validate(options.settings)
-        batch = options.batch if study.batched else None
-        context = Context(progress=not options.quiet, device=options.device, batch=batch)
-        dataset = run_study(study, config, options.out, context)
-    except (ValueError, OSError) as error:
+        _run(study, words[1:])
+    except ConfigError as error:
         print(f"nam-jax {study.name}: {error}", file=sys.stderr)
         return 2
-    if not options.quiet:
-        from rich.console import Console
-
-        Console().print(study.table(dataset))
-        print(f"{options.out}: config.toml, result.zarr, figure.png")
+    except RunError as error:
+        print(f"nam-jax {study.name}: the run failed. {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _run(study: Study, words: list[str]) -> None:
+    from nam_jax.record import reading_input, run_study, validate
+
+    options = _options(study, words)
+    config = validate(options.settings)
+    with reading_input():
+        batch = options.batch if study.batched else None
+        context = Context(progress=not options.quiet, device=options.device, batch=batch)
+        out = _expanded(options.out)
+    finished = run_study(study, config, out, context)
+    if not options.quiet:
+        _show(finished.table)
+        print(f"{out}: {', '.join(finished.files)}", flush=True)
+
+
+def _show(table: Any) -> None:
+    """Prints a table of rich; through `print`, as rich itself ends the process on a closed pipe."""
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as text:
+        console.print(table)
+    print(text.get(), end="", flush=True)
 
 
 def _parser(studies: dict[str, Study]) -> argparse.ArgumentParser:
@@ -98,7 +143,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"nam-jax {version('nam-jax')}\n")
+        print(f"nam-jax {version('nam-jax')}")
+        parser.exit()
 
 
 def _options(study: Study, words: list[str]) -> Any:
@@ -133,4 +179,18 @@ def _default(study: Study, words: list[str]) -> Any:
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config", type=Path)
     path = finder.parse_known_args(words)[0].config
-    return study.config() if path is None else read_config(study.config.resolve(), path)
+    if path is None:
+        return study.config()
+    from nam_jax.record import read_config
+
+    return read_config(study.config.resolve(), _expanded(path))
+
+
+def _expanded(path: Path) -> Path:
+    """The path with `~` replaced by a home folder, as a shell leaves it in `--out=~/x`."""
+    from nam_jax.record import ConfigError
+
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: {error}") from error

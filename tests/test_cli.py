@@ -1,6 +1,7 @@
 """The command `nam-jax`, mostly in this process: results, reproducibility and refusals."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import tomllib
@@ -85,6 +86,11 @@ def test_wrong_words_stop_with_2(words, named, capsys):
         (["--device", "abacus"], ["`device`", "abacus"]),
         (["--device", "cpu:99"], ["`device`", "cpu has", "cpu:99"]),
         (["--batch", "0"], ["`batch`", "at least 1"]),
+        (["--seed", str(2**32)], ["key `seed`", "<= 4294967295"]),
+        (["--seed", str(10**30)], ["key `seed`"]),
+        (["--level", "1.5"], ["`level`", "[0, 1]"]),
+        (["--config", "~nobody-at-all/c.toml"], ["~nobody-at-all"]),
+        (["--solver", "euler"], ["`step` must be given"]),
     ],
 )
 def test_wrong_values_stop_with_2_and_one_line(words, named, tmp_path, capsys):
@@ -141,7 +147,7 @@ def test_flags_overrule_the_file(tmp_path, toy, capsys):
     assert used == retrieve.study.config(seed=7, level=0.2)
 
 
-def test_a_failed_run_leaves_nothing_and_spares_an_earlier_one(tmp_path, toy, capsys):
+def test_a_fault_inside_a_run_stops_with_1_and_keeps_its_traceback(tmp_path, toy, capsys):
     def broken(dataset):
         raise ValueError("no figure today")
 
@@ -149,11 +155,105 @@ def test_a_failed_run_leaves_nothing_and_spares_an_earlier_one(tmp_path, toy, ca
     assert stop("retrieve", "--seed", "1", "--out", str(earlier), "--quiet") == 0
     toy(figure=broken)
     for folder in (out, earlier):
-        assert stop("retrieve", "--seed", "2", "--out", str(folder), "--quiet") == 2
-        refused_in_one_line(capsys, ["no figure today"])
-    assert [item.name for item in tmp_path.iterdir()] == ["earlier"]
-    assert len(list(earlier.iterdir())) == 3
+        assert stop("retrieve", "--seed", "2", "--out", str(folder), "--quiet") == 1
+        log = folder / "log.txt"
+        refused_in_one_line(capsys, ["the run failed", "no figure today", str(log)])
+        assert "in broken" in log.read_text()
+    assert [item.name for item in out.iterdir()] == ["log.txt"]
+    assert len(list(earlier.iterdir())) == 4
     assert tomllib.loads((earlier / "config.toml").read_text())["seed"] == 1
+
+
+def test_a_fault_of_a_library_function_is_no_wrong_input(tmp_path, monkeypatch, capsys):
+    def faulty(*args, **options):
+        raise ValueError("Argument `patterns` must have shape (K, N), but has shape (3,).")
+
+    monkeypatch.setattr("nam_jax.measure.basin", faulty)
+    assert stop("basin", "--quiet", "--out", str(tmp_path)) == 1
+    assert "the run failed. ValueError: Argument `patterns`" in capsys.readouterr().err
+
+
+def test_a_run_that_is_interrupted_stops_with_130_and_one_line(tmp_path, toy, capsys):
+    def run(config, context):
+        raise KeyboardInterrupt
+
+    toy(run=run)
+    assert stop("retrieve", "--quiet", "--out", str(tmp_path / "out")) == 130
+    assert capsys.readouterr().err == "nam-jax: interrupted; nothing was written.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_folder_is_expanded(tmp_path, toy, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "c.toml").write_text("seed = 5")
+    assert stop("retrieve", "--quiet", "--config=~/c.toml", "--out=~/out") == 0
+    assert "seed = 5" in (tmp_path / "out" / "config.toml").read_text()
+
+
+CLOSED = """
+import sys, xarray, matplotlib.figure, rich.table
+from nam_jax import cli
+from nam_jax.experiment.retrieve import _run, _figure
+_run.run = lambda config, context: xarray.Dataset({"seed": config.seed})
+_run.table = lambda dataset: rich.table.Table("a table")
+_figure.retrieve = lambda dataset: matplotlib.figure.Figure()
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["basin", "--help"], ["retrieve", "--out", "out"]])
+def test_a_closed_pipe_is_no_error(words, tmp_path):
+    """As of `nam-jax ... | head`, when what reads has ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSED, *words],
+            stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, cwd=tmp_path,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "result.zarr").exists() == ("--out" in words)
+
+
+WITHOUT_EXTRAS = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in sys.argv[1].split(","):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block())
+from nam_jax import cli
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["--help"], 0), (["--version"], 0), (["retrieve", "--help"], 1), (["retrieve"], 1)],
+)
+def test_without_the_extra_one_sentence_says_what_to_install(words, status, tmp_path):
+    extras = "tyro,msgspec,tomli_w,rich,matplotlib,xarray,zarr,orbax,sklearn,skimage,safetensors"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, extras, *words],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == status
+    if status:
+        assert done.stderr.count("\n") == 1 and 'pip install "nam-jax[experiments]"' in done.stderr
+    else:
+        assert done.stderr == "" and done.stdout
+
+
+def test_a_package_that_only_the_figure_needs_is_told_before_the_run(tmp_path):
+    words = ["retrieve", "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, "matplotlib", *words],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stderr.startswith("nam-jax: matplotlib is missing; ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def refused_in_one_line(capsys, named):

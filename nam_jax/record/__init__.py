@@ -8,23 +8,34 @@ from typing import TYPE_CHECKING
 from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
-    from nam_jax.record._config import ConfigError, read_config, validate, write_config
+    from nam_jax.record._config import (
+        ConfigError,
+        Seed,
+        one_line,
+        read_config,
+        reading_input,
+        validate,
+        write_config,
+    )
     from nam_jax.record._context import Context
     from nam_jax.record._file import staged_file
     from nam_jax.record._folder import staged_folder
     from nam_jax.record._provenance import provenance
-    from nam_jax.record._run import draw, run_study
+    from nam_jax.record._run import Finished, RunError, draw, run_study
     from nam_jax.record._study import ImportPath, Study
 
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "_config": ["ConfigError", "read_config", "validate", "write_config"],
+        "_config": [
+            *("ConfigError", "Seed", "one_line", "read_config", "reading_input", "validate"),
+            "write_config",
+        ],
         "_context": ["Context"],
         "_file": ["staged_file"],
         "_folder": ["staged_folder"],
         "_provenance": ["provenance"],
-        "_run": ["draw", "run_study"],
+        "_run": ["Finished", "RunError", "draw", "run_study"],
         "_study": ["ImportPath", "Study"],
     },
 )
@@ -32,11 +43,16 @@ __getattr__, __dir__ = attach(
 __all__ = [
     "ConfigError",
     "Context",
+    "Finished",
     "ImportPath",
+    "RunError",
+    "Seed",
     "Study",
     "draw",
+    "one_line",
     "provenance",
     "read_config",
+    "reading_input",
     "run_study",
     "staged_file",
     "staged_folder",

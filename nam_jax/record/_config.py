@@ -1,19 +1,52 @@
 """Configs: frozen dataclasses, read strictly from TOML, with one check for file and flags alike."""
 
+import contextlib
 import dataclasses
 import difflib
 import math
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, final
 
 import msgspec
 import tomli_w
 
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+"""Seed of random keys; JAX without 64 bits would draw the same from seeds that differ by 2^32."""
 
+
+@final
 class ConfigError(ValueError):
-    """A config that cannot be used; the message is one line and names the key."""
+    """Input of the user that cannot be used: a setting, a flag, or a file that one of them names.
+
+    The message is one line and names what is wrong. Any other error of a run is a fault of the run.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks, with control characters written as escapes."""
+    spaced = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in spaced)
+
+
+@contextlib.contextmanager
+def reading_input() -> Iterator[None]:
+    """A block that does nothing but read settings, and files that they name.
+
+    Raises:
+        ConfigError: In place of a `ValueError` or `OSError` of the block, with the same message.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def read_config(kind: type, path: Path) -> Any:
@@ -24,10 +57,14 @@ def read_config(kind: type, path: Path) -> Any:
             the wrong type or one out of range.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(
+            f"{path}: is not TOML that can be read (it is nested too deep)."
+        ) from error
+    except ValueError as error:  # also of numbers of too many digits, and of bytes that are no text
         raise ConfigError(f"{path}: is not TOML ({error}).") from error
     return _convert(kind, content, f"{path}: ")
 
@@ -54,10 +91,17 @@ def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
             raise ConfigError(f"{where}unknown key `{key}`; {hint}")
-        if isinstance(content[key], float) and not math.isfinite(content[key]):
-            raise ConfigError(f"{where}key `{key}`: Expected a finite number.")
+        if not _is_finite(content[key]):
+            raise ConfigError(f"{where}key `{key}`: Expected finite numbers.")
     try:
         return msgspec.convert(content, type=kind, strict=True)
     except msgspec.ValidationError as error:
         named = re.sub(r"^(.*) - at `\$\.(\w+)(.*)`$", r"key `\2\3`: \1", str(error))
         raise ConfigError(f"{where}{named}.") from error
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether no number in `value`, or in its lists, is infinite or NaN."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from nam_jax.record._config import ConfigError
+
 
 @contextlib.contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
@@ -16,20 +18,33 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     this are removed again if nothing came to stand in them.
 
     Raises:
-        OSError: If `folder` cannot be made or written; found before the block runs.
+        ConfigError: If `folder` cannot be made or written; raised before the block runs.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
-        yield staging
-        for item in sorted(staging.iterdir()):
-            _replace(item, folder / item.name, staging)
+        staging = _made(folder)
+        try:
+            yield staging
+            for item in sorted(staging.iterdir()):
+                _replace(item, folder / item.name, staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        with contextlib.suppress(OSError):  # the first that is not empty ends it
+        with contextlib.suppress(OSError, ValueError):  # the first that is not empty ends it
             for path in made:
                 path.rmdir()
+
+
+def _made(folder: Path) -> Path:
+    """A new hidden folder inside `folder`, which is made with its parents."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except (OSError, ValueError) as error:  # a ValueError if the path has a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"Argument `out` must be a folder that can be written, but {folder} cannot ({reason})."
+        ) from error
 
 
 def _replace(item: Path, target: Path, staging: Path) -> None:

@@ -1,10 +1,11 @@
 """The one writer of runs: settings, numbers and figures, written whole or not at all."""
 
 import dataclasses
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from nam_jax.record._config import write_config
+from nam_jax.record._config import ConfigError, one_line, write_config
 from nam_jax.record._context import Context
 from nam_jax.record._folder import staged_folder
 from nam_jax.record._study import Study
@@ -12,37 +13,93 @@ from nam_jax.record._study import Study
 if TYPE_CHECKING:
     import xarray as xr
 
-CONFIG, RESULT = "config.toml", "result.zarr"
+CONFIG, RESULT, LOG = "config.toml", "result.zarr", "log.txt"
+LONGEST = 300
+"""Characters of an error's text that are shown; some of XLA fill pages."""
 
 
-def run_study(study: Study, config: Any, folder: Path, context: Context) -> "xr.Dataset":
+@final
+class RunError(RuntimeError):
+    """A fault inside a run; the message is one line and says where the traceback is."""
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+
+class Finished(NamedTuple):
+    """What a run left.
+
+    Attributes:
+        dataset: The numbers, as written.
+        table: A short `rich` table of them.
+        files: Names of the files and folders written, the most important first.
+    """
+
+    dataset: "xr.Dataset"
+    table: Any
+    files: tuple[str, ...]
+
+
+def run_study(study: Study, config: Any, folder: Path, context: Context) -> Finished:
     """Runs a study and writes `config.toml`, `result.zarr` and the figures as PNG into a folder.
+
+    Files of an earlier run in the folder are replaced, or left alone if this run fails. After a
+    fault the traceback stands in `log.txt`, which the next run that succeeds removes.
 
     Args:
         study: What to run.
         config: Its settings.
-        folder: Where the files go. Those of an earlier run are replaced; if the run fails, nothing
-            in the folder changes.
+        folder: Where the files go.
         context: How to run it; its own folder is not used.
 
-    Returns:
-        The numbers, as written.
-
     Raises:
-        OSError: If the folder cannot be made or written.
+        ImportError: If a package that the study needs is not installed.
+        ConfigError: If a setting or a file that it names cannot be used, or the folder cannot be
+            written.
+        RunError: If the run fails in any other way.
     """
-    with staged_folder(folder) as staging:
-        dataset = study.run(config, dataclasses.replace(context, folder=staging))
-        write_config(config, staging / CONFIG)
-        dataset.as_numpy().to_zarr(staging / RESULT, zarr_format=2)
-        draw(study, dataset, staging)
-    return dataset
+    study.resolve()
+    try:
+        with staged_folder(folder) as staging:
+            finished = _run(study, config, staging, context)
+        (folder / LOG).unlink(missing_ok=True)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise RunError(f"{_sentence(error)} ({_log(folder)})") from error
+    return finished
 
 
-def draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[Path]:
-    """Writes the figures of a Dataset as NAME.png into a folder that exists; returns the paths."""
-    paths = []
-    for name, figure in study.figures(dataset).items():
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150)
-    return paths
+def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished:
+    dataset = study.run(config, dataclasses.replace(context, folder=staging))
+    write_config(config, staging / CONFIG)
+    dataset.as_numpy().to_zarr(staging / RESULT, zarr_format=2)
+    first = [CONFIG, RESULT, *draw(study, dataset, staging)]
+    others = sorted({path.name for path in staging.iterdir()} - {*first})
+    return Finished(dataset, study.table(dataset), (*first, *others))
+
+
+def _sentence(error: Exception) -> str:
+    """The kind of an error with the first line of its message."""
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _log(folder: Path) -> str:
+    """Writes the traceback of the error at hand to the log; returns where it is."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOG).write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f"the log could not be written: {error}"
+    return f"traceback in {folder / LOG}"
+
+
+def draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
+    """Writes the figures of a Dataset as NAME.png into a folder that exists; returns the names."""
+    names = []
+    for title, figure in study.figures(dataset).items():
+        names.append(f"{title}.png")
+        figure.savefig(folder / names[-1], dpi=150)
+    return names

@@ -78,6 +78,12 @@ class Study:
                 f"but has {self.name!r}."
             )
 
+    def resolve(self) -> None:
+        """Imports all parts, so that a missing package is told before anything is computed."""
+        for part in (self.config, self.run, self.table, self.figure, self.more):
+            if part is not None:
+                part.resolve()
+
     def figures(self, dataset: Any) -> dict[str, Any]:
         """Returns all figures of a Dataset by name: `figure`, then those of `more`."""
         further = {} if self.more is None else self.more(dataset)

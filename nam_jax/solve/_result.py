@@ -31,18 +31,8 @@ class RESULTS(eqx.Enumeration):
     )
 
 
-OUTCOMES = (
-    "converged",
-    "time_reached",
-    "step_limit",
-    "non_finite",
-    "energy_rose",
-    "cycled",
-    "passed",
-    "not_stable",
-    "adjoint_limit",
-)
-"""The names of all results; `outcome` gives places in it."""
+OUTCOMES: tuple[str, ...] = tuple(RESULTS._name_to_item)
+"""The names of all results, in the order of the class; `outcome` gives places in it."""
 
 
 def outcome(result: RESULTS) -> Int[Array, ""]:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from nam_jax import experiment
 from nam_jax.experiment import STUDIES, common
-from nam_jax.record import Context, ImportPath
+from nam_jax.record import ConfigError, Context, ImportPath
 
 each_study = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 HEAVY = {"jax", "numpy", "scipy", "xarray", "matplotlib", "equinox"}
@@ -92,3 +92,46 @@ def test_settings_are_plain_data():
     for study in STUDIES:
         for field in dataclasses.fields(study.config.resolve()):
             assert isinstance(getattr(study.config(), field.name), str | int | float | tuple | None)
+
+
+WRONG = [
+    ("retrieve", {"source": "missing-folder"}, "missing-folder"),
+    ("retrieve", {"codec": "threshold", "source": "digits", "level": 1.5}, "`level` must lie in"),
+    ("retrieve", {"codec_path": "missing.safetensors"}, "missing.safetensors"),
+    ("train-codec", {"source": "missing-folder"}, "missing-folder"),
+    ("train-codec", {"source": "digits", "num_bits": 3}, "`num_bits` must be a multiple of 4"),
+    ("train", {"source": "missing-folder"}, "missing-folder"),
+    ("train", {"num_stored": 9, "num_training": 8}, "`num_stored` must be at most"),
+    ("reduce", {"leaks": (), "margins": ()}, "both are empty"),
+    ("recognise", {"gain": 0.7}, "`gain` must be one of"),
+    ("recognise", {"num_patterns": ()}, "`num_patterns`: .* length >= 1"),
+    ("lesion", {"num_neurons": 65}, "`num_neurons`: .* <= 64"),
+    ("capacity", {"memories": ("power-2", "zebra")}, "`memories` must name memories"),
+    ("capacity", {"memories": ("distinct-4",), "sizes": (8, 3)}, "`num_neurons` must be at least"),
+    ("basin", {"memory": "distinct-4", "num_neurons": 3}, "`num_neurons`"),
+    ("basin", {"flips": (0.3, 0.1)}, "`flips` must hold ascending fractions"),
+    ("compare", {"source": "photos"}, "`source` must have labels"),
+    ("compare", {"source": "digits", "num_test": 5000}, "`source` must have at least"),
+    ("hebbian", {"activity": 0.9}, "`activity`: .* <= 0.3"),
+    ("generalise", {"loads": ()}, "`loads`: .* length >= 1"),
+    ("transformer", {"attentions": ("zebra",)}, "`attentions` must name attentions"),
+    ("transformer", {"num_keys": 3}, "`most_pairs`|`num_keys`"),
+    ("dendritic", {"num_branches": 2000}, "`num_branches` must be at most `num_memory`, 1000"),
+    ("dendritic", {"sizes": (1, 1001)}, "`sizes` must be at most `num_memory`, 1000"),
+    ("dendritic", {"thresholds": (0.0, 1.0, 100.0)}, "`thresholds` must have g_t above 0"),
+    ("items", {"methods": ("zebra",)}, "`methods` must name methods"),
+    ("items", {"num_memory": 30}, "`thresholds`"),
+    ("gradients", {"distances": ()}, "`distances`: .* length >= 1"),
+    ("claims", {"only": ("saddle", "zebra")}, "`only` must hold keys .*but has zebra"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "message"), WRONG)
+def test_wrong_settings_are_told_as_such(name, settings, message):
+    (study,) = (study for study in STUDIES if study.name == name)
+    with pytest.raises(ConfigError, match=message):
+        study.run(study.config(**settings))
+
+
+def test_every_study_has_wrong_settings():
+    assert {name for name, *_ in WRONG} == {study.name for study in STUDIES}

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from nam_jax import record
-from nam_jax.experiment import retrieve, train_codec
+from nam_jax.experiment import lesion, retrieve, train_codec
 
 TINY = retrieve.study.config(source="digits", num_patterns=3)
 
@@ -40,6 +40,12 @@ def test_config_round_trip(tmp_path, config):
         ("dynamics = 'quantum'", ["`dynamics`", "quantum"]),
         ("num_patterns 3", ["is not TOML", "line 1"]),
         ("seed = 1\nseed = 2", ["is not TOML"]),
+        ("seed = " + "9" * 5000, ["is not TOML"]),
+        ("seed = " + "[" * 2000 + "]" * 2000, ["nested too deep"]),
+        (f"seed = {2**32}", ["`seed`", "<= 4294967295"]),
+        ('"new\\nline" = 1', ["unknown key `new line`"]),
+        ('"\\u001b[31m" = 1', ["unknown key `\\x1b[31m`"]),
+        ("num-patterns = 3", ["unknown key `num-patterns`", "did you mean `num_patterns`?"]),
     ],
 )
 def test_bad_config_gives_one_line_with_file_and_key(tmp_path, text, expected):
@@ -61,6 +67,32 @@ def test_config_files_that_cannot_be_read(tmp_path):
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(record.ConfigError, match="is not TOML"):
         record.read_config(retrieve.study.config.resolve(), binary)
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan"])
+def test_numbers_in_lists_are_finite(tmp_path, number):
+    path, config = tmp_path / "bad.toml", lesion.study.config()
+    path.write_text(f"tones = [0.0, {number}]")
+    with pytest.raises(record.ConfigError, match=r"key `tones`: Expected finite numbers"):
+        record.read_config(type(config), path)
+    with pytest.raises(record.ConfigError, match=r"key `tones`: Expected finite numbers"):
+        record.validate(dataclasses.replace(config, tones=(0.0, float(number))))
+
+
+def test_a_file_may_start_with_a_byte_order_mark_and_end_lines_as_windows_does(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 3\r\nlevel = 0.2\r\n")
+    assert record.read_config(type(TINY), path) == retrieve.study.config(seed=3, level=0.2)
+
+
+def test_reading_input_makes_errors_of_values_and_files_wrong_input():
+    for error in (ValueError("bad\nnumber"), FileNotFoundError("no such set")):
+        with pytest.raises(record.ConfigError) as caught, record.reading_input():
+            raise error
+        assert str(caught.value) in ("bad number", "no such set")
+        assert caught.value.__cause__ is error
+    with pytest.raises(TypeError), record.reading_input():
+        raise TypeError
 
 
 def test_validate_names_the_key():

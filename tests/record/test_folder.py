@@ -2,7 +2,7 @@
 
 import pytest
 
-from nam_jax.record import staged_folder
+from nam_jax.record import ConfigError, staged_folder
 
 
 def write_run(folder, text):
@@ -47,6 +47,6 @@ def test_staged_folder_that_cannot_be_written(tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
     for out in (file, file / "below"):
-        with pytest.raises(OSError, match=r"file"), staged_folder(out):
+        with pytest.raises(ConfigError, match=r"`out` must .*file"), staged_folder(out):
             pytest.fail("The block must not run.")
     assert file.read_text() == "mine"

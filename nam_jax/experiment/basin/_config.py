@@ -5,7 +5,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Share = Annotated[float, Meta(ge=0, le=0.5)]
+Counts = Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(min_length=1)]
+Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,9 @@ class BasinConfig:
     two-layer, certified, effective, released."""
     num_neurons: Annotated[int, Meta(ge=4)] = 64
     """N."""
-    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (50, 150, 300)
+    num_patterns: Counts = (50, 150, 300)
     """Numbers of patterns K."""
-    flips: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+    flips: Shares = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
     """Fractions of flipped bits of the cues."""
     overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
     """The least overlap that counts as having reached a state."""
@@ -32,5 +36,5 @@ class BasinConfig:
     """Cues of each set and fraction."""
     fast: bool = False
     """A quarter of the sets."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -7,13 +7,20 @@ import jax.random as jr
 import numpy as np
 import scipy
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure
+from nam_jax._misc import argument_error
 from nam_jax.experiment.basin._config import BasinConfig
-from nam_jax.experiment.common import Memory, attributes, in_context, memory_named
-from nam_jax.record import Context
+from nam_jax.experiment.common import (
+    Memory,
+    attributes,
+    check_size,
+    in_context,
+    memory_named,
+    tracked,
+)
+from nam_jax.record import Context, reading_input
 
 
 @in_context(batched=False)
@@ -29,13 +36,16 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         the radius at which half the cues are recalled, and what mean field predicts.
 
     Raises:
-        ValueError: On an unknown memory, or fractions that do not ascend.
+        ConfigError: On an unknown memory, one that does not exist at the number of neurons, or
+            fractions that do not ascend.
     """
-    if not config.num_patterns:
-        raise ValueError("Argument `num_patterns` must hold a number, but is empty.")
     if config.fast:
         config = dataclasses.replace(config, num_sets=max(2, config.num_sets // 4))
-    memory = memory_named(config.memory, "memory")
+    with reading_input():
+        memory = memory_named(config.memory, "memory")
+        check_size(memory, config.num_neurons)
+        if list(config.flips) != sorted(set(config.flips)):
+            raise argument_error("flips", "hold ascending fractions", config.flips)
     recall = measure.one_by_one if config.updates == "one-by-one" else measure.all_at_once
     found = [
         measure.basin(
@@ -43,7 +53,7 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
             key=jr.key(config.seed), flips=config.flips, overlap=config.overlap,
             num_sets=config.num_sets, num_queries=config.num_queries, recall=recall,
         )
-        for count in track(config.num_patterns, "recalling", disable=not context.progress)
+        for count in tracked(config.num_patterns, "recalling", context)
     ]  # fmt: skip
     return _dataset(config, memory, found)
 

@@ -5,16 +5,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
+Names = Annotated[tuple[str, ...], Meta(min_length=1)]
+Sizes = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+
 
 @dataclass(frozen=True)
 class CapacityConfig:
     """Which memories, at which sizes, and when a pattern counts as stored."""
 
-    memories: tuple[str, ...] = ("power-2", "power-3", "power-4", "single-pass-4")
+    memories: Names = ("power-2", "power-3", "power-4", "single-pass-4")
     """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
     exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
     two-layer, certified, effective, released."""
-    sizes: tuple[Annotated[int, Meta(ge=2)], ...] = (32, 64, 128)
+    sizes: Sizes = (32, 64, 128)
     """Numbers of neurons N."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
     """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
@@ -38,5 +43,5 @@ class CapacityConfig:
     """The largest K tried; sizes at which a memory holds more are reported as beyond it."""
     fast: bool = False
     """The first two sizes and half the sets: under three minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -7,13 +7,20 @@ import math
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, theory
+from nam_jax._misc import argument_error
 from nam_jax.experiment.capacity._config import CapacityConfig
-from nam_jax.experiment.common import attributes, in_context, log_slope, memory_named
-from nam_jax.record import Context
+from nam_jax.experiment.common import (
+    attributes,
+    check_size,
+    in_context,
+    log_slope,
+    memory_named,
+    tracked,
+)
+from nam_jax.record import Context, reading_input
 
 
 @in_context(batched=False)
@@ -29,26 +36,20 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
         exponents; every number of patterns that was measured, with its score, and all trials.
 
     Raises:
-        ValueError: On an unknown memory, no memory or size, or a criterion without meaning for one
-            or for all patterns at once.
+        ConfigError: On an unknown memory, one that does not exist at a size, or a criterion without
+            meaning for all patterns at once.
     """
-    if not config.memories or not config.sizes:
-        raise ValueError(
-            "Argument `memories` and `sizes` must each hold something, but one is empty."
-        )
-    if config.all_patterns and config.criterion == "one-step":
-        raise ValueError(
-            "Argument `all_patterns` must be false with the criterion one-step, which counts bits, "
-            "but has true."
-        )
+    with reading_input():
+        if config.all_patterns and config.criterion == "one-step":
+            requirement = "be false with the criterion one-step, which counts bits"
+            raise argument_error("all_patterns", requirement, "true")
+        for name, size in itertools.product(config.memories, config.sizes):
+            check_size(memory_named(name, "memories"), size)
     if config.fast:
         few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
         config = dataclasses.replace(config, **few)
     cells = list(itertools.product(config.memories, config.sizes))
-    found = [
-        _measured(config, name, size)
-        for name, size in track(cells, "measuring", disable=not context.progress)
-    ]
+    found = [_measured(config, name, size) for name, size in tracked(cells, "measuring", context)]
     return _dataset(config, found)
 
 

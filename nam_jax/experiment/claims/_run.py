@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax.experiment.claims._config import ClaimsConfig
 from nam_jax.experiment.claims._finding import Curve, Finding
 from nam_jax.experiment.claims._page import interval, page_of, read_page, replace_rows
 from nam_jax.experiment.claims._registry import Claim, all_claims
-from nam_jax.experiment.common import attributes, in_context, on_device
+from nam_jax.experiment.common import attributes, in_context, on_device, tracked
 from nam_jax.record import ConfigError, Context
 
 WORKERS = 2
@@ -64,9 +63,8 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
         pending = [
             pool.submit(_check, key, row, config.fast, device) for key, row in chosen.items()
         ]
-        quiet = not context.progress
         try:
-            rows = [check.result() for check in track(pending, "checking", disable=quiet)]
+            rows = [check.result() for check in tracked(pending, "checking", context)]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

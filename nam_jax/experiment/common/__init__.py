@@ -10,9 +10,9 @@ from nam_jax._lazy import attach
 if TYPE_CHECKING:
     from nam_jax.experiment.common._attributes import attributes
     from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
-    from nam_jax.experiment.common._context import in_context, on_device
+    from nam_jax.experiment.common._context import in_context, on_device, progress_bar, tracked
     from nam_jax.experiment.common._lines import styled
-    from nam_jax.experiment.common._memories import Memory, memory_named
+    from nam_jax.experiment.common._memories import Memory, check_size, memory_named
     from nam_jax.experiment.common._random import (
         RandomProblem,
         Recalls,
@@ -38,9 +38,9 @@ __getattr__, __dir__ = attach(
     {
         "_attributes": ["attributes"],
         "_binary_images": ["BinaryImages", "binary_images"],
-        "_context": ["in_context", "on_device"],
+        "_context": ["in_context", "on_device", "progress_bar", "tracked"],
         "_lines": ["styled"],
-        "_memories": ["Memory", "memory_named"],
+        "_memories": ["Memory", "check_size", "memory_named"],
         "_random": [
             "RandomProblem",
             "Recalls",
@@ -66,6 +66,7 @@ __all__ = [
     "attributes",
     "binary_images",
     "certified",
+    "check_size",
     "cosine_adam",
     "gradient_routes",
     "in_context",
@@ -74,12 +75,14 @@ __all__ = [
     "on_device",
     "padded",
     "patterns_of",
+    "progress_bar",
     "random_problem",
     "recall_all",
     "reduced",
     "released_with",
     "starts",
     "styled",
+    "tracked",
     "ungated",
     "with_gain",
 ]

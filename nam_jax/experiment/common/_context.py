@@ -2,14 +2,29 @@
 
 import contextlib
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import xarray as xr
+from rich.console import Console
+from rich.progress import Progress, track
 
 from nam_jax._misc import argument_error
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input, validate
+
+Item = TypeVar("Item")
+
+
+def tracked(items: Sequence[Item], text: str, context: Context) -> Iterable[Item]:
+    """`items`, with a progress bar named `text` on standard error if the context asks for one."""
+    console = Console(stderr=True)
+    return track(items, text, console=console, disable=not context.progress)
+
+
+def progress_bar(context: Context) -> Progress:
+    """A progress bar on standard error, which stays empty unless the context asks for one."""
+    return Progress(console=Console(stderr=True), disable=not context.progress)
 
 
 def device_named(name: str) -> Any:
@@ -40,7 +55,10 @@ def on_device(name: str | None) -> contextlib.AbstractContextManager[Any]:
 def in_context(
     *, batched: bool
 ) -> Callable[[Callable[[Any, Context], xr.Dataset]], Callable[..., xr.Dataset]]:
-    """Decorates a study's `run`, so that it computes on the device of its context.
+    """Decorates a study's `run`: settings are checked, and the device of the context is used.
+
+    The decorated function takes the context as an optional second argument. It raises a
+    `ConfigError` if a setting is not of its type or out of range, or if there is no such device.
 
     Args:
         batched: Whether the study uses `Context.batch`; where it does not, a number is refused.
@@ -50,11 +68,13 @@ def in_context(
         @functools.wraps(run)
         def within(config: Any, context: Context | None = None) -> xr.Dataset:
             context = context or Context()
-            if context.batch is not None and not batched:
-                raise argument_error(
-                    "batch", "be left out where samples are not computed in batches", context.batch
-                )
-            with on_device(context.device):
+            config = validate(config)
+            with reading_input():
+                if context.batch is not None and not batched:
+                    requirement = "be left out where samples are not computed in batches"
+                    raise argument_error("batch", requirement, context.batch)
+                device = on_device(context.device)
+            with device:
                 return run(config, context)
 
         return within

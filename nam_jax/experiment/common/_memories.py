@@ -4,6 +4,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
+import jax
+
 from nam_jax import measure, theory
 from nam_jax._misc import argument_error
 from nam_jax._types import Patterns
@@ -170,6 +173,15 @@ which `minerva` makes one; `nearest` is the universal network of cosines that ta
 `modern` that of softmax, `two-layer` the same flowing in time; `continuous` the flow of the quartic
 dense memory.
 """
+
+
+def check_size(memory: Memory, num_neurons: int) -> None:
+    """Builds the memory of one pattern of that size in the abstract, which computes nothing.
+
+    Raises:
+        ValueError: If there is no such memory of that size.
+    """
+    eqx.filter_eval_shape(memory.make, jax.ShapeDtypeStruct((1, num_neurons), float))
 
 
 def memory_named(name: str, argument: str) -> Memory:

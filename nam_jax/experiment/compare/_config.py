@@ -6,6 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
@@ -75,7 +77,7 @@ class CompareConfig:
     """Penalty of the ridge regression."""
     fast: bool = False
     """Fewer loads, powers and queries: under three minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""
 
 

@@ -10,7 +10,13 @@ from jaxtyping import Array, Bool
 from rich.progress import Progress
 
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context
+from nam_jax.experiment.common import (
+    BinaryImages,
+    attributes,
+    binary_images,
+    in_context,
+    progress_bar,
+)
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _similarity_grid as similarity
@@ -34,7 +40,7 @@ from nam_jax.experiment.compare._labelled_images import (
 )
 from nam_jax.experiment.compare._tables import table as table
 from nam_jax.experiment.compare._tables import write_html
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 
 SHOWN = ("dot", "cosine", "Pearson", "Euclid", "Manhattan", "visible Euclid")
 """Similarities whose recalls are drawn."""
@@ -58,16 +64,17 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
         shares of right classes, directly and after recall; and pictures.
 
     Raises:
-        ValueError: If the source has no labels, or too few distinct images.
-        FileNotFoundError: If the source is not there.
+        ConfigError: If the source is not there, or has no labels or too few distinct images.
     """
     settings = quick(config) if config.fast else config
     of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(jr.key(settings.seed), 5)
     most = max(*settings.num_stored, *settings.num_known, settings.num_recalled)
-    images = labelled_images(settings.source, most, settings.num_test, key=of_images)
     most_patterns = max(settings.num_patterns)
-    patterns = binary_images(settings.source, settings.threshold, most_patterns, key=of_patterns)
-    with Progress(disable=not context.progress) as bar:
+    with reading_input():
+        source, threshold = settings.source, settings.threshold
+        images = labelled_images(source, most, settings.num_test, key=of_images)
+        patterns = binary_images(source, threshold, most_patterns, key=of_patterns)
+    with progress_bar(context) as bar:
         grids, pictures = _grids(settings, images, bar, key=of_grid)
         cells, cues, black, shown = _binary(settings, patterns, bar, key=of_recall)
         labelled = _classes(settings, images, bar, key=of_classes)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Hertz = Annotated[float, Meta(ge=0)]
@@ -13,13 +15,19 @@ Part = Literal[
     "raster", "size", "noise", "sparsity", "controls", "inhibition",
     "partial", "features", "damage", "scaling",
 ]  # fmt: skip
+Parts = Annotated[tuple[Part, ...], Meta(min_length=1)]
+Counts = Annotated[tuple[Count, ...], Meta(min_length=1)]
+Rates = Annotated[tuple[Hertz, ...], Meta(min_length=1)]
+Connectivities = Annotated[tuple[Annotated[float, Meta(gt=0, lt=1)], ...], Meta(min_length=1)]
+Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
+Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
 class DendriticConfig:
     """Which networks to build, and what to measure on them."""
 
-    parts: tuple[Part, ...] = (
+    parts: Parts = (
         "raster", "size", "noise", "sparsity", "controls", "inhibition",
         "partial", "features", "damage", "scaling",
     )  # fmt: skip
@@ -40,17 +48,17 @@ class DendriticConfig:
     """k, neurons of a memory, for which thresholds are designed and all but `sizes` varied."""
     thresholds: tuple[float, float, Positive] | None = None
     """g_t, f_t and g_max; left out, theory designs them, here and wherever sizes differ."""
-    sizes: tuple[Count, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    sizes: Counts = (1, 2, 3, 4, 5, 6, 7, 8)
     """Numbers of neurons of a memory."""
-    noise: tuple[Hertz, ...] = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 200.0)
+    noise: Rates = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 200.0)
     """Largest noise of a cue's features, in Hz; the raster has 20."""
-    connectivities: tuple[Annotated[float, Meta(gt=0, lt=1)], ...] = (0.5, 0.2, 0.1)
+    connectivities: Connectivities = (0.5, 0.2, 0.1)
     """Sparser networks to compare with."""
-    inhibition: tuple[Positive, ...] = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
+    inhibition: Positives = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
     """Time constants of inhibition, in ms."""
-    damage: tuple[Share, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+    damage: Shares = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
     """Shares of branches or contacts that are lost; relative spreads of changed weights."""
-    shares: tuple[Share, ...] = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+    shares: Shares = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
     """Shares of the features of the last member that a cue holds."""
     scaling_memory: tuple[Count, ...] = (500, 1000, 2000, 4000)
     """N1 of the networks whose largest memory is sought, other sizes as above."""
@@ -73,5 +81,5 @@ class DendriticConfig:
     fast: bool = False
     """Two networks of 200 memory and 2000 feature neurons with 100 branches and memories of 2
     neurons instead, and few points: under three minutes."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, theory
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax._misc import argument_error
+from nam_jax.experiment.common import attributes, in_context, tracked
 from nam_jax.experiment.dendritic._bench import QUANTITIES, Bench, Points, Task, collected, column
 from nam_jax.experiment.dendritic._changes import by_damage, by_inhibition, by_sparsity
 from nam_jax.experiment.dendritic._config import DendriticConfig, Part
@@ -18,7 +18,7 @@ from nam_jax.experiment.dendritic._design import designed, given
 from nam_jax.experiment.dendritic._recall import by_cued, by_features, by_noise, by_size, raster
 from nam_jax.experiment.dendritic._scaling import NOTE, Largest, capacity, circuits, largest
 from nam_jax.experiment.dendritic._trials import Follow
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 from nam_jax.theory.dendritic import Circuit
 
 FAST = {
@@ -71,22 +71,32 @@ def run(config: DendriticConfig, context: Context) -> xr.Dataset:
         `capacity` the logarithm of the number of attractors, which are not independent patterns.
 
     Raises:
-        ValueError: On more branches than memory neurons, or thresholds out of order.
+        ConfigError: On more branches than memory neurons, sizes of a memory above their number, or
+            thresholds out of order.
     """
     if config.fast:
         config = dataclasses.replace(config, **FAST)
-    bench = _bench(config)
+    with reading_input():
+        bench = _bench(config)
     tasks = [task for part in config.parts if part in AXES for task in _tasks(part, config, bench)]
-    done = [task.run() for task in track(tasks, "recalling", disable=not context.progress)]
+    done = [task.run() for task in tracked(tasks, "recalling", context)]
     dataset = _dataset(config, bench, collected(tasks, done))
     if "raster" in config.parts:
         dataset = dataset.merge(raster(bench, 20.0))
     if "scaling" in config.parts:
-        dataset = dataset.merge(_scaling(config, bench, progress=context.progress))
+        dataset = dataset.merge(_scaling(config, bench, context))
     return dataset.assign_attrs(attributes(config) | {"note": NOTE})
 
 
 def _bench(config: DendriticConfig) -> Bench:
+    most = config.num_memory
+    for name, size in {
+        "num_branches": config.num_branches,
+        "size": config.size,
+        "sizes": max(config.sizes),
+    }.items():
+        if size > most:
+            raise argument_error(name, f"be at most `num_memory`, {most}", size)
     circuit = Circuit(
         config.num_memory, config.num_feature, *config.num_inhibitory, config.num_branches,
         config.connectivity,
@@ -156,13 +166,13 @@ def _capacity(config: DendriticConfig, dataset: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"capacity": data}, coords={"bound": list(values), "up_to": counted})
 
 
-def _scaling(config: DendriticConfig, bench: Bench, *, progress: bool) -> xr.Dataset:
+def _scaling(config: DendriticConfig, bench: Bench, context: Context) -> xr.Dataset:
     points = circuits(
         bench.circuit, config.scaling_memory, config.scaling_feature, config.scaling_branches,
         config.scaling_joint,
     )  # fmt: skip
     known: dict[Circuit, Largest] = {}
-    for _, circuit in track(points, "scaling", disable=not progress):
+    for _, circuit in tracked(points, "scaling", context):
         small = circuit.num_memory * circuit.num_feature <= config.scaling_simulated
         if circuit not in known:
             known[circuit] = largest(bench, circuit, simulate=bool(small))

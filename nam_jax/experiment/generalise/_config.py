@@ -5,20 +5,25 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Beta = Annotated[float, Meta(ge=5)]
+Betas = Annotated[tuple[Beta, ...], Meta(min_length=1)]
+Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+Loads = Annotated[tuple[Annotated[float, Meta(gt=1)], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
 class GeneraliseConfig:
     """Inverse temperatures, and what counts as memorised and as spurious."""
 
-    circle_betas: tuple[Beta, ...] = (50.0, 200.0, 800.0)
+    circle_betas: Betas = (50.0, 200.0, 800.0)
     """beta on the circle; 1 / sqrt(beta) is the noise of the cues."""
-    sphere_betas: tuple[Beta, ...] = (10.0, 30.0, 90.0)
+    sphere_betas: Betas = (10.0, 30.0, 90.0)
     """beta on the sphere."""
     phase_beta: Beta = 90.0
     """beta of the phases, on the sphere."""
-    phase_samples: tuple[Annotated[int, Meta(ge=2)], ...] = (
+    phase_samples: Counts = (
         9, 18, 36, 90, 225, 450, 900, 3000, 9000,
     )  # fmt: skip
     """Numbers of stored samples K of the phases."""
@@ -28,7 +33,7 @@ class GeneraliseConfig:
     """Attention on one sample above which a cue counts as memorised."""
     distance: Annotated[float, Meta(gt=0)] = 0.05
     """Distance to another cue's end, over the noise, below which a cue counts as spurious."""
-    loads: tuple[Annotated[float, Meta(gt=1)], ...] = (8.0, 24.0)
+    loads: Loads = (8.0, 24.0)
     """Where attractors are counted: K over that at which half the cues are memorised, K_c; to the
     next power of two."""
     num_sets: Annotated[int, Meta(ge=4)] = 48
@@ -39,5 +44,5 @@ class GeneraliseConfig:
     """Starts from which attractors are counted."""
     fast: bool = False
     """Half the sets and phases up to K = 900: under three minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -7,12 +7,11 @@ from typing import NamedTuple
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import theory
 from nam_jax._types import Key
-from nam_jax.experiment.common import Slope, attributes, in_context, log_slope
+from nam_jax.experiment.common import Slope, attributes, in_context, log_slope, tracked
 from nam_jax.experiment.generalise._config import GeneraliseConfig
 from nam_jax.experiment.generalise._samples import attractors, outputs, phases
 from nam_jax.record import Context
@@ -36,13 +35,7 @@ def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
         Shares of memorised, spurious and generalised cues against K, and how far apart two memories
         of disjoint samples answer; the K at which half the cues are memorised, by beta, with its
         exponent; the number of attractors far above it, beside the theory. Intervals are 95 %.
-
-    Raises:
-        ValueError: If a list of the config is empty.
     """
-    for name in ("circle_betas", "sphere_betas", "phase_samples", "loads"):
-        if not getattr(config, name):
-            raise ValueError(f"Argument `{name}` must hold a number, but is empty.")
     if config.fast:
         few = tuple(k for k in config.phase_samples if k <= 900) or config.phase_samples[:1]
         sets = max(4, config.num_sets // 2)
@@ -52,13 +45,11 @@ def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
     keys = jr.split(jr.key(config.seed), 2)
     phased = [
         _phases_at(config, count, key=jr.fold_in(keys[0], count))
-        for count in track(config.phase_samples, "phases", disable=not context.progress)
+        for count in tracked(config.phase_samples, "phases", context)
     ]
     found = [
         _cell(config, name, beta, key=jr.fold_in(keys[1], place))
-        for place, (name, beta) in enumerate(
-            track(cells, "thresholds", disable=not context.progress)
-        )
+        for place, (name, beta) in enumerate(tracked(cells, "thresholds", context))
     ]
     return _dataset(config, cells, phased, found)
 

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from rich.progress import Progress
 from rich.table import Table
 
 from nam_jax import data, solve
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.common import attributes, in_context, progress_bar
 from nam_jax.experiment.gradients._config import GradientsConfig
 from nam_jax.experiment.gradients._reference import Reference, critical_leak, reference
 from nam_jax.experiment.gradients._routes import (
@@ -70,7 +69,7 @@ def run(config: GradientsConfig, context: Context) -> xr.Dataset:
     cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
     total = len(cases) * len(config.distances)
     judged, costs, settings, programs = [], {}, [], {}
-    with Progress(disable=not context.progress) as bar:
+    with progress_bar(context) as bar:
         task = bar.add_task("judging", total=total)
         for case, distance in itertools.product(cases, config.distances):
             network, sample, truth = problem(config, case, distance)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 
 @dataclass(frozen=True)
 class HebbianConfig:
@@ -31,5 +33,5 @@ class HebbianConfig:
     """Of the gradient ascent."""
     fast: bool = False
     """A coarse map, nine simulated points, half the sets: under two minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

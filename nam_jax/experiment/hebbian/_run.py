@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.common import attributes, in_context, tracked
 from nam_jax.experiment.hebbian._config import HebbianConfig
 from nam_jax.experiment.hebbian._map import PLANES, Plane, Point, Scan, at_capacity, over_plane
 from nam_jax.experiment.hebbian._optimum import Optimum, ascend, best_place, learned, start_of
@@ -55,7 +54,7 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
         tasks.append(("optima", lambda s=setting: _optimum(s, config.steps, scan, key=next(keys))))
         if not setting.winners:
             tasks.append(("remedies", lambda s=setting: _remedies(s, scan, key=next(keys))))
-    for name, task in track(tasks, "learning", disable=not context.progress):
+    for name, task in tracked(tasks, "learning", context):
         found[name].append(task())
     return _dataset(config, cases, **found)
 

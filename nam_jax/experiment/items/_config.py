@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -60,5 +62,5 @@ class ItemsConfig:
     fast: bool = False
     """Two networks, every third load, the last power, half the steps and cues: under three minutes
     on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

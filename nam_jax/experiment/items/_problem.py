@@ -17,6 +17,7 @@ from nam_jax._types import Key, Patterns
 from nam_jax.memory import LinearMap
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator, AssociatorState
+from nam_jax.record import reading_input
 
 DAMAGES = ("none", "flipped", "hidden", "noisy")
 BATCH = 64
@@ -73,7 +74,8 @@ def make_bench(base: DendriticMemory, time: float, step: float) -> Bench:
 
 def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) -> Items:
     """Gives each pattern a set of its own, and settles the memory at every one of them."""
-    members = distinct_members(len(patterns), bench.base.num_memory, num_members, key=key)
+    with reading_input():
+        members = distinct_members(len(patterns), bench.base.num_memory, num_members, key=key)
     states = in_batches(lambda sets: _ideal(bench.base, sets), members)
     return Items(patterns, members, settled(bench, states))
 

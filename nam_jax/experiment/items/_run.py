@@ -8,19 +8,18 @@ import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import memory, solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import attributes, binary_images, in_context, recall_all
+from nam_jax.experiment.common import attributes, binary_images, in_context, recall_all, tracked
 from nam_jax.experiment.items._config import ItemsConfig
 from nam_jax.experiment.items._dataset import Load, crossing_text, dataset
 from nam_jax.experiment.items._methods import Method, methods, recalled
 from nam_jax.experiment.items._problem import Bench, Items, damaged, make_bench, make_items
 from nam_jax.network import DendriticMemory, DenseAssociativeMemory
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 
 
 @in_context(batched=False)
@@ -37,17 +36,17 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
         set. Capacities of each network, numbers of synapses, and pictures.
 
     Raises:
-        ValueError: On an unknown method, loads that do not ascend, sizes of a memory without known
-            thresholds, or a source with too few distinct images.
-        FileNotFoundError: If the source is not there.
+        ConfigError: On an unknown method, loads that do not ascend, sizes of a memory without known
+            thresholds, or a source that is not there or has too few distinct images.
     """
     settings = _quick(config) if config.fast else config
-    chosen = _chosen(settings)
+    with reading_input():
+        chosen = _chosen(settings)
     keys = jr.split(jr.key(settings.seed), settings.num_networks)
     loads: dict[tuple[int, int], Load] = {}
     cases = list(itertools.product(range(len(keys)), settings.num_items))
     prepared: tuple[Bench, Items, tuple[int, int]] | None = None
-    for network, num in track(cases, "storing and recalling", disable=not context.progress):
+    for network, num in tracked(cases, "storing and recalling", context):
         of_problem, of_loads = jr.split(keys[network])
         if num == settings.num_items[0]:
             prepared = _prepared(settings, key=of_problem)
@@ -84,9 +83,10 @@ def _prepared(config: ItemsConfig, *, key: Key) -> tuple[Bench, Items, tuple[int
     """A network with the sets of all images, settled."""
     of_wiring, of_images, of_sets = jr.split(key, 3)
     sizes = config.num_memory, config.num_feature, config.num_branches
-    base = DendriticMemory.random(*sizes, key=of_wiring)
-    most = config.num_items[-1]
-    images = binary_images(config.source, config.threshold, most, key=of_images)
+    with reading_input():
+        base = DendriticMemory.random(*sizes, key=of_wiring)
+        most = config.num_items[-1]
+        images = binary_images(config.source, config.threshold, most, key=of_images)
     bench = make_bench(base, config.time, config.step)
     items = make_items(bench, images.patterns, config.num_members, key=of_sets)
     return bench, items, images.shape

@@ -5,9 +5,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Length = Annotated[float, Meta(ge=0)]
+Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
+Lengths = Annotated[tuple[Length, ...], Meta(min_length=1)]
+Tones = Annotated[tuple[float, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -28,15 +33,15 @@ class LesionConfig:
     """Margin of the certificate before any lesion."""
     gain: Positive = 0.9
     """Leak of the neurons in units of beta M0 N."""
-    cuts: tuple[Share, ...] = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+    cuts: Shares = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
     """Fractions of single fluxes that are cut, and of processes that are isolated."""
-    radii: tuple[Length, ...] = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
+    radii: Lengths = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
     """Farthest exchange of calcium along the branches, in micrometres."""
-    tones: tuple[float, ...] = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
+    tones: Tones = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
     """Constant inputs d to every astrocyte process, dimensionless."""
-    couplings: tuple[Share, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+    couplings: Shares = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
     """Gap-junction couplings between two astrocytes that share the processes."""
     end_time: Positive = 30.0
     """Longest time of a recall that integrates all three layers, in time constants."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -10,12 +10,18 @@ import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, memory
 from nam_jax._types import Key, Patterns, Scalar
-from nam_jax.experiment.common import Recalls, attributes, in_context, random_problem, recall_all
+from nam_jax.experiment.common import (
+    Recalls,
+    attributes,
+    in_context,
+    random_problem,
+    recall_all,
+    tracked,
+)
 from nam_jax.experiment.lesion._config import LesionConfig
 from nam_jax.experiment.lesion._hindered import (
     Subject,
@@ -87,7 +93,7 @@ def run(config: LesionConfig, context: Context) -> xr.Dataset:
     keys = dict(zip(sweeps, jr.split(of_lesions, len(sweeps)), strict=True))
     places = [(name, place) for name, sweep in sweeps.items() for place in range(len(sweep.values))]
     points: dict[str, list[Point]] = {name: [] for name in sweeps}
-    for name, place in track(places, "recalling", disable=not context.progress):
+    for name, place in tracked(places, "recalling", context):
         value = jnp.asarray(sweeps[name].values[place], float)
         key = jr.fold_in(keys[name], place)
         points[name].append(_point(config, sweeps[name], subjects, value, key=key))

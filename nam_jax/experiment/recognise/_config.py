@@ -5,8 +5,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Positive = Annotated[float, Meta(gt=0)]
 Fraction = Annotated[float, Meta(ge=0, le=0.5)]
+Counts = Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(min_length=1)]
+Fractions = Annotated[tuple[Fraction, ...], Meta(min_length=1)]
+Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -15,11 +20,11 @@ class RecogniseConfig:
 
     num_neurons: Annotated[int, Meta(ge=8)] = 64
     """N."""
-    num_patterns: tuple[Annotated[int, Meta(ge=1)], ...] = (20, 200, 600)
+    num_patterns: Counts = (20, 200, 600)
     """Numbers K of stored random patterns; kappa = K / (N^2 / 2) is the load."""
-    levels: tuple[Fraction, ...] = (0.05, 0.15, 0.25, 0.35)
+    levels: Fractions = (0.05, 0.15, 0.25, 0.35)
     """Fractions of flipped bits in known cues."""
-    gains: tuple[Positive, ...] = (0.01, 0.9, 1.5, 3.0)
+    gains: Positives = (0.01, 0.9, 1.5, 3.0)
     """Leaks of the neurons in units of beta M0 N."""
     gain: Positive = 0.9
     """The gain whose operating curves are drawn; one of `gains`."""
@@ -27,5 +32,5 @@ class RecogniseConfig:
     """Margin of the certificate."""
     num_cues: Annotated[int, Meta(ge=2)] = 100
     """Known cues of each level, and unknown cues: random patterns that are not stored."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

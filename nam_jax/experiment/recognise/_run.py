@@ -8,15 +8,14 @@ import numpy as np
 import scipy
 import xarray as xr
 from jaxtyping import Array, Float
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import data, measure
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import Recalls, attributes, in_context, recall_all
+from nam_jax.experiment.common import Recalls, attributes, in_context, recall_all, tracked
 from nam_jax.experiment.recognise._config import RecogniseConfig
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 UNRESOLVED = 0.02
 """Activity below which a recall that came to rest at residual 1e-2 cannot be told from silence."""
@@ -38,18 +37,15 @@ def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
         unknown cues, the receiver-operating curve and the area under it with its interval.
 
     Raises:
-        ValueError: If `gain` is not one of `gains`.
+        ConfigError: If `gain` is not one of `gains`.
     """
     if config.gain not in config.gains:
-        raise ValueError(
+        raise ConfigError(
             f"Argument `gain` must be one of `gains` {list(config.gains)}, but has {config.gain}."
         )
     keys = jr.split(jr.key(config.seed), len(config.num_patterns))
     cases = list(zip(config.num_patterns, keys, strict=True))
-    loads = [
-        _load(config, k, key=key)
-        for k, key in track(cases, "recalling", disable=not context.progress)
-    ]
+    loads = [_load(config, k, key=key) for k, key in tracked(cases, "recalling", context)]
     return _dataset(config, jax.tree.map(lambda *leaves: np.stack(leaves), *loads))
 
 

@@ -5,7 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Positive = Annotated[float, Meta(gt=0)]
+Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class ReduceConfig:
     """Leaks alpha = gamma of the released parameters."""
     margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
     """Margins of the certified preset."""
-    ratios: tuple[Positive, ...] = (10.0, 1.0, 0.1)
+    ratios: Positives = (10.0, 1.0, 0.1)
     """Time constants of synapses and processes, in membrane times."""
     gain: Positive = 0.9
     """Certified only: leak of the neurons in units of beta M0 N."""
     max_time: Positive = 50.0
     """Membrane times after which a recall is read out."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -3,15 +3,14 @@
 import jax.random as jr
 import numpy as np
 import xarray as xr
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure
 from nam_jax._types import Patterns
-from nam_jax.experiment.common import attributes, in_context, random_problem, released_with
+from nam_jax.experiment.common import attributes, in_context, random_problem, released_with, tracked
 from nam_jax.experiment.reduce._config import ReduceConfig
 from nam_jax.network import NeuronAstrocyte
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 
 @in_context(batched=False)
@@ -26,20 +25,20 @@ def run(config: ReduceConfig, context: Context) -> xr.Dataset:
         Overlap, exact recall, activity and agreement of each network, rung and cue; certificates.
 
     Raises:
-        ValueError: If there is no network, or no ratio.
+        ConfigError: If there is no network.
     """
+    if not config.leaks and not config.margins:
+        raise ConfigError("Argument `leaks` or `margins` must hold a number, but both are empty.")
     problem = random_problem(
         config.num_patterns, config.num_neurons, config.level, config.num_cues,
         key=jr.key(config.seed),
     )  # fmt: skip
     networks = _networks(config, problem.patterns)
-    if not networks:
-        raise ValueError("Argument `leaks` or `margins` must hold a number, but both are empty.")
     reports = [
         measure.reduction_report(
             network, problem.cues, problem.targets, ratios=config.ratios, max_time=config.max_time
         )
-        for network in track(networks.values(), "reducing", disable=not context.progress)
+        for network in tracked(list(networks.values()), "reducing", context)
     ]
     return _dataset(config, list(networks), reports)
 

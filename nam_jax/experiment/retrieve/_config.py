@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 
 @dataclass(frozen=True)
 class RetrieveConfig:
@@ -54,5 +56,5 @@ class RetrieveConfig:
     """Cues integrated at once: 1 suits a CPU, an accelerator wants what its memory holds."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the whole run."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -10,6 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from nam_jax import data
+from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
 
 
@@ -65,6 +66,8 @@ def make_problem(config: ProblemChoice, *, key: Key) -> Problem:
             damage is out of range.
         FileNotFoundError: If a file is missing.
     """
+    if config.corruption != "noise" and config.level > 1:
+        raise argument_error("level", f"lie in [0, 1] for {config.corruption}", config.level)
     codec_key, damage_key = jr.split(key)
     loaded = data.load_images(config.source)
     everything = loaded.images.astype(jnp.result_type(float))

@@ -12,17 +12,16 @@ import numpy as np
 import xarray as xr
 from einops import rearrange
 from jaxtyping import Array, Float
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.common import attributes, in_context, tracked
 from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
 from nam_jax.experiment.retrieve._config import RetrieveConfig
 from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
 from nam_jax.network import NeuronAstrocyte
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context, reading_input
 
 NUM_SHOWN = 40
 """Entries of each layer whose activation is saved along every recall."""
@@ -57,15 +56,17 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
         each recall; activations of some neurons, synapses and processes; the certificate.
 
     Raises:
-        ValueError: If the images do not suit the codec, or a level is out of range.
+        ConfigError: If the source is not there, has too few images or images that do not suit the
+            codec, if the level is out of range, or if euler has no step.
     """
     if config.solver == "euler" and config.step is None:
-        raise ValueError(
+        raise ConfigError(
             "Argument `step` must be given: euler has no error estimate to adapt it by."
         )
     with jax.enable_x64(config.dtype == "float64"):
         keys = jr.split(jr.key(config.seed), 3)
-        problem = make_problem(config, key=keys[0])
+        with reading_input():
+            problem = make_problem(config, key=keys[0])
         network = build_network(config, problem.patterns)
         problem = problem.first(config.num_recalled)
         recalls, seconds = _recall_all(config, network, problem, context, key=keys[1])
@@ -117,7 +118,7 @@ def _recall_all(
     size = min(context.batch or config.batch_size, num)
     begun, parts = time.perf_counter(), []
     starts = range(0, num, size)
-    for first in track(starts, description="recalling", disable=not context.progress):
+    for first in tracked(starts, "recalling", context):
         # The last batch is filled up with the first cues, so that one compilation serves.
         chosen = jnp.arange(first, first + size) % num
         parts.append(

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 
@@ -59,5 +61,5 @@ class TrainConfig:
     """Folder for the state of training; the same command goes on from it."""
     fast: bool = False
     """Two loads, half the steps and cues: under two minutes on two cores."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

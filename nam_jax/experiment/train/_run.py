@@ -8,18 +8,18 @@ import jax.random as jr
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import train as training
+from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context
+from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context, tracked
 from nam_jax.experiment.train import _recall as recall
 from nam_jax.experiment.train._config import TrainConfig
 from nam_jax.experiment.train._dataset import EXAMPLES, Load, dataset
 from nam_jax.experiment.train._inpainting import inpaint
 from nam_jax.experiment.train._settings import RULES
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 
 
 @in_context(batched=False)
@@ -36,25 +36,24 @@ def run(config: TrainConfig, context: Context) -> xr.Dataset:
         intervals; and the pictures of the figure.
 
     Raises:
-        ValueError: If the source has too few distinct images, or stores more than are trained on.
-        FileNotFoundError: If the source is not there.
+        ConfigError: If the source is not there or has too few distinct images, or if more images
+            are stored than are trained on.
     """
     settings = _quick(config) if config.fast else config
-    if settings.num_stored > settings.num_training:
-        raise ValueError(
-            f"Argument `num_stored` must be at most `num_training`, {settings.num_training}, "
-            f"but has {settings.num_stored}."
-        )
     of_images, of_loads, of_inpainting = jr.split(jr.key(settings.seed), 3)
     needed = settings.num_training + settings.num_held_out
     most = max(needed, *settings.num_patterns)
-    images = binary_images(settings.source, settings.threshold, most, key=of_images)
+    with reading_input():
+        if settings.num_stored > settings.num_training:
+            requirement = f"be at most `num_training`, {settings.num_training}"
+            raise argument_error("num_stored", requirement, settings.num_stored)
+        images = binary_images(settings.source, settings.threshold, most, key=of_images)
     occluded = _occluded(images, settings.hidden)
     keys = jr.split(of_loads, len(settings.num_patterns))
     cases = list(zip(settings.num_patterns, keys, strict=True))
     loads = {
         num: _load(settings, images.patterns[:num], occluded, key=key)
-        for num, key in track(cases, "training and recalling", disable=not context.progress)
+        for num, key in tracked(cases, "training and recalling", context)
     }
     first, rest = jnp.split(images.patterns[:needed], [settings.num_training])
     checkpoint = _checkpoint(settings, "inpainting")

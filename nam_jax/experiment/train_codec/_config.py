@@ -5,12 +5,14 @@ from typing import Annotated
 
 import msgspec
 
+from nam_jax.record import Seed
+
 
 @dataclass(frozen=True)
 class TrainCodecConfig:
     """What to train on, for how long, and what to weigh."""
 
-    seed: Annotated[int, msgspec.Meta(ge=0, description="Random seed.")] = 0
+    seed: Seed = 0
     """Seed of everything random: weights, crops, batches."""
     source: Annotated[str, msgspec.Meta(min_length=1, description="Images.")] = "photos"
     """Images: photos, digits, fashion-mnist, or a path (CIFAR-10 binary, MNIST format, folder)."""

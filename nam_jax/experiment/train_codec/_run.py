@@ -14,16 +14,15 @@ import optax
 import xarray as xr
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, UInt8
-from rich.progress import Progress
 from rich.table import Table
 
 from nam_jax import data
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes, in_context
+from nam_jax.experiment.common import attributes, in_context, progress_bar
 from nam_jax.experiment.train_codec import _baselines as baselines
 from nam_jax.experiment.train_codec._config import TrainCodecConfig
 from nam_jax.experiment.train_codec._images import split_columns
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 
 CHUNK = 50
 """Training steps between two movements of the progress bar."""
@@ -55,8 +54,10 @@ def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
         `codec` (error on held-out images, overlaps among 25 `stored` images); overlap matrix;
         held-out `example` images with their reconstructions, also from 10 % flipped bits.
     """
-    images = _images(config)
-    codec, losses = _train(config, images.training, progress=context.progress)
+    with reading_input():
+        images = _images(config)
+        codec = _untrained(config, images.training.shape[1:])
+    codec, losses = _train(config, codec, images.training, context)
     measured = baselines.measure(
         codec, images.training, images.validation, images.stored, seed=config.seed
     )
@@ -118,19 +119,27 @@ def _images(config: TrainCodecConfig) -> _Images:
     return _Images(np.round(training * 255).astype(np.uint8), validation, stored)
 
 
+def _untrained(config: TrainCodecConfig, shape: tuple[int, ...]) -> data.BinaryAutoencoder:
+    height, width, channels = shape
+    weight_key, _ = jax.random.split(jax.random.key(config.seed))
+    codec = data.BinaryAutoencoder(
+        (height, width, channels), config.num_bits,
+        width=config.width, depth=config.depth, key=weight_key,
+    )  # fmt: skip
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), codec)
+
+
 def _train(
-    config: TrainCodecConfig, images: UInt8[np.ndarray, "M H W C"], *, progress: bool
+    config: TrainCodecConfig,
+    codec: data.BinaryAutoencoder,
+    images: UInt8[np.ndarray, "M H W C"],
+    context: Context,
 ) -> tuple[data.BinaryAutoencoder, _Losses]:
     """The trained codec, and its losses at each step."""
-    weight_key, batch_key = jax.random.split(jax.random.key(config.seed))
-    shape = (images.shape[1], images.shape[2], images.shape[3])
-    codec = data.BinaryAutoencoder(
-        shape, config.num_bits, width=config.width, depth=config.depth, key=weight_key
-    )
-    codec = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), codec)
+    _, batch_key = jax.random.split(jax.random.key(config.seed))
     state = _optimizer(config).init(eqx.filter(codec, eqx.is_array))
     carry, history = (codec, state), []
-    with Progress(disable=not progress) as bar:
+    with progress_bar(context) as bar:
         task = bar.add_task("training", total=config.steps)
         for start in range(0, config.steps, CHUNK):
             carry, chunk = _run_chunk(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.record import Seed
+
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -48,5 +50,5 @@ class TransformerConfig:
     """Tested sequences of each length and seed."""
     fast: bool = False
     """Two seeds, half the steps and sequences, every second length: under three minutes."""
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything random."""

@@ -11,16 +11,16 @@ import numpy as np
 import optax
 import xarray as xr
 from jaxtyping import Array, Bool, Float
-from rich.progress import track
 from rich.table import Table
 
 from nam_jax import data, train
+from nam_jax._misc import argument_error
 from nam_jax._types import Key, Keys
 from nam_jax.attention import Transformer
-from nam_jax.experiment.common import attributes, cosine_adam, in_context
+from nam_jax.experiment.common import attributes, cosine_adam, in_context, tracked
 from nam_jax.experiment.transformer import _attentions as attentions
 from nam_jax.experiment.transformer._config import TransformerConfig
-from nam_jax.record import Context
+from nam_jax.record import Context, reading_input
 
 BATCH = 16
 """Tested sequences computed at once: a few, as overlaps of long sequences are large."""
@@ -49,24 +49,25 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
         below thresholds, and the losses.
 
     Raises:
-        ValueError: On an unknown attention, lengths that do not ascend, or too few keys.
+        ConfigError: On an unknown attention, lengths that do not ascend, or too few keys.
     """
     settings = _quick(config) if config.fast else config
-    if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
-        raise ValueError(
-            f"Argument `tested_pairs` must hold ascending numbers, but has {settings.tested_pairs}."
+    with reading_input():
+        if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
+            raise argument_error("tested_pairs", "hold ascending numbers", settings.tested_pairs)
+        size = settings.head_size
+        makers = [attentions.attention_named(name, size) for name in settings.attentions]
+        _tests(settings)  # too few keys are told before anything is trained
+        most_pairs = max(settings.trained_pairs)
+        task = data.RecallTask(
+            settings.num_values, settings.num_keys, most_pairs, settings.num_queries
         )
-    makers = [attentions.attention_named(name, settings.head_size) for name in settings.attentions]
-    _tests(settings)  # too few keys are told before anything is trained
-    task = data.RecallTask(
-        settings.num_values, settings.num_keys, max(settings.trained_pairs), settings.num_queries
-    )
     optimizer = cosine_adam(settings.learning_rate, settings.steps)
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
     cases = [(maker, key) for maker in makers for key in keys]
     found = [
         _trained(settings, task, maker, optimizer, context.batch or BATCH, key=key)
-        for maker, key in track(cases, "training and testing", disable=not context.progress)
+        for maker, key in tracked(cases, "training and testing", context)
     ]
     chance = {"num_values": config.num_values}
     return _dataset(settings, found).assign_attrs(attributes(config) | chance)

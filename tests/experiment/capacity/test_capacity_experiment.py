@@ -12,6 +12,7 @@ from nam_jax import theory
 from nam_jax.experiment import basin, capacity
 from nam_jax.experiment.common._memories import MEMORIES
 from nam_jax.measure import FixedPoint, OneStep, Recall
+from nam_jax.record import ConfigError
 
 SLOW = pytest.mark.slow
 
@@ -110,7 +111,12 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
             capacity.study.config(memories=("zebra",)),
             "`memories` must name memories among",
         ),
-        (capacity.study.run, capacity.study.config(sizes=()), "must each hold something"),
+        (capacity.study.run, capacity.study.config(sizes=()), "key `sizes`: .* length >= 1"),
+        (
+            capacity.study.run,
+            capacity.study.config(memories=("power-2", "distinct-4"), sizes=(8, 3)),
+            "`num_neurons` must be at least n = 4, but has 3",
+        ),
         (
             capacity.study.run,
             capacity.study.config(criterion="one-step", all_patterns=True),
@@ -118,9 +124,13 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
         ),
         (basin.study.run, basin.study.config(memory="zebra"), "`memory` must name memories among"),
         (basin.study.run, basin.study.config(flips=(0.3, 0.1)), "must hold ascending fractions"),
-        (basin.study.run, basin.study.config(num_patterns=()), "`num_patterns` must hold a number"),
+        (
+            basin.study.run,
+            basin.study.config(num_patterns=()),
+            "`num_patterns`: .* length >= 1",
+        ),
     ],
 )
 def test_bad_configs(run, config, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         run(config)

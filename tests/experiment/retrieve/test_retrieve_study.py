@@ -12,7 +12,7 @@ from rich.console import Console
 from nam_jax import data
 from nam_jax.experiment import retrieve
 from nam_jax.experiment.retrieve._run import NUM_SHOWN
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 TINY = retrieve.study.config(
     source="digits", codec="threshold", num_patterns=3, num_times=5, end_time=6.0, max_steps=500
@@ -119,11 +119,11 @@ def test_a_recall_that_is_given_up_says_so():
 
 
 def test_problems_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"num_patterns.*at most 1797.*digits.*1798"):
+    with pytest.raises(ConfigError, match=r"num_patterns.*at most 1797.*digits.*1798"):
         retrieve.study.run(tiny(num_patterns=1798))
     with pytest.raises(ValueError, match=r"\(32, 32, 3\).*digits has \(8, 8, 1\).*threshold"):
         retrieve.study.run(tiny(codec="autoencoder"))
-    with pytest.raises(ValueError, match="fraction"):
+    with pytest.raises(ValueError, match="`level` must lie in"):
         retrieve.study.run(tiny(level=1.5))
-    with pytest.raises(FileNotFoundError, match=r"no-such-set"):
+    with pytest.raises(ConfigError, match=r"no-such-set"):
         retrieve.study.run(tiny(source="no-such-set"))

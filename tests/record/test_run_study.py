@@ -1,0 +1,121 @@
+"""The one writer of runs: everything or nothing, and what is left of a run that fails."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import matplotlib.figure
+import pytest
+import xarray as xr
+
+from nam_jax.record import ConfigError, Context, ImportPath, RunError, Study, run_study
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 0
+    fault: str = ""
+
+
+def run(config, context):
+    if config.fault == "input":
+        raise ConfigError("Argument `seed` must be odd.")
+    if config.fault == "silent":
+        raise AssertionError
+    if config.fault:
+        raise ValueError(config.fault)
+    (context.folder / "extra.txt").write_text(f"{context.device}, {context.batch}")
+    return xr.Dataset({"seed": config.seed})
+
+
+def table(dataset):
+    return f"a table of {int(dataset.seed)}"
+
+
+def figure(dataset):
+    return matplotlib.figure.Figure()
+
+
+def more(dataset):
+    return {"figure-more": matplotlib.figure.Figure()}
+
+
+def broken(dataset):
+    raise KeyError("no such line")
+
+
+def here(function):
+    return ImportPath(f"{__name__}:{function.__name__}")
+
+
+TOY = Study("toy", "A toy.", here(Config), here(run), here(table), here(figure), more=here(more))
+FILES = ("config.toml", "result.zarr", "figure.png", "figure-more.png", "extra.txt")
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_writes_settings_numbers_and_figures(tmp_path):
+    out = tmp_path / "new" / "out"
+    finished = run_study(TOY, Config(seed=3), out, Context(device="cpu", batch=2))
+    assert finished.files == FILES and names(out) == {*FILES}
+    assert (finished.dataset.seed, finished.table) == (3, "a table of 3")
+    assert (out / "config.toml").read_text() == 'seed = 3\nfault = ""\n'
+    assert (out / "extra.txt").read_text() == "cpu, 2"
+    with xr.open_zarr(out / "result.zarr") as dataset:
+        assert int(dataset.seed) == 3
+
+
+def test_wrong_input_leaves_nothing(tmp_path):
+    with pytest.raises(ConfigError, match="must be odd"):
+        run_study(TOY, Config(fault="input"), tmp_path / "new" / "out", Context())
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("no luck\nat all", "ValueError: no luck (traceback in "),
+        ("silent", "AssertionError (traceback in "),
+        ("x" * 9999, f"ValueError: {'x' * 288}... (traceback in "),
+        ("a\x1b[31mcolour", r"ValueError: a\x1b[31mcolour (traceback in "),
+    ],
+)
+def test_a_fault_leaves_its_traceback_alone(fault, sentence, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(RunError) as caught:
+        run_study(TOY, Config(fault=fault), out, Context())
+    message = str(caught.value)
+    assert message.startswith(sentence) and message.endswith("log.txt)") and "\n" not in message
+    assert names(out) == {"log.txt"}
+    log = (out / "log.txt").read_text()
+    assert log.startswith("Traceback") and "in run" in log and fault.split("\n")[-1] in log + fault
+
+
+@pytest.mark.parametrize("part", ["table", "figure", "more"])
+def test_a_fault_in_any_part_spares_an_earlier_run(part, tmp_path):
+    run_study(TOY, Config(seed=1), tmp_path, Context())
+    faulty = dataclasses.replace(TOY, **{part: here(broken)})
+    with pytest.raises(RunError, match="KeyError: 'no such line'"):
+        run_study(faulty, Config(seed=2), tmp_path, Context())
+    assert names(tmp_path) == {*FILES, "log.txt"}
+    assert "seed = 1" in (tmp_path / "config.toml").read_text()
+    run_study(TOY, Config(seed=3), tmp_path, Context())
+    assert names(tmp_path) == {*FILES}
+
+
+def test_a_missing_package_is_told_before_anything_runs(tmp_path):
+    lacking = dataclasses.replace(TOY, figure=ImportPath("no_such_package.figures:draw"))
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        run_study(lacking, Config(fault="must not run"), tmp_path / "out", Context())
+    assert names(tmp_path) == set()
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(dataset):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{__name__}.figure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TOY, Config(), tmp_path / "new" / "out", Context())
+    assert names(tmp_path) == set()
