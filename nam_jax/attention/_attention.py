@@ -1,4 +1,4 @@
-"""Attention as associative memory: keys are stored patterns, values their answers, queries cues."""
+"""Attention as associative memory: it stores pairs of keys and values, and queries are cues."""
 
 import abc
 from typing import Any
@@ -13,71 +13,72 @@ from nam_jax._types import Key
 from nam_jax.memory import AbstractSeparation, LogSumExp
 
 Queries = Float[Array, "T D"]
-"""One cue for each place of a sequence; keys are of the same shape."""
+"""One query or key of D numbers for each of T positions of a sequence."""
 
 Values = Float[Array, "T M"]
-"""What is stored under each key."""
+"""One value of M numbers for each of T positions; it is stored under the key of that position."""
 
 UNBOUNDED = 2.0**64
-"""Stands for the largest overlap there could be, as real vectors have none."""
+"""Replaces the largest possible overlap in separations: overlaps of real vectors have no bound."""
 
 
 class AbstractAttention(eqx.Module):
-    """What each place of a sequence recalls from the pairs stored up to it: causal, one head.
+    """Causal attention with one head: each position recalls from the pairs stored up to it.
 
     Batch over heads and sequences with `jax.vmap`.
     """
 
     @abc.abstractmethod
     def __call__(self, queries: Queries, keys: Queries, values: Values) -> Values:
-        """The answer to each query.
+        """Returns the answer to each query.
 
         Args:
-            queries: q, (T, D).
-            keys: k, (T, D).
-            values: v, (T, M).
+            queries: q, shape (T, D).
+            keys: k, shape (T, D).
+            values: v, shape (T, M).
 
         Returns:
-            (T, M), of which row t depends on rows up to t of keys and values only.
+            Answers, shape (T, M); row t depends only on rows up to t of keys and values.
         """
 
     @abc.abstractmethod
     def trained(self) -> list[Any]:
-        """The parts with numbers that are meant to be trained."""
+        """Returns the parts whose numbers training may change."""
 
 
 class DenseAttention(AbstractAttention):
-    """Weights are slopes of a separation function F at the overlaps, over the sum of their sizes.
+    """Attention whose weights are slopes of a separation function F at the overlaps.
 
         o_t = sum_(s <= t) w_ts v_s,   w_ts = F'(k_s . q_t) / sum_(r <= t) |F'(k_r . q_t)|
 
-    With [`nam_jax.memory.LogSumExp`][] and beta = 1 / sqrt(D) it is softmax attention, a pass of
-    the [`nam_jax.network.ModernHopfield`][] that stores the keys up to t (Ramsauer et al., arXiv
-    2008.02217); with a power n of [`nam_jax.memory.RectifiedPower`][] it is that of a dense memory
-    (Krotov & Hopfield, arXiv 1606.01164), in which the size of queries does not matter. Where no
-    overlap has a slope the answer is 0.
+    With [`nam_jax.memory.LogSumExp`][] and beta = 1 / sqrt(D) it is softmax attention: one update
+    of the [`nam_jax.network.ModernHopfield`][] that stores the keys up to t (Ramsauer et al., arXiv
+    2008.02217). With [`nam_jax.memory.RectifiedPower`][] it is one update of a dense memory (Krotov
+    & Hopfield, arXiv 1606.01164), and the length of queries does not matter. If all slopes are 0,
+    the answer is 0.
 
     Attributes:
-        separation: F; its own numbers are not trained, as queries can be scaled.
+        separation: F. Its numbers are not trained, because scaled queries have the same effect.
     """
 
     separation: AbstractSeparation
 
     @classmethod
     def softmax(cls, size: int) -> "DenseAttention":
-        """Scaled dot-product attention of heads of `size` D."""
+        """Returns scaled dot-product attention for queries and keys of `size` D numbers."""
         return cls(LogSumExp(size**-0.5))
 
     def __call__(self, queries: Queries, keys: Queries, values: Values) -> Values:
         return jax.vmap(self._weights)(queries @ keys.T, _visible(queries)) @ values
 
     def trained(self) -> list[Any]:
-        """None."""
+        """Returns an empty list: nothing is trained."""
         return []
 
     def _weights(self, overlaps: Float[Array, " T"], visible: Float[Array, " T"]) -> Array:
-        # Keys that are still to come get the least overlap, so that no factor that a separation
-        # function takes out is theirs, and then no weight.
+        # `scaled_slope` divides by a factor that depends on the largest overlaps. Later keys must
+        # not influence it, so their overlaps are replaced by the smallest overlap of visible keys.
+        # After that they get the weight 0.
         least = jnp.min(jnp.where(visible > 0, overlaps, jnp.inf))
         slope = self.separation.scaled_slope(jnp.where(visible > 0, overlaps, least), UNBOUNDED)
         slope = slope * visible
@@ -86,18 +87,27 @@ class DenseAttention(AbstractAttention):
 
 
 class FeatureMap(eqx.Module):
-    """phi(x) = elu(A x + b) + 1, above 0: features whose products stand for overlaps.
+    """Positive features phi(x) = elu(A x + b) + 1; the overlap of x and y is phi(x) . phi(y).
 
-    Katharopoulos et al., arXiv 2006.16236, with A and b that are trained.
+    As in Katharopoulos et al., arXiv 2006.16236, but A and b are trained.
 
     Attributes:
-        linear: A and b.
+        linear: A, shape (F, D), and b, shape (F,).
     """
 
     linear: eqx.nn.Linear
 
     def __init__(self, size: int, num_features: int, *, key: Key):
-        """For keys and queries of `size`."""
+        """Draws random A and b.
+
+        Args:
+            size: D, numbers in a key or query.
+            num_features: F.
+            key: Random key.
+
+        Raises:
+            ValueError: If a number is below 1.
+        """
         for name, value in (("size", size), ("num_features", num_features)):
             if value < 1:
                 raise argument_error(name, "be at least 1", value)
@@ -108,17 +118,17 @@ class FeatureMap(eqx.Module):
 
 
 class HebbianAttention(AbstractAttention):
-    """Linear attention: fast weights, a correlation matrix that learns by the activity product.
+    """Linear attention: a correlation matrix that learns by the activity product (fast weights).
 
         W_t = W_(t-1) + v_t phi(k_t)^T,   o_t = W_t phi(q_t)
 
-    With a feature map, whose features are above 0, the answer is divided by
-    sum_(s <= t) phi(k_s) . phi(q_t). Without one it is what [`nam_jax.network.CorrelationMatrix`][]
-    answers, and memory is D x M numbers however long the sequence is. Source: Schmidhuber 1992,
-    Neural Comput. 4, 131; Schlag et al., arXiv 2102.11174.
+    With a feature map phi, the answer is divided by sum_(s <= t) phi(k_s) . phi(q_t), which is
+    positive. Without a feature map, the answer is D times the answer of
+    [`nam_jax.network.CorrelationMatrix`][], and the memory W_t has D x M numbers for sequences of
+    any length. Source: Schmidhuber 1992, Neural Comput. 4, 131; Schlag et al., arXiv 2102.11174.
 
     Attributes:
-        features: phi; None for x itself.
+        features: phi; with None, phi(x) = x.
     """
 
     features: FeatureMap | None = None
@@ -126,19 +136,20 @@ class HebbianAttention(AbstractAttention):
     def __call__(self, queries: Queries, keys: Queries, values: Values) -> Values:
         if self.features is None:
             return _recalled(queries, keys, values)
-        asked, stored = (jax.vmap(self.features)(each) for each in (queries, keys))
+        asked, stored = (jax.vmap(self.features)(vectors) for vectors in (queries, keys))
         return _recalled(asked, stored, values) / _recalled(asked, stored, jnp.ones_like(values))
 
     def trained(self) -> list[Any]:
-        """The feature map, where there is one."""
+        """Returns a list with the feature map, or an empty list if there is none."""
         return [] if self.features is None else [self.features]
 
 
 def _recalled(queries: Queries, keys: Queries, values: Values) -> Values:
-    """W_t q_t with W_t = sum_(s <= t) v_s k_s^T: in this order, as T is short beside D x M."""
+    """Returns W_t q_t for each t, with W_t = sum_(s <= t) v_s k_s^T."""
+    # The T x T matrix of overlaps is smaller than T matrices W_t of D x M numbers.
     return (queries @ keys.T * _visible(queries)) @ values
 
 
 def _visible(queries: Queries) -> Float[Array, "T T"]:
-    """1 where a key (column) is not after a query (row), else 0."""
+    """Returns a matrix with 1 where the key (column) is not after the query (row), else 0."""
     return jnp.tri(len(queries), dtype=queries.dtype)

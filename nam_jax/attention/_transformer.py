@@ -1,4 +1,4 @@
-"""A small Transformer whose attention is an associative memory of one's choice."""
+"""A small Transformer whose attention can be any associative memory of this room."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,19 +19,20 @@ Hidden = Float[Array, "T D"]
 
 
 class TransformerBlock(eqx.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)); what a token stores depends on the one before.
+    """A Transformer block: x + attention(norm(x)), then x + mlp(norm(x)).
 
-    Queries, keys and values are linear in a token and in its predecessor (a causal convolution of
-    width 2), so that one block can store a value under the key before it; there is no code of
-    places. Source: Vaswani et al., arXiv 1706.03762, with norms first; the convolution as in Fu et
-    al., arXiv 2212.14052, and Arora et al., arXiv 2312.04927.
+    Queries, keys and values are linear in a token and in the token before it (a causal convolution
+    of width 2), so that one block can store a value under the key before it. There is no code of
+    positions. Source: Vaswani et al., arXiv 1706.03762, with the norm before each part; the
+    convolution as in Fu et al., arXiv 2212.14052, and Arora et al., arXiv 2312.04927.
 
     Attributes:
-        attention: The memory, the same for all heads.
-        project: From a token and its predecessor to queries, keys and values of all heads.
-        output: From the answers of all heads back.
-        mlp: One hidden layer.
-        norms: Before attention and before the MLP.
+        attention: The memory; all heads use the same.
+        project: Linear map from a token and the token before it to queries, keys and values of all
+            heads.
+        output: Linear map from the answers of all heads to a change of the token.
+        mlp: Network with one hidden layer.
+        norms: The norm before attention and the norm before the MLP.
         num_heads: H.
     """
 
@@ -51,13 +52,21 @@ class TransformerBlock(eqx.Module):
         head_size: int,
         key: Key,
     ):
-        """Random weights for vectors of `size`; queries, keys and values are of `head_size`."""
+        """Draws random weights.
+
+        Args:
+            attention: The memory.
+            size: Numbers in the vector of a token.
+            num_heads: H.
+            head_size: Numbers in a query, key or value of one head.
+            key: Random key.
+        """
         of_project, of_output, of_mlp = jr.split(key, 3)
         width = num_heads * head_size
         self.attention = attention
         self.project = eqx.nn.Linear(2 * size, 3 * width, use_bias=False, key=of_project)
         self.output = eqx.nn.Linear(width, size, use_bias=False, key=of_output)
-        # A module where Equinox has a function without a name, which no file could hold.
+        # By default Equinox puts a lambda here, which `nam.save` cannot write to a file.
         self.mlp = eqx.nn.MLP(size, size, 2 * size, 1, jax.nn.gelu, eqx.nn.Identity(), key=of_mlp)
         self.norms = (eqx.nn.LayerNorm(size), eqx.nn.LayerNorm(size))
         self.num_heads = num_heads
@@ -68,7 +77,7 @@ class TransformerBlock(eqx.Module):
         return x + jax.vmap(self.mlp)(second(x))
 
     def trained(self) -> list[Any]:
-        """All parts with numbers that are meant to be trained."""
+        """Returns the parts whose numbers training may change."""
         return [self.project, self.output, self.mlp, self.norms, *self.attention.trained()]
 
     def _attend(self, x: Hidden) -> Hidden:
@@ -80,13 +89,13 @@ class TransformerBlock(eqx.Module):
 
 
 class Transformer(eqx.Module):
-    """Tokens to logits, causal: codes of tokens, blocks, a norm and a linear head.
+    """A causal Transformer from tokens to logits: codes of tokens, blocks, a norm, a linear head.
 
     Attributes:
-        codes: One row a token, (V, D).
-        blocks: One after another.
-        norm: Before the head.
-        head: To C logits.
+        codes: One vector for each of V tokens, shape (V, D).
+        blocks: The blocks, in the order in which they act.
+        norm: The norm before the head.
+        head: Linear map from D numbers to C logits.
     """
 
     codes: Float[Array, "V D"]
@@ -105,14 +114,14 @@ class Transformer(eqx.Module):
         head_size: int = 16,
         key: Key,
     ):
-        """Random weights.
+        """Draws random weights.
 
         Args:
-            codes: What stands for each token, such as random vectors; not among `trained`, so that
-                tokens that training never shows are treated like others.
+            codes: Vectors of tokens, for example random ones, shape (V, D). They are not trained,
+                so that tokens that training never shows are treated like others.
             num_classes: C.
             attention: Makes the attention of a block from a random key.
-            num_blocks: At least 1.
+            num_blocks: Number of blocks, at least 1.
             num_heads: H, at least 1.
             head_size: Numbers in a query, key or value of one head, at least 1.
             key: Random key.
@@ -133,25 +142,31 @@ class Transformer(eqx.Module):
         of_head, *of_blocks = jr.split(key, 1 + num_blocks)
         self.codes = codes
         self.blocks = tuple(
-            _block(attention, size, num_heads=num_heads, head_size=head_size, key=each)
-            for each in of_blocks
+            _block(attention, size, num_heads=num_heads, head_size=head_size, key=block_key)
+            for block_key in of_blocks
         )
         self.norm = eqx.nn.LayerNorm(size)
         self.head = eqx.nn.Linear(size, num_classes, key=of_head)
 
     def __call__(self, tokens: Int[Array, " T"]) -> Float[Array, "T C"]:
-        """Logits at each place, which depend on tokens up to it only.
+        """Returns logits at each position; they depend only on tokens up to that position.
 
         Args:
-            tokens: From 0 to V - 1.
+            tokens: Whole numbers from 0 to V - 1, shape (T,).
+
+        Returns:
+            Logits, shape (T, C).
         """
         x = self.codes[tokens]
         for block in self.blocks:
             x = block(x)
-        return jax.vmap(lambda each: self.head(self.norm(each)))(x)
+        return jax.vmap(lambda row: self.head(self.norm(row)))(x)
 
     def trained(self) -> list[Any]:
-        """All parts with numbers but codes and what attention fixes: `trainable` of a fit."""
+        """Returns the parts whose numbers training may change; use it as `trainable` of a fit.
+
+        The codes and the fixed numbers of attention are left out.
+        """
         return [self.norm, self.head, *(part for block in self.blocks for part in block.trained())]
 
 

@@ -28,7 +28,7 @@ KINDS = {
     "hebbian": lambda key: HebbianAttention(),
     "features": lambda key: HebbianAttention(FeatureMap(D, 10, key=key)),
 }
-each = pytest.mark.parametrize("name", KINDS)
+every = pytest.mark.parametrize("name", KINDS)
 
 
 def heads(getkey, places=T, scale=1.0):
@@ -49,9 +49,9 @@ def test_softmax_is_scaled_dot_product_attention(scale, getkey):
     """Several heads and a causal mask, to 1e-6; values are of the size of keys there."""
     queries, keys = (scale * jr.normal(getkey(), (H, T, D)) for _ in range(2))
     values = jr.normal(getkey(), (H, T, D))
-    found = jax.vmap(DenseAttention.softmax(D))(queries, keys, values)
+    answers = jax.vmap(DenseAttention.softmax(D))(queries, keys, values)
     expected = jax_attention(queries, keys, values)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
 
 
 def test_a_pass_of_modern_hopfield_networks_is_scaled_dot_product_attention(getkey):
@@ -62,20 +62,20 @@ def test_a_pass_of_modern_hopfield_networks_is_scaled_dot_product_attention(getk
         for t in (0, 1, 6, T - 1):
             stored = keys[head, : t + 1]
             net = ModernHopfield(stored, D**-0.5, projection=values[head, : t + 1])
-            found = net.respond(queries[head, t])
-            np.testing.assert_allclose(found, expected[head, t], rtol=0, atol=1e-6)
+            answer = net.respond(queries[head, t])
+            np.testing.assert_allclose(answer, expected[head, t], rtol=0, atol=1e-6)
 
 
 def test_hebbian_attention_is_a_correlation_matrix_and_fast_weights(getkey):
     """Two other routes: the network of the same name, and weights that change token by token."""
     queries, keys, values = (x[0] for x in heads(getkey))
-    found = HebbianAttention()(queries, keys, values)
+    answers = HebbianAttention()(queries, keys, values)
     weights = np.zeros((M, D))
     for t in range(T):
         weights = weights + np.outer(values[t], keys[t])
-        np.testing.assert_allclose(found[t], weights @ np.asarray(queries[t]), **CLOSE)
+        np.testing.assert_allclose(answers[t], weights @ np.asarray(queries[t]), **CLOSE)
     matrix = CorrelationMatrix(keys, values)
-    np.testing.assert_allclose(found[-1], D * matrix.respond(queries[-1]), **CLOSE)
+    np.testing.assert_allclose(answers[-1], D * matrix.respond(queries[-1]), **CLOSE)
 
 
 def test_features_weigh_values_by_products_that_sum_to_one(getkey):
@@ -98,17 +98,19 @@ def test_powers_weigh_values_by_powers_of_overlaps(n, getkey):
     arrays = [jnp.asarray(x, jnp.result_type(float)) for x in (queries, keys, values)]
     np.testing.assert_allclose(attention(*arrays), expected, **CLOSE)
     # How large queries are does not matter.
-    found = attention(64 * arrays[0], arrays[1], arrays[2])
-    np.testing.assert_allclose(found, attention(*arrays), **CLOSE)
+    scaled = attention(64 * arrays[0], arrays[1], arrays[2])
+    np.testing.assert_allclose(scaled, attention(*arrays), **CLOSE)
 
 
 def test_an_exponential_separates_as_a_log_sum_exp_does(getkey):
     arrays = [x[0] for x in heads(getkey)]
-    found, expected = (DenseAttention(kind(0.7))(*arrays) for kind in (Exponential, LogSumExp))
-    np.testing.assert_allclose(found, expected, **CLOSE)
+    exponential, expected = (
+        DenseAttention(kind(0.7))(*arrays) for kind in (Exponential, LogSumExp)
+    )
+    np.testing.assert_allclose(exponential, expected, **CLOSE)
 
 
-@each
+@every
 def test_no_place_looks_ahead(name, getkey):
     attention = KINDS[name](getkey())
     queries, keys, values = (x[0] for x in heads(getkey))
@@ -119,7 +121,7 @@ def test_no_place_looks_ahead(name, getkey):
     assert not np.allclose(after[7:], before[7:])
 
 
-@each
+@every
 @pytest.mark.parametrize("scale", mostly_slow([1e-3, 1.0, 30.0], 30.0))
 def test_answers_and_gradients_are_finite_in_float32(name, scale, getkey):
     """Also where no overlap is above 0, and for overlaps of thousands."""
@@ -130,15 +132,15 @@ def test_answers_and_gradients_are_finite_in_float32(name, scale, getkey):
     def loss(arrays):
         return jnp.sum(jnp.sin(attention(*arrays)))
 
-    found, slope = jax.value_and_grad(loss)((queries, keys, values))
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((found, slope)))
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((found, slope)))
+    value, slope = jax.value_and_grad(loss)((queries, keys, values))
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((value, slope)))
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((value, slope)))
 
 
 def test_where_no_overlap_is_above_zero_a_rectified_power_answers_nothing(getkey):
     _, keys, values = (x[0] for x in heads(getkey))
-    found = DenseAttention(RectifiedPower(3))(-keys, keys, values)
-    np.testing.assert_array_equal(found[0], 0)
+    answers = DenseAttention(RectifiedPower(3))(-keys, keys, values)
+    np.testing.assert_array_equal(answers[0], 0)
 
 
 def transformer(key, name="softmax", num_blocks=2):
@@ -162,7 +164,7 @@ def test_a_block_is_attention_and_mlp_with_residuals(getkey):
     """Written out with JAX's attention, from the block's own weights."""
     block = TransformerBlock(DenseAttention.softmax(D), 16, num_heads=H, head_size=D, key=getkey())
     x = jr.normal(getkey(), (T, 16))
-    found = block(x)
+    output = block(x)
 
     def normed(x):
         centred = x - x.mean(axis=1, keepdims=True)
@@ -175,7 +177,7 @@ def test_a_block_is_attention_and_mlp_with_residuals(getkey):
     answers = jax_attention(q, k, v).swapaxes(0, 1).reshape(T, H * D)
     x = x + answers @ block.output.weight.T
     expected = x + jax.vmap(block.mlp)(normed(x))
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", mostly_slow(list(KINDS), "softmax", "features"))
@@ -191,7 +193,7 @@ def test_what_is_trained_leaves_out_codes_and_steepness(getkey):
     net = transformer(getkey())
     trained = jax.tree.leaves(net.trained())
     fixed = [net.codes, *(block.attention.separation.beta for block in net.blocks)]
-    assert not any(leaf is each for leaf in trained for each in fixed)
+    assert not any(leaf is parameter for leaf in trained for parameter in fixed)
     assert any(leaf is net.blocks[1].mlp.layers[0].weight for leaf in trained)
     features = transformer(getkey(), "features").blocks[0]
     assert any(part is features.attention.features for part in features.trained())
