@@ -1,4 +1,4 @@
-"""Lagrangians that are sums over the entries: each activation depends on its own state only."""
+"""Lagrangians that are sums over entries: an activation depends only on its own state."""
 
 import math
 from typing import ClassVar
@@ -15,7 +15,7 @@ from nam_jax.lagrangian._checks import into_interval, overflow_guard, positive
 
 
 class Quadratic(AbstractLagrangian):
-    """L = gain u^2 / 2 summed: a linear layer, with the activation gain u."""
+    """L = sum of gain u^2 / 2, with the activation gain u (a linear layer)."""
 
     additive: ClassVar[bool] = True
     gain: Scalar
@@ -41,9 +41,9 @@ class Quadratic(AbstractLagrangian):
 
 
 class LogCosh(AbstractLagrangian):
-    """L = log(cosh(beta u)) / beta summed, with the activation tanh(beta u) in (-1, 1).
+    """L = sum of log(cosh(beta u)) / beta, with the activation tanh(beta u) in (-1, 1).
 
-    The choice of Kozachkov, Slotine & Krotov (arXiv 2311.08135) for all three layers.
+    Kozachkov, Slotine & Krotov (arXiv 2311.08135) use it for all three layers.
     """
 
     additive: ClassVar[bool] = True
@@ -62,10 +62,12 @@ class LogCosh(AbstractLagrangian):
     def energy(self, u: Float[Array, "..."]) -> Scalar:
         beta = self.beta.astype(u.dtype)
         v = beta * u
-        # Two forms of v tanh(v) - log(cosh(v)): far from zero log 2 minus the entropy of a bit,
-        # which would be a difference of nearly equal numbers near zero, where v^2 / 2 is left.
+        # v tanh(v) - log(cosh(v)) in two forms. For large v both terms grow as v, and log 2 minus
+        # the entropy of a bit has no such terms: at v = 1e4 it is log 2. Near zero the result is
+        # about v^2 / 2, for which log 2 minus the entropy would be a difference of nearly equal
+        # numbers, and the direct form is used.
         is_near = jnp.abs(v) < 1
-        w = jnp.where(is_near, v, 0.0)  # sinh of the others would overflow
+        w = jnp.where(is_near, v, 0.0)  # sinh of large entries would overflow
         near = w * jnp.tanh(w) - jnp.log1p(2 * jnp.sinh(w / 2) ** 2)
         far = math.log(2.0) - _bit_entropy(2 * v)
         return jnp.sum(jnp.where(is_near, near, far)) / beta
@@ -79,7 +81,7 @@ class LogCosh(AbstractLagrangian):
 
 
 class Softplus(AbstractLagrangian):
-    """L = log(1 + exp(beta u)) / beta summed, with the logistic activation in (0, 1)."""
+    """L = sum of log(1 + exp(beta u)) / beta, with the logistic activation in (0, 1)."""
 
     additive: ClassVar[bool] = True
     beta: Scalar
@@ -108,13 +110,14 @@ class Softplus(AbstractLagrangian):
 
 
 class RectifiedPower(AbstractLagrangian):
-    """L = max(u, 0)^n / n summed, with the activation max(u, 0)^(n-1); n = 2 is the ReLU.
+    """L = sum of max(u, 0)^n / n, with the activation max(u, 0)^(n-1); n = 2 is the ReLU.
 
-    The separation functions of Krotov & Hopfield's polynomial memories (arXiv 2008.06996).
-    Where max(u, 0)^n would exceed 8e28 (float32: u = 2e14 at n = 2, 4e3 at n = 8; the 3/4 power
-    of the largest number of any dtype), L goes on along its tangent: still convex and finite, with
-    a constant activation. The inverse knows nothing of that; it gives the root for every y >= 0,
-    zero (one of many answers) for y = 0 and NaN for y < 0.
+    These are the separation functions of Krotov & Hopfield's polynomial memories (arXiv
+    2008.06996). Where max(u, 0)^n would exceed the 3/4 power of the largest number of the dtype, L
+    continues along its tangent, so that it stays convex and finite, with a constant activation. In
+    float32 the limit is 8e28: u = 2e14 for n = 2, and 4e3 for n = 8. The inverse ignores this
+    limit: it is the root y^(1 / (n-1)) for every y > 0, zero for y = 0 (one of many answers) and
+    NaN for y < 0.
     """
 
     additive: ClassVar[bool] = True
@@ -144,17 +147,18 @@ class RectifiedPower(AbstractLagrangian):
         return jnp.asarray(1.0 if self.n == 2 else math.inf, float)
 
     def _rectify(self, u: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """max(u, 0), without and with the limit above which L is a straight line."""
+        """Returns max(u, 0), and max(u, 0) cut off at the limit above which L is straight."""
         r = jax.nn.relu(u)
         return r, jnp.minimum(r, overflow_guard(u.dtype) ** (1 / self.n))
 
 
 class Exponential(AbstractLagrangian):
-    """L = exp(beta u) / beta summed, with the activation exp(beta u); no softmax over entries.
+    """L = sum of exp(beta u) / beta, with the activation exp(beta u), not normalised over entries.
 
-    Where exp(beta u) would exceed 8e28 (float32: beta u = 66; the 3/4 power of the largest number
-    of any dtype), L goes on along its tangent: still convex and finite, with a constant activation.
-    The inverse knows nothing of that; it gives log(y) / beta for every y > 0.
+    Where exp(beta u) would exceed the 3/4 power of the largest number of the dtype, L continues
+    along its tangent, so that it stays convex and finite, with a constant activation. In float32
+    the limit is 8e28, or beta u = 66. The inverse ignores this limit: it is log(y) / beta for every
+    y > 0.
     """
 
     additive: ClassVar[bool] = True
@@ -183,14 +187,15 @@ class Exponential(AbstractLagrangian):
         return jnp.full_like(self.beta, jnp.inf)
 
     def _exponent(self, u: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Beta u, without and with the limit above which L is a straight line."""
+        """Returns beta u, and beta u cut off at the limit above which L is straight."""
         v = self.beta.astype(u.dtype) * u
         return v, jnp.minimum(v, math.log(overflow_guard(u.dtype)))
 
 
 def _bit_entropy(v: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The entropy of a bit with log odds v, in nats, elementwise: softplus(v) - v sigmoid(v).
+    """Returns the entropy in nats of bits with log odds v: softplus(v) - v sigmoid(v).
 
-    A sum of positive terms, so that the exponentially small entropy of a certain bit is exact.
+    It is written as a sum of positive terms, so that the exponentially small entropy of a nearly
+    certain bit (large |v|) is exact.
     """
     return jax.nn.sigmoid(v) * jax.nn.softplus(-v) + jax.nn.sigmoid(-v) * jax.nn.softplus(v)

@@ -10,34 +10,35 @@ from nam_jax._types import Scalar
 
 
 class AbstractLagrangian(eqx.Module):
-    r"""A convex function L of a layer's states, and what follows from it.
+    """A convex function L of the states of a layer, with its activation and its energy.
 
     A layer with states u has the activations y = dL/du and adds the energy u . y - L(u) to the
-    energy of the network; because L is convex, that energy falls along the dynamics
+    energy of the network. Because L is convex, the energy of the network falls along the dynamics
     (Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 5-10; Krotov & Hopfield, arXiv 2008.06996).
 
-    *Additive* Lagrangians sum one function over the entries, so that an activation depends on its
-    own state only. *Collective* ones couple all entries of `u`, whatever its shape.
+    *Additive* Lagrangians sum one function over the entries, so that an activation depends only on
+    its own state. *Collective* Lagrangians couple all entries of `u`, for any shape of `u`.
 
-    Everything is for one sample (batch with `jax.vmap`) and follows the dtype of `u`. States and
+    All methods take one sample (batch with `jax.vmap`) and compute in the dtype of `u`. States and
     parameters are dimensionless. Value, activation, energy and their gradients are finite for
     entries up to 1e4 in float32.
 
-    To add one, write these four methods and the property, then enter it in the contract table of
-    `tests/test_lagrangian.py`.
+    To add a Lagrangian, write these four methods and the property, then add a line to
+    `tests/tables/lagrangians.py`.
 
     Attributes:
-        additive: Whether L is a sum over entries, and its Hessian therefore diagonal.
+        additive: Whether L is a sum over entries; its Hessian is then diagonal.
     """
 
     additive: ClassVar[bool]
 
     @abc.abstractmethod
     def __call__(self, u: Float[Array, "..."]) -> Scalar:
-        """The value L(u).
+        """Returns the value L(u).
 
         Args:
-            u: The states of one layer, of any shape: neurons [N], synapses or processes [N, N].
+            u: States of one layer, of any shape: for example (N,) for neurons, and (N, N) for
+                synapses or processes.
 
         Returns:
             One number, summed over all entries.
@@ -45,13 +46,13 @@ class AbstractLagrangian(eqx.Module):
 
     @abc.abstractmethod
     def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The activation y = dL/du.
+        """Returns the activation y = dL/du.
 
-        Written out rather than derived from the value: it is what the dynamics evaluate at every
-        step, and should compile to one pass over `u`.
+        Write it out instead of differentiating the value: the dynamics evaluate it at every step,
+        and it should compile to one pass over `u`.
 
         Args:
-            u: The states of one layer, of any shape.
+            u: States of one layer, of any shape.
 
         Returns:
             The gradient of L at `u`, of the shape of `u`.
@@ -59,40 +60,40 @@ class AbstractLagrangian(eqx.Module):
 
     @abc.abstractmethod
     def energy(self, u: Float[Array, "..."]) -> Scalar:
-        """The Legendre energy u . y - L(u), where y is the activation at u.
+        """Returns the Legendre energy u . y - L(u), where y is the activation at u.
 
-        This is the convex conjugate of L taken at y. Its two terms may be large and nearly equal
-        (for tanh both grow as |u|, and differ by less than log 2), so it is written in a form
-        without that difference.
+        It is the convex conjugate of L at y. The two terms may be large and nearly equal (for tanh
+        both grow as |u| and differ by less than log 2), so write it without their difference.
 
         Args:
-            u: The states of one layer, of any shape.
+            u: States of one layer, of any shape.
 
         Returns:
-            One number, summed over all entries; to be scaled by the layer's leak.
+            One number, summed over all entries; the layer multiplies it by its leak.
         """
 
     @abc.abstractmethod
     def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The states whose activation is `y`.
+        """Returns the states whose activation is `y`.
 
         Args:
-            y: Activations, of any shape. An entry that rounding has put on the border of the
-                activation's range, as in tanh(50) = 1, counts as the nearest number inside it.
+            y: Activations, of any shape. An entry that is on the border of the range of the
+                activation because of rounding, such as tanh(50) = 1, is replaced by the nearest
+                number inside the range.
 
         Returns:
             Finite states of the shape of `y`; NaN where `y` is outside the range.
 
         Raises:
-            ValueError: For a Lagrangian whose activation forgets part of the states.
+            ValueError: If several states have the same activation, as for a softmax.
         """
 
     @property
     @abc.abstractmethod
     def slope_bound(self) -> Scalar:
-        """The largest eigenvalue of the Hessian of L, taken over all states.
+        """The largest eigenvalue of the Hessian of L over all states.
 
-        For additive Lagrangians this is the steepest slope of the activation. Infinite where
-        there is no bound. Differentiable with respect to the parameters. The certificate of a
+        For additive Lagrangians it is the steepest slope of the activation. It is infinite if there
+        is no bound. It can be differentiated with respect to the parameters. The certificate of a
         unique equilibrium compares leak / slope bound with the strength of the couplings.
         """

@@ -1,4 +1,4 @@
-"""What the Lagrangians of this room check: their parameters, and the range of an activation."""
+"""Checks of parameters and of the range of activations, shared by the Lagrangians."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +9,11 @@ from nam_jax._types import Scalar
 
 
 def positive(name: str, value: ArrayLike) -> Scalar:
-    """`value` as one floating-point number above zero; traced values are taken as they are."""
+    """Returns `value` as one floating-point number above zero; traced values are not checked.
+
+    Raises:
+        ValueError: If `value` is not one finite number above zero.
+    """
     number = as_float(value)
     if number.ndim:
         raise argument_error(name, "be one number", f"shape {number.shape}")
@@ -20,32 +24,39 @@ def positive(name: str, value: ArrayLike) -> Scalar:
 
 
 def positive_constant(name: str, value: float) -> float:
-    """As `positive`, for a parameter that stays a Python number: neither traced nor trained."""
+    """Returns `value` as a Python float above zero, for a parameter that is never traced.
+
+    Raises:
+        ValueError: If `value` is not finite and above zero.
+    """
     if not 0 < value < float("inf"):
         raise argument_error(name, "be above zero and finite", f"the value {value}")
     return float(value)
 
 
 def into_interval(y: Float[Array, "..."], low: float, high: float) -> Float[Array, "..."]:
-    """Moves entries of `y` that rounding has put on an end of an open interval inside it.
+    """Returns `y` with entries that equal an end of an open interval moved inside the interval.
 
     Args:
         y: Activations of any shape.
-        low: The lower end of the interval, itself outside the range of the activation.
-        high: The upper end; may be infinite.
+        low: Lower end of the interval; the activation does not reach it.
+        high: Upper end of the interval; may be infinite.
 
     Returns:
-        `y`, with ends replaced by the nearest number inside, and NaN where `y` is beyond an end.
+        `y`, with entries at an end replaced by the nearest number inside, and NaN outside.
     """
     dtype = y.dtype.type
     above = np.nextafter(dtype(low), dtype(np.inf))
     below = np.nextafter(dtype(high), dtype(-np.inf))
-    # Beside zero the nearest number is subnormal, and accelerators round those back to zero.
+    # The number next to zero is subnormal, and accelerators round subnormal numbers to zero.
     above = jnp.finfo(dtype).tiny if low == 0 else above
     inside = jnp.clip(y, float(above), float(below))
     return jnp.where((y < low) | (y > high), jnp.nan, inside)
 
 
 def overflow_guard(dtype: np.dtype) -> float:
-    """Where fast-growing Lagrangians stop growing: 8e28 in float32, with room left for sums."""
+    """Returns the value above which fast-growing Lagrangians continue along their tangent.
+
+    It is 8e28 in float32; sums of many such values do not overflow.
+    """
     return float(jnp.finfo(dtype).max) ** 0.75

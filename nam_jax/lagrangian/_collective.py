@@ -16,8 +16,8 @@ from nam_jax.lagrangian._checks import positive, positive_constant
 class LogSumExp(AbstractLagrangian):
     """L = log(sum exp(beta u)) / beta, with the activation softmax(beta u) over all entries.
 
-    Krotov & Hopfield (arXiv 2008.06996), model B: attention. Its energy is minus the entropy of
-    the softmax divided by beta. There is no inverse: u and u + c have one softmax.
+    Model B of Krotov & Hopfield (arXiv 2008.06996): attention. The energy is minus the entropy of
+    the softmax, divided by beta. There is no inverse: u and u + c have the same softmax.
     """
 
     additive: ClassVar[bool] = False
@@ -38,7 +38,8 @@ class LogSumExp(AbstractLagrangian):
         v = beta * jnp.ravel(u)
         winner = jnp.argmax(v)
         behind = v - v[winner]
-        # The winner's weight is 1; leaving it out of the sum keeps small weights of the others.
+        # The largest entry has the weight 1. It is left out of the sum, so that small weights of
+        # the other entries are not lost in rounding: at u = (20, 0) the other weight is exp(-20).
         weights = jnp.where(jnp.arange(v.size) == winner, 0.0, jnp.exp(behind))
         others = jnp.sum(weights)
         return (jnp.sum(weights * behind) / (1 + others) - jnp.log1p(others)) / beta
@@ -57,9 +58,9 @@ class LayerNorm(AbstractLagrangian):
     """L = D gain sqrt(var(u) + epsilon) + sum(shift u), over all D entries.
 
     The activation is layer normalisation, gain (u - mean(u)) / sqrt(var(u) + epsilon) + shift
-    (Krotov & Hopfield, arXiv 2008.06996; Hoover et al., arXiv 2302.07253). There is no inverse:
-    mean and scale of u are gone. The slope bound gain / sqrt(epsilon) is met where all entries
-    are equal.
+    (Krotov & Hopfield, arXiv 2008.06996; Hoover et al., arXiv 2302.07253). There is no inverse: the
+    activation does not depend on mean and scale of u. The slope bound gain / sqrt(epsilon) is
+    reached if all entries are equal.
     """
 
     additive: ClassVar[bool] = False
@@ -72,8 +73,11 @@ class LayerNorm(AbstractLagrangian):
 
         Args:
             gain: One number above zero.
-            shift: One number, or an array of the shape of the states; of any sign.
-            epsilon: Added to the variance; a constant above zero, not trained.
+            shift: One number, or an array of the shape of the states; may be negative.
+            epsilon: Added to the variance; a constant above zero that is not trained.
+
+        Raises:
+            ValueError: If a parameter is outside its range or not finite.
         """
         self.gain = positive("gain", gain)
         self.shift = as_float(shift)
@@ -101,13 +105,14 @@ class LayerNorm(AbstractLagrangian):
         return self.gain / self.epsilon**0.5
 
     def _normalise(self, u: Float[Array, "..."]) -> tuple[Float[Array, "..."], Scalar]:
-        """The states less their mean, and the square root of their variance plus epsilon."""
+        """Returns the states minus their mean, and the square root of variance + epsilon."""
         centred = u - jnp.mean(u)
-        centred = centred - jnp.mean(centred)  # the first mean is rounded as coarsely as u
+        # The first mean has the rounding error of u, which is large if u is; the second corrects.
+        centred = centred - jnp.mean(centred)
         return centred, jnp.sqrt(jnp.mean(centred * centred) + self.epsilon)
 
     def _shift(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The shift in the dtype of the states, after a look at its shape."""
+        """Returns the shift in the dtype of the states, after a check of its shape."""
         if self.shift.ndim and self.shift.shape != u.shape:
             raise argument_error("u", f"have the shape of `shift`, {self.shift.shape}", u.shape)
         return self.shift.astype(u.dtype)
@@ -116,9 +121,9 @@ class LayerNorm(AbstractLagrangian):
 class Spherical(AbstractLagrangian):
     """L = sqrt(|u|^2 + epsilon), with the activation u / sqrt(|u|^2 + epsilon).
 
-    Krotov & Hopfield (arXiv 2008.06996), model C, where epsilon is 0. The activation is in the
-    open unit ball; how far inside is all that tells |u|, so that the inverse, which exists, loses
-    digits as |u|^2 / epsilon grows. The slope bound 1 / sqrt(epsilon) is met at u = 0.
+    Model C of Krotov & Hopfield (arXiv 2008.06996), where epsilon is 0. The activation y is in the
+    open unit ball. The inverse computes |u| from 1 - |y|^2, and loses digits as |u|^2 / epsilon
+    grows. The slope bound 1 / sqrt(epsilon) is reached at u = 0.
     """
 
     additive: ClassVar[bool] = False
@@ -138,7 +143,7 @@ class Spherical(AbstractLagrangian):
 
     def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
         eps = float(jnp.finfo(y.dtype).eps)
-        rounding = eps * (8 + y.size**0.5)  # of |y|^2, where y itself is a rounded activation
+        rounding = eps * (8 + y.size**0.5)  # error of |y|^2 if y is a rounded activation
         gap = 1 - jnp.sum(y * y)
         gap = jnp.where(gap < -rounding, jnp.nan, jnp.maximum(gap, eps / 2))
         return y * jnp.sqrt(self.epsilon / gap)

@@ -98,9 +98,9 @@ def test_second_derivative_of_value_at_zero_and_far_out(name, x64):
     lagrangian = TABLE[name]()
     corner = 0.1 if isinstance(lagrangian, RectifiedPower) else 0.0  # no second derivative at 0
     states = jnp.array([[x, -0.3, 0.2, x, 1.1] for x in [corner, 1e-4, 0.5, -88.0, 1e4]])
-    found = jax.jit(jax.vmap(jax.hessian(lambda u: lagrangian(u))))(states)
+    hessians = jax.jit(jax.vmap(jax.hessian(lambda u: lagrangian(u))))(states)
     expected = jax.jit(jax.vmap(jax.jacobian(lambda u: lagrangian.activation(u))))(states)
-    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(hessians, expected, rtol=1e-7, atol=1e-9)
 
 
 def _both_sides(lagrangian, u, w):
@@ -195,8 +195,10 @@ def test_gradient_by_parameters(name, field, x64, getkey):
     value, step = getattr(lagrangian, field), 1e-5
     actual = jax.jit(jax.jacfwd(results))(value)
     results = jax.jit(results)
-    for found, high, low in zip(actual, results(value + step), results(value - step), strict=True):
-        np.testing.assert_allclose(found, (high - low) / (2 * step), rtol=1e-7, atol=1e-8)
+    for derivative, high, low in zip(
+        actual, results(value + step), results(value - step), strict=True
+    ):
+        np.testing.assert_allclose(derivative, (high - low) / (2 * step), rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["log_cosh", "softplus", "exponential", "log_sum_exp"])

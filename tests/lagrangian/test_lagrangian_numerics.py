@@ -78,8 +78,8 @@ def test_finite_in_float32(name):
         return [lagrangian(u), y, lagrangian.energy(u), curvature, parameters, gradients]
 
     for u in [[x] * 5 for x in EXTREMES] + [EXTREMES[i : i + 5] for i in range(5)]:
-        found = everything(TABLE[name](), jnp.array(u, jnp.float32))
-        assert all(np.isfinite(array).all() for array in jax.tree.leaves(found)), (u, found)
+        results = everything(TABLE[name](), jnp.array(u, jnp.float32))
+        assert all(np.isfinite(array).all() for array in jax.tree.leaves(results)), (u, results)
 
 
 @every
@@ -87,13 +87,13 @@ def test_float32_agrees_with_float64(name):
     """The energy is as exact as float32 allows, also where its two terms nearly cancel."""
     entries = [x for x in EXTREMES if x < BELOW_GUARD.get(name, np.inf)]
     u = np.outer(entries, [1.0, 0.999, 0.5, 0.25, 0.1]).astype(np.float32)
-    found = evaluate_rows(TABLE[name](), jnp.asarray(u))
+    single = evaluate_rows(TABLE[name](), jnp.asarray(u))
     with jax.enable_x64(True):
         expected = evaluate_rows(TABLE[name](), jnp.asarray(u.astype(np.float64)))
     # An exponential has the rounding of its argument, which may be 60, as a relative error.
     rtol = 1e-5 if name in ("exponential", "power_20") else 3e-6
     tail = 2e-6 if name in ("softplus", "log_sum_exp", "layer_norm_shift") else 1e-30
-    for array, reference, atol in zip(found, expected, [2e-6, tail, tail], strict=True):
+    for array, reference, atol in zip(single, expected, [2e-6, tail, tail], strict=True):
         np.testing.assert_allclose(array, reference, rtol=rtol, atol=atol)
 
 
@@ -148,9 +148,9 @@ def test_vmap_over_parameters(make):
     values = jnp.array([0.5, 1.0, 2.0])
     u = jnp.array([0.3, -0.2])
     stacked = eqx.filter_vmap(make)(values)
-    found = eqx.filter_jit(eqx.filter_vmap(lambda tree: tree.energy(u)))(stacked)
+    energies = eqx.filter_jit(eqx.filter_vmap(lambda tree: tree.energy(u)))(stacked)
     expected = [evaluate(make(value), u)[2] for value in values]
-    np.testing.assert_allclose(found, np.stack(expected), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(energies, np.stack(expected), rtol=1e-5, atol=1e-6)
 
 
 @every
