@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, is_concrete, symmetrise
+from nam_jax._misc import argument_error, is_concrete, positive_number, symmetrise
 from nam_jax._types import Patterns, Scalar
 from nam_jax.memory import (
     AbstractPatternRule,
@@ -140,10 +140,10 @@ def keep_margin(
 
 
 def _largest_excess(network: EffectiveNeuronAstrocyte, margin: float | Scalar) -> Scalar:
-    """The largest eigenvalue of the excess at this margin; NaN where not even none has it."""
+    """The largest eigenvalue of an excess with this margin; NaN if no excess has it."""
     a = network.stiffness
     shift = network.background - 1 / a
-    largest = 1 / (a * jnp.asarray(margin, a.dtype)) - shift
+    largest = 1 / (a * positive_number("margin", margin).astype(a.dtype)) - shift
     if is_concrete(largest) and not largest > 0:
         requirement = f"be below {float(1 / (a * shift)):.3g}, the margin without memories"
         raise argument_error("margin", requirement, f"{float(margin):.3g}")

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: written whole or not at all, and of one run only."""
+"""Checkpoints of a training run: saved states from which the same run goes on."""
 
 import contextlib
 import dataclasses
@@ -21,19 +21,21 @@ from nam_jax.train._step import Carry, Problem
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """Where a run keeps its state, by Orbax; the same call of `fit` goes on from it.
+    """Folder in which `fit` saves its state, by Orbax; the same call of `fit` goes on from there.
 
-    A checkpoint holds the network's arrays, the optimizer's state and the history, and appears in
-    its folder by one rename, so that a run may be killed at any time. A run that goes on gives the
-    numbers, to the last bit on the same machine, of one that was never stopped. Whose checkpoints
-    they are is known from the first network, the key, the loss, the route, the batches and
-    `config`; an optimizer is known by the shape of its state alone, so name its numbers there.
+    A checkpoint holds the network's arrays, the optimizer's state and the history. It appears in
+    the folder by one rename, so that a run may be killed at any time. On the same machine a run
+    that was resumed gives the numbers of a run that was never stopped, to the last bit.
+
+    `fit` refuses a folder whose checkpoints are of another run. Two runs are the same if they have
+    the same first network, key, loss, route, batches and `config`. Of the optimizer only the shape
+    of its state is compared, so put its numbers into `config`.
 
     Attributes:
-        folder: Made if it is not there.
-        every: Steps between two checkpoints, at least; they fall on ends of chunks.
-        keep: How many of the last ones stay.
-        config: What else tells this run from others, as for JSON.
+        folder: The folder; made if it does not exist.
+        every: Least number of steps between two checkpoints, which are saved at ends of chunks.
+        keep: Number of checkpoints that are kept, the latest ones.
+        config: Further settings that tell this run from others, as for JSON.
     """
 
     folder: str | Path
@@ -48,18 +50,18 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def open(self, problem: Problem, carry: Carry) -> "Iterator[Store]":
-        """The folder, open for this run.
+        """Opens the folder for a run.
 
         Args:
-            problem: What does not change in the run.
-            carry: Its state before the first step.
+            problem: Settings of the run.
+            carry: State before the first step.
 
         Raises:
             ValueError: If the folder holds checkpoints of another run.
         """
         import orbax.checkpoint as ocp  # in the extra `experiments` only
 
-        # A thread of its own would save little here, and outlive a run that is stopped.
+        # Saving in another thread would gain little, and the thread would outlive a stopped run.
         options = ocp.CheckpointManagerOptions(
             max_to_keep=self.keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
         )
@@ -75,7 +77,13 @@ class Store:
     """An open folder of checkpoints."""
 
     def __init__(self, manager: Any, run: dict[str, str], every: int):
-        """Takes Orbax's manager, what tells the run from others, and steps between saves."""
+        """Wraps Orbax's manager.
+
+        Args:
+            manager: Orbax's manager of the folder.
+            run: Description of the run, as from `_description`.
+            every: Least number of steps between two checkpoints.
+        """
         self._manager, self._run, self._every = manager, run, every
 
     def check(self, folder: Path) -> None:
@@ -88,11 +96,12 @@ class Store:
         other = self._manager.restore(self._manager.latest_step(), args=arguments).run
         differing = [name for name, text in self._run.items() if other.get(name) != text]
         if differing:
-            found = f"{folder}, whose run had another {', '.join(differing)}"
-            raise argument_error("checkpoint", "name a new folder or that of this very run", found)
+            other_run = f"{folder}, whose run had another {', '.join(differing)}"
+            requirement = "name a new folder or that of this very run"
+            raise argument_error("checkpoint", requirement, other_run)
 
     def is_due(self, step: int, *, last: bool) -> bool:
-        """Whether to save after `step`: every so many steps, and after the last."""
+        """Whether to save after `step`: `every` steps after the latest save, and after the last."""
         latest = self._manager.latest_step() or 0
         return step > latest and (last or step - latest >= self._every)
 
@@ -108,7 +117,12 @@ class Store:
     def restore(
         self, carry: Carry, fields: Sequence[str]
     ) -> tuple[Carry, dict[str, np.ndarray]] | None:
-        """The last state and history, with the structure of `carry`; None if there is none."""
+        """The latest state and history; None if the folder has no checkpoint.
+
+        Args:
+            carry: A state with the structure of the saved one.
+            fields: Names of the history's arrays.
+        """
         import orbax.checkpoint as ocp
 
         step = self._manager.latest_step()
@@ -118,19 +132,19 @@ class Store:
         types = {name: bool if name == "taken" else dtype for name in fields}
         blank = {name: np.zeros(step, types[name]) for name in fields}
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(_packed(carry, blank)))
-        found = self._manager.restore(step, args=arguments).state
+        saved = self._manager.restore(step, args=arguments).state
         leaves, structure = jax.tree.flatten(carry)
         restored = [
-            jnp.asarray(found["carry"][_name(place)]) if leaf.size else leaf
+            jnp.asarray(saved["carry"][_name(place)]) if leaf.size else leaf
             for place, leaf in enumerate(leaves)
         ]
-        return jax.tree.unflatten(structure, restored), dict(found["history"])
+        return jax.tree.unflatten(structure, restored), dict(saved["history"])
 
 
 def _packed(carry: Carry, history: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What is written, as plain names and arrays, so that no class is needed to read it."""
+    """State and history as plain names and arrays, so that no class is needed to read them."""
     leaves = enumerate(jax.tree.leaves(carry))
-    # Orbax refuses arrays without entries; they hold nothing anyway.
+    # Orbax refuses arrays without entries; they hold no numbers.
     state = {_name(place): np.asarray(leaf) for place, leaf in leaves if leaf.size}
     return {"carry": state, "history": dict(history)}
 
@@ -142,7 +156,7 @@ def _name(place: int) -> str:
 def _description(
     problem: Problem, carry: Carry, config: Mapping[str, Any] | None
 ) -> dict[str, str]:
-    """What tells one run from another, part by part."""
+    """Texts that differ between different runs, by the part of the run that they describe."""
     return {
         "config": json.dumps(config, sort_keys=True, default=str),
         "network": _digest((carry.arrays, problem.rest)),
@@ -157,13 +171,13 @@ def _description(
 
 
 def _digest(tree: Any) -> str:
-    """A hash of places, shapes and bytes of arrays, and of the text of everything else."""
-    found = hashlib.sha256()
+    """A hash of places, shapes and bytes of arrays, and of the text of all other leaves."""
+    digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
-        found.update(jax.tree_util.keystr(path).encode())
-        found.update(_bytes(leaf) if eqx.is_array(leaf) else _text(leaf))
-    found.update(_text(tree))
-    return found.hexdigest()
+        digest.update(jax.tree_util.keystr(path).encode())
+        digest.update(_bytes(leaf) if eqx.is_array(leaf) else _text(leaf))
+    digest.update(_text(tree))
+    return digest.hexdigest()
 
 
 def _bytes(array: Array) -> bytes:
@@ -173,6 +187,6 @@ def _bytes(array: Array) -> bytes:
 
 
 def _text(value: Any) -> bytes:
-    # Addresses in memory change from process to process, and wrappers, such as those of type
-    # checkers, with how it was started; both change where lines break.
+    # The text must be the same in every process. Addresses in memory differ; type checkers add the
+    # word "wrapped" to names of functions; both change where lines break, so that white space goes.
     return re.sub(r"( at 0x[0-9a-f]+)|(?<=<)wrapped |\s", "", eqx.tree_pformat(value)).encode()

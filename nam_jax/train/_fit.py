@@ -19,7 +19,7 @@ from nam_jax.train._step import Carry, Metrics, Problem, advance, validate
 
 
 class ENDINGS(eqx.Enumeration):
-    """The ways in which training ends; `ENDINGS[result]` is the sentence."""
+    """How training ended; `ENDINGS[result]` is a sentence."""
 
     finished = "All steps were done."
     stopped_early = "The validation loss did not fall for `patience` validations."
@@ -31,8 +31,9 @@ class Fit(eqx.Module):
     """A trained network.
 
     Attributes:
-        network: After the last step that was taken; with validation, that of the lowest loss. Its
-            nodes still stand in it: [`nam_jax.train.resolve`][] puts their values in.
+        network: The network after the last step that was taken; with validation, the network of the
+            lowest validation loss. Nodes are still in it; [`nam_jax.train.resolve`][] replaces
+            them by their values.
         metrics: The history. Each of its arrays is (S,), one entry a step: `loss`, `correct`,
             `failed`, `gradient_norm`, `adjoint_residual`, `adjoint_iterations`, `taken`,
             `validation_loss` and `validation_correct`.
@@ -76,29 +77,30 @@ def fit(
 ) -> Fit:
     """Descends the mean loss over minibatches with an optimizer of Optax.
 
-    A sample whose recall or gradient fails is left out of its batch. A step whose loss, gradient
-    or new numbers are not finite is not taken, and the optimizer does not see it either. Batch i
+    A sample whose recall or gradient fails is left out of the mean. A step whose loss, gradient or
+    new numbers are not finite is not taken: network and optimizer stay as they were. Batch i
     depends on `key` and i alone, so that a longer run begins with the steps of a shorter one.
 
     Args:
-        network: The network, in which [`nam_jax.train.AbstractParameter`][] nodes may stand.
-        batches: Function of a key that gives a batch of samples, without a state of its own; see
-            [`nam_jax.train.Minibatches`][].
+        network: The network; parts of it may be [`nam_jax.train.AbstractParameter`][] nodes.
+        batches: Function from a key to a batch of samples, such as a
+            [`nam_jax.train.Minibatches`][]; equal keys must give equal batches.
         loss: A [`nam_jax.train.AbstractLoss`][] or a [`nam_jax.train.ContrastiveEnergy`][].
-        optimizer: With its schedule and clipping, such as
+        optimizer: An optimizer of Optax with its schedule and clipping, such as
             `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`.
-        num_steps: Steps, at least 1.
+        num_steps: Number of steps, at least 1.
         key: Random key of the batches.
         gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
-        trainable: Function of the network that gives a list of the parts to be trained, as for
+        trainable: Function from the network to a list of the parts to be trained, as for
             `equinox.tree_at`. By default every floating-point array, time constants too.
         project: Function from a network to one that keeps a promise, such as
-            [`nam_jax.train.certify`][], after every step. It may also change what is not trained.
-        chunk: Steps of one compiled scan; also those between two validations.
+            [`nam_jax.train.certify`][]; applied after every step. It may also change parts that are
+            not trained.
+        chunk: Steps of one compiled scan. Validation follows each chunk.
         validation: A batch that is not trained on; the network of its lowest loss is returned.
-        patience: Validations without a lower loss after which to stop; None for all steps.
-        max_bad: Steps in a row that may not be taken before training stops.
-        checkpoint: Where to keep the state, and to go on from it.
+        patience: Validations without a lower loss after which training stops; None for all steps.
+        max_bad: Steps in a row that are not taken, after which training stops.
+        checkpoint: Where to keep the state of the run. A run goes on from the last state there.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -121,7 +123,7 @@ def fit(
         chunk=chunk,
         max_bad=max_bad,
     )
-    carry = _start(problem, network, _check_batches(batches, key), validation)
+    carry = _start(problem, network, _loss_dtype(batches, key), validation)
     opened = contextlib.nullcontext() if checkpoint is None else checkpoint.open(problem, carry)
     with opened as store, _bar(num_steps, shown=progress) as show:
         carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
@@ -154,14 +156,14 @@ def _run(
     store: Store | None,
     show: Callable[[int, Metrics], None],
 ) -> tuple[Carry, Metrics]:
-    """Chunk after chunk, on the host."""
+    """Calls compiled chunks from the host, and keeps history, validation and checkpoints."""
     history: list[Metrics] = []
-    if store is not None and (found := store.restore(carry, Metrics._fields)) is not None:
-        carry, rows = found
+    if store is not None and (saved := store.restore(carry, Metrics._fields)) is not None:
+        carry, rows = saved
         history = [Metrics(**rows)]
     while int(carry.step) < num_steps and not _stopped(carry, problem.max_bad, patience):
         start = int(carry.step)
-        # Chunks end at multiples of their size, wherever a run was taken up again.
+        # Chunks end at multiples of their size, also in a run that was resumed between two of them.
         stop = min((start // problem.chunk + 1) * problem.chunk, num_steps)
         carry, rows = advance(problem, carry, jnp.asarray(stop))
         done = int(carry.step) - start
@@ -201,8 +203,8 @@ def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
         chosen = jax.tree.map(lambda _: False, network)
         parts = jax.tree.leaves(trainable(network), is_leaf=lambda x: x is None)
         if not any(map(eqx.is_inexact_array, parts)):
-            found = f"{len(parts)} parts without one"
-            raise argument_error("trainable", "give parts that hold floating-point arrays", found)
+            requirement = "give parts that hold floating-point arrays"
+            raise argument_error("trainable", requirement, f"{len(parts)} parts without one")
         chosen = eqx.tree_at(
             trainable, chosen, replace_fn=lambda part: jax.tree.map(lambda _: True, part)
         )
@@ -213,7 +215,7 @@ def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
 
 
 def _route(loss: Loss, gradient: AbstractRoute | None) -> AbstractRoute:
-    """The gradient route, after a look at both arguments."""
+    """The gradient route that `fit` was asked for."""
     if not isinstance(loss, AbstractLoss | ContrastiveEnergy):
         requirement = "be a loss, such as SquaredError()"
         raise argument_error("loss", requirement, f"a {type(loss).__name__}")
@@ -239,25 +241,25 @@ def _check(
         raise argument_error("patience", "come with a `validation` batch", "none")
 
 
-def _check_batches(batches: Callable[[Key], Sample], key: Key) -> Any:
-    """The dtype of the losses, that of the cues."""
-    found = eqx.filter_eval_shape(batches, key)
-    if not isinstance(found, Sample):
-        raise argument_error("batches", "give a Sample with a leading axis", type(found).__name__)
+def _loss_dtype(batches: Callable[[Key], Sample], key: Key) -> Any:
+    """The dtype of the losses, by the shape and dtype of a batch, which are checked."""
+    batch = eqx.filter_eval_shape(batches, key)
+    if not isinstance(batch, Sample):
+        raise argument_error("batches", "give a Sample with a leading axis", type(batch).__name__)
     sizes = {
-        leaf.shape[:1] for leaf in jax.tree.leaves(found) if isinstance(leaf, jax.ShapeDtypeStruct)
+        leaf.shape[:1] for leaf in jax.tree.leaves(batch) if isinstance(leaf, jax.ShapeDtypeStruct)
     }
-    if found.cue.ndim != 2 or len(sizes) != 1:
-        shapes = f"cue {found.cue.shape}, target {found.target.shape}"
+    if batch.cue.ndim != 2 or len(sizes) != 1:
+        shapes = f"cue {batch.cue.shape}, target {batch.target.shape}"
         raise argument_error("batches", "give arrays with one common leading axis", shapes)
-    # Tokens are whole numbers, of which losses are not.
-    is_float = jnp.issubdtype(found.cue.dtype, jnp.floating)
-    return found.cue.dtype if is_float else jnp.result_type(float)
+    # Cues that are tokens are whole numbers; losses are floats.
+    is_float = jnp.issubdtype(batch.cue.dtype, jnp.floating)
+    return batch.cue.dtype if is_float else jnp.result_type(float)
 
 
 @contextlib.contextmanager
 def _bar(num_steps: int, *, shown: bool) -> Iterator[Callable[[int, Metrics], None]]:
-    """A function that tells of the last step, in a progress bar if that is to be shown."""
+    """Gives a function that shows the last step in a progress bar, or does nothing."""
     if not shown:
         yield lambda step, rows: None
         return

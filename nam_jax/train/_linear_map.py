@@ -1,4 +1,4 @@
-"""Training of a linear map whose answers are sets: logistic regression on damaged inputs."""
+"""Logistic regression: a linear map from damaged inputs to sets."""
 
 from typing import Any
 
@@ -24,19 +24,21 @@ def fit_linear_map(
     num_steps: int,
     key: Key,
 ) -> tuple[LinearMap, Float[Array, " steps"]]:
-    """Logistic regression of sets on inputs, by an optimizer of Optax and all pairs in each step.
+    """Fits a linear map from inputs to the log odds of being a member of a set.
+
+    Each step of the optimizer uses all K pairs of an input and a set.
 
     Args:
         inputs: (K, N).
-        answers: (K, M), 1 for members of the set that answers, otherwise 0.
-        erased: Share in [0, 1) of an input's entries that are set to 0, anew in every step.
-        optimizer: With its learning rate.
-        num_steps: Steps, at least 1.
-        key: Random key of what is erased.
+        answers: (K, M), 1 for the members of the set that belongs to an input, otherwise 0.
+        erased: Share in [0, 1) of the entries of an input that are set to 0, drawn anew each step.
+        optimizer: An optimizer of Optax with its learning rate.
+        num_steps: Number of steps, at least 1.
+        key: Random key of the erased entries.
 
     Returns:
-        The map to the log odds of being a member, and the loss of each step: cross-entropy in
-        nats, summed over the set and averaged over pairs.
+        The map; and the losses, (num_steps,): the cross-entropy in nats, summed over the M entries
+        and averaged over pairs.
 
     Raises:
         ValueError: If `erased` or `num_steps` is out of range, or shapes do not fit.
@@ -62,8 +64,8 @@ def fit_linear_map(
             return (optax.apply_updates(current, update), state), value
 
     carry = (start, optimizer.init(start))
-    (found, _), losses = jax.lax.scan(step, carry, jr.split(key, num_steps))
-    return found, losses
+    (fitted, _), losses = jax.lax.scan(step, carry, jr.split(key, num_steps))
+    return fitted, losses
 
 
 def _check(inputs: Patterns, answers: Array, erased: float, num_steps: int) -> None:

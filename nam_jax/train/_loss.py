@@ -57,12 +57,11 @@ class SquaredError(AbstractLoss):
 
 
 class VoltageMargin(AbstractLoss):
-    """Mean square of the voltage that free neurons lack to `voltage`, with the target's sign.
+    """Mean over neurons of max(0, V - target x)^2 for free neurons, and of 0 for the others.
 
-    A neuron is free where the cue is 0; other neurons count 0. With x = arctanh(readout), the
-    voltage of a neuron with activation tanh(x), a free neuron costs max(0, V - target x)^2. A
-    neuron saturated at the wrong sign has almost no derivative of its activity, but this cost still
-    has a slope there. A neuron beyond V at the right sign costs nothing.
+    A neuron is free where the cue is 0. x = arctanh(readout) is its voltage, for the activation
+    tanh(x). A neuron beyond V with the sign of the target costs nothing. A neuron saturated at the
+    wrong sign has almost no derivative of its readout, but the cost still has a slope in x.
 
     Attributes:
         voltage: V, above 0.

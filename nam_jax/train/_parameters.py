@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float, is_concrete, symmetrise
+from nam_jax._misc import argument_error, as_float, is_concrete, positive_number, symmetrise
 from nam_jax._types import Scalar
 from nam_jax.memory import PatternTensor
 from nam_jax.network import NeuronAstrocyte
@@ -93,6 +93,7 @@ def certify(network: NeuronAstrocyte, margin: float | Scalar = 0.1) -> NeuronAst
         ValueError: If T is of another kind, or leaks and slopes allow no T at this margin. Under
             `jax.jit` the second cannot be seen, and the strength is NaN instead.
     """
+    margin = positive_number("margin", margin)
     tensor = network.tensor
     if not isinstance(tensor, PatternTensor):
         raise argument_error("network", "have a PatternTensor", f"a {type(tensor).__name__}")
@@ -110,17 +111,18 @@ def certify(network: NeuronAstrocyte, margin: float | Scalar = 0.1) -> NeuronAst
     return eqx.tree_at(lambda n: n.tensor, network, tensor)
 
 
-def _largest_certified(network: NeuronAstrocyte, margin: float | Scalar) -> Scalar:
+def _largest_certified(network: NeuronAstrocyte, margin: Scalar) -> Scalar:
     """The largest eigenvalue of T up to which `network.margin()` is at least `margin`.
 
-    gamma / l_psi - (1 + margin) l_g / alpha, with slope bounds l; at most 0 where no T will do.
+    gamma / l_psi - (1 + margin) l_g / alpha, with slope bounds l; at most 0 if no T has the margin.
     """
     stiffness_s = network.leaks.synaptic / network.synaptic.slope_bound
     stiffness_p = network.leaks.process / network.process.slope_bound
-    return stiffness_p - (1 + jnp.asarray(margin, stiffness_s.dtype)) / stiffness_s
+    return stiffness_p - (1 + margin.astype(stiffness_s.dtype)) / stiffness_s
 
 
 def _without_negatives(couplings: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Couplings, (K, K) or their diagonal (K,), with eigenvalues below 0 set to 0."""
     if couplings.ndim == 1:
         return jnp.maximum(couplings, 0)
     couplings = symmetrise(couplings)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from nam_jax import solve
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
@@ -49,8 +49,7 @@ class EquilibriumPropagation(AbstractRoute):
     effort: Effort = Effort(rest=1e-5, rtol=1e-6, atol=1e-7)
 
     def __check_init__(self):
-        if not isinstance(self.nudge, jax.Array) and not self.nudge > 0:
-            raise argument_error("nudge", "be above 0", f"{self.nudge}")
+        positive_number("nudge", self.nudge)
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
         """See [`nam_jax.train.AbstractRoute`][]; `info` reports the worse of the nudged phases."""
@@ -82,7 +81,7 @@ class EquilibriumPropagation(AbstractRoute):
         gradient = jax.tree.map(lambda a, b: (a - b) / (beta - below).astype(a.dtype), *slopes)
         worse = RESULTS.where(ahead.result == RESULTS.converged, behind.result, ahead.result)
         if self.centred:
-            # Both nudges move the state by as much, unless one of them pushed it out of its basin.
+            # Both nudges move the state equally far, unless one of them pushes it out of its basin.
             sizes = [_distance(phase.state, free.state) for phase in (ahead, behind)]
             lopsided = jnp.maximum(*sizes) > 3 * jnp.minimum(*sizes)
             lopsided &= worse == RESULTS.converged
@@ -94,7 +93,7 @@ class EquilibriumPropagation(AbstractRoute):
 
 
 class _Nudged(AbstractContinuousNetwork):
-    """A network whose neurons are also driven down beta times a cost of its readout."""
+    """A network whose neurons get the further input -beta dC/dreadout."""
 
     network: AbstractEnergyNetwork
     cost: Cost
@@ -119,12 +118,12 @@ class _Nudged(AbstractContinuousNetwork):
 
 
 def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) -> Scalar:
-    """The beta at which the strongest push equals the restoring force of a neuron; see `nudge`."""
+    """The beta at which the strongest push on a neuron equals its restoring force; see `nudge`."""
     x, scale = jax.tree.leaves(state)[0], jax.tree.leaves(network.time_scales())[0]
     force = network.layers()[0].inertia / scale * (1 + jnp.max(jnp.abs(x)))
     largest = jnp.max(jnp.abs(pull))
     return (force / jnp.where(largest > 0, largest, 1)).astype(x.dtype)
 
 
-def _distance(one: Any, other: Any) -> Scalar:
-    return optax.tree.norm(jax.tree.map(jnp.subtract, one, other))
+def _distance(a: Any, b: Any) -> Scalar:
+    return optax.tree.norm(jax.tree.map(jnp.subtract, a, b))

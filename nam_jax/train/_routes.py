@@ -1,4 +1,4 @@
-"""Gradient routes: how a loss of the state at rest is differentiated by the network's numbers."""
+"""Gradient routes: ways to differentiate a loss of a recall by the numbers of the network."""
 
 import abc
 from collections.abc import Callable
@@ -22,9 +22,9 @@ class Sample(eqx.Module):
     """One training sample; a batch has a leading axis on every array.
 
     Attributes:
-        cue: (N,), what recall starts from; or the tokens of a sequence.
-        target: What the loss compares with, any shape.
-        drive: Constant inputs, or None for none.
+        cue: (N,), the pattern that recall starts from, or the tokens of a sequence.
+        target: The pattern, label or tokens that the loss compares the readout with, any shape.
+        drive: Constant inputs during recall, or None for none.
     """
 
     cue: Float[Array, "*batch N"] | Int[Array, "*batch N"]
@@ -33,7 +33,7 @@ class Sample(eqx.Module):
 
 
 Cost = Callable[[Float[Array, "..."], Sample], Scalar]
-"""`cost(readout, sample)` of one sample, with a readout of shape (N,), or as the network has it."""
+"""`cost(readout, sample)`, one number for one sample, whose readout is (N,) for most networks."""
 
 
 class Info(eqx.Module):
@@ -118,8 +118,15 @@ class AbstractRoute(eqx.Module):
 class ImplicitRoute(AbstractRoute):
     """Recurrent backpropagation: one linear equation at the equilibrium (Almeida, Pineda 1987).
 
+    At an equilibrium u the force F(u, theta) is 0, so that du/dtheta = J^-1 dF/dtheta with
+    J = -dF/du. The gradient of a cost C(u, theta) is therefore
+
+        dC/dtheta + d(mu . F)/dtheta,   J^T mu = dC/du,
+
+    with u and mu fixed in both derivatives. Memory does not grow with the length of the recall.
+
     Attributes:
-        implicit: How the equation is solved.
+        implicit: How the equation for mu is solved.
         effort: How hard to look for the equilibrium.
     """
 
@@ -127,7 +134,11 @@ class ImplicitRoute(AbstractRoute):
     effort: Effort = Effort()
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
-        """See [`nam_jax.train.AbstractRoute`][]; `info` says how well the equation was solved."""
+        """See [`nam_jax.train.AbstractRoute`][].
+
+        The gradient is NaN, and the result `not_stable`, if Newton steps from the state at rest do
+        not converge to an equilibrium.
+        """
         continuous = _continuous(network)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
         rested = self.effort(network, network.initial_state(sample.cue), sample.drive)
@@ -150,8 +161,8 @@ class ImplicitRoute(AbstractRoute):
             return _dot(solved.force, force)
 
         gradient = jax.tree.map(jnp.add, direct, jax.grad(work)(arrays))
-        known = jnp.where(is_near, 1.0, jnp.nan)
-        gradient = jax.tree.map(lambda leaf: known.astype(leaf.dtype) * leaf, gradient)
+        valid = jnp.where(is_near, 1.0, jnp.nan)
+        gradient = jax.tree.map(lambda leaf: valid.astype(leaf.dtype) * leaf, gradient)
         far = (solved.result == RESULTS.converged) & ~is_near
         result = RESULTS.where(far, RESULTS.not_stable, solved.result)
         settled = rested.result == RESULTS.converged
@@ -162,7 +173,7 @@ class ImplicitRoute(AbstractRoute):
 class ThroughSolver(AbstractRoute):
     """Differentiates every step of the solver, with recursive checkpoints.
 
-    The gradient of what the solver computed, whether or not that is at rest.
+    The gradient is that of the state which the solver reached, whether or not it is at rest.
 
     Attributes:
         effort: How hard to look for the equilibrium.
@@ -266,7 +277,14 @@ def _differentiate(
     network: AbstractNetwork,
     sample: Sample,
 ) -> Outcome:
-    """The cost after `rest`, which JAX can differentiate, and its gradient."""
+    """Cost, readout, info and gradient of a recall by `rest`, differentiated by JAX.
+
+    Args:
+        rest: Function of a network and a state that gives an equilibrium; JAX differentiates it.
+        cost: `cost(readout, sample)`.
+        network: The network that recalls.
+        sample: One sample.
+    """
     arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
 
     def recall(arrays: Any) -> tuple[Scalar, tuple[Pattern, Bool[Array, ""]]]:

@@ -31,7 +31,11 @@ class Minibatches(eqx.Module):
     size: int = eqx.field(static=True)
 
     def __check_init__(self):
-        count = len(jax.tree.leaves(self.rows)[0])
+        counts = {len(rows) for rows in jax.tree.leaves(self.rows)}
+        if len(counts) != 1:
+            requirement = "hold arrays with one common leading axis"
+            raise argument_error("rows", requirement, f"lengths {sorted(counts)}")
+        (count,) = counts
         if not 1 <= self.size <= count:
             raise argument_error("size", f"lie between 1 and the {count} rows", f"{self.size}")
 
@@ -50,7 +54,7 @@ def denoising_samples(
 
     Args:
         patterns: (K, N).
-        fraction: Of the entries that are flipped, in [0, 1].
+        fraction: Share of the entries that are flipped, in [0, 1].
         key: Random key.
 
     Returns:
@@ -145,15 +149,15 @@ def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key:
     """Sequences of an associative-recall task, for [`nam_jax.train.TokenCrossEntropy`][].
 
     Args:
-        num_pairs: (K,), pairs of each sequence.
-        task: What draws them.
+        num_pairs: (K,), the number of pairs of each sequence.
+        task: The task, which draws a sequence.
         key: Random key.
 
     Returns:
         A batch of K samples.
     """
     keys = jax.random.split(key, len(num_pairs))
-    drawn = jax.vmap(lambda count, each: task(count, key=each))(num_pairs, keys)
+    drawn = jax.vmap(lambda count, key: task(count, key=key))(num_pairs, keys)
     return Sample(drawn.tokens, drawn.targets)
 
 

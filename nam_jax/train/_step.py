@@ -1,4 +1,4 @@
-"""One step of training, and a chunk of them in one compiled scan."""
+"""One step of training, and a chunk of steps in one compiled scan."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,19 +17,20 @@ from nam_jax.train._routes import AbstractRoute, Sample
 
 
 class Metrics(NamedTuple):
-    """What is recorded at each step; in a history every entry is (S,).
+    """Numbers recorded at each step; in a history of S steps every entry is (S,).
 
     Attributes:
-        loss: Mean over the samples whose recall and gradient are sound; NaN without one.
-        correct: Fraction of samples that came to rest with all that counts recalled.
-        failed: Fraction of samples left out: no rest, no solution of the gradient's equation, or
-            numbers that are not finite.
-        gradient_norm: Of the trained numbers, before the optimizer.
-        adjoint_residual: Largest over the samples that count.
-        adjoint_iterations: Mean over the batch.
-        taken: Whether the step was taken; if not, nothing but `step` changed.
-        validation_loss: Mean over the validation samples after this step; NaN where not computed.
-        validation_correct: As `correct`, of the validation samples; NaN where not computed.
+        loss: Mean loss over the samples that did not fail; NaN if all failed.
+        correct: Fraction of samples that came to rest and were recalled without an error.
+        failed: Fraction of samples left out: the network did not come to rest, the equation of the
+            gradient was not solved, or numbers are not finite.
+        gradient_norm: Norm of the gradient by the trained numbers, before the optimizer.
+        adjoint_residual: Largest residual of the gradient's equation, without failed samples.
+        adjoint_iterations: Mean number of iterations of that equation over the batch.
+        taken: Whether the step was taken; if not, only the counts of steps changed.
+        validation_loss: Mean loss over the validation samples after this step; NaN at steps
+            without validation.
+        validation_correct: As `correct`, but of the validation samples; else NaN.
     """
 
     loss: Any
@@ -44,7 +45,7 @@ class Metrics(NamedTuple):
 
 
 class Carry(eqx.Module):
-    """All that changes in a run, as arrays alone.
+    """State of a run: everything that changes, as arrays alone.
 
     Attributes:
         arrays: The network's arrays.
@@ -53,8 +54,8 @@ class Carry(eqx.Module):
         bad: Steps in a row that were not taken.
         unsettled: Whether no sample of the last step came to rest.
         best: The network's arrays at the lowest validation loss; None without validation.
-        best_loss: That loss.
-        since: Validations since then.
+        best_loss: The lowest validation loss.
+        since: Validations since the lowest one.
     """
 
     arrays: Any
@@ -68,19 +69,19 @@ class Carry(eqx.Module):
 
 
 class Problem(eqx.Module):
-    """All that does not change in a run.
+    """Settings of a run: everything that does not change.
 
     Attributes:
-        rest: The network but for its arrays.
+        rest: The network without its arrays.
         chosen: The network's tree, true at the arrays that are trained.
         loss: The loss.
-        route: The gradient route.
+        route: The gradient route; not used by `ContrastiveEnergy`.
         optimizer: From Optax.
-        batches: Function of a key that gives a batch.
-        project: Function of a network that gives one that keeps a promise; None for none.
-        key: Key of the batches: that of step i is folded in with i.
+        batches: Function from a key to a batch.
+        project: Function from a network to one that keeps a promise; None for none.
+        key: Key of the batches; step i uses `fold_in(key, i)`.
         chunk: Steps of one compiled scan.
-        max_bad: Steps in a row that may fail.
+        max_bad: Steps in a row that are not taken, after which the run stops.
     """
 
     rest: Any
@@ -96,7 +97,7 @@ class Problem(eqx.Module):
 
 
 class Recall(NamedTuple):
-    """One sample's part of a step; `ok` says whether it counts, that is, whether all went well."""
+    """Loss and gradient of one sample; `ok` is false if the sample failed and is left out."""
 
     loss: Scalar
     settled: Bool[Array, ""]
@@ -109,11 +110,16 @@ class Recall(NamedTuple):
 
 @eqx.filter_jit
 def advance(problem: Problem, carry: Carry, stop: Int[Array, ""]) -> tuple[Carry, Metrics]:
-    """Steps until `stop`, or too many failures in a row, at most `problem.chunk` of them.
+    """Makes steps until step `stop`, or until too many in a row were not taken.
+
+    Args:
+        problem: Settings of the run.
+        carry: State before the first step.
+        stop: At most `problem.chunk` steps after the step of `carry`.
 
     Returns:
-        The state after them, and `chunk` rows of metrics, of which those of steps that were not
-        tried are to be cut off.
+        The state after the last step, and the metrics, (chunk,) each. Rows after the last step hold
+        zeros; the caller cuts them off.
     """
 
     def body(carry: Carry, _: None) -> tuple[Carry, Metrics]:
@@ -126,7 +132,7 @@ def advance(problem: Problem, carry: Carry, stop: Int[Array, ""]) -> tuple[Carry
 
 
 def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
-    """One step, not taken where the loss, the gradient or the new numbers are not finite."""
+    """Makes one step; it is not taken if loss, gradient or new numbers are not finite."""
     batch = problem.batches(jax.random.fold_in(problem.key, carry.step))
     network = eqx.combine(carry.arrays, problem.rest)
     trained, frozen = eqx.partition(network, problem.chosen)
@@ -134,7 +140,8 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
     recalls = recall_all(problem, resolved, _needed(network, problem.chosen), batch)
     mean = _mean_over(recalls.ok, recalls.gradient)
     others = jax.tree.map(jnp.zeros_like, eqx.filter(resolved, eqx.is_inexact_array))
-    # Nodes are differentiated once a step, not once a sample, as the way back is linear.
+    # The gradient by a node's numbers is linear in the gradient by its value, so that one pull-back
+    # of the batch's mean replaces one of each sample.
     (gradient,) = pull_back(eqx.combine(mean, others))
     loss = _mean_over(recalls.ok, recalls.loss)
 
@@ -160,12 +167,12 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
 
 
 def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Recall:
-    """Loss of each sample of a batch, and its gradient by the arrays that are `needed`."""
+    """Loss of each sample of a batch, and its gradient by the arrays at which `needed` is true."""
 
-    def one(network: Any, sample: Sample) -> Recall:
+    def recall(network: Any, sample: Sample) -> Recall:
         outcome, gradient = value_and_grad(problem.loss, problem.route, network, sample)
         loss, readout, info = outcome
-        # The gradient by arrays that are not trained is not computed then, and spoils no sample.
+        # XLA does not compute the gradient by other arrays, and NaN in it must fail no sample.
         gradient = eqx.filter(gradient, needed)
         sound = info.settled & (info.result == RESULTS.converged)
         ok = sound & jnp.isfinite(loss) & _finite(gradient)
@@ -180,14 +187,17 @@ def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Re
             gradient=gradient,
         )
 
-    return eqx.filter_vmap(one, in_axes=(None, eqx.if_array(0)))(network, batch)
+    return eqx.filter_vmap(recall, in_axes=(None, eqx.if_array(0)))(network, batch)
 
 
 @eqx.filter_jit
 def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scalar, Scalar]:
-    """Loss and rate of correct recalls on `batch`; the best network so far is kept.
+    """Measures the network on a validation batch, and keeps the best network so far.
 
     Samples that did not come to rest count with the loss of their last state.
+
+    Returns:
+        The state; the mean loss; and the fraction of correct recalls.
     """
     network = resolve(eqx.combine(carry.arrays, problem.rest))
     recalls = recall_all(problem, network, False, batch)
@@ -203,13 +213,13 @@ def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scal
 
 
 def _needed(network: Any, chosen: Any) -> Any:
-    """The tree of the resolved network, true where an array is trained or stems from one."""
+    """The tree of the resolved network, true at arrays that depend on a trained array."""
 
-    def of(node: Any, chosen: Any) -> Any:
+    def flagged(node: Any, chosen: Any) -> Any:
         flag = any(jax.tree.leaves(chosen))
         return jax.tree.map(lambda _: flag, resolve(node))
 
-    return jax.tree.map(of, network, chosen, is_leaf=is_parameter)
+    return jax.tree.map(flagged, network, chosen, is_leaf=is_parameter)
 
 
 def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]) -> Metrics:
@@ -228,13 +238,13 @@ def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]
 
 
 def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:
-    """The mean over samples that are ok; NaN without one."""
+    """The mean over samples that are ok; NaN if none is."""
 
-    def of(leaf: Array) -> Array:
+    def mean(leaf: Array) -> Array:
         counted = jnp.where(ok.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0)
         return jnp.sum(counted, axis=0) / jnp.sum(ok).astype(leaf.dtype)
 
-    return jax.tree.map(of, tree)
+    return jax.tree.map(mean, tree)
 
 
 def _finite(tree: Any) -> Bool[Array, ""]:
@@ -244,4 +254,5 @@ def _finite(tree: Any) -> Bool[Array, ""]:
 
 
 def _choose(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
+    """`new` if `condition` is true, otherwise `old`, in the dtypes of `old`."""
     return jax.tree.map(lambda new, old: jnp.where(condition, new.astype(old.dtype), old), new, old)

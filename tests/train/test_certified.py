@@ -101,6 +101,8 @@ def test_networks_of_another_form_are_refused():
     plain = certified_reduction(correlated(), Projection())
     with pytest.raises(ValueError, match="`network` must have the nodes of `parametrise`"):
         keep_margin(plain, 0.2)
+    with pytest.raises(ValueError, match=r"`margin` must be above 0, but has -0\.2"):
+        keep_margin(parametrise(plain), -0.2)
     autapses = PatternTensor(correlated(), Projection(), autapses=True)
     with pytest.raises(ValueError, match="`network` must have an excess without autapses"):
         parametrise(eqx.tree_at(lambda n: n.excess, plain, autapses))

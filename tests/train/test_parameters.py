@@ -146,6 +146,10 @@ BAD = {
         lambda: certify(NeuronAstrocyte(PatternTensor(jnp.ones((1, 4))))),
         "`network` must have leaks that are certified without memories, but has room for",
     ),
+    "no margin": (
+        lambda: certify(NeuronAstrocyte.certified(correlated()), -0.1),
+        "`margin` must be above 0, but has -0.1",
+    ),
     "not positive": (lambda: Positive.of(-1.0), "`value` must be above 0, but has -1"),
 }
 

@@ -185,3 +185,8 @@ def test_minibatches_hold_different_rows_and_depend_on_the_key_alone(getkey):
     assert (np.asarray(one.cue != one.target).sum(1) == 1).all()
     with pytest.raises(ValueError, match="`size` must lie between 1 and the 5 rows, but has 6"):
         denoising(correlated(), 6)
+    rows = (jnp.ones((5, 3)), jnp.ones(4))
+    with pytest.raises(
+        ValueError, match=r"`rows` must hold arrays with one .* but has lengths \[4, 5"
+    ):
+        Minibatches(rows, lambda rows, key: Sample(rows[0], rows[0]), 2)
