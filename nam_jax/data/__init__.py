@@ -1,8 +1,8 @@
-"""What goes into a memory: patterns, damage to them, images, and codes for images.
+"""Patterns to store, damage to patterns, sets of images, and codecs.
 
-Patterns are rows of K x N arrays. Corruptions and codecs take one sample; batch them with
-`jax.vmap`. Image sets are bundled or read from the user's files; a codec turns an image into a
-binary pattern and back.
+Patterns are rows of K x N arrays. Functions that damage patterns, and codecs, take one sample;
+batch them with `jax.vmap`. Image sets are bundled or read from the user's files. A codec turns an
+image into a binary pattern and back.
 """
 
 from nam_jax.data._autoencoder import BinaryAutoencoder

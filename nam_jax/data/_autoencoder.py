@@ -11,19 +11,19 @@ from nam_jax._types import Key
 from nam_jax.data._codec import AbstractCodec, Code, Image, check_code, check_image, sign
 
 PATCH = 4
-"""Side, in pixels, of the patches that one column of the feature map stands for."""
+"""Side in pixels of the square patch that one position of the feature map describes."""
 
 _PATCHES, _PIXELS = "(h p) (w q) c -> h w (p q c)", "h w (p q c) -> (h p) (w q) c"
 
 Features = Float[Array, "h w _"]
-"""A feature map: h x w places, some numbers at each."""
+"""A feature map: h x w positions with the same number of features at each position."""
 
 
 class _Convolution(eqx.Module):
     """A square convolution of odd size with zero padding, as one matrix product.
 
-    On a CPU, and inside a scan in particular, this is many times faster than XLA's own
-    convolution at these sizes.
+    On a CPU, most of all inside a scan, this is many times faster than XLA's own convolution at
+    these sizes.
     """
 
     kernel: Float[Array, "I O"]
@@ -38,6 +38,8 @@ class _Convolution(eqx.Module):
 
     def __call__(self, x: Features) -> Features:
         height, width, _ = x.shape
+        # A 3 x 3 convolution is the product of the kernel with 9 shifted copies of x, laid side by
+        # side along the last axis.
         margin = self.size // 2
         padded = jnp.pad(x, ((margin, margin), (margin, margin), (0, 0)))
         shifts = [
@@ -49,10 +51,11 @@ class _Convolution(eqx.Module):
 
 
 class _Block(eqx.Module):
-    """A residual block: a 3 x 3 convolution, then a dense mix of all places, channel by channel.
+    """A residual block: a 3 x 3 convolution, then a dense P x P mix of all P positions.
 
-    The dense mix lets a bit depend on the whole image. Convolutions alone would repeat the
-    bits of a smooth region at every place, which makes the codes of different images overlap.
+    The mix is the same for every feature. It lets a bit depend on the whole image. With
+    convolutions alone, all positions of a smooth region would have the same bits, and the codes of
+    different images would overlap.
     """
 
     expand: _Convolution
@@ -72,17 +75,18 @@ class _Block(eqx.Module):
 
 
 def _normalised(x: Features) -> Features:
-    """Features with mean 0 and variance 1 at each place."""
+    """Returns the features scaled to mean 0 and variance 1 at each position."""
     return jax.nn.standardize(x, axis=-1, epsilon=1e-5)
 
 
 class BinaryAutoencoder(AbstractCodec):
     """A convolutional autoencoder whose middle layer is binary.
 
-    Encoder: 4 x 4 patches to `width` features, residual blocks, a 1 x 1 convolution to N / (h w)
-    numbers at each of the h x w places, their sign. Decoder: the same backwards. In training
-    the sign passes gradients on as tanh would (straight-through estimator). Not to be confused
-    with a variational autoencoder: nothing here is random.
+    The encoder maps 4 x 4 patches to `width` features, applies residual blocks, maps the features
+    to N / (h w) numbers at each of the h x w positions by a 1 x 1 convolution, and takes their
+    signs. The decoder has the same parts in reverse order. In training the sign has the gradient of
+    tanh (straight-through estimator). This is not a variational autoencoder: nothing in it is
+    random.
     """
 
     stem: _Convolution
@@ -107,9 +111,12 @@ class BinaryAutoencoder(AbstractCodec):
         Args:
             image_shape: (H, W, C), H and W multiples of 4.
             num_bits: N, a multiple of (H / 4)(W / 4).
-            width: Features at each place.
-            depth: Residual blocks in the encoder, and as many in the decoder.
+            width: Number of features at each position.
+            depth: Number of residual blocks in the encoder; the decoder has the same number.
             key: Random key of the weights.
+
+        Raises:
+            ValueError: If `image_shape` or `num_bits` is not such a multiple, or is below 1.
         """
         height, columns, channels = image_shape
         if min(image_shape) < 1 or height % PATCH or columns % PATCH:
@@ -132,25 +139,29 @@ class BinaryAutoencoder(AbstractCodec):
 
     @property
     def num_bits(self) -> int:
-        """The places of the feature map times the bits at each."""
+        """N, the number of positions of the feature map times the number of bits at each."""
         return self.grid[0] * self.grid[1] * self.to_code.bias.size
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(H, W, C)."""
+        """(H, W, C), the shape of the images that this codec takes and returns."""
         channels = self.to_pixels.bias.size // PATCH**2
         return self.grid[0] * PATCH, self.grid[1] * PATCH, channels
 
     def encode(self, image: Image) -> Code:
-        """The signs of `logits`."""
+        """Returns the signs of `logits`."""
         return sign(self.logits(image))
 
     def decode(self, code: Code) -> Image:
-        """The image of a code, clipped to [0, 1]."""
+        """Returns the image of a code, clipped to [0, 1]."""
         return jnp.clip(self.reconstruct(code), 0, 1)
 
     def logits(self, image: Image) -> Code:
-        """The N real numbers whose signs are the code; what training differentiates."""
+        """Returns the N real numbers whose signs are the code; training differentiates them.
+
+        Raises:
+            ValueError: If the image has another shape than `image_shape`.
+        """
         check_image(image, self.image_shape)
         net = _cast(self, image.dtype)
         patches = einops.rearrange(image - 0.5, _PATCHES, p=PATCH, q=PATCH)
@@ -160,11 +171,19 @@ class BinaryAutoencoder(AbstractCodec):
         return net.to_code(x).ravel()
 
     def soft_code(self, image: Image) -> Code:
-        """The code of `encode` with the derivative of tanh(logits), for training."""
+        """Returns the code of `encode`, with the derivative of tanh(logits) for training.
+
+        Raises:
+            ValueError: If the image has another shape than `image_shape`.
+        """
         return straight_through_sign(self.logits(image))
 
     def reconstruct(self, code: Code) -> Image:
-        """The decoder before clipping, so that its gradient never vanishes."""
+        """Returns the decoded image without clipping, so that its gradient never vanishes.
+
+        Raises:
+            ValueError: If the code has another length than `num_bits`.
+        """
         check_code(code, self.num_bits)
         net = _cast(self, code.dtype)
         x = net.from_code(code.reshape(*self.grid, -1))
@@ -175,11 +194,11 @@ class BinaryAutoencoder(AbstractCodec):
 
 
 def straight_through_sign(logits: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """sign(logits) with the derivative of tanh(logits)."""
+    """Returns sign(logits), with the derivative of tanh(logits)."""
     soft = jnp.tanh(logits)
     return soft + jax.lax.stop_gradient(sign(logits) - soft)
 
 
 def _cast(net: BinaryAutoencoder, dtype: jnp.dtype) -> BinaryAutoencoder:
-    """The same network with its weights in `dtype`, so that it follows its input."""
+    """Returns the network with its weights in `dtype`, the dtype of its input."""
     return jax.tree.map(lambda leaf: leaf.astype(dtype) if eqx.is_array(leaf) else leaf, net)

@@ -1,6 +1,6 @@
-"""CIFAR-10 from a user's copy of its *binary* version.
+"""Reads CIFAR-10 from a user's copy of its *binary* version.
 
-A record is one label byte and 3072 pixel bytes: 32 rows of 32 for red, then green, then blue.
+A record is one label byte and 3072 pixel bytes: 32 rows of 32 bytes for red, then green, then blue.
 """
 
 from pathlib import Path
@@ -17,10 +17,12 @@ CLASSES = (
 
 
 def cifar_files(folder: Path) -> list[Path]:
-    """The files of the binary version in a folder, training batches first; [] if there are none.
+    """Returns the files of the binary version in a folder, training batches first.
+
+    The list is empty if there are none.
 
     Raises:
-        ValueError: the folder holds the Python version, which consists of pickles.
+        ValueError: If the folder holds only the Python version, which consists of pickles.
     """
     files = [*sorted(folder.glob("data_batch_*.bin")), *folder.glob("test_batch.bin")]
     pickled = (folder / "batches.meta", folder / "data_batch_1", folder / "test_batch")
@@ -31,10 +33,11 @@ def cifar_files(folder: Path) -> list[Path]:
 
 
 def read_cifar(path: Path) -> tuple[Float[np.ndarray, "M 32 32 3"], Int[np.ndarray, " M"]]:
-    """One file of the binary version: intensities in [0, 1] and labels 0..9.
+    """Returns intensities in [0, 1] and labels from 0 to 9 of one file of the binary version.
 
     Raises:
-        ValueError: the size is not a whole number of records, or a label is above 9.
+        ValueError: If the file is empty, its size is not a whole number of records, or a label is
+            above 9.
     """
     size = path.stat().st_size
     if size == 0 or size % RECORD:
@@ -55,7 +58,7 @@ def read_cifar(path: Path) -> tuple[Float[np.ndarray, "M 32 32 3"], Int[np.ndarr
 
 
 def pickle_error(path: Path) -> ValueError:
-    """The error for a file of the Python version."""
+    """Returns the error to raise for a file of the Python version."""
     return ValueError(
         f"{path}: this is a pickle (CIFAR-10's Python version), which is never opened because "
         "it can run code; use the binary version, cifar-10-binary.tar.gz, unpacked."

@@ -1,4 +1,4 @@
-"""Image codecs: between an image and a binary code that a memory can store."""
+"""Image codecs: maps from an image to a binary code that a memory can store, and back."""
 
 import abc
 import math
@@ -24,8 +24,8 @@ Code = Float[Array, " N"]
 class AbstractCodec(eqx.Module):
     """Turns an image into a binary code, and a code (exact or damaged) back into an image.
 
-    Both directions take one sample; batch them with `jax.vmap`. They follow the dtype of what
-    they are given, whatever the dtype of the codec's own arrays.
+    Both directions take one sample; batch them with `jax.vmap`. They compute in the dtype of their
+    input and convert the codec's own arrays to it.
     """
 
     @property
@@ -36,43 +36,48 @@ class AbstractCodec(eqx.Module):
     @property
     @abc.abstractmethod
     def image_shape(self) -> tuple[int, int, int]:
-        """(H, W, C), the one shape of image this codec takes and gives."""
+        """(H, W, C), the shape of the images that this codec takes and returns."""
 
     @abc.abstractmethod
     def encode(self, image: Image) -> Code:
-        """The code of an image.
+        """Returns the code of an image.
 
         Args:
             image: Intensities in [0, 1], shape (H, W, C) = `image_shape`.
 
         Returns:
-            The code, shape (N,), each entry exactly -1 or +1.
+            The code, shape (N,); every entry is exactly -1 or +1.
 
         Raises:
-            ValueError: the image has another shape.
+            ValueError: If the image has another shape.
         """
 
     @abc.abstractmethod
     def decode(self, code: Code) -> Image:
-        """The image that a code stands for.
+        """Returns the image of a code.
 
         Args:
-            code: Shape (N,), nominally in {-1, +1}; numbers in between are taken as they are.
+            code: Shape (N,), usually in {-1, +1}; other real numbers are not rounded to -1 or +1.
 
         Returns:
             Intensities in [0, 1], shape (H, W, C).
 
         Raises:
-            ValueError: the code has another length.
+            ValueError: If the code has another length.
         """
 
 
 class PixelThreshold(AbstractCodec):
-    """One bit a pixel and channel: is it at least as bright as usual at this place?
+    """One bit for each pixel and channel: +1 if its intensity is at least a threshold, else -1.
 
-    The threshold is the median over the images fitted, so that each bit is balanced on them;
-    a bit decodes to the mean of the intensities on its side. Simple, and the codes of natural
-    images are strongly correlated, since a bright image sets nearly all bits.
+    The threshold of a pixel is its median over the images fitted, so that on them half of the bits
+    are +1. A bit decodes to the mean intensity on its side of the threshold. Codes of natural
+    images are strongly correlated, because a bright image sets nearly all bits to +1.
+
+    Attributes:
+        threshold: Median intensities, shape (H, W, C).
+        low: Decoded intensities of the bit -1, shape (H, W, C).
+        high: Decoded intensities of the bit +1, shape (H, W, C).
     """
 
     threshold: Image
@@ -81,7 +86,14 @@ class PixelThreshold(AbstractCodec):
 
     @classmethod
     def fit(cls, images: Images) -> "PixelThreshold":
-        """Thresholds and decoded intensities from M >= 1 images of shape (M, H, W, C)."""
+        """Returns a codec with thresholds and decoded intensities fitted to images.
+
+        Args:
+            images: M >= 1 images, shape (M, H, W, C).
+
+        Raises:
+            ValueError: If `images` has another number of axes or is empty.
+        """
         images = _checked(images)
         threshold = jnp.median(images, axis=0)
         above = images >= threshold[None]
@@ -90,7 +102,7 @@ class PixelThreshold(AbstractCodec):
 
     @property
     def num_bits(self) -> int:
-        """H W C."""
+        """N = H W C."""
         return math.prod(self.image_shape)
 
     @property
@@ -99,21 +111,27 @@ class PixelThreshold(AbstractCodec):
         return _shape3(self.threshold)
 
     def encode(self, image: Image) -> Code:
-        """+1 where the image is at least the threshold, in the order of `image.ravel()`."""
+        """Returns +1 where the image is at least the threshold, in the order of `image.ravel()`."""
         check_image(image, self.image_shape)
         return sign(image - self.threshold.astype(image.dtype)).ravel()
 
     def decode(self, code: Code) -> Image:
-        """Each pixel goes linearly from `low` at -1 to `high` at +1."""
+        """Returns intensities that go linearly from `low` at -1 to `high` at +1."""
         check_code(code, self.num_bits)
         low, high = self.low.astype(code.dtype), self.high.astype(code.dtype)
         return jnp.clip(low + (high - low) * (code.reshape(low.shape) + 1) / 2, 0, 1)
 
 
 class RandomProjection(AbstractCodec):
-    """Signs of N random projections of the centred image, decoded linearly by ridge regression.
+    """Signs of N random projections of an image, decoded linearly by ridge regression.
 
-    encode: b = sign(P (x - mean)), P Gaussian; decode: x = mean + W b, W fitted to the images.
+    encode: b = sign(P (x - mean)), with Gaussian P; decode: x = mean + W b, with W fitted to images
+    x of D = H W C intensities.
+
+    Attributes:
+        mean: Mean image, shape (H, W, C).
+        projection: P, shape (N, D).
+        decoder: W, shape (D, N).
     """
 
     mean: Image
@@ -124,13 +142,19 @@ class RandomProjection(AbstractCodec):
     def fit(
         cls, images: Images, num_bits: int, *, key: Key, ridge: float = 1e-2
     ) -> "RandomProjection":
-        """Draws P and fits W, which minimises sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2.
+        """Returns a codec with random P and the W that fits images best.
+
+        W minimises sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2 over the M images x_i.
 
         Args:
             images: M >= 1 images, shape (M, H, W, C).
             num_bits: N >= 1.
             key: Random key of the projection.
-            ridge: Shrinkage per image, > 0; it keeps W finite when M < N.
+            ridge: Shrinkage per image, above 0; it keeps W finite if M < N.
+
+        Raises:
+            ValueError: If `images` has another number of axes or is empty, or `num_bits` is below
+                1.
         """
         images = _checked(images)
         if num_bits < 1:
@@ -145,7 +169,7 @@ class RandomProjection(AbstractCodec):
 
     @property
     def num_bits(self) -> int:
-        """The number of projections."""
+        """N, the number of projections."""
         return self.projection.shape[0]
 
     @property
@@ -154,20 +178,20 @@ class RandomProjection(AbstractCodec):
         return _shape3(self.mean)
 
     def encode(self, image: Image) -> Code:
-        """sign(P (x - mean))."""
+        """Returns sign(P (x - mean))."""
         check_image(image, self.image_shape)
         centred = (image - self.mean.astype(image.dtype)).ravel()
         return sign(self.projection.astype(image.dtype) @ centred)
 
     def decode(self, code: Code) -> Image:
-        """Mean + W b, clipped to [0, 1]."""
+        """Returns mean + W b, clipped to [0, 1]."""
         check_code(code, self.num_bits)
         image = (self.decoder.astype(code.dtype) @ code).reshape(self.image_shape)
         return jnp.clip(self.mean.astype(code.dtype) + image, 0, 1)
 
 
 def sign(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """+1 where x >= 0 and -1 elsewhere: never 0, so that every code is binary."""
+    """Returns +1 where x >= 0 and -1 where x < 0: never 0, so that every code is binary."""
     return jnp.where(x >= 0, 1, -1).astype(x.dtype)
 
 
@@ -196,7 +220,7 @@ def _shape3(image: Image) -> tuple[int, int, int]:
 
 
 def _mean_where(images: Images, where: Array, otherwise: Image) -> Image:
-    """Mean over the images of the entries selected; `otherwise` where there are none."""
+    """Returns the mean over images of the selected entries; `otherwise` where none is selected."""
     count = where.sum(axis=0)
     total = jnp.where(where, images, 0).sum(axis=0)
     return jnp.where(count > 0, total / jnp.maximum(count, 1).astype(images.dtype), otherwise)

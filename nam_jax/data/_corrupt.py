@@ -1,8 +1,8 @@
 """Damage to patterns and images: flipped, masked, noisy or occluded entries.
 
-Each function takes one sample of any shape and keeps its dtype; batch with `jax.vmap`, one key
-a sample. Fractions may be traced by `jit` or `vmap`. A fraction f of n entries is the nearest
-whole number to f n.
+Each function takes one sample of any shape and keeps its dtype; batch with `jax.vmap` and one key
+for each sample. Fractions may be traced by `jit` or `vmap`. A fraction f of n entries means f n
+entries, rounded to the nearest whole number.
 """
 
 import equinox as eqx
@@ -20,7 +20,7 @@ Number = int | float | Real[Array, ""]
 
 
 def flip(pattern: Sample, fraction: Number, *, key: Key) -> Sample:
-    """Changes the sign of exactly round(fraction N) entries, chosen at random.
+    """Returns the pattern with the signs of round(fraction N) random entries changed.
 
     Args:
         pattern: Any shape, N entries, usually in {-1, +1}.
@@ -28,38 +28,38 @@ def flip(pattern: Sample, fraction: Number, *, key: Key) -> Sample:
         key: Random key.
 
     Raises:
-        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced).
+        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced).
     """
     chosen = _choose(pattern, _checked_fraction(fraction), key=key)
     return jnp.where(chosen, -pattern, pattern)
 
 
 def mask(pattern: Sample, fraction: Number, *, key: Key, value: Number = 0.0) -> Sample:
-    """Replaces exactly round(fraction N) entries, chosen at random, by `value`.
+    """Returns the pattern with round(fraction N) random entries replaced by `value`.
 
     Args:
         pattern: Any shape, N entries.
         fraction: In [0, 1].
         key: Random key.
-        value: What an erased entry becomes.
+        value: New value of the chosen entries.
 
     Raises:
-        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced).
+        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced).
     """
     chosen = _choose(pattern, _checked_fraction(fraction), key=key)
     return jnp.where(chosen, jnp.asarray(value, pattern.dtype), pattern)
 
 
 def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
-    """Adds independent Gaussian noise of standard deviation `std` to each entry.
+    """Returns the pattern plus independent Gaussian noise of standard deviation `std`.
 
     Args:
         pattern: Any shape.
-        std: At least 0, in the units of the pattern.
+        std: At least 0, in the unit of the pattern.
         key: Random key.
 
     Raises:
-        ValueError: `std` is negative (a run-time error if it is traced).
+        ValueError: If `std` is negative (a run-time error if it is traced).
     """
     if is_concrete(std) and not float(std) >= 0:
         raise argument_error("std", "be at least 0", f"{std}")
@@ -69,7 +69,9 @@ def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
 
 
 def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
-    """Adds noise uniform in (0, `width`) to every entry: rates stay at least 0.
+    """Returns the pattern plus independent noise that is uniform in (0, `width`).
+
+    The noise is positive, so that rates stay at least 0.
 
     Args:
         pattern: Any shape.
@@ -77,7 +79,7 @@ def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
         key: Random key.
 
     Raises:
-        ValueError: `width` is negative (a run-time error if it is traced).
+        ValueError: If `width` is negative (a run-time error if it is traced).
     """
     if is_concrete(width) and not float(width) >= 0:
         raise argument_error("width", "be at least 0", f"{width}")
@@ -87,17 +89,18 @@ def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
 
 
 def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample:
-    """Replaces the last round(fraction n) of the n places along the first axis by `value`.
+    """Returns the pattern with the last round(fraction n) of n rows replaced by `value`.
 
-    For an image of shape (H, W, C) these are the lower rows, for a vector its tail.
+    Rows are the entries along the first axis: the rows of an image of shape (H, W, C), of which the
+    lower ones are hidden, or the numbers of a vector.
 
     Args:
         pattern: Any shape with at least one axis.
         fraction: In [0, 1].
-        value: What a hidden entry becomes.
+        value: New value of hidden entries.
 
     Raises:
-        ValueError: the fraction is outside [0, 1] (a run-time error if it is traced), or the
+        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced), or the
             pattern has no axis.
     """
     if pattern.ndim == 0:
@@ -109,7 +112,7 @@ def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample
 
 
 def _checked_fraction(fraction: Number) -> Scalar:
-    # Written so that NaN fails too.
+    # `not 0 <= fraction <= 1` also refuses NaN; `fraction < 0 or fraction > 1` would not.
     if is_concrete(fraction) and not 0 <= float(fraction) <= 1:
         raise argument_error("fraction", "lie in [0, 1]", f"{fraction}")
     array = jnp.asarray(fraction, jnp.result_type(float))
@@ -122,6 +125,9 @@ def _count(fraction: Scalar, num: int) -> Int[Array, ""]:
 
 
 def _choose(pattern: Sample, fraction: Scalar, *, key: Key) -> Bool[Array, "*shape"]:
-    """Exactly round(fraction N) entries: those whose rank in a random permutation is smaller."""
+    """Returns a mask of exactly round(fraction N) random entries.
+
+    An entry is chosen if its rank in a random permutation is smaller than that number.
+    """
     rank = jax.random.permutation(key, pattern.size)
     return (rank < _count(fraction, pattern.size)).reshape(pattern.shape)

@@ -1,4 +1,4 @@
-"""Many random crops of the bundled photographs, to train on."""
+"""Random crops of photographs, for training."""
 
 from collections.abc import Mapping
 
@@ -13,13 +13,14 @@ Crops = Float[np.ndarray, "M size size 3"]
 def random_crops(
     images: Mapping[str, Photograph], num_crops: int, *, size: int = 32, seed: int
 ) -> Crops:
-    """Random square crops at random scales, the same number from each photograph.
+    """Returns random square crops at random scales, in equal numbers from all photographs.
 
-    A crop shows a window of between `size` pixels and the shorter side of its photograph,
-    scaled down to `size` with anti-aliasing. Crops that show next to nothing are drawn again.
+    A crop shows a square window, whose side is between `size` pixels and the shorter side of the
+    photograph, scaled down to `size` pixels with anti-aliasing. Crops with very little contrast are
+    drawn again.
 
     Args:
-        images: Photographs by name, each at least `size` pixels high and wide.
+        images: Photographs by name, all at least `size` pixels high and wide.
         num_crops: M >= 1.
         size: Side of a crop in pixels.
         seed: Seed of NumPy's generator.
@@ -38,7 +39,7 @@ def random_crops(
 
 
 def _pyramid(image: Photograph, size: int) -> list[Photograph]:
-    """The photograph at scales 1, 2^-1/2, 1/2, ... down to a shorter side of `size` pixels."""
+    """Returns the photograph at scales 1, 2^-1/2, 1/2, ... while its sides are at least `size`."""
     levels = [image]
     while (shorter := min(levels[-1].shape[:2]) / 2**0.5) >= size:
         scale = shorter / min(levels[-1].shape[:2])
@@ -50,6 +51,7 @@ def _pyramid(image: Photograph, size: int) -> list[Photograph]:
 def _random_crop(
     levels: list[Photograph], size: int, generator: np.random.Generator, *, tries: int = 20
 ) -> Photograph:
+    """Returns a random crop of a random level, drawn again up to `tries` times if it is flat."""
     crop = levels[-1][:size, :size]
     for _ in range(tries):
         level = levels[generator.integers(len(levels))]

@@ -1,4 +1,4 @@
-"""A user's own pictures: PNG and JPEG files."""
+"""Reads a user's own pictures: PNG and JPEG files."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from nam_jax.data._photographs import resize_to
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-"""How a PNG and a JPEG file start; anything else is never handed to a decoder."""
+"""First bytes of PNG and of JPEG files; other files are never passed to a decoder."""
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is that of a PNG or JPEG file."""
+    """Returns whether the name of the file ends as names of PNG or JPEG files do."""
     return path.suffix.lower() in SUFFIXES
 
 
 def first_bytes(path: Path, num_bytes: int) -> bytes:
-    """How a file starts.
+    """Returns the first `num_bytes` bytes of a file, or all if it is shorter.
 
     Raises:
-        ValueError: the file is empty.
+        ValueError: If the file is empty.
     """
     with path.open("rb") as stream:
         start = stream.read(num_bytes)
@@ -32,10 +32,10 @@ def first_bytes(path: Path, num_bytes: int) -> bytes:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The PNG and JPEG files of a folder by name.
+    """Returns the PNG and JPEG files of a folder, sorted by name.
 
     Raises:
-        ValueError: there are none.
+        ValueError: If there are none.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
     if not files:
@@ -47,10 +47,13 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path, size: int) -> Float[np.ndarray, "size size 3"]:
-    """The central square of a picture, scaled to `size` pixels a side, in colour, in [0, 1].
+    """Returns the central square of a picture, scaled to `size` x `size` pixels.
+
+    Returns:
+        RGB intensities in [0, 1], shape (size, size, 3).
 
     Raises:
-        ValueError: the file is damaged, or not one grey, grey-alpha, RGB or RGBA picture.
+        ValueError: If the file is empty, damaged, or not one grey, grey-alpha, RGB or RGBA picture.
     """
     import skimage.io
     from skimage.util import img_as_float32
@@ -70,7 +73,7 @@ def read_picture(path: Path, size: int) -> Float[np.ndarray, "size size 3"]:
 
 
 def _coloured(path: Path, pixels: Float[np.ndarray, "..."]) -> Float[np.ndarray, "H W 3"]:
-    """In RGB, whatever is transparent on white."""
+    """Returns the picture in RGB, with its transparent parts on a white background."""
     from skimage.color import gray2rgb, rgba2rgb
 
     if pixels.ndim == 2:

@@ -1,8 +1,8 @@
-"""MNIST-format (idx) files, gzipped or not.
+"""Reads files in the MNIST format (idx), gzipped or not.
 
-The format: two zero bytes, a type byte (8 = unsigned byte), the number of axes, each axis's
-length as a big-endian 32-bit number, the bytes. Everything a header claims is checked against
-the size of the file before memory is taken for it.
+A file consists of two zero bytes, a type byte (8 = unsigned byte), the number of axes, the length
+of each axis as a big-endian 32-bit number, and the data. The lengths in the header are checked
+against the size of the file before memory is allocated.
 """
 
 import gzip
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 MAX_BYTES = 2**31
-"""Larger contents are refused: no file of this format in use comes near it."""
+"""Larger contents are refused; no file of this format in use is nearly as large."""
 
 MAX_RATIO = 1032
 """Deflate cannot shrink data by more than this factor."""
@@ -34,13 +34,14 @@ FASHION_CLASSES = (
 def read_idx_images(
     path: Path,
 ) -> tuple[UInt8[np.ndarray, "M H W"], Int[np.ndarray, " M"] | None]:
-    """Images of an idx file, and labels where a labels file lies beside it.
+    """Returns the images of an idx file, and their labels if the folder has a file of labels.
 
-    The labels of `train-images-idx3-ubyte.gz` are looked for in `train-labels-idx1-ubyte`, with
-    and without `.gz`.
+    For `train-images-idx3-ubyte.gz` the file of labels is `train-labels-idx1-ubyte`, with or
+    without `.gz`. Without such a file, labels are None.
 
     Raises:
-        ValueError: a file is damaged, not of this format, or the labels are of another number.
+        ValueError: If a file is damaged or not of this format, or the number of labels is not the
+            number of images.
     """
     images = read_idx(path, num_axes=3)
     labels_path = _labels_beside(path)
@@ -53,14 +54,14 @@ def read_idx_images(
 
 
 def read_idx(path: Path, *, num_axes: int) -> UInt8[np.ndarray, "..."]:
-    """An idx file of unsigned bytes.
+    """Returns the array of an idx file of unsigned bytes.
 
     Args:
-        path: The file; whether it is gzipped is seen from its first bytes.
-        num_axes: How many axes it must have: 3 for images, 1 for labels.
+        path: The file; its first bytes tell whether it is gzipped.
+        num_axes: Number of axes that it must have: 3 for images, 1 for labels.
 
     Raises:
-        ValueError: the file is damaged or not of this format.
+        ValueError: If the file is damaged or not of this format.
     """
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
@@ -75,10 +76,10 @@ def read_idx(path: Path, *, num_axes: int) -> UInt8[np.ndarray, "..."]:
 
 
 def fashion_mnist() -> Path:
-    """Where Debian's package puts the training images of Fashion-MNIST.
+    """Returns the path at which Debian's package installs the training images of Fashion-MNIST.
 
     Raises:
-        FileNotFoundError: the package is not installed.
+        FileNotFoundError: If the package is not installed.
     """
     if not FASHION.is_file():
         raise FileNotFoundError(
@@ -113,15 +114,18 @@ def _read_stream(
         )
     content = _read_at_most(stream, size + 1)
     if len(content) != size:
-        found = "more" if len(content) > size else str(len(content))
+        length = "more" if len(content) > size else str(len(content))
         raise ValueError(
-            f"{path}: the header announces shape {shape}: expected {size} bytes, found {found}."
+            f"{path}: the header announces shape {shape}: expected {size} bytes, found {length}."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _read_at_most(stream: io.BufferedIOBase, num_bytes: int) -> bytes:
-    """Reads chunk by chunk, so that memory follows what is there and not what was announced."""
+    """Returns the next `num_bytes` bytes of a stream, or fewer if it ends before.
+
+    It reads in chunks, so that a wrong length in a header does not allocate memory.
+    """
     content = bytearray()
     while len(content) < num_bytes:
         chunk = stream.read(min(CHUNK, num_bytes - len(content)))

@@ -1,4 +1,4 @@
-"""One door to all sets of images: bundled ones by name, the user's own by path."""
+"""Loads all sets of images: bundled sets by name, the user's files by path."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -16,12 +16,12 @@ from nam_jax.data import _cifar, _folder, _idx, _photographs
 
 
 class ImageSet(NamedTuple):
-    """Images of one size, with what is known about each.
+    """Images of one size, with labels and names.
 
     Attributes:
         images: Intensities in [0, 1], float32, shape (M, H, W, C), C = 1 or 3.
-        labels: Class numbers, shape (M,), or None where there are no classes.
-        names: A short name for each image: its photograph, class or file.
+        labels: Class numbers, shape (M,), or None if the set has no classes.
+        names: M short names: the photograph, class or file of each image.
     """
 
     images: Float[Array, "M H W C"]
@@ -30,7 +30,7 @@ class ImageSet(NamedTuple):
 
 
 class _Raw(NamedTuple):
-    """The same as NumPy arrays, before any selection."""
+    """An `ImageSet` of NumPy arrays, before images are selected."""
 
     images: Float[np.ndarray, "M H W C"]
     labels: Int[np.ndarray, " M"] | None
@@ -44,24 +44,26 @@ def load_images(
     size: int | None = None,
     key: Key | None = None,
 ) -> ImageSet:
-    """Loads images from a bundled set or from the user's files.
+    """Returns images of a bundled set or of the user's files.
 
     Args:
-        name_or_path: `"photos"` (natural colour images cut from the photographs that
-            scikit-image and scikit-learn ship; the first 25 are chosen by eye), `"digits"`
-            (scikit-learn's 8 x 8 digits), `"fashion-mnist"` (Debian's package
-            dataset-fashion-mnist), or a path: a folder or file of CIFAR-10's binary version, an
-            MNIST-format images file (gzipped or not), or a folder of PNG or JPEG files or one
-            of them. A folder with the name of a set is written `./digits`.
-        num_images: M; all there are if None.
-        size: Side in pixels to which images are scaled, those of a folder after cropping their
-            central square; if None photographs and folders give 32, others their own size.
-        key: If given, the M images are drawn at random without repetition; else the first M.
+        name_or_path: The name of a set or a path. Sets are `"photos"` (natural colour images cut
+            from the photographs that scikit-image and scikit-learn ship; the first 25 are chosen by
+            eye), `"digits"` (scikit-learn's 8 x 8 digits) and `"fashion-mnist"` (Debian's package
+            dataset-fashion-mnist). A path leads to a folder or file of CIFAR-10's binary version,
+            to an images file in the MNIST format (gzipped or not), to a PNG or JPEG file, or to a
+            folder of such files. For a folder with the name of a set write `./digits`.
+        num_images: M, number of images; None for all.
+        size: Side in pixels to which images are scaled; PNG and JPEG files are cropped to their
+            central square before. With None, photographs and PNG and JPEG files have 32 pixels, and
+            other images keep their size.
+        key: Random key to draw M images without repetition; None for the first M images.
 
     Raises:
-        FileNotFoundError: the path, or the package behind a name, is not there.
-        ValueError: a file is damaged or not of the format its place calls for, there are fewer
-            than `num_images` images, or an argument is out of range.
+        FileNotFoundError: If the path does not exist, or the files of a set are not installed.
+        ModuleNotFoundError: If a package of the extra `experiments` is needed and not installed.
+        ValueError: If a file is damaged or not of the expected format, there are fewer than
+            `num_images` images, or `num_images` or `size` is below 1.
     """
     for name, value in (("num_images", num_images), ("size", size)):
         if value is not None and value < 1:
@@ -76,7 +78,7 @@ def load_images(
 
 
 def _load(name_or_path: str | Path, num_images: int | None, size: int | None) -> _Raw:
-    """At least the first `num_images` of a set; all of it if None."""
+    """Returns at least the first `num_images` images of a set, or all images for None."""
     if name_or_path == "photos":
         return _load_photographs(num_images, 32 if size is None else size)
     if name_or_path == "digits":
@@ -120,11 +122,11 @@ def _load_idx(path: Path, classes: tuple[str, ...] | None = None) -> _Raw:
 
 
 def _load_cifar(paths: Iterable[Path], num_images: int | None) -> _Raw:
-    batches, found = [], 0
+    batches, num_read = [], 0
     for path in paths:
         batches.append(_cifar.read_cifar(path))
-        found += len(batches[-1][1])
-        if num_images is not None and found >= num_images:
+        num_read += len(batches[-1][1])
+        if num_images is not None and num_read >= num_images:
             break
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     return _Raw(images, labels, tuple(_cifar.CLASSES[label] for label in labels))
@@ -134,7 +136,7 @@ def _load_folder(path: Path, num_images: int | None, size: int) -> _Raw:
     if cifar := _cifar.cifar_files(path):
         return _load_cifar(cifar, num_images)
     if idx := sorted(path.glob("*images*idx3*")):
-        # "train" sorts after "t10k"; the training set is the one meant.
+        # If there are several sets, take the training set: "train" sorts after "t10k".
         return _load_idx(idx[-1])
     files = _folder.picture_files(path)
     return _load_pictures(files[:num_images], size)
@@ -157,12 +159,12 @@ def _load_pictures(files: list[Path], size: int) -> _Raw:
 
 
 def _select(raw: _Raw, num_images: int | None, key: Key | None) -> _Raw:
-    found = len(raw.images)
-    num_images = found if num_images is None else num_images
-    if num_images > found:
-        raise argument_error("num_images", f"be at most the {found} there are", f"{num_images}")
+    total = len(raw.images)
+    num_images = total if num_images is None else num_images
+    if num_images > total:
+        raise argument_error("num_images", f"be at most the {total} there are", f"{num_images}")
     index = np.arange(num_images)
     if key is not None:
-        index = np.asarray(jax.random.permutation(key, found)[:num_images])
+        index = np.asarray(jax.random.permutation(key, total)[:num_images])
     labels = None if raw.labels is None else raw.labels[index]
     return _Raw(raw.images[index], labels, tuple(raw.names[i] for i in index))

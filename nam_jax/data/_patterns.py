@@ -1,4 +1,4 @@
-"""Patterns drawn at random: independent, correlated, sparse."""
+"""Random patterns: independent, correlated or sparse, and random memories of k neurons."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from nam_jax._types import Key, Patterns
 def random_patterns(
     num_patterns: int, num_neurons: int, *, key: Key, dtype: DTypeLike | None = None
 ) -> Patterns:
-    """Independent patterns, each entry -1 or +1 with probability 1/2.
+    """Returns independent patterns whose entries are -1 or +1 with probability 1/2.
 
     Args:
         num_patterns: K >= 1.
@@ -23,7 +23,7 @@ def random_patterns(
         Patterns in {-1, +1}, shape (K, N).
 
     Raises:
-        ValueError: K or N is smaller than 1.
+        ValueError: If K or N is smaller than 1.
     """
     _check_sizes(num_patterns, num_neurons)
     dtype = jnp.result_type(float) if dtype is None else dtype
@@ -33,11 +33,11 @@ def random_patterns(
 def correlated_patterns(
     num_patterns: int, num_neurons: int, *, correlation: float, key: Key
 ) -> Patterns:
-    """Patterns in {-1, +1} that share a template: the overlap of two is `correlation` on average.
+    """Returns patterns in {-1, +1} whose mean overlap is `correlation`.
 
-    Entry i of each pattern copies the template's with probability (1 + sqrt(correlation)) / 2,
-    independently, hence E[xi_mu,i xi_nu,i] = correlation for mu != nu, and each entry is still
-    balanced because the template is random.
+    All patterns resemble one random template: entry i of a pattern equals entry i of the template
+    with probability (1 + sqrt(correlation)) / 2, independently. Therefore E[xi_mu,i xi_nu,i] =
+    correlation for mu != nu, and every entry is -1 or +1 with probability 1/2.
 
     Args:
         num_patterns: K >= 1.
@@ -49,7 +49,7 @@ def correlated_patterns(
         Patterns in {-1, +1}, shape (K, N), in JAX's default floating dtype.
 
     Raises:
-        ValueError: K or N is smaller than 1, or the correlation lies outside [0, 1].
+        ValueError: If K or N is smaller than 1, or the correlation is outside [0, 1].
     """
     _check_sizes(num_patterns, num_neurons)
     if not 0 <= correlation <= 1:
@@ -62,7 +62,7 @@ def correlated_patterns(
 
 
 def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key: Key) -> Patterns:
-    """Independent patterns whose entries are 1 with probability `activity` and 0 otherwise.
+    """Returns independent patterns whose entries are 1 with probability `activity`, else 0.
 
     Args:
         num_patterns: K >= 1.
@@ -74,7 +74,7 @@ def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key
         Patterns in {0, 1}, shape (K, N), in JAX's default floating dtype.
 
     Raises:
-        ValueError: K or N is smaller than 1, or the activity lies outside [0, 1].
+        ValueError: If K or N is smaller than 1, or the activity is outside [0, 1].
     """
     _check_sizes(num_patterns, num_neurons)
     if not 0 <= activity <= 1:
@@ -84,12 +84,15 @@ def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key
 
 
 def random_members(num_neurons: int, num_members: int, *, key: Key) -> Bool[Array, " N"]:
-    """A random memory of exactly `num_members` of `num_neurons` neurons: (N,), true for members.
+    """Returns a random memory: a mask of exactly `num_members` of `num_neurons` neurons.
 
     Args:
         num_neurons: N, at least 1.
         num_members: k, from 0 to N.
         key: Random key.
+
+    Returns:
+        Booleans, shape (N,), true for the k members.
 
     Raises:
         ValueError: If a number is outside its range.

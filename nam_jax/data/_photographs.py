@@ -1,6 +1,6 @@
 """Small natural colour images cut from the photographs that scikit-image and scikit-learn ship.
 
-Nothing is fetched from a network: the files lie in the installed packages.
+Nothing is downloaded: the files are in the installed packages.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ FILES = {
     "hubble": ("skimage", "data/hubble_deep_field.jpg"),
     "retina": ("skimage", "data/retina.jpg"),
 }
-"""Photograph -> the package that ships it and the path inside it."""
+"""For each photograph, the package that ships it and the path inside the package."""
 
 WINDOWS = (
     ("astronaut", 20, 150, 150),
@@ -52,23 +52,24 @@ WINDOWS = (
     ("astronaut", 345, 125, 90),
     ("hubble", 20, 240, 150),
 )
-"""Square windows chosen by eye, (photograph, top row, left column, side): they come first."""
+"""Square windows chosen by eye, (photograph, top row, left column, side); they come first."""
 
 CELLS = 9
-"""The rest of a photograph is tiled by windows of a ninth of its shorter side."""
+"""The rest of a photograph is cut into square tiles whose side is 1/9 of its shorter side."""
 
 FLAT = 0.06
-"""Tiles whose intensities have a smaller standard deviation show nothing and are left out."""
+"""Tiles whose intensities have a smaller standard deviation show too little and are left out."""
 
 Photograph = Float[np.ndarray, "_ _ 3"]
 Window = tuple[str, int, int, int]
 
 
 def photographs() -> dict[str, Photograph]:
-    """The photographs in full size, float32 in [0, 1], by name.
+    """Returns the photographs by name, in full size, as float32 intensities in [0, 1].
 
     Raises:
-        FileNotFoundError: an installed package does not contain its photograph.
+        FileNotFoundError: If scikit-learn is not installed, or a package lacks its photograph.
+        ModuleNotFoundError: If scikit-image is not installed.
     """
     import skimage.io
 
@@ -79,9 +80,10 @@ def photographs() -> dict[str, Photograph]:
 
 
 def windows(images: dict[str, Photograph]) -> Iterator[Window]:
-    """All windows, in a fixed order, no two of which share a pixel.
+    """Yields all windows in a fixed order; no two windows share a pixel.
 
-    First `WINDOWS`, then the tiles that they leave free, one photograph after the other in turn.
+    `WINDOWS` come first. Then come tiles that do not overlap with `WINDOWS`: the first tile of each
+    photograph, then the second of each, and so on.
     """
     yield from WINDOWS
     rows = itertools.zip_longest(*(_tiles(name, image) for name, image in images.items()))
@@ -89,7 +91,7 @@ def windows(images: dict[str, Photograph]) -> Iterator[Window]:
 
 
 def cut(image: Photograph, window: Window, size: int) -> Float[np.ndarray, "size size 3"]:
-    """One window of a photograph, scaled to `size` pixels a side with anti-aliasing."""
+    """Returns one window of a photograph, scaled to `size` x `size` pixels with anti-aliasing."""
     _, row, column, side = window
     return resize_to(image[row : row + side, column : column + side], (size, size))
 
@@ -97,7 +99,7 @@ def cut(image: Photograph, window: Window, size: int) -> Float[np.ndarray, "size
 def resize_to(
     image: Float[np.ndarray, "H W C"], shape: tuple[int, int]
 ) -> Float[np.ndarray, "h w C"]:
-    """A whole image scaled to (h, w) pixels, anti-aliased where it shrinks."""
+    """Returns an image scaled to (h, w) pixels, with anti-aliasing if it becomes smaller."""
     from skimage.transform import resize
 
     scaled = np.asarray(resize(image, shape, anti_aliasing=min(image.shape[:2]) > min(shape)))
@@ -118,7 +120,10 @@ def _locate(package: str, path: str) -> Path:
 
 
 def _tiles(name: str, image: Photograph) -> list[Window]:
-    """The free tiles of one photograph, those with most contrast first."""
+    """Returns the tiles of one photograph that share no pixel with `WINDOWS`, by contrast.
+
+    Tiles with the largest contrast come first.
+    """
     side = min(image.shape[:2]) // CELLS
     corners = itertools.product(*(range(0, n - side + 1, side) for n in image.shape[:2]))
     contrasts: dict[Window, float] = {}

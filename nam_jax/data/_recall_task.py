@@ -1,4 +1,4 @@
-"""Associative recall as sequences: pairs of a key and a value, then keys whose values are asked."""
+"""Associative recall as sequences: pairs of key and value, then keys that ask for their values."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,15 +9,15 @@ from nam_jax._misc import argument_error
 from nam_jax._types import Key
 
 NOT_ASKED = -1
-"""The target of a token after which nothing is asked."""
+"""The target at positions that are not queries."""
 
 
 class RecallSequence(eqx.Module):
-    """One sequence, or a batch of them.
+    """One sequence, or a batch of sequences.
 
     Attributes:
-        tokens: k_1 v_1 k_2 v_2 ... then the queries, then padding; (T,).
-        targets: The value that belongs to a query, `NOT_ASKED` at other places; (T,).
+        tokens: k_1 v_1 k_2 v_2 ..., then the queries, then padding; shape (T,).
+        targets: The value of the key at each query, `NOT_ASKED` at other positions; shape (T,).
     """
 
     tokens: Int[Array, "*batch T"]
@@ -25,20 +25,22 @@ class RecallSequence(eqx.Module):
 
 
 class RecallTask(eqx.Module):
-    """Draws sequences: distinct keys in random order, each with a random value, and queries.
+    """Draws sequences: distinct random keys, a random value after each key, and queries.
 
-    Tokens 0 to M - 1 are values, the next are keys: first those of training, then as many that are
-    held out; the last token is padding. Keys are made distinct without a sort of all of them: each
-    is drawn from another one of `most_pairs` equal shares of its set, whose order is random.
-    Queries are distinct keys of the sequence. After Arora et al., arXiv 2312.04927 (multi-query
-    associative recall).
+    Tokens 0 to M - 1 are values. The next tokens are keys: first `num_keys` keys for training, then
+    `num_keys` keys that are held out from training. The last token is padding. Queries are distinct
+    keys of the sequence. After Arora et al., arXiv 2312.04927 (multi-query associative recall).
 
     Attributes:
         num_values: M, at least 2.
-        num_keys: Keys in each of both sets; at least `most_pairs`.
-        most_pairs: Pairs for which a sequence has room; shorter ones are padded at the end.
-        num_queries: Queries of a sequence; where there are fewer pairs, one for each.
-        held_out: Whether keys are those held out from training.
+        num_keys: Number of keys in each of the two sets, at least `most_pairs`.
+        most_pairs: Largest number of pairs in a sequence; a sequence with fewer pairs is padded at
+            the end.
+        num_queries: Number of queries in a sequence; with fewer pairs, each pair has one query.
+        held_out: Whether to draw keys from the set held out from training.
+
+    Raises:
+        ValueError: If a number is below its smallest value.
     """
 
     num_values: int = eqx.field(static=True)
@@ -55,11 +57,24 @@ class RecallTask(eqx.Module):
 
     @property
     def num_tokens(self) -> int:
-        """All tokens: values, keys of both sets, and padding."""
+        """Number of all tokens: values, keys of both sets, and padding."""
         return self.num_values + 2 * self.num_keys + 1
 
     def __call__(self, num_pairs: int | Int[Array, ""], *, key: Key) -> RecallSequence:
-        """One sequence of `num_pairs`, from 1 to `most_pairs`."""
+        """Returns one random sequence.
+
+        Args:
+            num_pairs: Number of pairs, from 1 to `most_pairs`; not checked, as it may be traced.
+            key: Random key.
+
+        Returns:
+            A sequence of 2 `most_pairs` + `num_queries` tokens (fewer if `num_queries` is larger
+            than `most_pairs`).
+        """
+        # With room for 3 pairs, 2 pairs and 1 query, the tokens are k1 v1 k2 v2 q pad pad.
+        # Keys are distinct without a sort of all keys: the set of 6 keys is cut into 3 shares
+        # {0, 1}, {2, 3}, {4, 5}, the shares are put in random order, and one key is drawn from
+        # every share.
         of_order, of_keys, of_values, of_queries = jr.split(key, 4)
         most = self.most_pairs
         share = self.num_keys // most
@@ -68,7 +83,8 @@ class RecallTask(eqx.Module):
         keys = first + share * order + jr.randint(of_keys, (most,), 0, share)
         values = jr.randint(of_values, (most,), 0, self.num_values)
         pairs = jnp.stack([keys, values], axis=1).ravel()
-        # Pairs that are there get random ranks, the others come after them.
+        # Queries are the pairs of lowest rank. Pairs of the sequence have random ranks below 1;
+        # pairs beyond `num_pairs` have rank 2 and come last.
         there = jnp.arange(most) < num_pairs
         ranks = jnp.where(there, jr.uniform(of_queries, (most,)), 2.0)
         asked = jnp.argsort(ranks)[: self.num_queries]
@@ -81,13 +97,18 @@ class RecallTask(eqx.Module):
         return RecallSequence(tokens, jnp.where(is_query, values[query], NOT_ASKED))
 
     def codes(self, size: int, *, key: Key) -> Float[Array, "V size"]:
-        """Random codes of all tokens: bits -1 and +1 over half of the numbers, 0 over the rest.
+        """Returns random codes of all tokens.
 
-        Codes of values lie in one half and those of keys in the other; padding has zeros.
+        A code of a value has random bits -1 and +1 in its first half and zeros in the second half.
+        A code of a key has zeros in the first half and random bits in the second. The code of the
+        padding has only zeros.
 
         Args:
-            size: Even, at least 2.
+            size: Numbers in a code, even and at least 2.
             key: Random key.
+
+        Returns:
+            Codes, one row for each of the V = `num_tokens` tokens, shape (V, size).
 
         Raises:
             ValueError: If `size` is odd or below 2.
@@ -98,5 +119,5 @@ class RecallTask(eqx.Module):
         token = jnp.arange(self.num_tokens)
         is_value = token < self.num_values
         is_key = ~is_value & (token < self.num_tokens - 1)
-        halves = [jnp.where(each[:, None], bits, 0) for each in (is_value, is_key)]
+        halves = [jnp.where(chosen[:, None], bits, 0) for chosen in (is_value, is_key)]
         return jnp.concatenate(halves, axis=1)

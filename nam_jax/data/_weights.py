@@ -1,4 +1,4 @@
-"""Trained codecs on disk: safetensors, which hold arrays and short texts and never code."""
+"""Trained codecs in safetensors files, which hold arrays and short texts and never code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from nam_jax.data._autoencoder import BinaryAutoencoder
 from nam_jax.record import staged_file
 
 SHIPPED = Path(__file__).parent / "weights" / "codec.safetensors"
-"""Weights trained on the bundled photographs; how is told in their metadata."""
+"""Weights trained on the bundled photographs; the metadata of the file say how."""
 
 _SIZES = ("height", "columns", "channels", "num_bits", "width", "depth")
 _MAX_SIZE = 2**16
@@ -21,12 +21,18 @@ _MAX_SIZE = 2**16
 def save_codec(
     codec: BinaryAutoencoder, path: str | Path, *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a codec's weights and sizes as safetensors, whole or not at all.
+    """Writes weights and sizes of a codec to a safetensors file.
+
+    The file is written whole or not at all.
 
     Args:
-        codec: What to write.
+        codec: The codec to write.
         path: The file; its folder must exist.
-        metadata: Texts to go with it, such as the command and seed that made it.
+        metadata: Texts to store in the file, such as the command and seed of the training.
+
+    Raises:
+        FileExistsError: If `path` is a folder or not an ordinary file.
+        OSError: If the folder does not exist or cannot be written.
     """
     from safetensors.numpy import save_file
 
@@ -40,14 +46,14 @@ def save_codec(
 
 
 def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:
-    """Reads a codec written by `save_codec`.
+    """Returns a codec from a file that `save_codec` wrote.
 
     Args:
-        path: The file; the shipped weights (32 x 32 x 3 images, 768 bits) if None.
+        path: The file; None for the shipped weights (32 x 32 x 3 images, 768 bits).
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or not such a codec.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged or does not hold such a codec.
     """
     path = _existing(path)
     arrays, texts = _read(path)
@@ -69,11 +75,14 @@ def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:
 
 
 def codec_metadata(path: str | Path | None = None) -> dict[str, str]:
-    """The texts that go with a codec file (None: the shipped one): command, seed, errors, sizes.
+    """Returns the texts stored in a codec file, such as command, seed, errors and sizes.
+
+    Args:
+        path: The file; None for the shipped weights.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged.
     """
     return _read(_existing(path))[1]
 
@@ -97,14 +106,14 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def _skeleton(path: Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
-    """A codec of the sizes announced whose leaves are shapes only, so that none is allocated."""
-    found = [texts.get(name, "") for name in _SIZES]
-    if not all(_is_size(text) for text in found):
+    """Returns a codec of the sizes in `texts` whose leaves are shapes; no array is allocated."""
+    sizes = [texts.get(name, "") for name in _SIZES]
+    if not all(_is_size(text) for text in sizes):
         pairs = ", ".join(
-            f"{name} = {text[:20]!r}" for name, text in zip(_SIZES, found, strict=True)
+            f"{name} = {text[:20]!r}" for name, text in zip(_SIZES, sizes, strict=True)
         )
         raise ValueError(f"{path}: the sizes in the metadata are missing or wrong: {pairs}.")
-    height, columns, channels, num_bits, width, depth = (int(text) for text in found)
+    height, columns, channels, num_bits, width, depth = (int(text) for text in sizes)
     if depth > 64:
         raise ValueError(f"{path}: expected at most 64 blocks, found depth {depth}.")
     try:
@@ -119,7 +128,7 @@ def _skeleton(path: Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
 
 
 def _is_size(text: str) -> bool:
-    """Whether a text is a whole number from 1 to the largest size; one of many digits is none."""
+    """Returns whether a text is a whole number from 1 to `_MAX_SIZE`, of at most 9 digits."""
     plain = text.isascii() and text.isdigit() and len(text) < 10
     return plain and 0 < int(text) <= _MAX_SIZE
 

@@ -38,16 +38,16 @@ def cifar_bytes(num, labels=None):
 
 
 def test_photographs_are_bundled_colour_images():
-    found = load_images("photos", num_images=25)
-    assert found.images.shape == (25, 32, 32, 3)
-    assert found.images.dtype == np.float32
-    assert found.labels is None
-    assert float(found.images.min()) >= 0
-    assert float(found.images.max()) <= 1
-    assert set(found.names[:10]) == set(_photographs.FILES), "one of each photograph first"
-    assert float(found.images.std(axis=(1, 2)).mean(axis=1).min()) > 0.03, "none is blank"
+    photographs = load_images("photos", num_images=25)
+    assert photographs.images.shape == (25, 32, 32, 3)
+    assert photographs.images.dtype == np.float32
+    assert photographs.labels is None
+    assert float(photographs.images.min()) >= 0
+    assert float(photographs.images.max()) <= 1
+    assert set(photographs.names[:10]) == set(_photographs.FILES), "one of each photograph first"
+    assert float(photographs.images.std(axis=(1, 2)).mean(axis=1).min()) > 0.03, "none is blank"
     more = load_images("photos", num_images=30)
-    np.testing.assert_array_equal(more.images[:25], found.images)
+    np.testing.assert_array_equal(more.images[:25], photographs.images)
 
 
 def test_all_windows_lie_inside_and_share_no_pixel():
@@ -65,10 +65,10 @@ def test_all_windows_lie_inside_and_share_no_pixel():
 
 
 def test_digits():
-    found = load_images("digits")
-    assert found.images.shape == (1797, 8, 8, 1)
-    assert float(found.images.max()) == 1
-    assert found.names[:3] == ("0", "1", "2") == tuple(str(label) for label in found.labels[:3])
+    digits = load_images("digits")
+    assert digits.images.shape == (1797, 8, 8, 1)
+    assert float(digits.images.max()) == 1
+    assert digits.names[:3] == ("0", "1", "2") == tuple(str(label) for label in digits.labels[:3])
 
 
 def test_selection_size_and_key(getkey):
@@ -107,10 +107,10 @@ def test_missing_path_and_missing_package(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not _idx.FASHION.is_file(), reason="dataset-fashion-mnist is not installed")
 def test_fashion_mnist():
-    found = load_images("fashion-mnist", num_images=10)
-    assert found.images.shape == (10, 28, 28, 1)
-    assert found.names[0] == "ankle boot"
-    assert int(found.labels[0]) == 9
+    fashion = load_images("fashion-mnist", num_images=10)
+    assert fashion.images.shape == (10, 28, 28, 1)
+    assert fashion.names[0] == "ankle boot"
+    assert int(fashion.labels[0]) == 9
 
 
 # MNIST format
@@ -120,9 +120,9 @@ def test_fashion_mnist():
 def test_idx(tmp_path, zipped):
     path, pixels = write_idx(tmp_path, zipped=zipped)
     for where in (path, tmp_path, str(path)):
-        found = load_images(where)
-        np.testing.assert_allclose(found.images[..., 0], pixels / 255, rtol=1e-6)
-        assert found.labels.tolist() == [0, 1, 2, 3]
+        loaded = load_images(where)
+        np.testing.assert_allclose(loaded.images[..., 0], pixels / 255, rtol=1e-6)
+        assert loaded.labels.tolist() == [0, 1, 2, 3]
 
 
 def test_idx_without_labels(tmp_path):
@@ -197,14 +197,14 @@ def test_cifar_folder_and_file(tmp_path):
     (tmp_path / "data_batch_1.bin").write_bytes(records[:7].tobytes())
     (tmp_path / "data_batch_2.bin").write_bytes(records[7:10].tobytes())
     (tmp_path / "test_batch.bin").write_bytes(records[10:].tobytes())
-    found = load_images(tmp_path)
-    assert found.images.shape == (12, 32, 32, 3)
-    assert found.labels.tolist() == [*range(10), 0, 1]
-    assert found.names[3] == "cat"
+    loaded = load_images(tmp_path)
+    assert loaded.images.shape == (12, 32, 32, 3)
+    assert loaded.labels.tolist() == [*range(10), 0, 1]
+    assert loaded.names[3] == "cat"
     red_first_row = records[5, 1:33] / 255
-    np.testing.assert_allclose(found.images[5, 0, :, 0], red_first_row, rtol=1e-6)
+    np.testing.assert_allclose(loaded.images[5, 0, :, 0], red_first_row, rtol=1e-6)
     blue_last = records[5, -1] / 255
-    assert float(found.images[5, -1, -1, 2]) == pytest.approx(blue_last)
+    assert float(loaded.images[5, -1, -1, 2]) == pytest.approx(blue_last)
     assert load_images(tmp_path, num_images=8).labels.tolist() == list(range(8))
     assert len(load_images(tmp_path / "data_batch_2.bin").images) == 3
 
@@ -241,11 +241,11 @@ def test_folder_of_pictures(tmp_path):
     see_through = np.concatenate([colour, np.zeros((40, 60, 1), np.uint8)], axis=-1)
     skimage.io.imsave(tmp_path / "d.png", see_through, check_contrast=False)
     (tmp_path / "notes.txt").write_text("not a picture")
-    found = load_images(tmp_path)
-    assert found.images.shape == (4, 32, 32, 3)
-    assert found.names == ("a", "b", "c", "d")
-    assert (found.images[2, ..., 0] == found.images[2, ..., 1]).all()
-    np.testing.assert_allclose(found.images[3], 1, atol=1e-6)
+    pictures = load_images(tmp_path)
+    assert pictures.images.shape == (4, 32, 32, 3)
+    assert pictures.names == ("a", "b", "c", "d")
+    assert (pictures.images[2, ..., 0] == pictures.images[2, ..., 1]).all()
+    np.testing.assert_allclose(pictures.images[3], 1, atol=1e-6)
     exact = load_images(tmp_path / "b.png", size=40)
     np.testing.assert_allclose(exact.images[0], colour[:, 10:50] / 255, atol=1e-6)
 

@@ -148,13 +148,13 @@ def test_softmax_solves_longer_sequences_than_trained_and_a_correlation_matrix_d
     """Trained on up to 16 pairs: more than 99 % with 32 pairs, where the other is below 96 %."""
     task = RecallTask(64, 1024, 16, 8)
     held = RecallTask(64, 1024, 32, held_out=True)
-    found = {}
+    accuracies = {}
     attentions = {"softmax": DenseAttention.softmax(32), "hebbian": HebbianAttention()}
     for name, attention in attentions.items():
         fit = trained(attention, task, (2, 4, 8, 16) * 16, sizes=(64, 32), steps=400, rate=3e-3)
         assert np.isfinite(fit.metrics.gradient_norm).all()
-        found[name] = float(accuracy(fit.network, held, jr.split(jr.key(6), 1000)))
-    assert found["softmax"] > 0.99 and found["hebbian"] < 0.96
+        accuracies[name] = float(accuracy(fit.network, held, jr.split(jr.key(6), 1000)))
+    assert accuracies["softmax"] > 0.99 and accuracies["hebbian"] < 0.96
 
 
 def simulated(num_pairs, key_size, value_size, num_values, attention, trials=2000):
@@ -175,8 +175,8 @@ def simulated(num_pairs, key_size, value_size, num_values, attention, trials=200
 def test_errors_of_a_correlation_matrix():
     """64 pairs in 32 x 32 weights, where 0.22 of the values are read wrongly."""
     expected = theory.superposition_error(64, 32, 32, 64)
-    found = simulated(64, 32, 32, 64, HebbianAttention(), trials=1000)
-    assert found == pytest.approx(expected, abs=0.07) and 0.15 < expected < 0.3
+    error = simulated(64, 32, 32, 64, HebbianAttention(), trials=1000)
+    assert error == pytest.approx(expected, abs=0.07) and 0.15 < expected < 0.3
 
 
 CASES = [
@@ -200,8 +200,8 @@ def test_errors_of_superposition(case):
 
 def test_capacity_of_superposition_inverts_its_error_and_grows_as_synapses():
     for n, rectified in ((2, False), (3, True)):
-        found = theory.superposition_capacity(0.1, 32, 32, 64, n=n, rectified=rectified)
-        error = theory.superposition_error(found, 32, 32, 64, n=n, rectified=rectified)
+        capacity = theory.superposition_capacity(0.1, 32, 32, 64, n=n, rectified=rectified)
+        error = theory.superposition_error(capacity, 32, 32, 64, n=n, rectified=rectified)
         assert error == pytest.approx(0.1, abs=1e-6)
     pairs = [theory.superposition_capacity(0.1, size, size, 10**6) for size in (64, 128, 256)]
     growth = np.diff(np.log2(pairs))
