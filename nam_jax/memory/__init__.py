@@ -26,6 +26,8 @@ from nam_jax.memory._similarity import (
     TopQ,
 )
 from nam_jax.memory._similarity import unit_range as unit_range
+from nam_jax.memory._store import AbstractPatternStore as AbstractPatternStore
+from nam_jax.memory._store import rows_like as rows_like
 from nam_jax.memory.rule import (
     AbstractBatchRule,
     AbstractLearningRule,
@@ -48,6 +50,7 @@ from nam_jax.memory.rule import (
     associate,
     learn,
 )
+from nam_jax.memory.rule import learn_another as learn_another
 from nam_jax.memory.tensor import (
     AbstractPatternRule,
     AbstractProcessTensor,

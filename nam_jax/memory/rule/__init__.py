@@ -1,5 +1,6 @@
 """Learning rules: from patterns to the weights of synapses."""
 
+from nam_jax.memory.rule._another import learn_another as learn_another
 from nam_jax.memory.rule._learning import (
     AbstractBatchRule,
     AbstractLearningRule,

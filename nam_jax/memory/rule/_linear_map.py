@@ -71,7 +71,8 @@ def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> L
     Raises:
         ValueError: On shapes that do not fit, or numbers that are not finite.
     """
-    x, y = check_patterns(inputs), check_patterns(answers)
+    x = check_patterns(inputs, name="inputs")
+    y = check_patterns(answers, name="answers")
     if len(x) != len(y):
         requirement = f"have {len(x)} rows, one for each input"
         raise argument_error("answers", requirement, f"shape {y.shape}")

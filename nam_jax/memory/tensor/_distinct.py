@@ -1,11 +1,14 @@
 """The distinct-index tensor: the pattern tensor without any coinciding indices."""
 
+from typing import Self
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import as_float, symmetrise, zero_diagonal
 from nam_jax._types import Key, Pairs, Patterns, Scalar
+from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import (
     AbstractProcessTensor,
     largest_eigenvalue_of,
@@ -15,7 +18,7 @@ from nam_jax.memory.tensor._lesion import isolate
 from nam_jax.memory.tensor._pattern import check_patterns
 
 
-class DistinctTensor(AbstractProcessTensor):
+class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
     """T_ijkl = (t / D) sum_mu xi_i xi_j xi_k xi_l where i, j, k, l all differ, and 0 elsewhere.
 
     D = N (N - 1). In the dense-memory limit this removes self-coupling. Not to be confused with
@@ -60,6 +63,15 @@ class DistinctTensor(AbstractProcessTensor):
 
     def smallest_eigenvalue(self) -> Scalar:
         return smallest_eigenvalue_of(self)
+
+    def stored(self) -> tuple[Patterns, None]:
+        return self.patterns, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns, binary=True)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        return eqx.tree_at(lambda tensor: tensor.patterns, self, patterns)
 
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
         return isolate(self, fraction, key=key)

@@ -1,5 +1,7 @@
 """The pattern tensor: K patterns in two matrix products, whatever the size of the network."""
 
+from typing import Self
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, as_float, check_finite, is_concrete, zero_diagonal
 from nam_jax._types import Key, Pairs, Patterns, Scalar
+from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import AbstractProcessTensor
 from nam_jax.memory.tensor._lesion import isolate
 from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian, Projection
@@ -15,7 +18,7 @@ from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian,
 _RULES = {"hebbian": Hebbian(), "projection": Projection()}
 
 
-class PatternTensor(AbstractProcessTensor):
+class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
     """T = (t / D) sum_{mu nu} A_{mu nu} (xi^mu xi^mu) (x) (xi^nu xi^nu).
 
     D = N^2 with autapses and N (N - 1) without (then i = j is excluded on both sides). A call is
@@ -79,6 +82,29 @@ class PatternTensor(AbstractProcessTensor):
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
         return isolate(self, fraction, key=key)
 
+    def stored(self) -> tuple[Patterns, None]:
+        return self.patterns, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        """For the Hebbian rule alone, which couples no pattern to another.
+
+        Raises:
+            ValueError: If a coupling is not that of the Hebbian rule, 1 for each pattern.
+        """
+        requirement = "be those of the Hebbian rule where patterns come or go, 1 for each"
+        if self.couplings.ndim != 1:
+            raise argument_error("couplings", requirement, f"shape {self.couplings.shape}")
+        if is_concrete(self.couplings) and not np.all(np.asarray(self.couplings) == 1):
+            raise argument_error("couplings", requirement, "other numbers")
+        return eqx.tree_at(
+            lambda tensor: (tensor.patterns, tensor.couplings),
+            self,
+            (patterns, jnp.ones_like(self.couplings, shape=patterns.shape[:1])),
+        )
+
     def eigenvalues(self) -> Float[Array, " K"]:
         """The eigenvalues that are not zero by rank, ascending, from K x K matrices alone."""
         values, vectors = jnp.linalg.eigh(pair_gram(self.patterns, autapses=self.autapses))
@@ -125,20 +151,22 @@ def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
     return (gram - squares @ squares.T) / (size * (size - 1))
 
 
-def check_patterns(patterns: ArrayLike, *, binary: bool = False) -> Patterns:
+def check_patterns(
+    patterns: ArrayLike, *, binary: bool = False, name: str = "patterns"
+) -> Patterns:
     """`patterns` as floats, refused when empty, not two-dimensional or not finite.
 
-    With `binary` also when they hold anything but -1 and +1.
+    With `binary` also when they hold anything but -1 and +1. `name` is that of the argument.
     """
     found = as_float(patterns)
     if found.ndim != 2 or found.shape[0] < 1 or found.shape[1] < 2:
         requirement = "have shape (K, N) with K >= 1 patterns and N >= 2 neurons"
-        raise argument_error("patterns", requirement, f"shape {found.shape}")
-    check_finite("patterns", found)
+        raise argument_error(name, requirement, f"shape {found.shape}")
+    check_finite(name, found)
     if binary and is_concrete(found):
         wrong = int((np.abs(np.asarray(found)) != 1).sum())
         if wrong:
-            raise argument_error("patterns", "hold only -1 and +1", f"{wrong} other entries")
+            raise argument_error(name, "hold only -1 and +1", f"{wrong} other entries")
     return found
 
 

@@ -1,5 +1,7 @@
 """Dense associative memories that flow in continuous time."""
 
+from typing import Self
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
@@ -7,12 +9,19 @@ from jaxtyping import ArrayLike
 from nam_jax._misc import argument_error, as_float, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh
-from nam_jax.memory import AbstractSeparation, PatternTensor, Power, ScaledTensor, check_patterns
+from nam_jax.memory import (
+    AbstractPatternStore,
+    AbstractSeparation,
+    PatternTensor,
+    Power,
+    ScaledTensor,
+    check_patterns,
+)
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte import NeuronAstrocyte
 
 
-class ContinuousDenseMemory(AbstractNeuralNetwork):
+class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
     """Neurons x with the force of a separation function F on their overlaps with patterns.
 
         E = lambda [x.phi - L_n] - t sum_mu F(xi^mu . phi) - b.phi
@@ -91,6 +100,15 @@ class ContinuousDenseMemory(AbstractNeuralNetwork):
             time_constant=network.time_constants.neural,
             voltage=network.start.voltage,
         )
+
+    def stored(self) -> tuple[Patterns, None]:
+        return self.patterns, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def force(self, state: Pattern) -> Pattern:
         xi = self.patterns.astype(state.dtype)

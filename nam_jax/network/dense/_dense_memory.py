@@ -1,7 +1,7 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
 import itertools
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -10,7 +10,12 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Patterns, Scalar
-from nam_jax.memory import AbstractSeparation, Power, check_patterns
+from nam_jax.memory import (
+    AbstractPatternStore,
+    AbstractSeparation,
+    Power,
+    check_patterns,
+)
 from nam_jax.network._base import AbstractDiscreteNetwork
 from nam_jax.network._drive import Drive, check_cue
 
@@ -27,7 +32,7 @@ class Overlaps(NamedTuple):
     bits: Float[Array, "N K"]
 
 
-class DenseAssociativeMemory(AbstractDiscreteNetwork):
+class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
     """The discrete dense memory: E = -sum_mu F(xi^mu . sigma) over states -1 and +1.
 
     By default a neuron takes the sign of the energy difference between its two states, all of them
@@ -83,6 +88,15 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork):
             raise argument_error("separation", f"be made for {size} neurons", made_for)
         self.single_pass = single_pass or self_coupling
         self.self_coupling = self_coupling
+
+    def stored(self) -> tuple[Patterns, None]:
+        return self.patterns, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns, binary=True)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def initial_state(self, cue: Pattern) -> Pattern:
         """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""

@@ -1,6 +1,6 @@
 """The classical pairwise memory: binary neurons and one weight for each pair of them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -9,7 +9,13 @@ from jaxtyping import Array, ArrayLike, Int
 
 from nam_jax._misc import argument_error, as_float, check_finite, zero_diagonal
 from nam_jax._types import Key, Pairs, Pattern, Scalar
-from nam_jax.memory import AbstractLearningRule, ActivityProduct, learn
+from nam_jax.memory import (
+    AbstractLearningRule,
+    ActivityProduct,
+    learn,
+    learn_another,
+    rows_like,
+)
 from nam_jax.network._base import AbstractDiscreteNetwork
 from nam_jax.network._drive import Drive, check_cue
 
@@ -94,6 +100,26 @@ class Hopfield(AbstractDiscreteNetwork):
         rule = ActivityProduct() if rule is None else rule
         weights = learn(rule, patterns, passes=passes, key=key)
         return cls(weights, threshold=threshold, self_coupling=self_coupling)
+
+    def added(self, pattern: ArrayLike, rule: AbstractLearningRule | None = None) -> Self:
+        """The network with one more pattern, in O(N^2), whatever the number of those stored.
+
+        There is no `removed`: weights do not tell which patterns they are made of.
+
+        Args:
+            pattern: (N,).
+            rule: The rule that made the weights; by default the activity product. It must be one
+                that needs no other pattern: `ActivityProduct`, `Covariance` with a mean, or in a
+                single pass `ExpandedHebbian`, `Storkey` or `ClampedOja`.
+
+        Raises:
+            ValueError: On another rule, or a wrong shape or dtype of the pattern.
+        """
+        row = rows_like("pattern", pattern, self.weights, self.weights.shape[1:])
+        rule = ActivityProduct() if rule is None else rule
+        weights = learn_another(rule, self.weights, row)
+        weights = weights if self.self_coupling else zero_diagonal(weights)
+        return eqx.tree_at(lambda net: net.weights, self, weights)
 
     def initial_state(self, cue: Pattern) -> Pattern:
         """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""

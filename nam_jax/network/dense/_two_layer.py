@@ -1,6 +1,6 @@
 """The two-layer dense memory: feature neurons and one hidden neuron for each memory."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from nam_jax.lagrangian import (
     RectifiedPower,
     Spherical,
 )
-from nam_jax.memory import check_patterns
+from nam_jax.memory import AbstractPatternStore, check_patterns
 from nam_jax.network._base import AbstractEnergyNetwork, Layer
 from nam_jax.network._drive import Drive, check_cue, drive_at, neural_only
 
@@ -42,7 +42,7 @@ class TwoLayerTerms(NamedTuple):
     inputs: Scalar
 
 
-class TwoLayerMemory(AbstractEnergyNetwork):
+class TwoLayerMemory(AbstractEnergyNetwork, AbstractPatternStore):
     """N feature neurons v and K hidden neurons h, joined by pairwise synapses that are patterns.
 
         tau_f dv/dt = Xi^T f(h) - v + b       tau_h dh/dt = Xi g(v) - h
@@ -112,6 +112,15 @@ class TwoLayerMemory(AbstractEnergyNetwork):
     ) -> "TwoLayerMemory":
         """Features on a sphere, g = v / |v|, and f = max(h, 0)^(n-1): spherical memory."""
         return cls(patterns, features=Spherical(epsilon), hidden=RectifiedPower(n), **arguments)
+
+    def stored(self) -> tuple[Patterns, None]:
+        return self.patterns, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def initial_state(self, cue: Pattern) -> TwoLayerState:
         """Features at `voltage` times the cue, hidden neurons at their equilibrium for it."""

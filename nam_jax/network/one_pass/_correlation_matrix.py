@@ -1,12 +1,14 @@
 """Correlation-matrix memories: answers to cues, stored as a sum of outer products."""
 
+from typing import Self
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern
-from nam_jax.memory import check_patterns
+from nam_jax.memory import check_patterns, rows_like
 from nam_jax.network._base import AbstractFeedforwardNetwork
 from nam_jax.network._drive import check_cue
 
@@ -49,7 +51,7 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
                 where answers are no cues.
         """
         xi = check_patterns(patterns)
-        y = xi if answers is None else check_patterns(answers)
+        y = xi if answers is None else check_patterns(answers, name="answers")
         if y.shape[0] != xi.shape[0]:
             requirement = f"have {xi.shape[0]} rows, one for each pattern"
             raise argument_error("answers", requirement, f"shape {y.shape}")
@@ -58,6 +60,24 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         self.weights = y.T @ xi.astype(y.dtype) / xi.shape[1]
         self.sign = sign
         self.passes = passes
+
+    def added(self, pattern: ArrayLike, answer: ArrayLike | None = None) -> Self:
+        """The memory with one more pattern, in O(M N), whatever the number of those stored.
+
+        There is no `removed`: weights do not tell which patterns they are made of.
+
+        Args:
+            pattern: (N,).
+            answer: (M,), by default the pattern itself.
+
+        Raises:
+            ValueError: On a wrong shape or dtype.
+        """
+        sizes = self.weights.shape
+        x = rows_like("pattern", pattern, self.weights, sizes[1:])
+        y = rows_like("answer", x if answer is None else answer, self.weights, sizes[:1])
+        weights = self.weights + jnp.outer(y, x) / sizes[1]
+        return eqx.tree_at(lambda net: net.weights, self, weights)
 
     def initial_state(self, cue: Pattern) -> Pattern:
         """The cue itself."""

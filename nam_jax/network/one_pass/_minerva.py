@@ -1,6 +1,6 @@
 """Minerva 2: memory as traces that answer a probe all at once, each by its similarity cubed."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, as_float, is_concrete
 from nam_jax._types import Key, Pattern, Patterns, Scalar
+from nam_jax.memory import AbstractPatternStore
 from nam_jax.network._base import AbstractFeedforwardNetwork
 from nam_jax.network._drive import check_cue
 
@@ -28,7 +29,7 @@ class Echo(NamedTuple):
     activations: Float[Array, " K"]
 
 
-class Minerva2(AbstractFeedforwardNetwork):
+class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
     """Traces T of -1, 0 and +1, and the echo of a probe p.
 
         S_mu = sum_j p_j T_mu,j / N_R,   A = S^3,   I = sum_mu A_mu,   C = A^T T
@@ -53,13 +54,8 @@ class Minerva2(AbstractFeedforwardNetwork):
         Raises:
             ValueError: If `traces` is not (K, N) of -1, 0 and +1, or `passes` is below 1.
         """
-        found = as_float(traces)
-        if found.ndim != 2 or 0 in found.shape:
-            requirement = "have shape (K, N), one trace a row"
-            raise argument_error("traces", requirement, f"shape {found.shape}")
-        if is_concrete(found) and not np.isin(np.asarray(found), (-1, 0, 1)).all():
-            raise argument_error("traces", "hold only -1, 0 and +1", "other numbers")
-        self.traces = found
+        self.traces = as_float(traces)
+        _check_traces("traces", self.traces)
         self.passes = passes
 
     @classmethod
@@ -76,6 +72,15 @@ class Minerva2(AbstractFeedforwardNetwork):
         found = as_float(patterns)
         kept = jr.bernoulli(key, learning_rate, found.shape)
         return cls(jnp.where(kept, found, 0), passes=passes)
+
+    def stored(self) -> tuple[Patterns, None]:
+        return self.traces, None
+
+    def check_rows(self, patterns: Patterns) -> None:
+        _check_traces("patterns", patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+        return eqx.tree_at(lambda net: net.traces, self, patterns)
 
     def echo(self, probe: Pattern) -> Echo:
         """The echo of `probe`, (N,)."""
@@ -96,3 +101,11 @@ class Minerva2(AbstractFeedforwardNetwork):
         content = self.echo(state).content
         largest = jnp.max(jnp.abs(content))
         return content / jnp.where(largest > 0, largest, 1)
+
+
+def _check_traces(name: str, traces: Patterns) -> None:
+    if traces.ndim != 2 or 0 in traces.shape:
+        requirement = "have shape (K, N), one trace a row"
+        raise argument_error(name, requirement, f"shape {traces.shape}")
+    if is_concrete(traces) and not np.isin(np.asarray(traces), (-1, 0, 1)).all():
+        raise argument_error(name, "hold only -1, 0 and +1", "other numbers")

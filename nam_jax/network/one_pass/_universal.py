@@ -1,5 +1,7 @@
 """Universal Hopfield networks: similarity, then separation, then projection."""
 
+from typing import Self
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -7,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory import (
+    AbstractPatternStore,
     AbstractSimilarity,
     AbstractWeighting,
     Dot,
@@ -18,7 +21,7 @@ from nam_jax.network._base import AbstractFeedforwardNetwork
 from nam_jax.network._drive import check_cue
 
 
-class UniversalHopfield(AbstractFeedforwardNetwork):
+class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
     """y = P^T sep(sim(M, q)): most one-shot memories are choices of the three parts.
 
     Auto-associative where the projection P is the memory M itself. Source: Millidge et al., arXiv
@@ -59,6 +62,20 @@ class UniversalHopfield(AbstractFeedforwardNetwork):
         self.weighting = Softmax() if weighting is None else weighting
         self.passes = passes
 
+    def stored(self) -> tuple[Patterns, Float[Array, "K M"] | None]:
+        return self.memory, self.projection
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Float[Array, "K M"] | None) -> Self:
+        return eqx.tree_at(
+            lambda net: (net.memory, net.projection),
+            self,
+            (patterns, answers),
+            is_leaf=lambda leaf: leaf is None,
+        )
+
     def initial_state(self, cue: Pattern) -> Pattern:
         """The query itself; NaN marks what is not seen if the similarity is `visible`."""
         if self.similarity.visible:
@@ -74,7 +91,7 @@ class UniversalHopfield(AbstractFeedforwardNetwork):
         return weights @ answers
 
 
-class ModernHopfield(AbstractFeedforwardNetwork):
+class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
     """x <- Xi^T softmax(beta Xi x): one pass is attention, and no pass raises the energy.
 
         E = -log(sum_mu exp(beta xi_mu . x)) / beta + |x|^2 / 2
@@ -114,6 +131,20 @@ class ModernHopfield(AbstractFeedforwardNetwork):
         self.projection = _check_projection(projection, self.patterns, "patterns", passes)
         self.passes = passes
 
+    def stored(self) -> tuple[Patterns, Float[Array, "K M"] | None]:
+        return self.patterns, self.projection
+
+    def check_rows(self, patterns: Patterns) -> None:
+        check_patterns(patterns)
+
+    def with_rows(self, patterns: Patterns, answers: Float[Array, "K M"] | None) -> Self:
+        return eqx.tree_at(
+            lambda net: (net.patterns, net.projection),
+            self,
+            (patterns, answers),
+            is_leaf=lambda leaf: leaf is None,
+        )
+
     def initial_state(self, cue: Pattern) -> Pattern:
         """The cue itself."""
         check_cue(cue, self.patterns.shape[1])
@@ -136,7 +167,7 @@ def _check_projection(
     """`projection` as floats, with one row for each of `memory`, whose argument has that name."""
     if projection is None:
         return None
-    found = check_patterns(projection)
+    found = check_patterns(projection, name="projection")
     if len(found) != len(memory):
         requirement = f"have {len(memory)} rows, one for each of the {name}"
         raise argument_error("projection", requirement, f"shape {found.shape}")
