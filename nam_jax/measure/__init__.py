@@ -1,4 +1,4 @@
-"""Measures: what a recall achieved, whether energy fell, and which regime a network is in."""
+"""Measures of recall, capacity, basins of attraction, energy descent and the certificate."""
 
 from nam_jax.measure._age import ByAge as ByAge
 from nam_jax.measure._age import by_age

@@ -1,4 +1,4 @@
-"""`by_age`: what is left of a pattern when others were learned after it."""
+"""`by_age`: how well a pattern is remembered after others were learned."""
 
 from typing import NamedTuple
 
@@ -20,14 +20,14 @@ from nam_jax.measure._sampling import (
 
 
 class ByAge(NamedTuple):
-    """The mean score of patterns by how many were learned after them.
+    """The mean score of patterns by age, the number of patterns that were learned after them.
 
     Attributes:
-        ages: How many patterns were learned after the one that is asked for, ascending.
+        ages: Ages, ascending.
         scores: Mean score at each age.
-        low: Lower ends of their intervals.
-        high: Upper ends.
-        sets: Independent sequences of patterns.
+        low: Lower ends of the intervals of the scores.
+        high: Upper ends of the intervals of the scores.
+        sets: Number of independent sequences of patterns.
     """
 
     ages: tuple[int, ...]
@@ -48,25 +48,26 @@ def by_age(
     num_sets: int = 100,
     confidence: float = 0.95,
 ) -> ByAge:
-    """Learns sequences of random patterns and asks for each pattern of the given ages.
+    """Returns the mean score of patterns of the given ages in sequences of random patterns.
 
-    Intervals are the percentile bootstrap over sequences.
+    Intervals are from the percentile bootstrap over sequences.
 
     Args:
-        make: From patterns (K, N) of -1 and +1, first to last, to the network that learned them.
-        num_patterns: K, those that are learned.
+        make: Function from patterns of -1 and +1, shape (K, N), first to last, to the network that
+            learned them in this order.
+        num_patterns: K, number of patterns that are learned.
         num_neurons: N, at least 2.
-        criterion: When a pattern counts as remembered, each by itself.
+        criterion: Score of a pattern; with `all_patterns=False`.
         key: Random key.
-        ages: Ascending, from at least 0 to at most K - 1; all of them by default.
-        num_sets: Independent sequences, at least 2.
+        ages: Ages in ascending order, from at least 0 to at most K - 1; None for all.
+        num_sets: Number of independent sequences, at least 2.
         confidence: Coverage of the intervals, in (0, 1).
 
     Raises:
-        ValueError: If an argument is out of its range, or the criterion asks for all patterns.
+        ValueError: If an argument is outside its range, or the criterion asks for all patterns.
     """
     check_numbers(num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets)
-    tails(confidence)  # before the work
+    tails(confidence)  # checks the confidence before the work begins
     ages = tuple(range(num_patterns)) if ages is None else ages
     if not ages or list(ages) != sorted(set(ages)) or ages[0] < 0 or ages[-1] >= num_patterns:
         raise argument_error("ages", f"ascend from at least 0 to at most {num_patterns - 1}", ages)

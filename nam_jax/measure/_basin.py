@@ -1,4 +1,4 @@
-"""`basin`: from how damaged a cue a memory recalls, and what it reaches instead."""
+"""`basin`: how often a memory recalls from cues of a given damage, and where other recalls end."""
 
 import math
 from typing import NamedTuple
@@ -23,15 +23,28 @@ from nam_jax.measure._sampling import (
 )
 
 REACHED = ("target", "another", "negative", "mixture", "rest", "unsettled", "spurious")
-"""What a recall may end in, in the order in which it is asked: the pattern; another stored one; the
-negative of a stored one; a mixture, the signs of a sum of three of them with either sign; silence;
-no rest within the limits, or a cycle; and anything else."""
+"""Names of the states in which a recall can end; the first that applies is taken.
+
+* target: the pattern from which the cue was made;
+* another: another stored pattern;
+* negative: the negative of a stored pattern;
+* mixture: the signs of a sum of three stored patterns, each with sign + or -;
+* rest: the network is silent;
+* unsettled: recall did not come to rest within its limits, or ended in a cycle;
+* spurious: any other state.
+"""
 
 
 class Radius(NamedTuple):
-    """The fraction of flipped bits at which half the cues are recalled, with its interval.
+    """The fraction of flipped bits at which half of the cues are recalled, with its interval.
 
-    Infinite where more than half are recalled at every fraction tried, and 0 where at none.
+    It is infinite if at least half are recalled at every fraction tried, and 0 if fewer than half
+    are recalled at the smallest fraction.
+
+    Attributes:
+        value: The fraction.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
     """
 
     value: float
@@ -43,16 +56,16 @@ class Radius(NamedTuple):
 
 
 class Basin(NamedTuple):
-    """Recall against damage.
+    """Shares of recalls by the state in which they end, at increasing damage of cues.
 
     Attributes:
-        flips: Fractions of flipped bits, (F,).
-        reached: (F, 7), the share of cues that ended in each of `REACHED`.
-        low: Lower ends of their intervals.
-        high: Upper ends.
-        radius: Where half the cues are recalled.
-        sets: Independent sets of patterns, the same at every fraction.
-        queries: Cues of each set and fraction.
+        flips: Fractions of flipped bits, shape (F,).
+        reached: Share of cues that end in each of the 7 states of `REACHED`, shape (F, 7).
+        low: Lower ends of the intervals of these shares, shape (F, 7).
+        high: Upper ends of the intervals of these shares, shape (F, 7).
+        radius: Fraction of flipped bits at which half of the cues are recalled.
+        sets: Number of independent sets of patterns; all fractions use the same sets.
+        queries: Number of cues for each set and fraction.
     """
 
     flips: Float[np.ndarray, " F"]
@@ -77,24 +90,27 @@ def basin(
     recall: Recaller = one_by_one,
     confidence: float = 0.95,
 ) -> Basin:
-    """Recalls random patterns from cues with more and more flipped bits.
+    """Returns shares of recalls of random patterns, from cues with increasing damage.
 
-    All fractions see the same sets of patterns. Intervals are the percentile bootstrap over sets.
+    All fractions use the same sets of patterns. Intervals are from the percentile bootstrap over
+    sets.
 
     Args:
-        make: From patterns (K, N) of -1 and +1 to the network that stores them; traceable.
+        make: Function from patterns of -1 and +1, shape (K, N), to the network that stores them;
+            JAX must be able to trace it.
         num_patterns: K.
         num_neurons: N, at least 2.
         key: Random key.
         flips: Fractions of flipped bits, ascending, in [0, 1/2].
-        overlap: The smallest overlap that counts as having reached a state, in (0, 1].
-        num_sets: Independent sets of patterns, at least 2.
-        num_queries: Cues of each set and fraction, at most K are made.
-        recall: How: one neuron after another unless given.
+        overlap: Smallest overlap with a state of `REACHED` that counts as having reached it, in
+            (0, 1].
+        num_sets: Number of independent sets of patterns, at least 2.
+        num_queries: Number of cues for each set and fraction; at most K are used.
+        recall: Function that recalls from a cue; by default neurons are updated one by one.
         confidence: Coverage of the intervals, in (0, 1).
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is outside its range.
     """
     check_numbers(
         num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets,
@@ -114,7 +130,7 @@ def basin(
     over_sets = np.einsum("rs,sfc->rfc", resampled(num_sets, key=key), by_set)
     low, high = np.quantile(over_sets, ends_at, axis=0)
     reached = by_set.mean(axis=0)
-    # Radii may be infinite, between which nothing is interpolated.
+    # Radii may be infinite, so quantiles take the nearest radius instead of interpolating.
     radii = [_radius(flips, rates) for rates in over_sets[:, :, 0]]
     ends = np.quantile(radii, ends_at, method="nearest")
     radius = Radius(_radius(flips, reached[:, 0]), float(ends[0]), float(ends[1]))
@@ -132,7 +148,7 @@ def _places(
     batch: int,
     keys: Keys,
 ) -> Int[Array, "sets flips queries"]:
-    """The place in `REACHED` of every recall."""
+    """Returns the index in `REACHED` of the state in which every recall ends."""
 
     def of_set(key: Key) -> Int[Array, "flips queries"]:
         of_patterns, of_order, of_queries = jr.split(key, 3)
@@ -156,20 +172,21 @@ def _places(
 
 
 def _place(
-    found: solve.Retrieval, target: Pattern, patterns: Patterns, overlap: float
+    retrieval: solve.Retrieval, target: Pattern, patterns: Patterns, overlap: float
 ) -> Int[Array, ""]:
-    """What a recall ended in: the first of `REACHED` that is the case."""
-    state = jnp.sign(found.pattern)
+    """Returns the index of the first of `REACHED` that applies to a recall."""
+    state = jnp.sign(retrieval.pattern)
     size = target.shape[0]
     enough = size - 2 * allowed_errors(size, overlap)
     overlaps = patterns @ state
-    settled = (found.result == solve.RESULTS.converged) | (found.result == solve.RESULTS.passed)
+    result = retrieval.result
+    settled = (result == solve.RESULTS.converged) | (result == solve.RESULTS.passed)
     cases = (
-        (target @ state >= enough) & found.known,
-        (jnp.max(overlaps) >= enough) & found.known,
-        (jnp.min(overlaps) <= -enough) & found.known,
+        (target @ state >= enough) & retrieval.known,
+        (jnp.max(overlaps) >= enough) & retrieval.known,
+        (jnp.min(overlaps) <= -enough) & retrieval.known,
         _mixture_overlap(state, overlaps, patterns) >= enough,
-        ~found.known,
+        ~retrieval.known,
         ~settled,
     )
     return jnp.argmax(jnp.stack([*cases, jnp.asarray(True)]))
@@ -178,7 +195,11 @@ def _place(
 def _mixture_overlap(
     state: Pattern, overlaps: Float[Array, " K"], patterns: Patterns
 ) -> Float[Array, ""]:
-    """N times the overlap with the mixture of the three patterns that are nearest, or of fewer."""
+    """Returns N times the overlap with the mixture of the three nearest patterns.
+
+    Nearest are the patterns of largest |overlap|, and they enter with the signs of their overlaps.
+    With fewer than three patterns there is no mixture, and the result is -infinity.
+    """
     if patterns.shape[0] < 3:
         return jnp.asarray(-math.inf, state.dtype)
     _, nearest = jax.lax.top_k(jnp.abs(overlaps), 3)
@@ -187,7 +208,10 @@ def _mixture_overlap(
 
 
 def _radius(flips: tuple[float, ...], rates: Float[np.ndarray, " F"]) -> float:
-    """The first crossing of one half, by straight lines between the fractions."""
+    """Returns the fraction at which rates first fall below 1/2, by linear interpolation.
+
+    For example, rates 1 at 0.1 and 0.25 at 0.2 cross 1/2 at 0.1 + (2/3) 0.1.
+    """
     below = np.flatnonzero(rates < 0.5)
     if below.size == 0:
         return math.inf

@@ -1,4 +1,4 @@
-"""`capacity`: how many random patterns a memory holds, by a stated criterion, with an interval."""
+"""`capacity`: the number of random patterns that a memory holds by a criterion, with interval."""
 
 import math
 from typing import NamedTuple
@@ -18,29 +18,29 @@ from nam_jax.measure._sampling import (
 )
 
 _FACTOR = 1.6
-"""Between two numbers of patterns while the capacity is bracketed."""
+"""Ratio of successive numbers of patterns K while the capacity is bracketed."""
 _PLACES = 4
-"""Steps in which that factor is divided once it is."""
+"""Number of places per factor of 1.6: neighbouring places differ by a factor 1.6^(1/4)."""
 _ITERATIONS = 6
 _MOVES = 5
-"""How often the numbers of patterns may move to have the crossing among them."""
+"""How often the numbers of patterns may be moved until the crossing is among them."""
 _FARTHEST = 5.0
-"""The probit beyond which scores count as all right or all wrong."""
+"""Probits are cut off at this size, so that a score beyond it counts as 0 or 1."""
 
 
 class Capacity(NamedTuple):
-    """The number of patterns at which the mean score falls to the criterion's level.
+    """The number of patterns at which the mean score falls to the level of the criterion.
 
     Attributes:
         value: K, a real number, by interpolation; infinity if no K tried was too large, and 0 if
             one pattern was too many.
-        low: Lower end of its interval; the largest K tried if none was too large.
-        high: Upper end; 1 if one pattern was too many.
-        counts: The numbers of patterns that the value rests on, ascending.
-        scores: The mean score at each of them.
-        sets: Independent sets of patterns, the same at every K.
-        queries: Queries in each set.
-        trials: All queries made, those for the bracket too.
+        low: Lower end of the interval of K; `max_patterns` if no K tried was too large.
+        high: Upper end of the interval of K; 1 if one pattern was too many.
+        counts: Numbers of patterns to which the probit line was fitted, ascending.
+        scores: Mean score at each of `counts`.
+        sets: Number of independent sets of patterns; all K use the same sets.
+        queries: Number of queries in each set.
+        trials: Number of all queries made, including the search for the bracket.
     """
 
     value: float
@@ -69,29 +69,38 @@ def capacity(
     max_patterns: int = 1_000_000,
     confidence: float = 0.95,
 ) -> Capacity:
-    """Measures how many random patterns a memory holds; on the host, by compiled steps.
+    """Returns the number of random patterns that a memory holds by a criterion.
 
-    From the guess K moves by factors of 1.6 until the criterion's level is crossed. Then `points`
-    numbers within a quarter of the crossing are measured on all sets, and the maximum-likelihood
-    line of probits against log K gives the value. All K see the same sets of patterns, and
-    these the same cues; the interval is the percentile bootstrap over sets. Nothing is ever
-    extrapolated. Scores are unbiased; the value is so to well within its interval.
+    First, K changes by factors of 1.6 from the guess until the mean score crosses the level of the
+    criterion. Then `points` numbers of patterns within a quarter of the crossing are measured on
+    all sets, and the maximum-likelihood line of probits of scores against log K gives the value.
+    All K use the same sets of patterns and the same cues. The interval is from the percentile
+    bootstrap over sets. The value is never extrapolated beyond the numbers measured. Scores are
+    unbiased; the bias of the value is well within its interval.
+
+    The function runs in Python, with compiled steps, and cannot be traced.
 
     Args:
-        make: From patterns (K, N) of -1 and +1, in random order, to the network that stores them.
+        make: Function from patterns of -1 and +1, shape (K, N), in random order, to the network
+            that stores them.
         num_neurons: N, at least 2.
-        criterion: When a pattern counts as stored.
+        criterion: Score of a stored pattern, and its level at capacity.
         key: Random key.
-        guess: A K to start from; N / 10 by default.
-        num_sets: Independent sets of patterns, at least 2.
-        num_queries: Queries in each set, at most K are made; all K if all must succeed.
-        points: Numbers of patterns on which the value rests, at least 2.
-        max_patterns: The largest K that is tried.
+        guess: First K to try; None for N / 10.
+        num_sets: Number of independent sets of patterns, at least 2.
+        num_queries: Number of queries in each set; at most K are made, and all K if the criterion
+            asks for all patterns.
+        points: Number of K to which the line is fitted, at least 2.
+        max_patterns: Largest K to try.
         confidence: Coverage of the interval, in (0, 1).
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is outside its range.
     """
+    # With N = 100 the guess is 10. If 10 and 16 patterns are stored and 26 are not, the bracket is
+    # 16 to 26. A line through its two scores puts the crossing near 20, say. Five numbers between
+    # 20 / 1.26 and 20 x 1.26 are then measured on all sets, and the line through them is fitted
+    # again, once for the value and once for each resample of the bootstrap.
     check_numbers(
         num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries, points=points
     )
@@ -100,7 +109,7 @@ def capacity(
     start = min(max(1.0, num_neurons / 10 if guess is None else guess), max_patterns)
     search = _Search(sampler, start, max_patterns)
     low, high = search.bracket(*search.bracket(0, 0, sampler.pilots), num_sets)
-    if low == high:  # no K is too large, or the first one is
+    if low == high:  # no K is too large, or already K = 1 is
         some = search.is_stored(low, num_sets)
         value, least = (math.inf, float(max_patterns)) if some else (0.0, 0.0)
         most = math.inf if some else 1.0
@@ -119,29 +128,36 @@ def capacity(
 
 
 class _Search:
-    """Numbers of patterns by their place: the start times 1.6 to the power place / 4.
+    """A search over numbers of patterns K = start times 1.6^(place / 4), with whole places.
 
-    Runs from one start, and the steps of one run, so come to the same numbers and share programs.
+    Places make different steps of a search, and searches of the same start, try the same K, so that
+    they share compiled programs.
     """
 
     def __init__(self, sampler: Sampler, start: float | int, max_patterns: int):
         self.sampler, self.start, self.max_patterns = sampler, start, max_patterns
 
     def number_at(self, place: float | int) -> int:
-        """K at a place, from 1 to the largest allowed."""
+        """Returns K at a place, from 1 to `max_patterns`."""
         number = round(self.start * _FACTOR ** (place / _PLACES))
         return min(max(1, number), self.max_patterns)
 
     def is_stored(self, place: int, num_sets: int) -> bool:
-        """Whether the mean score at a place is above the level."""
+        """Returns whether the mean score at a place is above the level."""
         scores = self.sampler([self.number_at(place)], num_sets)
         return bool(scores.mean() > self.sampler.criterion.level)
 
     def bracket(self, low: int, high: int, num_sets: int) -> tuple[int, int]:
-        """Places with a score above the level, and not above it, a factor apart; or twice one.
+        """Returns two places a factor of 1.6 apart between which scores fall to the level.
 
-        Twice one place: that of 1, where one pattern is too many, or of the largest K, where none
-        is.
+        The score at the first place is above the level, at the second it is not. If one pattern is
+        too many, both places are the place of K = 1; if no K is too large, both are the place of
+        the largest K.
+
+        Args:
+            low: Lower place to start from.
+            high: Upper place to start from; may equal `low`.
+            num_sets: Number of sets of patterns to average over.
         """
         if self.is_stored(low, num_sets):
             while low == high or self.is_stored(high, num_sets):
@@ -157,16 +173,16 @@ class _Search:
                 return low, high
 
     def crossing(self, low: int, high: int) -> int:
-        """The place nearest to where the ends of a bracket put the crossing."""
+        """Returns the place nearest to the crossing of the line through the ends of a bracket."""
         numbers = [self.number_at(place) for place in (low, high)]
         ends = np.array([[self.sampler([number]).mean() for number in numbers]])
-        found = _Fit(np.log(numbers), self.sampler.criterion).crossing(ends)[0]
-        return round(_PLACES * math.log(found / self.start) / math.log(_FACTOR))
+        crossing = _Fit(np.log(numbers), self.sampler.criterion).crossing(ends)[0]
+        return round(_PLACES * math.log(crossing / self.start) / math.log(_FACTOR))
 
     def around(
         self, centre: int, points: int
     ) -> tuple[list[int], Float[np.ndarray, "C sets queries"]]:
-        """Numbers of patterns with the crossing among them, and their scores."""
+        """Returns numbers of patterns with the crossing between them, and their scores."""
         counts = self._near(centre, points)
         scores = self.sampler(counts)
         for _ in range(_MOVES):
@@ -179,28 +195,37 @@ class _Search:
         return counts, scores
 
     def _near(self, centre: int, points: int) -> list[int]:
+        """Returns about `points` numbers of patterns around a place, ascending and at least two."""
         places = np.linspace(centre - _PLACES / 2, centre + _PLACES / 2, points)
         counts = {self.number_at(float(place)) for place in places}
         return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
 
 
 class _Fit:
-    """The maximum-likelihood probit line of scores against log K, for many samples at once."""
+    """Fits the maximum-likelihood probit line of scores against log K, for many samples at once."""
 
     def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion):
         self.log_counts, self.criterion = log_counts, criterion
 
     def crossing(self, scores: Float[np.ndarray, "R counts"]) -> Float[np.ndarray, " R"]:
-        """The K at which each line is at the level, kept within the numbers measured.
+        """Returns the K at which each line reaches the level, limited to the numbers measured.
 
-        NaN for a line that does not fall, which crosses nowhere.
+        The result is NaN for a line that does not fall with K.
+
+        Args:
+            scores: Mean score at each number of patterns, one row for each of R samples.
         """
+        # Example: scores 0.9 and 0.1 at K = 10 and 40 have the probits 1.28 and -1.28, and the line
+        # between them is 0, the probit of the level 1/2, at K = sqrt(10 x 40) = 20. With more
+        # numbers of patterns the line is fitted by Fisher scoring, that is, by weighted least
+        # squares repeated with the weights of a binomial likelihood.
         line = self._transformed(scores)
         weights = np.ones_like(line)
         for _ in range(_ITERATIONS):
             mean_x, mean_line, slope = self._straight(line, weights)
             line = mean_line + slope * (self.log_counts - mean_x)
-            # Scoring: the response linearised at the line, weighted by the binomial's information.
+            # The probit of a score is linearised at the line; its weight is the Fisher information
+            # of a binomial score there.
             probit = np.exp(line) if self.criterion.one_sided else line
             probit = np.clip(probit, -_FARTHEST, _FARTHEST)
             share = scipy.stats.norm.cdf(probit)
@@ -217,7 +242,7 @@ class _Fit:
     def _straight(
         self, y: Float[np.ndarray, "R counts"], weights: Float[np.ndarray, "R counts"]
     ) -> tuple[Float[np.ndarray, "R 1"], ...]:
-        """Mean place, mean value and slope of the weighted least-squares line."""
+        """Returns mean log K, mean value and slope of the weighted least-squares line."""
         weights = weights / weights.sum(axis=1, keepdims=True)
         mean_x = (weights * self.log_counts).sum(axis=1, keepdims=True)
         mean_y = (weights * y).sum(axis=1, keepdims=True)
@@ -226,8 +251,11 @@ class _Fit:
         return mean_x, mean_y, slope[:, None]
 
     def _transformed(self, scores: np.ndarray) -> np.ndarray:
-        """Probits of scores; for a one-sided criterion their logarithms."""
+        """Returns probits of scores, or their logarithms for a one-sided criterion.
+
+        Scores near 0 and 1 are cut off; only the start of the iteration depends on this.
+        """
         level = self.criterion.level
-        least = 0.1 * min(level, 1 - level)  # only where the iteration starts
+        least = 0.1 * min(level, 1 - level)
         probit = scipy.stats.norm.ppf(np.clip(scores, least, 1 - least))
         return np.log(np.maximum(probit, 1e-3)) if self.criterion.one_sided else probit

@@ -1,4 +1,4 @@
-"""The certificate: is there one equilibrium of synapses and processes for each neural state?"""
+"""The certificate that synapses and processes have one equilibrium for each neural state."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,22 +9,24 @@ from nam_jax.network import NeuronAstrocyte
 
 
 class Certificate(eqx.Module):
-    """What the spectrum of T says about a network.
+    """Properties of a network that follow from the spectrum of T.
 
     Attributes:
         largest_eigenvalue: lambda_max(T).
         smallest_eigenvalue: lambda_min(T).
         margin: (alpha / l_g) (gamma / l_psi - lambda_max) - 1, with slope bounds l_g = sup g' and
             l_psi = sup psi'.
-        certified: Whether the margin is above 0 and gamma / l_psi above lambda_max. Then (s, p) has
-            one equilibrium for each x, globally attracting; equilibria do not depend on time
-            constants, and fast layers can be eliminated.
+        certified: Whether the margin is above 0 and gamma / l_psi is above lambda_max. If so, (s,
+            p) has one equilibrium for each x, which attracts all states; equilibria do not depend
+            on time constants, and fast layers can be eliminated.
         memory_gain: R = M(t) / M(0) - 1 at t = lambda_max, where M is the strength with which
-            (s, p) pass phi phi^T back to the neurons. NaN unless certified with g, psi linear.
-        recall_threshold: The cue overlap m with R m^3 = 1, above which a wrong bit flips (few
-            memories, saturated phi, small lambda); NaN where `memory_gain` is or where R <= 0.
-        relaxation_time: The slowest relaxation of (s, p) on the memory mode, in the unit of the
-            time constants; NaN where `memory_gain` is.
+            (s, p) pass phi phi^T back to the neurons. NaN unless the network is certified and g and
+            psi are linear.
+        recall_threshold: The overlap m of a cue with R m^3 = 1. Above it, a wrong bit flips; this
+            assumes few memories, saturated phi and small lambda. NaN if `memory_gain` is NaN or
+            R <= 0.
+        relaxation_time: Longest relaxation time of (s, p) on the memory mode, in the unit of the
+            time constants; NaN if `memory_gain` is NaN.
     """
 
     largest_eigenvalue: Scalar
@@ -37,10 +39,13 @@ class Certificate(eqx.Module):
 
 
 def certificate(network: NeuronAstrocyte) -> Certificate:
-    """Computes the certificate of `network` from slope bounds and the spectrum of T alone.
+    """Returns the certificate of `network`, computed from slope bounds and the spectrum of T.
 
-    For fixed x the energy of (s, p) is strictly convex in (g, psi) when
+    For fixed x the energy of (s, p) is strictly convex in (g, psi) if
     (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1.
+
+    Args:
+        network: The network, with its leaks and its tensor T.
     """
     largest = network.tensor.largest_eigenvalue()
     stiffness_s = network.leaks.synaptic / network.synaptic.slope_bound
@@ -64,7 +69,10 @@ def certificate(network: NeuronAstrocyte) -> Certificate:
 
 
 def _slowest(network: NeuronAstrocyte, eigenvalue: Scalar) -> Scalar:
-    """-1 / (largest eigenvalue of the 2 x 2 Jacobian of (s, p) on one eigenvector of T)."""
+    """Returns the longest relaxation time of (s, p) on the eigenvector of T with `eigenvalue`.
+
+    It is -1 / (largest eigenvalue of the 2 x 2 Jacobian of (s, p) on that eigenvector).
+    """
     _, tau_s, tau_p = network.time_constants
     _, alpha, gamma = network.leaks
     slope_s, slope_p = network.synaptic.slope_bound, network.process.slope_bound

@@ -1,4 +1,4 @@
-"""When a memory counts as working: the criterion without which no capacity is defined."""
+"""Criteria of storage: a criterion scores each stored pattern, and defines a capacity."""
 
 import abc
 import math
@@ -26,16 +26,16 @@ else:
     from equinox import AbstractClassVar
 
 Recaller = Callable[[AbstractNetwork, Pattern, Key], solve.Retrieval]
-"""Recalls from a cue; the key is for whatever is random in it."""
+"""Function that recalls from a cue; the key is for random choices during recall."""
 
 
 def one_by_one(network: AbstractNetwork, cue: Pattern, key: Key) -> solve.Retrieval:
-    """`retrieve`, with the neurons of a discrete network updated one by one in random order."""
+    """Recalls with `retrieve`; neurons of a discrete network are updated one by one, at random."""
     return solve.retrieve(network, cue, updates=solve.Asynchronous(key))
 
 
 def all_at_once(network: AbstractNetwork, cue: Pattern, key: Key) -> solve.Retrieval:
-    """`retrieve`, with the neurons of a discrete network updated all at once."""
+    """Recalls with `retrieve`; neurons of a discrete network are updated all at once."""
     del key
     return solve.retrieve(network, cue)
 
@@ -45,9 +45,9 @@ class AbstractCriterion(eqx.Module):
 
     Attributes:
         level: The mean score at which a memory is at its capacity, in (0, 1).
-        all_patterns: Whether a set of patterns scores only if every one of them does.
-        one_sided: Whether scores stay above one half wherever the memory is of use, so that the
-            logarithm of their probit is a straight line, rather than the probit itself.
+        all_patterns: Whether the score of a set of patterns is the lowest score of its patterns.
+        one_sided: Whether scores of useful memories are all above 1/2. `capacity` then fits a
+            straight line in log K to the logarithm of the probit of scores, else to the probit.
     """
 
     level: eqx.AbstractVar[float]
@@ -56,7 +56,15 @@ class AbstractCriterion(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, network: AbstractNetwork, target: Pattern, *, key: Key) -> Scalar:
-        """The score of `target`, (N,) of -1 and +1, one of the patterns stored in `network`.
+        """Returns the score of one stored pattern.
+
+        Args:
+            network: The network that stores the pattern.
+            target: The pattern, entries -1 and +1, shape (N,).
+            key: Random key, for the cue and the recall.
+
+        Returns:
+            The score, from 0 to 1.
 
         Raises:
             ValueError: If the criterion has no meaning for this kind of network.
@@ -64,13 +72,15 @@ class AbstractCriterion(eqx.Module):
 
 
 class OneStep(AbstractCriterion):
-    """Bits of a stored pattern are wrong with at most probability `error` after one step.
+    """A bit of a stored pattern is wrong with at most probability `error` after one step.
 
-    The score is the share of right bits; a field of exactly 0 counts as half a right bit. For
-    networks that are updated or answer in passes.
+    The score is the share of right bits; a field of exactly 0 counts as half a right bit. The
+    criterion is for networks that are updated in steps or answer in passes.
 
     Attributes:
-        error: In (0, 1/2).
+        error: Allowed probability of a wrong bit, in (0, 1/2).
+        level: Score at capacity, 1 - error.
+        all_patterns: False.
     """
 
     error: float = eqx.field(static=True)
@@ -79,10 +89,13 @@ class OneStep(AbstractCriterion):
     one_sided: ClassVar[bool] = True
 
     def __init__(self, error: float = 0.005):
-        """Sets the error.
+        """Sets the allowed error.
+
+        Args:
+            error: Allowed probability of a wrong bit, in (0, 1/2).
 
         Raises:
-            ValueError: If it is not in (0, 1/2).
+            ValueError: If the error is not in (0, 1/2).
         """
         if not 0 < error < 0.5:
             raise argument_error("error", "lie in (0, 0.5)", error)
@@ -94,14 +107,17 @@ class OneStep(AbstractCriterion):
 
 
 class FixedPoint(AbstractCriterion):
-    """A stored pattern stays: one step changes no bit, or no recall from it ends elsewhere.
+    """A stored pattern is a fixed point: no bit changes.
 
-    One step for networks that are updated or answer in passes, and recall to rest for those that
-    flow in time. For even n > 2 a `DenseAssociativeMemory` with self-coupling passes at any K.
+    In networks that are updated in steps or answer in passes, one step from the pattern changes no
+    bit. In networks that flow in time, recall from the pattern ends with the same bits. The score
+    is 1 or 0. For even n > 2, a `DenseAssociativeMemory` with self-coupling meets this criterion at
+    any K.
 
     Attributes:
-        level: The share of patterns (or of sets, with `all_patterns`) that stay, at capacity.
-        all_patterns: Whether all K must stay.
+        level: Share of patterns (or of sets, with `all_patterns`) that are fixed points at
+            capacity.
+        all_patterns: Whether all K patterns of a set must be fixed points.
     """
 
     level: float = eqx.field(default=0.5, static=True)
@@ -124,13 +140,16 @@ class FixedPoint(AbstractCriterion):
 class Recall(AbstractCriterion):
     """A stored pattern is recalled from a cue with a given fraction of flipped bits.
 
+    The score is 1 or 0.
+
     Attributes:
-        flips: The fraction of flipped bits of the cues, in [0, 1/2].
-        overlap: The smallest overlap of what is recalled with the pattern that counts. 1 asks for
-            every bit; less allows floor((1 - overlap) N / 2) wrong bits, none at small N.
-        level: The share of cues (or of sets, with `all_patterns`) recalled, at capacity.
-        all_patterns: Whether all K must be recalled, from one cue each.
-        recall: How: [`nam_jax.measure.one_by_one`][] unless given.
+        flips: Fraction of flipped bits of the cues, in [0, 1/2].
+        overlap: Smallest overlap of the recalled pattern with the stored one, in (0, 1]. With 1
+            every bit must be right. A smaller number allows floor((1 - overlap) N / 2) wrong bits,
+            which is none for small N.
+        level: Share of cues (or of sets, with `all_patterns`) that are recalled at capacity.
+        all_patterns: Whether all K patterns of a set must be recalled, from one cue per pattern.
+        recall: Function that recalls from a cue; [`nam_jax.measure.one_by_one`][] by default.
     """
 
     flips: float = eqx.field(default=0.1, static=True)
@@ -155,28 +174,28 @@ class Recall(AbstractCriterion):
 
 
 def right_bits(field: Pattern, target: Pattern) -> Scalar:
-    """The share of bits whose field has the sign of `target`; one of exactly 0 counts half."""
+    """Returns the share of fields with the sign of `target`; a field of 0 counts half."""
     return 0.5 + 0.5 * jnp.mean(jnp.sign(field) * target)
 
 
 def wrong_bits(recalled: Pattern, target: Pattern) -> Int[Array, ""]:
-    """How many bits have not the sign of `target`."""
+    """Returns the number of bits whose sign differs from `target`."""
     return jnp.sum(jnp.sign(recalled) != target)
 
 
 def allowed_errors(num_neurons: int, overlap: float) -> int:
-    """The number of wrong bits that leaves at least `overlap`."""
+    """Returns the largest number of wrong bits at which the overlap is at least `overlap`."""
     return math.floor((1 - overlap) * num_neurons / 2 + 1e-9)
 
 
 def _one_step(network: AbstractNetwork, state: Pattern) -> Pattern:
-    """What the signs of all neurons are taken from in one step."""
+    """Returns the numbers whose signs are the bits after one step from `state`."""
     if isinstance(network, AbstractDiscreteNetwork):
         return network.local_field(state)
     if isinstance(network, AbstractFeedforwardNetwork):
         return network.respond(state)
-    found = f"OneStep, which needs steps, for a {type(network).__name__}, which flows in time"
-    raise argument_error("criterion", "be FixedPoint or Recall", found)
+    given = f"OneStep, which needs steps, for a {type(network).__name__}, which flows in time"
+    raise argument_error("criterion", "be FixedPoint or Recall", given)
 
 
 def _check_level(level: float) -> None:

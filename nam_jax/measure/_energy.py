@@ -1,4 +1,4 @@
-"""Whether energy falls: its rate along the flow, and the largest rise of a saved curve."""
+"""The largest rise of an energy along a saved trajectory."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,11 +7,13 @@ from nam_jax._types import Scalar
 
 
 def largest_energy_rise(energy: Float[Array, " T"]) -> Scalar:
-    """The largest rise between neighbouring times over the largest |energy|; 0 if it only falls.
+    """Returns the largest rise of energy between neighbouring times, over the largest |energy|.
+
+    It is 0 if the energy never rises.
 
     Args:
-        energy: (T,) energies in the order of time, T >= 2; ones that are not finite (times that
-            were never reached) are left out.
+        energy: Energies in the order of time, shape (T,), T >= 2. Energies that are not finite, at
+            times that were not reached, are left out.
     """
     known = jnp.isfinite(energy)
     rise = jnp.where(known[1:] & known[:-1], jnp.diff(energy), 0)

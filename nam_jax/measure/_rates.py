@@ -1,4 +1,4 @@
-"""Verdicts on recall by rates: which neurons fire, and whether all others are at rest."""
+"""Tests of recall by firing rates: whether members of a memory fire and other neurons do not."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -6,7 +6,10 @@ from jaxtyping import Array, Bool, Float
 from nam_jax._types import Scalar
 
 Rates = Float[Array, " N"]
+"""Firing rates of N neurons in Hz."""
+
 Members = Bool[Array, " N"]
+"""True for neurons that belong to the memory."""
 
 
 def strict_recall(
@@ -18,26 +21,28 @@ def strict_recall(
     least: float = 10.0,
     most: float = 99.0,
 ) -> Bool[Array, ""]:
-    """Whether members fire without being saturated, and all other neurons are at rest.
+    """Returns whether all members fire without being saturated and all others are at rest.
 
     Args:
-        rates: (N,) in Hz.
-        members: (N,), which neurons belong to the memory.
+        rates: Rates in Hz, shape (N,).
+        members: True for neurons that belong to the memory, shape (N,).
         rest: r_min, the rate at rest, in Hz.
-        margin: How far from it the others may be, in Hz.
-        least: Lowest rate of a member, in Hz.
-        most: Highest rate of a member, in Hz; below r_max.
+        margin: Largest allowed difference of the rates of other neurons from `rest`, in Hz.
+        least: Lowest rate of a member that fires, in Hz.
+        most: Highest rate of a member that is not saturated, in Hz; below r_max.
     """
     firing = (rates >= least) & (rates <= most)
     return jnp.all(jnp.where(members, firing, jnp.abs(rates - rest) <= margin))
 
 
 def separable_recall(rates: Rates, members: Members, *, threshold: float = 10.0) -> Bool[Array, ""]:
-    """Whether a threshold tells members from others; members may be saturated.
+    """Returns whether a threshold separates members from other neurons.
+
+    Members may be saturated.
 
     Args:
-        rates: (N,) in Hz.
-        members: (N,), which neurons belong to the memory.
-        threshold: In Hz; members are not below it, the others are.
+        rates: Rates in Hz, shape (N,).
+        members: True for neurons that belong to the memory, shape (N,).
+        threshold: In Hz; all members must be at or above it, all other neurons below it.
     """
     return jnp.all((rates >= threshold) == members)

@@ -1,4 +1,4 @@
-"""How well patterns were recalled: per sample, and as a rate with an interval."""
+"""Measures of how well a pattern was recalled, and the rate of recall with its interval."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,22 +13,36 @@ from nam_jax._types import Pattern, Scalar
 
 
 def overlap(recalled: Pattern, pattern: Pattern) -> Scalar:
-    """Mean of `recalled` times `pattern` over neurons: 1 at the pattern, -1 at its negative.
+    """Returns the mean of `recalled` times `pattern` over neurons.
+
+    For patterns of -1 and +1 it is 1 at the pattern and -1 at its negative.
 
     Args:
-        recalled: (N,), graded or signs.
-        pattern: (N,), usually -1 and +1.
+        recalled: Read-out, graded or signs, shape (N,).
+        pattern: Usually -1 and +1, shape (N,).
     """
     return jnp.mean(recalled * pattern)
 
 
 def bit_error(recalled: Pattern, pattern: Pattern) -> Scalar:
-    """Fraction of neurons whose sign differs; a silent neuron (exactly 0) counts as wrong."""
+    """Returns the fraction of neurons whose sign differs from the pattern.
+
+    A silent neuron (exactly 0) counts as wrong.
+
+    Args:
+        recalled: Read-out, graded or signs, shape (N,).
+        pattern: Usually -1 and +1, shape (N,).
+    """
     return jnp.mean(jnp.sign(recalled) != jnp.sign(pattern))
 
 
 def exact_recall(recalled: Pattern, pattern: Pattern) -> Bool[Array, ""]:
-    """Whether every neuron has the sign of the pattern."""
+    """Returns whether every neuron has the sign of the pattern.
+
+    Args:
+        recalled: Read-out, graded or signs, shape (N,).
+        pattern: Usually -1 and +1, shape (N,).
+    """
     return jnp.all(jnp.sign(recalled) == jnp.sign(pattern))
 
 
@@ -52,10 +66,12 @@ class Rate(NamedTuple):
 
 
 def rate(successes: ArrayLike | Sequence[bool], *, confidence: float = 0.95) -> Rate:
-    """The rate of `successes` with its Wilson score interval (Wilson 1927), on the host.
+    """Returns the rate of `successes` with its Wilson score interval (Wilson 1927).
+
+    It is computed by NumPy and SciPy and cannot be traced.
 
     Args:
-        successes: Booleans, one a trial, of any shape.
+        successes: Booleans, one for each trial, of any shape.
         confidence: Coverage of the interval, in (0, 1).
 
     Raises:

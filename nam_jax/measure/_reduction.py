@@ -1,4 +1,4 @@
-"""The ladder of reductions: where do a full network and its simplifications part?"""
+"""Compares recall by a full network and by its reductions (simplified networks)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,19 +24,21 @@ from nam_jax.solve import outcome, retrieve
 
 
 class ReductionReport(eqx.Module):
-    """What each rung of the ladder recalls from the same cues.
+    """Recall of a full network and of its reductions from the same C cues.
+
+    A rung is one of these R networks; rungs are in the order of simplification.
 
     Attributes:
         rungs: R names: the full network at each ratio of time constants, then its reductions.
-        defined: (R,) whether the reduction exists; rows of the others are NaN or False.
-        readout: (R, C, N) read-outs at rest.
-        overlap: (R, C) of the read-out's signs with the target.
-        exact: (R, C) whether every bit of the target is recalled.
-        activity: (R, C) mean |readout|.
-        agreement: (R, C) fraction of neurons with the sign they have on the rung above that is
-            defined; 1 on the first rung.
-        outcome: (R, C) how recall ended: place in `nam_jax.solve.OUTCOMES`; -1 where not defined.
-        certificate: That of the full network.
+        defined: Whether the reduction exists, shape (R,); rows of others are NaN, False or -1.
+        readout: Read-outs at rest, shape (R, C, N).
+        overlap: Overlap of the signs of the read-out with the target, shape (R, C).
+        exact: Whether every bit of the target is recalled, shape (R, C).
+        activity: Mean |readout|, shape (R, C).
+        agreement: Fraction of neurons with the same sign as on the previous rung that is defined,
+            shape (R, C); 1 on the first rung.
+        outcome: How recall ended, an index into `nam_jax.solve.OUTCOMES`, shape (R, C).
+        certificate: Certificate of the full network.
     """
 
     rungs: tuple[str, ...] = eqx.field(static=True)
@@ -50,7 +52,7 @@ class ReductionReport(eqx.Module):
     certificate: Certificate
 
     def __str__(self) -> str:
-        """A table: mean overlap, share of exact recalls, activity and agreement of each rung."""
+        """Returns a table of overlap, share of exact recalls, activity and agreement by rung."""
         head = f"{'rung':32} {'overlap':>8} {'exact':>6} {'active':>7} {'as above':>9}"
         margin = f"certificate margin {float(self.certificate.margin):.3g}"
         columns = zip(self.overlap, self.exact, self.activity, self.agreement, strict=True)
@@ -71,28 +73,34 @@ def reduction_report(
     ratios: Sequence[float] = (1.0, 0.1),
     max_time: float = 50.0,
 ) -> ReductionReport:
-    """Recalls the same cues with `network` and with each of its reductions.
+    """Returns recall from the same cues by `network` and by all of its reductions.
 
-    The rungs: the full network, with synapses and processes slower or faster than its membranes;
-    their infinitely fast limit (certified networks only); the closed form of that limit (linear
-    synapses and processes only); the paper's continuous dense memory, which assumes alpha = gamma
-    = 0; and its discrete limits, by the literal single pass of the paper's eq 17 and by energy
-    differences. Runs on the host, one compiled recall a rung.
+    The rungs are, in this order:
+
+    1. the full network, with synapses and processes slower or faster than its membranes;
+    2. the limit of infinitely fast synapses and processes (certified networks only);
+    3. the closed form of that limit (certified networks with linear synapses and processes only);
+    4. the paper's continuous dense memory, which assumes alpha = gamma = 0;
+    5. its discrete limit by the single pass of the paper's eq 17, taken literally;
+    6. its discrete limit by energy differences.
+
+    The function runs in Python and compiles one recall for each rung.
 
     Args:
-        network: Its tensor is made of -1 and +1 patterns.
-        cues: (C, N).
-        targets: (C, N), the pattern that each cue stems from.
+        network: The full network; its tensor is made of patterns of -1 and +1.
+        cues: Cues, shape (C, N).
+        targets: The pattern from which each cue was made, shape (C, N).
         ratios: Time constants of synapses and processes, in membrane times tau_n / max(lambda, 1).
-        max_time: Time after which a recall is read out, in the network's unit.
+        max_time: Time after which a recall is read out, in the unit of the network.
 
     Raises:
-        ValueError: If no ratio above 0 is given, or the tensor is not made of patterns.
+        ValueError: If there is no ratio or one is not above 0, or the tensor is not made of
+            patterns.
     """
     if not ratios or min(ratios) <= 0:
         raise argument_error("ratios", "hold numbers above 0", f"{list(ratios)}")
-    found = certificate(network)
-    ladder = _ladder(network, ratios, certified=bool(found.certified))
+    verdict = certificate(network)
+    ladder = _ladder(network, ratios, certified=bool(verdict.certified))
     rows, above = [], None
     for make in ladder.values():
         row = _undefined(cues) if make is None else _recall(make(), cues, targets, max_time)
@@ -100,12 +108,13 @@ def reduction_report(
         above = above if make is None else row["readout"]
     table = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
     defined = jnp.array([make is not None for make in ladder.values()])
-    return ReductionReport(rungs=tuple(ladder), defined=defined, certificate=found, **table)
+    return ReductionReport(rungs=tuple(ladder), defined=defined, certificate=verdict, **table)
 
 
 def _ladder(
     network: NeuronAstrocyte, ratios: Sequence[float], *, certified: bool
 ) -> dict[str, Callable[[], AbstractNetwork] | None]:
+    """Returns a function that makes the network of each rung, or None if it does not exist."""
     dense = ContinuousDenseMemory.from_full(network)
     linear = network.linear_fast_layers
     full: dict[str, Callable[[], AbstractNetwork] | None] = {
@@ -130,19 +139,20 @@ def _recall(
     network: AbstractNetwork, cues: Patterns, targets: Patterns, max_time: float
 ) -> dict[str, Any]:
     def one(cue: Pattern, target: Pattern) -> dict[str, Any]:
-        found = retrieve(network, cue, max_time=max_time)
+        retrieval = retrieve(network, cue, max_time=max_time)
         return {
-            "readout": found.pattern,
-            "overlap": overlap(jnp.sign(found.pattern), target),
-            "exact": exact_recall(found.pattern, target),
-            "activity": found.activity,
-            "outcome": outcome(found.result),
+            "readout": retrieval.pattern,
+            "overlap": overlap(jnp.sign(retrieval.pattern), target),
+            "exact": exact_recall(retrieval.pattern, target),
+            "activity": retrieval.activity,
+            "outcome": outcome(retrieval.result),
         }
 
     return jax.vmap(one)(cues, targets)
 
 
 def _undefined(cues: Patterns) -> dict[str, Any]:
+    """Returns the rows of a reduction that does not exist: NaN, False and -1."""
     missing = jnp.full(cues.shape[0], jnp.nan, cues.dtype)
     return {
         "readout": jnp.full_like(cues, jnp.nan),
@@ -154,6 +164,7 @@ def _undefined(cues: Patterns) -> dict[str, Any]:
 
 
 def _agreement(readout: Patterns, above: Patterns | None) -> Float[Array, " C"]:
+    """Returns the fraction of neurons with the sign that they have in `above`; 1 for None."""
     if above is None:
         return jnp.ones(readout.shape[0], readout.dtype)
     same = (jnp.sign(readout) == jnp.sign(above)).astype(readout.dtype)

@@ -16,28 +16,29 @@ from nam_jax.measure._criterion import AbstractCriterion, OneStep, right_bits
 from nam_jax.network import AbstractNetwork, DenseAssociativeMemory
 
 Maker = Callable[[Patterns], AbstractNetwork]
-"""Makes the network that stores the patterns it is given; JAX must be able to trace it."""
+"""Function from patterns (K, N) to the network that stores them; JAX must be able to trace it."""
 
 _NUMBERS_AT_ONCE = 2**23
-"""Numbers in the patterns of all sets that are looked at side by side."""
+"""Largest number of pattern entries, over all sets that one program handles at once."""
 _RESAMPLES = 1000
 _PILOT_QUERIES = 60
-"""Queries from which a bracket is judged first."""
+"""Number of queries from which a first bracket is taken."""
 
 
 class Sampler:
-    """Scores at given numbers of patterns, with a count of all queries.
+    """Computes scores at given numbers of patterns K, and counts all queries.
 
-    Sets of patterns grow by appending, and their queries stay the same, so that all K see common
-    random numbers. Sums over patterns, as in a dense memory's fields, are then sums of what was
-    appended (prefix sums), and one pass serves every K. Sets are looked at in chunks of one size,
-    so that a K has one program, and what was found is kept.
+    Sets of patterns grow by appending: the patterns of a set for K = 5 are the first 5 of its
+    patterns for K = 9, and queries are the same for all K. If a memory adds up terms of patterns,
+    as in the fields of a dense memory, prefix sums over patterns give the scores of all K in one
+    pass. Sets are handled in chunks of one size, so that each K has one compiled program. Scores
+    are kept and not computed twice.
 
     Attributes:
-        criterion: When a pattern counts as stored.
-        num_sets: Independent sets of patterns.
-        pilots: Sets that are enough for a first look.
-        trials: Queries made so far.
+        criterion: Score of a stored pattern.
+        num_sets: Number of independent sets of patterns.
+        pilots: Number of sets of a first bracket; also the largest number of sets of a chunk.
+        trials: Number of queries made so far.
     """
 
     def __init__(
@@ -51,7 +52,17 @@ class Sampler:
         key: Key,
         pilots: int | None = None,
     ):
-        """Of `pilots` sets, or as many as have enough queries for a first look, at once."""
+        """Prepares the sets of patterns; nothing is computed yet.
+
+        Args:
+            make: Function from patterns to the network that stores them.
+            criterion: Score of a stored pattern.
+            num_neurons: N.
+            queries: Number of queries in each set.
+            num_sets: Number of independent sets of patterns.
+            key: Random key.
+            pilots: Number of sets of a first bracket; None for as many as have 60 queries.
+        """
         self.make, self.criterion, self.num_neurons = make, criterion, num_neurons
         self.queries, self.num_sets, self.key = queries, num_sets, key
         enough = min(num_sets, math.ceil(_PILOT_QUERIES / queries))
@@ -63,9 +74,15 @@ class Sampler:
     def __call__(
         self, counts: list[int], num_sets: int | None = None
     ) -> Float[np.ndarray, "C sets queries"]:
-        """Scores at each number of patterns, for the first `num_sets` sets or all."""
+        """Returns the scores at each number of patterns.
+
+        Args:
+            counts: C numbers of patterns.
+            num_sets: Number of sets, the first ones; None for all.
+        """
         queries = 1 if self.criterion.all_patterns else min(self.queries, *counts)
-        # Apart where nothing is shared: linear solves of one program can wait for each other.
+        # Without prefix sums each K has its own program, because several linear solves in one
+        # program can wait for each other.
         groups = [tuple(counts)] if self._adds_up() else [(count,) for count in counts]
         wanted = self.num_sets if num_sets is None else num_sets
         return np.concatenate([self._group(group, queries, wanted) for group in groups])
@@ -87,8 +104,8 @@ class Sampler:
     ) -> Float[np.ndarray, "C sets queries"]:
         patterns = self.patterns(places, max(counts))
         if self._adds_up():
-            found = _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
-            return np.asarray(found, float)
+            scores = _prefix_scores(self.make, jnp.asarray(patterns), queries, counts)
+            return np.asarray(scores, float)
         numbers = np.broadcast_to(np.arange(max(counts)), patterns.shape[:2])
         order = self._random(places.start, 1).permuted(numbers, axis=1)
         stored = np.take_along_axis(patterns, order[:, :, None], axis=1)
@@ -101,14 +118,21 @@ class Sampler:
         targets: Float[Array, "sets queries N"],
         places: range,
     ) -> Float[np.ndarray, "sets scores"]:
-        """Scores of targets in the memories of given sets, which are at the given places."""
-        found = _scores(self.make, self.criterion, self.key, stored, targets, jnp.asarray(places))
-        return np.asarray(found, float)
+        """Returns the scores of targets in the memories of given sets.
+
+        Args:
+            stored: Patterns to store, for each set, in the order in which they are learned.
+            targets: Patterns to score, for each set.
+            places: Numbers of these sets among all sets; they determine the random keys.
+        """
+        scores = _scores(self.make, self.criterion, self.key, stored, targets, jnp.asarray(places))
+        return np.asarray(scores, float)
 
     def patterns(self, places: range, num_patterns: int) -> Float[np.ndarray, "sets K N"]:
-        """Patterns of the sets at some places: the first K are the same whatever their number.
+        """Returns `num_patterns` patterns of -1 and +1 for each of the sets numbered by `places`.
 
-        Drawn on the host, where a new number of patterns needs no new program.
+        The first K patterns of a set are the same for every `num_patterns`. They are drawn by
+        NumPy, so that a new number of patterns compiles no new program.
         """
         width = math.ceil(self.num_neurons / 8)
         drawn = b"".join(self._random(place, 0).bytes(num_patterns * width) for place in places)
@@ -120,7 +144,7 @@ class Sampler:
         return np.random.default_rng([*self._seed, *what])
 
     def _adds_up(self) -> bool:
-        """Whether one pass serves every K."""
+        """Returns whether prefix sums give the scores of all K in one pass."""
         if not isinstance(self.criterion, OneStep):
             return False
         patterns = jax.ShapeDtypeStruct((2, self.num_neurons), jnp.result_type(float))
@@ -131,7 +155,7 @@ class Sampler:
 def _prefix_scores(
     make: Maker, patterns: Float[Array, "sets K N"], queries: int, counts: tuple[int, ...]
 ) -> Float[Array, "counts sets queries"]:
-    """Right bits after one step, by sums over the first patterns."""
+    """Returns the shares of right bits after one step, for the first K patterns of each count."""
 
     def of_set(patterns: Patterns) -> Float[Array, "counts queries"]:
         network = make(patterns)
@@ -154,7 +178,7 @@ def _scores(
     targets: Float[Array, "sets queries N"],
     places: Int[Array, " sets"],
 ) -> Float[Array, "sets scores"]:
-    """The criterion for each target; for all of them at once where all must succeed."""
+    """Returns the score of each target, or the lowest of a set if all patterns must succeed."""
 
     def of_set(
         stored: Patterns, targets: Float[Array, "queries N"], place: Array
@@ -162,19 +186,19 @@ def _scores(
         network = make(stored)
         of_set = jr.fold_in(key, place)
         keys = jax.vmap(lambda index: jr.fold_in(of_set, index))(jnp.arange(targets.shape[0]))
-        scores = jax.vmap(lambda target, each: criterion(network, target, key=each))(targets, keys)
+        scores = jax.vmap(lambda target, key: criterion(network, target, key=key))(targets, keys)
         return jnp.min(scores, keepdims=True) if criterion.all_patterns else scores
 
     return jax.vmap(of_set)(stored, targets, places)
 
 
 def sets_at_once(num_sets: int, num_patterns: int, num_neurons: int) -> int:
-    """How many sets of patterns to look at side by side."""
+    """Returns the number of sets of patterns to handle at once, from 1 to `num_sets`."""
     return max(1, min(num_sets, _NUMBERS_AT_ONCE // (num_patterns * num_neurons)))
 
 
 def resampled(num_sets: int, *, key: Key) -> Float[np.ndarray, "resamples sets"]:
-    """Weights of the sets in each resample of the bootstrap; each row sums to 1."""
+    """Returns the weights of the sets in each resample of the bootstrap; rows sum to 1."""
     draws = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
     return draws.multinomial(num_sets, np.full(num_sets, 1 / num_sets), _RESAMPLES) / num_sets
 
@@ -182,14 +206,14 @@ def resampled(num_sets: int, *, key: Key) -> Float[np.ndarray, "resamples sets"]
 def interval(
     by_set: Float[np.ndarray, "sets M"], *, key: Key, confidence: float
 ) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
-    """Ends of the percentile bootstrap's intervals of means over sets."""
+    """Returns the lower and upper ends of the bootstrap intervals of means over sets."""
     over_sets = resampled(len(by_set), key=key) @ by_set
     low, high = np.quantile(over_sets, tails(confidence), axis=0)
     return low, high
 
 
 def tails(confidence: float) -> tuple[float, float]:
-    """The two quantiles between which a share `confidence` lies.
+    """Returns the two quantiles between which a share `confidence` of a distribution is.
 
     Raises:
         ValueError: If `confidence` is not in (0, 1).
@@ -200,7 +224,7 @@ def tails(confidence: float) -> tuple[float, float]:
 
 
 def check_numbers(**numbers: int) -> None:
-    """Raises a `ValueError` for a number of patterns or queries below 1, of others below 2."""
+    """Raises a `ValueError` if a number of patterns or queries is below 1, or another below 2."""
     for name, number in numbers.items():
         least = 1 if name in {"num_patterns", "num_queries"} else 2
         if number < least:

@@ -1,4 +1,4 @@
-"""`scan`: how well patterns are stored, at given numbers of them."""
+"""`scan`: how well patterns are stored, at given numbers of patterns."""
 
 import itertools
 from typing import NamedTuple
@@ -16,12 +16,12 @@ class Scan(NamedTuple):
     """The mean score at each number of patterns.
 
     Attributes:
-        counts: The numbers of patterns K.
-        scores: The mean score at each.
-        low: Lower ends of their intervals.
-        high: Upper ends.
-        sets: Independent sets of patterns, the same at every K.
-        queries: Queries in each set.
+        counts: Numbers of patterns K.
+        scores: Mean score at each K.
+        low: Lower ends of the intervals of the scores.
+        high: Upper ends of the intervals of the scores.
+        sets: Number of independent sets of patterns; all K use the same sets.
+        queries: Number of queries in each set.
     """
 
     counts: tuple[int, ...]
@@ -43,26 +43,29 @@ def scan(
     num_queries: int = 8,
     confidence: float = 0.95,
 ) -> Scan:
-    """Stores random patterns, more and more of them, and asks for some; on the host.
+    """Returns the mean score of random stored patterns at each number of patterns.
 
-    All K see the same sets of patterns and the same cues. Intervals are the percentile bootstrap
-    over sets. For the K at which scores cross a level, see [`nam_jax.measure.capacity`][].
+    All K use the same sets of patterns and the same cues. Intervals are from the percentile
+    bootstrap over sets. [`nam_jax.measure.capacity`][] gives the K at which scores cross
+    a level. The function runs in Python, with compiled steps, and cannot be traced.
 
     Args:
-        make: From patterns (K, N) of -1 and +1, in random order, to the network that stores them.
-        counts: The numbers of patterns K, ascending from at least 1.
+        make: Function from patterns of -1 and +1, shape (K, N), in random order, to the network
+            that stores them.
+        counts: Numbers of patterns K, ascending from at least 1.
         num_neurons: N, at least 2.
-        criterion: When a pattern counts as stored.
+        criterion: Score of a stored pattern.
         key: Random key.
-        num_sets: Independent sets of patterns, at least 2.
-        num_queries: Queries in each set, at most the least K; all K if all must succeed.
+        num_sets: Number of independent sets of patterns, at least 2.
+        num_queries: Number of queries in each set; at most the smallest K are made, and all K if
+            the criterion asks for all patterns.
         confidence: Coverage of the intervals, in (0, 1).
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is outside its range.
     """
     check_numbers(num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries)
-    tails(confidence)  # before the work
+    tails(confidence)  # checks the confidence before the work begins
     if not counts or any(a >= b for a, b in itertools.pairwise((0, *counts))):
         raise argument_error("counts", "ascend from at least 1", counts)
     sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key, pilots=num_sets)

@@ -20,7 +20,7 @@ def leaky(patterns):
 def test_old_patterns_fade_by_the_law_and_the_newest_does_not_matter():
     """N = 200 (science page 3.3: .0047, .0338, .0919 at ages 10, 20, 30)."""
     ages = (0, 10, 20, 30)
-    found = nam.measure.by_age(
+    memory = nam.measure.by_age(
         leaky, 160, 200, OneStep(), key=jr.key(0), ages=ages, num_sets=150, confidence=0.9999
     )
     for place, age in enumerate(ages):
@@ -28,17 +28,17 @@ def test_old_patterns_fade_by_the_law_and_the_newest_does_not_matter():
         expected = 1 - 0.5 * math.erfc(z / math.sqrt(2))
         # The bootstrap has no width where not one of the 30,000 bits is wrong, as 4.5 should be.
         slack = 0.05 * (1 - expected) + 5 / 30_000
-        assert found.low[place] - slack <= expected <= found.high[place] + slack
+        assert memory.low[place] - slack <= expected <= memory.high[place] + slack
 
 
 def test_ages_do_not_matter_to_a_rule_without_order():
     def flat(patterns):
         return Hopfield.from_patterns(patterns, ExpandedHebbian())
 
-    found = nam.measure.by_age(flat, 8, 64, OneStep(), key=jr.key(1), num_sets=60)
-    assert found.ages == tuple(range(8))
-    assert np.ptp(found.scores) < 0.01
-    assert (found.low <= found.scores).all() and (found.scores <= found.high).all()
+    memory = nam.measure.by_age(flat, 8, 64, OneStep(), key=jr.key(1), num_sets=60)
+    assert memory.ages == tuple(range(8))
+    assert np.ptp(memory.scores) < 0.01
+    assert (memory.low <= memory.scores).all() and (memory.scores <= memory.high).all()
 
 
 @pytest.mark.parametrize(

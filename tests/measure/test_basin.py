@@ -14,10 +14,10 @@ from nam_jax.solve import RESULTS, Retrieval
 
 def place(state, patterns, *, known=True, result=RESULTS.converged, overlap=1.0):
     number = jnp.asarray(0.0)
-    found = Retrieval(
+    retrieval = Retrieval(
         state, state, number.astype(int), number, number, number, jnp.asarray(known), number, result
     )
-    return REACHED[int(_place(found, patterns[0], patterns, overlap))]
+    return REACHED[int(_place(retrieval, patterns[0], patterns, overlap))]
 
 
 def test_every_ending_gets_its_name(getkey):
@@ -37,11 +37,11 @@ def test_every_ending_gets_its_name(getkey):
 
 def test_a_lone_pattern_attracts_half_of_all_states():
     """With one pattern, cues go to it or its negative: the radius is one half."""
-    found = nam.measure.basin(
+    lone = nam.measure.basin(
         Hopfield.from_patterns, 1, 41, key=jr.key(0), flips=(0.0, 0.2, 0.4, 0.45), num_sets=10
     )
-    np.testing.assert_array_equal(found.reached[:, 0], 1.0)
-    assert found.radius.value == np.inf
+    np.testing.assert_array_equal(lone.reached[:, 0], 1.0)
+    assert lone.radius.value == np.inf
 
 
 def test_the_basin_shrinks_with_the_load_and_shares_sum_to_one():
@@ -53,19 +53,19 @@ def test_the_basin_shrinks_with_the_load_and_shares_sum_to_one():
         )
         for count in (10, 25)
     )  # fmt: skip
-    for found in (low, high):
-        np.testing.assert_allclose(found.reached.sum(axis=1), 1, atol=1e-12)
-        assert (found.low <= found.reached).all() and (found.reached <= found.high).all()
+    for basin in (low, high):
+        np.testing.assert_allclose(basin.reached.sum(axis=1), 1, atol=1e-12)
+        assert (basin.low <= basin.reached).all() and (basin.reached <= basin.high).all()
     assert low.reached[1, 0] > 0.9 and high.reached[1, 0] < 0.4
     assert low.radius.low > 0.1 and high.radius.high < low.radius.low
 
 
 def test_quartic_memories_reach_the_negative_from_beyond_one_half_only():
-    found = nam.measure.basin(
+    quartic = nam.measure.basin(
         DenseAssociativeMemory, 20, 32, key=jr.key(2), flips=(0.1, 0.5), num_sets=20
     )
     negative = REACHED.index("negative")
-    assert found.reached[0, negative] == 0 and found.reached[1, negative] > 0.05
+    assert quartic.reached[0, negative] == 0 and quartic.reached[1, negative] > 0.05
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,10 @@ class Coin(AbstractFeedforwardNetwork):
         return jnp.where(kept, state, -state)
 
 
-def widths_are_those_of_the_spread(found):
+def widths_are_those_of_the_spread(runs):
     """Intervals that are far too wide would cover too: a normal one has 1.96 deviations a side."""
-    half = np.mean([np.log(each.high / each.low) / 2 for each in found]) / 1.96
-    spread = np.std(np.log([each.value for each in found]), ddof=1)
+    half = np.mean([np.log(run.high / run.low) / 2 for run in runs]) / 1.96
+    spread = np.std(np.log([run.value for run in runs]), ddof=1)
     assert 0.7 < half / spread < 1.4, (half, spread)
 
 
@@ -49,18 +49,18 @@ def coin(patterns):
 
 
 def test_the_estimator_is_unbiased_and_its_intervals_cover_on_a_memory_of_known_capacity():
-    found = [
+    runs = [
         nam.measure.capacity(
             coin, 20, Recall(flips=0.0), key=jr.key(seed), guess=40, num_sets=24, num_queries=4
         )
         for seed in range(100)
     ]
-    logs = np.log([each.value for each in found])
-    error = logs.std(ddof=1) / np.sqrt(len(found))
+    logs = np.log([run.value for run in runs])
+    error = logs.std(ddof=1) / np.sqrt(len(runs))
     assert abs(logs.mean() - np.log(50)) < max(3 * error, 0.01)
-    covered = np.mean([each.low <= 50 <= each.high for each in found])
+    covered = np.mean([run.low <= 50 <= run.high for run in runs])
     assert covered >= 0.88  # 0.95 less 3 standard errors
-    widths_are_those_of_the_spread(found)
+    widths_are_those_of_the_spread(runs)
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,17 @@ def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
     def make(patterns):
         return DenseAssociativeMemory(patterns, Power(n))
 
-    found = [
+    runs = [
         nam.measure.capacity(
             make, num_neurons, OneStep(0.005), key=jr.key(seed), guess=exact, num_sets=100
         )
         for seed in range(40)
     ]
-    ratio = np.array([each.value for each in found]) / exact
+    ratio = np.array([run.value for run in runs]) / exact
     assert abs(ratio.mean() - 1) < 0.01 + 3 * ratio.std(ddof=1) / np.sqrt(len(ratio))
-    covered = np.mean([each.low <= exact <= each.high for each in found])
+    covered = np.mean([run.low <= exact <= run.high for run in runs])
     assert covered >= 0.82  # 0.95 less 3.5 standard errors
-    widths_are_those_of_the_spread(found)
+    widths_are_those_of_the_spread(runs)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, kind, getk
     xi = nam.data.random_patterns(30, 20, key=getkey())
     counts = (1, 4, 17, 30)
     whole = DenseAssociativeMemory(xi, separation, **kind)
-    found = whole.partial_fields(xi[0], counts)
-    for count, fields in zip(counts, found, strict=True):
+    partial = whole.partial_fields(xi[0], counts)
+    for count, fields in zip(counts, partial, strict=True):
         alone = DenseAssociativeMemory(xi[:count], separation, **kind)
         np.testing.assert_array_equal(
             jnp.sign(fields), jnp.sign(alone.local_field(xi[0])), err_msg=f"K = {count}"
@@ -108,10 +108,10 @@ def test_prefix_sums_are_the_fields_of_the_first_patterns(separation, kind, getk
 
 def test_a_scan_has_the_known_shares_within_its_intervals_and_counts_ascend():
     options = {"key": jr.key(2), "num_sets": 200, "num_queries": 4, "confidence": 0.9999}
-    found = nam.measure.scan(coin, (25, 50, 100), 20, Recall(flips=0.0), **options)
+    measured = nam.measure.scan(coin, (25, 50, 100), 20, Recall(flips=0.0), **options)
     expected = norm.cdf(-2 * jnp.log(jnp.array([0.5, 1.0, 2.0])))
-    assert (found.low <= expected).all() and (expected <= found.high).all()
-    assert (found.high - found.low).max() < 0.2
+    assert (measured.low <= expected).all() and (expected <= measured.high).all()
+    assert (measured.high - measured.low).max() < 0.2
     with pytest.raises(ValueError, match="`counts` must ascend from at least 1"):
         nam.measure.scan(coin, (5, 5), 20, Recall(), **options)
 
@@ -160,35 +160,35 @@ def test_a_single_pass_corrects_as_the_square_of_neurons():
     def single_pass(xi):
         return DenseAssociativeMemory(xi, self_coupling=True)
 
-    found = [
+    runs = [
         nam.measure.capacity(
             single_pass, size, Recall(recall=all_at_once), key=jr.key(0), guess=guess, num_sets=32
         )
         for size, guess in ((32, 183), (64, 832))
     ]
-    slopes = [np.log2(found[1].low / found[0].high), np.log2(found[1].high / found[0].low)]
+    slopes = [np.log2(runs[1].low / runs[0].high), np.log2(runs[1].high / runs[0].low)]
     assert 1.8 < slopes[0] < slopes[1] < 2.6
 
 
 def test_all_patterns_ask_for_more_than_one():
     options = {"key": jr.key(1), "guess": 8.0, "num_sets": 60}
-    each, whole = (
+    single, whole = (
         nam.measure.capacity(
             Hopfield.from_patterns, 64, FixedPoint(all_patterns=everyone), **options
         )
         for everyone in (False, True)
     )
-    assert whole.high < each.low
+    assert whole.high < single.low
 
 
 @SLOW
 def test_astrocyte_networks_have_capacities_too():
-    found = nam.measure.capacity(
+    measured = nam.measure.capacity(
         lambda xi: NeuronAstrocyte.certified(xi, margin=0.1), 24, Recall(overlap=0.9),
         key=jr.key(0), guess=60, num_sets=6, num_queries=5, points=3,
     )  # fmt: skip
-    assert 10 < found.value < 300
-    assert found.trials >= 6 * 5 * len(found.counts)
+    assert 10 < measured.value < 300
+    assert measured.trials >= 6 * 5 * len(measured.counts)
 
 
 @pytest.mark.parametrize(

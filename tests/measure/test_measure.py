@@ -50,11 +50,11 @@ def test_bit_error_and_exact_recall_judge_signs():
     ],
 )
 def test_rate_has_the_published_wilson_interval(successes, trials, low, high):
-    found = rate(np.arange(trials) < successes)
-    assert found.value == pytest.approx(successes / trials)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
-    assert found.trials == trials
-    assert str(found) == f"{successes / trials:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    measured = rate(np.arange(trials) < successes)
+    assert measured.value == pytest.approx(successes / trials)
+    assert (measured.low, measured.high) == pytest.approx((low, high), abs=6e-5)
+    assert measured.trials == trials
+    assert str(measured) == f"{successes / trials:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
 
 
 def test_rate_takes_any_shape_and_confidence():
@@ -81,19 +81,19 @@ def dense_eigenvalues(tensor):
 def test_certificate_eigenvalues_are_those_of_the_dense_tensor(rule, getkey):
     tensor = PatternTensor(signs(getkey(), (5, N)), rule, strength=0.8)
     values = dense_eigenvalues(tensor)
-    found = certificate(NeuronAstrocyte(tensor))
-    np.testing.assert_allclose(found.largest_eigenvalue, values[-1], rtol=1e-3)
-    np.testing.assert_allclose(found.smallest_eigenvalue, values[0], atol=1e-4)
+    verdict = certificate(NeuronAstrocyte(tensor))
+    np.testing.assert_allclose(verdict.largest_eigenvalue, values[-1], rtol=1e-3)
+    np.testing.assert_allclose(verdict.smallest_eigenvalue, values[0], atol=1e-4)
 
 
 def test_released_network_is_not_certified():
     """(1/5)(1/5 - lambda_max) - 1, with lambda_max = 1/N for one pattern, is about 0.04 - 1."""
-    found = certificate(released(signs(jr.key(0), (1, 50))))
-    assert not bool(found.certified)
-    np.testing.assert_allclose(found.largest_eigenvalue, 1 / 50, rtol=1e-4)
-    np.testing.assert_allclose(found.margin, 0.2 * (0.2 - 1 / 50) - 1, rtol=1e-5)
-    assert abs(float(found.margin) - (0.04 - 1)) < 0.01
-    for number in (found.memory_gain, found.recall_threshold, found.relaxation_time):
+    verdict = certificate(released(signs(jr.key(0), (1, 50))))
+    assert not bool(verdict.certified)
+    np.testing.assert_allclose(verdict.largest_eigenvalue, 1 / 50, rtol=1e-4)
+    np.testing.assert_allclose(verdict.margin, 0.2 * (0.2 - 1 / 50) - 1, rtol=1e-5)
+    assert abs(float(verdict.margin) - (0.04 - 1)) < 0.01
+    for number in (verdict.memory_gain, verdict.recall_threshold, verdict.relaxation_time):
         assert bool(jnp.isnan(number))
 
 
@@ -101,27 +101,27 @@ def test_released_network_is_not_certified():
 @pytest.mark.parametrize("rule", ["hebbian", "projection"])
 def test_certified_preset_has_the_margin_asked_for(margin, rule, getkey):
     net = NeuronAstrocyte.certified(signs(getkey(), (5, 20)), margin=margin, rule=rule)
-    found = certificate(net)
-    assert bool(found.certified)
-    np.testing.assert_allclose(found.margin, margin, atol=2e-3)
-    np.testing.assert_allclose(found.largest_eigenvalue, 1.0, atol=1e-3)
+    verdict = certificate(net)
+    assert bool(verdict.certified)
+    np.testing.assert_allclose(verdict.margin, margin, atol=2e-3)
+    np.testing.assert_allclose(verdict.largest_eigenvalue, 1.0, atol=1e-3)
 
 
 def test_slope_bounds_enter_the_margin(getkey):
     tensor = PatternTensor(signs(getkey(), (5, 20)), "projection", strength=0.7)
     arguments = {"synaptic": LogCosh(1.5), "process": LogCosh(2.0), "leaks": (1.0, 3.0, 4.0)}
-    found = certificate(NeuronAstrocyte(tensor, **arguments))
-    np.testing.assert_allclose(found.margin, 3 / 1.5 * (4 / 2 - 0.7) - 1, rtol=1e-3)
-    assert bool(found.certified) and bool(
-        jnp.isnan(found.memory_gain)
+    verdict = certificate(NeuronAstrocyte(tensor, **arguments))
+    np.testing.assert_allclose(verdict.margin, 3 / 1.5 * (4 / 2 - 0.7) - 1, rtol=1e-3)
+    assert bool(verdict.certified) and bool(
+        jnp.isnan(verdict.memory_gain)
     )  # not linear: no closed form
 
 
 def test_both_factors_negative_is_no_certificate(getkey):
     """gamma below lambda_max: the process layer alone has no unique equilibrium."""
     tensor = PatternTensor(signs(getkey(), (2, 20)), "projection", strength=3.0)
-    found = certificate(NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 1.0)))
-    assert float(found.margin) < 0 and not bool(found.certified)
+    verdict = certificate(NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 1.0)))
+    assert float(verdict.margin) < 0 and not bool(verdict.certified)
 
 
 def test_linear_numbers_are_those_of_the_closed_form(getkey):
@@ -129,22 +129,22 @@ def test_linear_numbers_are_those_of_the_closed_form(getkey):
     tensor = PatternTensor(signs(getkey(), (3, 20)), "projection", strength=1.2)
     alpha, gamma, t = 0.9, 2.6, 1.2
     net = NeuronAstrocyte(tensor, leaks=(1.0, alpha, gamma), time_constants=(1.0, 0.2, 0.5))
-    found = certificate(net)
+    verdict = certificate(net)
 
     def passed(t):
         return (gamma - t) / (alpha * (gamma - t) - 1)
 
     gain = passed(t) / passed(0.0) - 1
-    np.testing.assert_allclose(found.memory_gain, gain, rtol=1e-3)
-    np.testing.assert_allclose(found.recall_threshold, gain ** (-1 / 3), rtol=1e-3)
+    np.testing.assert_allclose(verdict.memory_gain, gain, rtol=1e-3)
+    np.testing.assert_allclose(verdict.recall_threshold, gain ** (-1 / 3), rtol=1e-3)
     jacobian = np.array([[-alpha / 0.2, 1 / 0.2], [1 / 0.5, (t - gamma) / 0.5]])
     slowest = -1 / np.linalg.eigvals(jacobian).real.max()
-    np.testing.assert_allclose(found.relaxation_time, slowest, rtol=1e-3)
+    np.testing.assert_allclose(verdict.relaxation_time, slowest, rtol=1e-3)
 
 
 def test_certificate_of_a_general_network_is_finite_where_it_can_be(getkey):
-    found = certificate(general(getkey()))
-    assert bool(jnp.isfinite(found.margin)) and float(found.smallest_eigenvalue) < 0
+    verdict = certificate(general(getkey()))
+    assert bool(jnp.isfinite(verdict.margin)) and float(verdict.smallest_eigenvalue) < 0
 
 
 BAD = {

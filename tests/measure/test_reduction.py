@@ -140,8 +140,8 @@ def test_resolvent_is_that_of_the_dense_matrix(name, getkey):
     matrix = np.asarray(tensor.to_dense(), float).reshape(N * N, N * N)
     expected = matrix @ np.linalg.inv(float(shift) * np.eye(N * N) - matrix)
     psi = symmetrise(jr.normal(getkey(), (N, N)))
-    found = resolvent(tensor, shift)(psi)
-    np.testing.assert_allclose(found.ravel(), expected @ np.asarray(psi).ravel(), **EXACT)
+    product = resolvent(tensor, shift)(psi)
+    np.testing.assert_allclose(product.ravel(), expected @ np.asarray(psi).ravel(), **EXACT)
 
 
 @pytest.mark.parametrize("autapses", [False, True])
@@ -158,8 +158,8 @@ def test_contract_and_its_gradient_are_those_of_the_flux(binary, autapses, getke
         return jnp.vdot(phi**2, contract(tensor, phi))
 
     np.testing.assert_allclose(by_overlaps(tensor, phi), by_flux(tensor, phi), **EXACT)
-    found, expected = (eqx.filter_grad(f)(tensor, phi) for f in (by_overlaps, by_flux))
-    np.testing.assert_allclose(found.patterns, expected.patterns, **EXACT)
+    gradient, expected = (eqx.filter_grad(f)(tensor, phi) for f in (by_overlaps, by_flux))
+    np.testing.assert_allclose(gradient.patterns, expected.patterns, **EXACT)
 
 
 @pytest.mark.parametrize("name", [*TENSORS, "distinct"])
@@ -175,10 +175,10 @@ def test_settle_fast_ends_where_a_long_run_with_held_neurons_ends(getkey):
     held = eqx.tree_at(lambda n: n.time_constants.neural, net, jnp.asarray(1e9))
     inputs = Drive(None, 0.3, -0.2)
     start = state_of(net, getkey())
-    found = settle_fast(net, start.neurons, drive=inputs)
+    settled = settle_fast(net, start.neurons, drive=inputs)
     run = nam.simulate(held, start, 60.0, drive=inputs, times=2, rtol=1e-6, atol=1e-7, save={})
-    np.testing.assert_allclose(run.state.synapses, found.synapses, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(run.state.processes, found.processes, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(run.state.synapses, settled.synapses, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(run.state.processes, settled.processes, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("voltage", [0.0, 1.0, 100.0])
