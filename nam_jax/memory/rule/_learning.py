@@ -20,7 +20,7 @@ else:
     from equinox import AbstractClassVar
 
 Learned = Float[Array, "outputs N"]
-"""What a rule changes at each pattern: the weights themselves, or those to other neurons."""
+"""The array that a rule changes at each pattern: N x N weights, or weights to output neurons."""
 
 
 class AbstractLearningRule(eqx.Module):
@@ -30,11 +30,12 @@ class AbstractLearningRule(eqx.Module):
     tensor.
 
     Attributes:
-        local: Whether the change of w_ij at one pattern needs only w_ij and what its two neurons
-            have. Their states are enough for products, the expanded rule and clamped Oja, and for
-            covariance their means over the patterns. Others promise less: Storkey needs the local
-            fields of both neurons, free Oja that of neuron i, the perceptron also the norm of all
-            weights to neuron i, and unlearning the states in which the network comes to rest.
+        local: Whether the change of w_ij at one pattern depends only on w_ij and on quantities of
+            neurons i and j. These quantities are the states for products, the expanded rule and
+            clamped Oja, and also the means over patterns for covariance. Storkey also needs the
+            local fields of both neurons, free Oja the field of neuron i, the perceptron also the
+            norm of all weights to neuron i, and unlearning the states in which the network comes to
+            rest.
     """
 
     local: AbstractClassVar[bool]
@@ -43,10 +44,10 @@ class AbstractLearningRule(eqx.Module):
     def __call__(
         self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
     ) -> Pairs:
-        """The weights.
+        """Returns the weights that store the patterns.
 
         Args:
-            patterns: Xi, (K, N) floats, usually -1 and +1; see `learn` for the check of others.
+            patterns: Xi, (K, N) floats, usually -1 and +1; `learn` checks them.
             passes: As for `learn`.
             key: As for `learn`.
 
@@ -56,11 +57,11 @@ class AbstractLearningRule(eqx.Module):
 
 
 class AbstractBatchRule(AbstractLearningRule):
-    """All patterns at once, in closed form."""
+    """A rule that computes the weights of all patterns at once, in closed form."""
 
     @abc.abstractmethod
     def weights(self, patterns: Patterns) -> Pairs:
-        """W, (N, N), of patterns (K, N)."""
+        """Returns W, (N, N), for patterns (K, N)."""
 
     def __call__(
         self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
@@ -73,24 +74,25 @@ class AbstractBatchRule(AbstractLearningRule):
 
 
 class AbstractOnlineRule(AbstractLearningRule):
-    """One pattern after another changes the weights.
+    """A rule that changes the weights at one pattern after another.
 
     Attributes:
-        passes: How often all patterns are shown, at most, unless `learn` is told otherwise.
+        passes: Largest number of times that all patterns are shown; `learn(passes=...)` overrules
+            it.
     """
 
     passes: eqx.AbstractVar[int]
 
     @abc.abstractmethod
     def start(self, patterns: Patterns, key: Key | None) -> Learned:
-        """What there is before the first pattern, of (K, N) that will be shown."""
+        """Returns the array before the first pattern; `patterns`, (K, N), will be shown."""
 
     @abc.abstractmethod
     def show(self, learned: Learned, pattern: Pattern) -> Learned:
-        """What one pattern, (N,), makes of it."""
+        """Returns the array after one more pattern, (N,)."""
 
     def weights(self, learned: Learned) -> Pairs:
-        """W, (N, N), of what was learned: unless overridden, just that."""
+        """Returns W, (N, N), made of the array that was learned; by default the array itself."""
         return learned
 
     def __call__(
@@ -108,7 +110,7 @@ class AbstractOnlineRule(AbstractLearningRule):
 
         def unfinished(carry: tuple[Learned, Learned, Array]) -> Bool[Array, ""]:
             before, learned, count = carry
-            change, size = (jnp.max(jnp.abs(each)) for each in (learned - before, learned))
+            change, size = jnp.max(jnp.abs(learned - before)), jnp.max(jnp.abs(learned))
             return (change > tolerance * size) & (count < passes)
 
         def advance(carry: tuple[Learned, Learned, Array]) -> tuple[Learned, Learned, Array]:
@@ -130,16 +132,16 @@ def learn(
     passes: int | None = None,
     key: Key | None = None,
 ) -> Pairs:
-    """The weights, (N, N), by which `rule` stores `patterns`, (K, N).
+    """Returns the weights, (N, N), by which `rule` stores `patterns`, (K, N).
 
     Args:
         rule: Any learning rule.
         patterns: (K, N) finite numbers.
-        passes: How often all patterns are shown at most, for a rule that takes one after another;
-            by default as often as the rule says. It stops after a pass that changes no weight by
-            more than round-off. Derivatives in reverse are for a single pass.
-        key: With one, each pass has a random order of its own, rather than the given one. Rules
-            that start from random weights or states need it.
+        passes: Largest number of times that all patterns are shown, for a rule that takes one after
+            another; by default the number of the rule. Learning stops after a pass that changes no
+            weight by more than round-off. Reverse-mode derivatives need a single pass.
+        key: If given, each pass shows the patterns in a random order; otherwise in the given order.
+            Rules that start from random weights or states need it.
 
     Raises:
         ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite; if `passes` is
@@ -149,7 +151,7 @@ def learn(
 
 
 def check_passes(passes: int) -> int:
-    """`passes`, or a `ValueError` if it is below 1."""
+    """Returns `passes`; raises a `ValueError` if it is below 1."""
     if passes < 1:
         raise argument_error("passes", "be at least 1", passes)
     return passes
@@ -167,12 +169,13 @@ class ActivityProduct(AbstractBatchRule):
 class Covariance(AbstractBatchRule):
     """W = (Xi - m)^T (Xi - m) / N, with its diagonal (Sejnowski 1977, J. Math. Biol. 4, 303).
 
-    For biased patterns. A neuron on which all patterns agree then has no input; with v the mean of
-    (xi_i - m_i)^2, the threshold W m - v m gives it back its mean.
+    For biased patterns. A neuron whose state is the same in all patterns gets no input; with the
+    threshold W m - v m, where v is the mean of (xi_i - m_i)^2, such a neuron keeps its mean.
 
     Attributes:
-        mean: m, one number (for sparse 0 and 1 their activity) or one a neuron; by default each
-            neuron's mean over the patterns, with which one pattern alone leaves no trace.
+        mean: m, one number (for sparse patterns of 0 and 1 their activity) or (N,) numbers; by
+            default the mean of each neuron over the patterns. With that default a single pattern
+            gives zero weights.
     """
 
     mean: Pattern | Scalar | None = None
@@ -193,9 +196,9 @@ class Covariance(AbstractBatchRule):
 class PseudoInverse(AbstractBatchRule):
     """W = Xi^+ Xi, with its diagonal: the projector on the span of the patterns.
 
-    Every pattern is a fixed point while they are linearly independent, correlated or not. Taken
-    from the singular vectors of Xi, whose condition is the root of that of Xi Xi^T. Source:
-    Personnaz, Guyon & Dreyfus 1985, J. Physique Lett. 46, 359.
+    All patterns are fixed points if they are linearly independent, also if they are correlated. W
+    is made of the singular vectors of Xi, whose condition number is the root of that of Xi Xi^T.
+    Source: Personnaz, Guyon & Dreyfus 1985, J. Physique Lett. 46, 359.
     """
 
     local: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Linear maps from patterns to other patterns, by rules in closed form: hetero-association."""
+"""Hetero-association: linear maps from patterns to other patterns, by rules in closed form."""
 
 import abc
 
@@ -12,7 +12,7 @@ from nam_jax.memory.tensor import check_patterns
 
 
 class LinearMap(eqx.Module):
-    """y = W x + b.
+    """The map y = W x + b.
 
     Attributes:
         weights: W, (M, N).
@@ -27,23 +27,23 @@ class LinearMap(eqx.Module):
 
 
 class AbstractMapRule(eqx.Module):
-    """How K inputs and the answers to them become a linear map.
+    """A rule by which K inputs and their answers become a linear map.
 
     Not to be confused with an [`AbstractLearningRule`][], which couples neurons to each other.
     """
 
     @abc.abstractmethod
     def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
-        """W, (M, N), for inputs and answers whose means over the K pairs are 0."""
+        """Returns W, (M, N), for inputs (K, N) and answers (K, M) whose means over K are 0."""
 
 
 class RidgeMap(AbstractMapRule):
-    """Least squares with the penalty p sum_j W_ij^2 <x_j^2> K, <x_j^2> averaged over inputs.
+    """Ridge regression: least squares with the penalty p K <x^2> sum_ij W_ij^2.
 
-    By singular values, as inputs that are nearly dependent have to be told apart in float32. For
-    deviations of equal size p = e / (1 - e) gives the least mean error, up to a factor in W,
-    over inputs of which a share e is set to the mean at random. Source: Bishop 1995, Neural
-    Computation 7, 108.
+    <x^2> is the mean of x_j^2 over inputs and neurons j. Solved by singular values, which tell
+    nearly dependent inputs apart also in float32. If a random share e of the entries of an input is
+    set to its mean, p = e / (1 - e) gives the least mean error up to a factor in W. Source: Bishop
+    1995, Neural Computation 7, 108.
 
     Attributes:
         penalty: p, above 0.
@@ -64,12 +64,12 @@ class RidgeMap(AbstractMapRule):
 
 
 def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> LinearMap:
-    """The linear map by which `rule` answers `inputs`, (K, N), with `answers`, (K, M).
+    """Returns the linear map by which `rule` answers `inputs`, (K, N), with `answers`, (K, M).
 
-    Its offset makes the mean answer the answer to the mean input.
+    The offset is chosen such that the map answers the mean input with the mean answer.
 
     Raises:
-        ValueError: On shapes that do not fit, or numbers that are not finite.
+        ValueError: If the shapes do not fit, or a number is not finite.
     """
     x = check_patterns(inputs, name="inputs")
     y = check_patterns(answers, name="answers")

@@ -1,4 +1,4 @@
-"""Learning rules of pairs, shown one pattern after another: from Hebb's, expanded, to Gardner's."""
+"""Online rules for pairwise weights: the expanded Hebbian rule, Storkey's and the perceptron."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -16,10 +16,10 @@ Coefficient = float | Scalar | Callable[[Pairs], Pairs]
 
 
 class Decay(eqx.Module):
-    """The coefficient c0(w) = -rate w of an [`ExpandedHebbian`][] rule: weights leak away.
+    """The coefficient c0(w) = -rate w of an [`ExpandedHebbian`][] rule: all weights decay.
 
     Attributes:
-        rate: The share of a weight that each pattern costs, in (0, 1].
+        rate: Share of a weight that is lost at each pattern, in (0, 1].
     """
 
     rate: Scalar
@@ -28,7 +28,7 @@ class Decay(eqx.Module):
         """Sets the rate.
 
         Raises:
-            ValueError: If it is not in (0, 1].
+            ValueError: If `rate` is not in (0, 1].
         """
         self.rate = positive_number("rate", rate, most=1)
 
@@ -41,10 +41,11 @@ class ExpandedHebbian(AbstractOnlineRule):
 
         dw_ij = c0 + c1pre x_j + c1post x_i + c2pre x_j^2 + c2post x_i^2 + c2corr x_i x_j
 
-    Each coefficient is a number or a function of w_ij: c0 = [`Decay`][](0.1) is decay. Weights
-    start at 0; without functions the order of patterns does not matter.
-    For random patterns of -1 and +1 only c2corr stores anything, while c0 + c2pre + c2post, c1pre
-    and c1post harm; for sparse patterns of 0 and 1 c1post = -a c2corr is what makes it work.
+    Each coefficient is a number or a function of w_ij; for example, c0 = [`Decay`][](0.1) makes
+    weights decay. Weights start at 0. If all coefficients are numbers, the order of patterns does
+    not matter. For random patterns of -1 and +1 only c2corr stores information, while
+    c0 + c2pre + c2post, c1pre and c1post reduce the capacity. For sparse patterns of 0 and 1 with
+    activity a, c1post = -a c2corr is needed.
     Source: Hanley's prospectus, Definition 2.8.2; Gerstner & Kistler 2002, Biol. Cybern. 87, 404.
     """
 
@@ -71,16 +72,16 @@ class ExpandedHebbian(AbstractOnlineRule):
         """By default the activity product, without its factor 1 / N.
 
         Raises:
-            ValueError: If a coefficient is not finite, or there are no passes.
+            ValueError: If a coefficient is not finite, or `passes` is below 1.
         """
         self.passes = check_passes(passes)
         given = {"c0": c0, "c1pre": c1pre, "c1post": c1post, "c2pre": c2pre, "c2post": c2post,
                  "c2corr": c2corr}  # fmt: skip
         for name, value in given.items():
-            found = value if callable(value) else as_float(value)
-            if not callable(found):
-                check_finite(name, found)
-            setattr(self, name, found)
+            coefficient = value if callable(value) else as_float(value)
+            if not callable(coefficient):
+                check_finite(name, coefficient)
+            setattr(self, name, coefficient)
 
     def start(self, patterns: Patterns, key: Key | None) -> Pairs:
         return _no_weights(patterns)
@@ -99,11 +100,12 @@ class ExpandedHebbian(AbstractOnlineRule):
 
 
 class Storkey(AbstractOnlineRule):
-    """One pattern after another, of what the fields do not say yet; the diagonal is zero.
+    """Storkey's rule: each pattern adds what its local fields do not yet contain; zero diagonal.
 
         dw_ij = (x_i x_j - x_i h_ji - h_ij x_j) / N,   h_ij = sum_{k != i, j} w_ik x_k
 
-    h_ij is the local field of neuron i without the share w_ij x_j, so the rule is local. K N^2.
+    h_ij is the local field of neuron i without the term w_ij x_j, so the rule is local. The cost is
+    O(K N^2).
     Source: Storkey & Valabregue 1999, Neural Networks 12, 869.
     """
 
@@ -125,22 +127,22 @@ class Storkey(AbstractOnlineRule):
 
 
 class Perceptron(AbstractOnlineRule):
-    """Each neuron learns to keep its state in every pattern, with a margin; the diagonal is zero.
+    """Perceptron learning with a margin: every pattern becomes a fixed point; zero diagonal.
 
-    From the activity product, the patterns are shown in turn, and where the stability of neuron i
-    is not above kappa its weights change:
+    Weights start at the activity product. The patterns are shown in turn; if the stability of
+    neuron i, x_i sum_j w_ij x_j / |w_i|, is not above kappa, its weights change:
 
         dw_ij = eta x_i x_j / N   where   x_i sum_j w_ij x_j <= kappa |w_i|.
 
-    It stops after a pass that changes nothing: all stabilities are then above kappa. For random
-    patterns that is possible up to K / N = 1 / [(1 + kappa^2) Phi(kappa) + kappa phi(kappa)], 2 at
-    kappa = 0 and 0.52 at 1. The weights are not symmetric. Source: Gardner 1988, J. Phys. A 21,
-    257.
+    Learning stops after a pass that changes nothing; all stabilities are then above kappa. For
+    random patterns this is possible up to K / N = 1 / [(1 + kappa^2) Phi(kappa) + kappa
+    phi(kappa)], which is 2 at kappa = 0 and 0.52 at kappa = 1. The weights are not symmetric.
+    Source: Gardner 1988, J. Phys. A 21, 257.
 
     Attributes:
         kappa: The margin, at least 0, dimensionless.
-        passes: The largest number of times that all patterns are shown.
-        learning_rate: eta, above 0: the size of a change beside the activity product.
+        passes: Largest number of times that all patterns are shown.
+        learning_rate: eta, above 0: size of a change relative to the activity product.
     """
 
     kappa: Scalar
@@ -158,14 +160,14 @@ class Perceptron(AbstractOnlineRule):
         """By default a margin that random patterns allow up to K = 0.96 N.
 
         Raises:
-            ValueError: On a negative margin, no passes, or a learning rate that is not above 0.
+            ValueError: If `kappa` is negative, `passes` below 1 or `learning_rate` not above 0.
         """
         self.kappa = positive_number("kappa", kappa, zero_allowed=True)
         self.learning_rate = positive_number("learning_rate", learning_rate)
         self.passes = check_passes(passes)
 
     def start(self, patterns: Patterns, key: Key | None) -> Pairs:
-        """The activity product.
+        """Returns the activity product with a zero diagonal.
 
         Raises:
             ValueError: If `patterns` holds anything but -1 and +1.
@@ -181,11 +183,13 @@ class Perceptron(AbstractOnlineRule):
 
 
 def _no_weights(patterns: Patterns) -> Pairs:
+    """Returns (N, N) zeros in the dtype of the patterns."""
     size = patterns.shape[1]
     return jnp.zeros((size, size), patterns.dtype)
 
 
 def _at(coefficient: Coefficient, weights: Pairs) -> Pairs | Scalar:
+    """Returns the value of a coefficient at the present weights."""
     if callable(coefficient):
         return coefficient(weights)
     return jnp.asarray(coefficient, weights.dtype)
