@@ -1,4 +1,4 @@
-"""Oja's learning rule and its relatives: Hebbian growth that its own output keeps in bounds."""
+"""Oja's learning rule and related rules: Hebbian learning with bounded weights."""
 
 import functools
 from typing import ClassVar
@@ -18,13 +18,14 @@ class ClampedOja(AbstractOnlineRule):
 
         dw_ij = eta x_i (x_j - w_ij x_i)
 
-    For states -1 and +1 old patterns fade by 1 - eta at each new one, so that the latest are
-    recalled and none is forever: at most N / (e z^2), at eta = e z^2 / (2 N). For 0 and 1 it learns
-    the probability of x_j given x_i = 1. Source: Oja 1982, J. Math. Biol. 15, 267.
+    For states -1 and +1 each new pattern multiplies the trace of the old ones by 1 - eta, so only
+    the latest patterns are recalled: at most N / (e z^2) of them, with eta = e z^2 / (2 N) and z
+    the normal quantile of 1 - error. For states 0 and 1, w_ij learns the probability of x_j = 1
+    given x_i = 1. Source: Oja 1982, J. Math. Biol. 15, 267.
 
     Attributes:
         learning_rate: eta, in (0, 1].
-        passes: How often all patterns are shown.
+        passes: Number of times that all patterns are shown.
     """
 
     learning_rate: Scalar
@@ -32,10 +33,10 @@ class ClampedOja(AbstractOnlineRule):
     local: ClassVar[bool] = True
 
     def __init__(self, learning_rate: float | Scalar, *, passes: int = 1):
-        """Sets both.
+        """Checks and stores the settings.
 
         Raises:
-            ValueError: If the learning rate is not in (0, 1], or there are no passes.
+            ValueError: If `learning_rate` is not in (0, 1], or `passes` is below 1.
         """
         self.learning_rate = positive_number("learning_rate", learning_rate, most=1)
         self.passes = check_passes(passes)
@@ -51,17 +52,17 @@ class ClampedOja(AbstractOnlineRule):
 
 
 class FreeOja(AbstractOnlineRule):
-    """Oja's rule with neurons that answer by their own weights: y = W x, each for itself.
+    """Oja's rule with free postsynaptic neurons: neuron i has the output y_i = sum_j w_ij x_j.
 
         dw_ij = (eta / N) y_i (x_j - w_ij y_i)
 
-    Every row turns into the first principal component of the patterns, with a sign of its own: the
-    memory holds one direction and recalls no pattern, which is why [`ClampedOja`][] is another
-    rule. Weights start at random. Source: Oja 1982, J. Math. Biol. 15, 267.
+    Every row of W converges to the first principal component of the patterns, with either sign. The
+    memory then holds one direction and recalls no pattern; for recall use [`ClampedOja`][]. Weights
+    start at random. Source: Oja 1982, J. Math. Biol. 15, 267.
 
     Attributes:
         learning_rate: eta, above 0; beyond about 1 the rule diverges for patterns of -1 and +1.
-        passes: How often all patterns are shown at most.
+        passes: Largest number of times that all patterns are shown.
     """
 
     learning_rate: Scalar
@@ -69,10 +70,10 @@ class FreeOja(AbstractOnlineRule):
     local: ClassVar[bool] = True
 
     def __init__(self, learning_rate: float | Scalar = 0.1, *, passes: int = 1000):
-        """Sets both.
+        """Checks and stores the settings.
 
         Raises:
-            ValueError: If the learning rate is not above 0, or there are no passes.
+            ValueError: If `learning_rate` is not above 0, or `passes` is below 1.
         """
         self.learning_rate = positive_number("learning_rate", learning_rate)
         self.passes = check_passes(passes)
@@ -89,12 +90,12 @@ class FreeOja(AbstractOnlineRule):
 
 
 class AbstractOutputs(AbstractOnlineRule):
-    """Rules of a layer of outputs y = V x, whose patterns are recalled by the tied decoder.
+    """Rules that train a layer of outputs y = V x; recall uses the weights W = V^T V.
 
     Attributes:
         learning_rate: eta, above 0; beyond about 1 the rules diverge for patterns of -1 and +1.
-        passes: How often all patterns are shown at most.
-        num_outputs: Rows of V; as many as patterns by default.
+        passes: Largest number of times that all patterns are shown.
+        num_outputs: Number of rows of V; by default the number of patterns.
     """
 
     learning_rate: Scalar = eqx.field(
@@ -113,7 +114,7 @@ class AbstractOutputs(AbstractOnlineRule):
         return _random_rows(outputs, patterns, key, type(self).__name__)
 
     def weights(self, learned: Learned) -> Pairs:
-        """W = V^T V."""
+        """Returns W = V^T V, (N, N)."""
         return learned.T @ learned
 
 
@@ -122,9 +123,9 @@ class Sanger(AbstractOutputs):
 
         dV = (eta / N) (y x^T - lower(y y^T) V),   y = V x,   W = V^T V
 
-    With as many outputs as patterns W tends to the projector on their span, slowly where
-    neighbouring variances are close. An output needs the weights of those before it, so the rule
-    is not local. Source: Sanger 1989, Neural Networks 2, 459.
+    With as many outputs as patterns, W converges to the projector on the span of the patterns,
+    slowly if two neighbouring variances are close. The change of one output depends on the weights
+    of the outputs before it, so the rule is not local. Source: Sanger 1989, Neural Networks 2, 459.
     """
 
     local: ClassVar[bool] = False
@@ -136,13 +137,13 @@ class Sanger(AbstractOutputs):
 
 
 class OjaSubspace(AbstractOutputs):
-    """Oja's subspace rule: what the outputs already explain is not learned again.
+    """Oja's subspace rule: outputs learn the part of a pattern that V^T y does not yet explain.
 
         dV = (eta / N) y (x - V^T y)^T,   y = V x,   W = V^T V
 
-    With as many outputs as patterns W tends to the projector on their span, which is the
-    pseudo-inverse rule, by patterns shown one after another. The decoder V^T is that of all
-    outputs, so the rule is not local. Source: Oja 1989, Int. J. Neural Syst. 1, 61.
+    With as many outputs as patterns, W converges to the projector on the span of the patterns: the
+    weights of the pseudo-inverse rule, learned from one pattern after another. The term V^T y
+    depends on all outputs, so the rule is not local. Source: Oja 1989, Int. J. Neural Syst. 1, 61.
     """
 
     local: ClassVar[bool] = False
@@ -156,7 +157,7 @@ class OjaSubspace(AbstractOutputs):
 def _random_rows(
     rows: int, patterns: Patterns, key: Key | None, rule: str
 ) -> Float[Array, "rows N"]:
-    """Rows of length about 1 / 2."""
+    """Returns random rows of length about 1 / 2."""
     if key is None:
         raise argument_error("key", f"be given, as {rule} starts from random weights", None)
     size = patterns.shape[1]
@@ -164,4 +165,5 @@ def _random_rows(
 
 
 def _rate(learning_rate: Scalar, pattern: Pattern) -> Scalar:
+    """Returns eta / N."""
     return learning_rate.astype(pattern.dtype) / pattern.shape[0]

@@ -1,4 +1,4 @@
-"""Unlearning: what a pairwise memory dreams of at random is weakened."""
+"""Unlearning: states that a pairwise memory reaches from random states are weakened."""
 
 from typing import ClassVar
 
@@ -16,17 +16,17 @@ _MOST_SWEEPS = 100
 
 
 class Unlearning(AbstractLearningRule):
-    """The activity product, less what it falls into from random states.
+    """Starts with the activity product and weakens states that are reached from random states.
 
-        dw_ij = -eta s_i s_j / N,   s the state of rest that a random state leads to
+        dw_ij = -eta s_i s_j / N,   s the state in which recall from a random state ends (a dream)
 
-    Spurious states, which most random states lead to, lose more than patterns do, so that more
-    patterns are recalled, from farther away: of N = 100 and K = 20 a share of 0.41 from 10 % flips
-    without dreams and 0.77 after 100 of eta = 0.01 (tested). The diagonal is
-    zero. Source: Hopfield, Feinstein & Palmer 1983, Nature 304, 158.
+    Most random states lead to spurious states, so these are weakened more than patterns, and more
+    patterns are recalled, also from worse cues. For example, for N = 100 and K = 20 the share
+    recalled from 10 % flips is 0.41 without dreams and 0.77 after 100 dreams with eta = 0.01
+    (tested). The diagonal is zero. Source: Hopfield, Feinstein & Palmer 1983, Nature 304, 158.
 
     Attributes:
-        dreams: How many random states are unlearned, one after another.
+        dreams: Number of dreams, one after another.
         learning_rate: eta, above 0.
     """
 
@@ -35,10 +35,10 @@ class Unlearning(AbstractLearningRule):
     local: ClassVar[bool] = True
 
     def __init__(self, dreams: int, learning_rate: float | Scalar = 0.01):
-        """Sets both.
+        """Checks and stores the settings.
 
         Raises:
-            ValueError: If there are no dreams, or the learning rate is not above 0.
+            ValueError: If `dreams` is below 1, or `learning_rate` is not above 0.
         """
         if dreams < 1:
             raise argument_error("dreams", "be at least 1", dreams)
@@ -65,7 +65,10 @@ class Unlearning(AbstractLearningRule):
 
 
 def _rest(weights: Pairs, state: Pattern) -> Pattern:
-    """Where neurons updated one by one, in order, come to rest; fields of 0 change nothing."""
+    """Returns the state of rest, (N,), if neurons are updated one by one in order.
+
+    A field of exactly 0 leaves its neuron as it is. Gives up after `_MOST_SWEEPS` sweeps.
+    """
 
     def visit(i: Int[Array, ""], state: Pattern) -> Pattern:
         field = weights[i] @ state
