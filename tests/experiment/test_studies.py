@@ -59,9 +59,10 @@ def test_a_study_runs_on_the_device_of_its_context():
         return xr.Dataset(attrs={"device": device, "batch": context.batch})
 
     last = len(jax.devices("cpu")) - 1
-    attrs = run(None, Context(device=f"cpu:{last}", batch=3)).attrs
+    config = experiment.reduce.study.config()
+    attrs = run(config, Context(device=f"cpu:{last}", batch=3)).attrs
     assert attrs == {"device": jax.devices("cpu")[last], "batch": 3}
-    assert run(None).attrs["device"] == jax.devices()[0]
+    assert run(config).attrs["device"] == jax.devices()[0]
 
 
 def test_help_of_all_commands_imports_nothing_heavy():
