@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nam_jax import attention, data, lagrangian, measure, memory, network, solve, theory, train
-    from nam_jax.files import load, save
+    from nam_jax.files import save
     from nam_jax.solve import retrieve, settle, simulate
 
     __version__: str
@@ -17,9 +19,34 @@ _ROOMS = [
 ]
 _read, __dir__ = attach(
     __name__,
-    {"files": ["load", "save"], "solve": ["retrieve", "settle", "simulate"]},
+    {"files": ["save"], "solve": ["retrieve", "settle", "simulate"]},
     _ROOMS,
 )
+
+
+def load(path: "str | Path") -> Any:
+    """Reads back what was written to `path`; executes nothing of it.
+
+    Args:
+        path: A file that `save` wrote, or the folder of a run of `nam-jax`.
+
+    Returns:
+        The network of the file; or the numbers and settings of the run, as a pair
+        `(dataset, config)`.
+
+    Raises:
+        FileNotFoundError: If there is neither a file nor a folder.
+        ValueError: If it is damaged, or was not written by this library.
+    """
+    from pathlib import Path
+
+    if Path(path).is_dir():
+        from nam_jax import experiment, record
+
+        return record.read_run(Path(path), experiment.STUDIES)
+    from nam_jax import files
+
+    return files.load(path)
 
 
 def __getattr__(name: str) -> Any:

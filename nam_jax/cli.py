@@ -15,10 +15,11 @@ from typing import Annotated, Any
 from nam_jax.experiment import STUDIES
 from nam_jax.record import Context, Study
 
+PLOT = "Draw the figures of a run anew from its result.zarr."
 INSTALL = 'studies need the extra `experiments`; pip install "nam-jax[experiments]".'
 
 MANUAL = """\
-every command:
+every study:
   --config FILE   read fields from a TOML file; flags overrule it
   --out DIR       where results go (default runs/COMMAND)
   --quiet         no progress bar and no table
@@ -47,6 +48,7 @@ examples:
   nam-jax dendritic --fast --parts raster size
   nam-jax claims --fast
   nam-jax claims --only capacity gating
+  nam-jax plot runs/claims --out figures
 
 exit status: 0 done; 1 the run failed, and its traceback is in DIR/log.txt; 2 the command, a field
 or a file was wrong; 130 interrupted. Studies need the extra: pip install "nam-jax[experiments]".
@@ -83,19 +85,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(words: list[str]) -> int:
     """Runs the study that the first word names; tells wrong input and a failed run."""
-    studies = {study.name: study for study in STUDIES}
-    study = studies[_parser(studies).parse_args(words[:1]).command]
+    name = _parser().parse_args(words[:1]).command
     from nam_jax.record import ConfigError, RunError
 
     try:
-        _run(study, words[1:])
+        if name == "plot":
+            _plot(words[1:])
+        else:
+            _run(next(study for study in STUDIES if study.name == name), words[1:])
     except ConfigError as error:
-        print(f"nam-jax {study.name}: {error}", file=sys.stderr)
+        print(f"nam-jax {name}: {error}", file=sys.stderr)
         return 2
     except RunError as error:
-        print(f"nam-jax {study.name}: the run failed. {error}", file=sys.stderr)
+        print(f"nam-jax {name}: the run failed. {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _plot(words: list[str]) -> None:
+    """Draws the figures of a run anew."""
+    from nam_jax.record import read_run, redraw, study_of
+
+    parser = argparse.ArgumentParser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
+    parser.add_argument("--out", type=Path, help="folder for the figures (default DIR)")
+    options = parser.parse_args(words)
+    folder = _expanded(options.folder)
+    out = folder if options.out is None else _expanded(options.out)
+    dataset = read_run(folder, STUDIES).dataset
+    names = redraw(study_of(dataset, STUDIES), dataset, out)
+    print(f"{out}: {', '.join(names)}")
 
 
 def _run(study: Study, words: list[str]) -> None:
@@ -123,7 +142,7 @@ def _show(table: Any) -> None:
     print(text.get(), end="", flush=True)
 
 
-def _parser(studies: dict[str, Study]) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nam-jax",
         description="Associative memory in JAX: store patterns, recall them from damaged cues.",
@@ -132,8 +151,9 @@ def _parser(studies: dict[str, Study]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, study in studies.items():
-        commands.add_parser(name, help=study.summary, add_help=False)
+    for study in STUDIES:
+        commands.add_parser(study.name, help=study.summary, add_help=False)
+    commands.add_parser("plot", help=PLOT, add_help=False)
     return parser
 
 

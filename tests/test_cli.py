@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from rich.table import Table
 
+import nam_jax as nam
 from nam_jax import cli
 from nam_jax.experiment import STUDIES, retrieve
 from nam_jax.record import read_config
@@ -190,8 +191,36 @@ def test_a_home_folder_is_expanded(tmp_path, toy, monkeypatch):
     assert "seed = 5" in (tmp_path / "out" / "config.toml").read_text()
 
 
+def test_plot_draws_the_figures_of_a_run_anew(tmp_path, toy, capsys):
+    out, other = tmp_path / "out", tmp_path / "other"
+    assert stop("retrieve", "--seed", "7", "--quiet", "--out", str(out)) == 0
+    (out / "figure.png").unlink()
+    assert stop("plot", str(out)) == 0 and stop("plot", str(out), "--out", str(other)) == 0
+    assert capsys.readouterr().out == f"{out}: figure.png\n{other}: figure.png\n"
+    assert (out / "figure.png").exists() and [path.name for path in other.iterdir()] == [
+        "figure.png"
+    ]
+    dataset, config = nam.load(out)
+    assert config == retrieve.study.config(seed=7) and int(dataset.seed) == 7
+    assert dataset.attrs["study"] == "retrieve"
+
+
+def test_plot_refuses_what_is_no_run(tmp_path, capsys):
+    for words, named in (
+        ([str(tmp_path)], "it has no config.toml"),
+        ([str(tmp_path / "no")], "it has no config.toml"),
+    ):
+        assert stop("plot", *words) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("nam-jax plot: ") and named in error and error.count("\n") == 1
+    assert stop("plot") == 2 and stop("plot", str(tmp_path), "--zebra") == 2
+    with pytest.raises(ValueError, match=r"it has no config\.toml"):
+        nam.load(tmp_path)
+
+
 CLOSED = """
 import sys, xarray, matplotlib.figure, rich.table
+import nam_jax as nam
 from nam_jax import cli
 from nam_jax.experiment.retrieve import _run, _figure
 _run.run = lambda config, context: xarray.Dataset({"seed": config.seed})
@@ -224,6 +253,7 @@ class Block:
         if name.split(".")[0] in sys.argv[1].split(","):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Block())
+import nam_jax as nam
 from nam_jax import cli
 sys.exit(cli.main(sys.argv[2:]))
 """

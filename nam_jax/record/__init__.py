@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from nam_jax.record._file import staged_file
     from nam_jax.record._folder import staged_folder
     from nam_jax.record._provenance import provenance
-    from nam_jax.record._run import Finished, RunError, draw, run_study
+    from nam_jax.record._read import Run, read_run, study_of
+    from nam_jax.record._run import Finished, RunError, redraw, run_study
     from nam_jax.record._study import ImportPath, Study
 
 __getattr__, __dir__ = attach(
@@ -35,7 +36,8 @@ __getattr__, __dir__ = attach(
         "_file": ["staged_file"],
         "_folder": ["staged_folder"],
         "_provenance": ["provenance"],
-        "_run": ["Finished", "RunError", "draw", "run_study"],
+        "_read": ["Run", "read_run", "study_of"],
+        "_run": ["Finished", "RunError", "redraw", "run_study"],
         "_study": ["ImportPath", "Study"],
     },
 )
@@ -45,17 +47,20 @@ __all__ = [
     "Context",
     "Finished",
     "ImportPath",
+    "Run",
     "RunError",
     "Seed",
     "Study",
-    "draw",
     "one_line",
     "provenance",
     "read_config",
+    "read_run",
     "reading_input",
+    "redraw",
     "run_study",
     "staged_file",
     "staged_folder",
+    "study_of",
     "validate",
     "write_config",
 ]

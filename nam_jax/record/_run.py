@@ -1,7 +1,9 @@
 """The one writer of runs: settings, numbers and figures, written whole or not at all."""
 
+import contextlib
 import dataclasses
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -59,22 +61,41 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
         RunError: If the run fails in any other way.
     """
     study.resolve()
+    with _faults_logged(folder), staged_folder(folder) as staging:
+        return _run(study, config, staging, context)
+
+
+def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]:
+    """Draws the figures of a Dataset as PNG into a folder; returns the names of the files.
+
+    Raises:
+        ImportError: If a package that the study needs is not installed.
+        ConfigError: If the folder cannot be written.
+        RunError: If a figure cannot be drawn; the traceback stands in `log.txt`.
+    """
+    study.resolve()
+    with _faults_logged(folder), staged_folder(folder) as staging:
+        return tuple(_draw(study, dataset, staging))
+
+
+@contextlib.contextmanager
+def _faults_logged(folder: Path) -> Iterator[None]:
+    """A block whose errors, if they are no wrong input, become a `RunError` with a log."""
     try:
-        with staged_folder(folder) as staging:
-            finished = _run(study, config, staging, context)
+        yield
         (folder / LOG).unlink(missing_ok=True)
     except ConfigError:
         raise
     except Exception as error:
         raise RunError(f"{_sentence(error)} ({_log(folder)})") from error
-    return finished
 
 
 def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished:
     dataset = study.run(config, dataclasses.replace(context, folder=staging))
+    dataset = dataset.assign_attrs(study=study.name)
     write_config(config, staging / CONFIG)
     dataset.as_numpy().to_zarr(staging / RESULT, zarr_format=2)
-    first = [CONFIG, RESULT, *draw(study, dataset, staging)]
+    first = [CONFIG, RESULT, *_draw(study, dataset, staging)]
     others = sorted({path.name for path in staging.iterdir()} - {*first})
     return Finished(dataset, study.table(dataset), (*first, *others))
 
@@ -96,8 +117,7 @@ def _log(folder: Path) -> str:
     return f"traceback in {folder / LOG}"
 
 
-def draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
-    """Writes the figures of a Dataset as NAME.png into a folder that exists; returns the names."""
+def _draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
     names = []
     for title, figure in study.figures(dataset).items():
         names.append(f"{title}.png")

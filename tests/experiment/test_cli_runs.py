@@ -252,6 +252,10 @@ def test_config_runs_and_leaves_its_settings_result_and_figure(config, tmp_path,
         assert results.data_vars and results.attrs["seed"] == 0 and results.attrs["versions"]
     figure = skimage.io.imread(out / "figure.png")
     assert min(figure.shape[:2]) > 300 and np.ptp(figure[..., :3]) > 200
+    assert cli.main(["plot", str(out), "--out", str(tmp_path / "anew")]) == 0
+    for path in out.glob("*.png"):
+        anew = skimage.io.imread(tmp_path / "anew" / path.name)
+        np.testing.assert_array_equal(anew, skimage.io.imread(path))
 
 
 @pytest.mark.command

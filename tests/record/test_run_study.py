@@ -1,13 +1,26 @@
 """The one writer of runs: everything or nothing, and what is left of a run that fails."""
 
 import dataclasses
+import json
+import shutil
 from dataclasses import dataclass
 
 import matplotlib.figure
+import numpy as np
 import pytest
 import xarray as xr
 
-from nam_jax.record import ConfigError, Context, ImportPath, RunError, Study, run_study
+from nam_jax.record import (
+    ConfigError,
+    Context,
+    ImportPath,
+    RunError,
+    Study,
+    read_run,
+    redraw,
+    run_study,
+    study_of,
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ def run(config, context):
     if config.fault:
         raise ValueError(config.fault)
     (context.folder / "extra.txt").write_text(f"{context.device}, {context.batch}")
-    return xr.Dataset({"seed": config.seed})
+    return xr.Dataset({"seed": config.seed, "name": ("place", ["a", "é"])})
 
 
 def table(dataset):
@@ -119,3 +132,74 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_study(TOY, Config(), tmp_path / "new" / "out", Context())
     assert names(tmp_path) == set()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    run_study(TOY, Config(seed=3), tmp_path / "run", Context())
+    return tmp_path / "run"
+
+
+def test_a_run_is_read_back(folder):
+    dataset, config = read_run(folder, [TOY])
+    assert config == Config(seed=3) and study_of(dataset, [TOY]) is TOY
+    assert int(dataset.seed) == 3 and dataset.name.values.tolist() == ["a", "é"]
+    shutil.rmtree(folder)  # the numbers are in memory
+    assert int(dataset.seed) == 3
+
+
+def edit(file, **changes):
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "config.toml").unlink(), "it has no config.toml"),
+        (lambda folder: shutil.rmtree(folder / "result.zarr"), "it has no result.zarr"),
+        (lambda folder: (folder / "config.toml").write_text("seed = 'x'"), "key `seed`"),
+        (lambda folder: (folder / "config.toml").write_text("zebra = 1"), "unknown key `zebra`"),
+        (lambda folder: (folder / "result.zarr" / ".zgroup").unlink(), "cannot be read"),
+        (lambda folder: (folder / "result.zarr/seed/.zarray").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "result.zarr/name/0").write_bytes(b"x"), "cannot be read"),
+        (lambda folder: edit(folder / "result.zarr/.zattrs", study="zebra"), "names 'zebra'"),
+        (lambda folder: edit(folder / "result.zarr/.zattrs", study=None), "names None"),
+        (
+            lambda folder: edit(folder / "result.zarr/name/.zarray", dtype="|O"),
+            "encoded as no run encodes",
+        ),
+        (
+            lambda folder: edit(folder / "result.zarr/name/.zarray", compressor={"id": "pickle"}),
+            "encoded as no run encodes",
+        ),
+        (
+            lambda folder: edit(folder / "result.zarr/name/.zarray", filters=[{"id": "pickle"}]),
+            "encoded as no run encodes",
+        ),
+    ],
+)
+def test_a_damaged_or_foreign_run_is_refused_in_one_line(folder, damage, message):
+    damage(folder)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_run(folder, [TOY])
+    assert "\n" not in str(caught.value)
+
+
+def test_figures_are_drawn_anew(folder, tmp_path):
+    dataset = read_run(folder, [TOY]).dataset
+    assert redraw(TOY, dataset, tmp_path / "new") == ("figure.png", "figure-more.png")
+    assert names(tmp_path / "new") == {"figure.png", "figure-more.png"}
+    (folder / "figure.png").write_text("old")
+    redraw(TOY, dataset, folder)
+    assert names(folder) == {*FILES}
+    images = [(place / "figure.png").read_bytes() for place in (tmp_path / "new", folder)]
+    assert np.array_equal(*images)
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_its_traceback(folder):
+    dataset = read_run(folder, [TOY]).dataset
+    faulty = dataclasses.replace(TOY, more=here(broken))
+    with pytest.raises(RunError, match="KeyError: 'no such line'"):
+        redraw(faulty, dataset, folder)
+    assert names(folder) == {*FILES, "log.txt"}
