@@ -1,1 +1,1 @@
-"""Measured speed and memory: `python -m benchmarks`, each number beside its baseline."""
+"""Measures speed and memory, and compares every number with a baseline: `python -m benchmarks`."""

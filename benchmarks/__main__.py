@@ -34,7 +34,7 @@ BENCHMARKS = {
 def main() -> None:
     """Prints one table for each benchmark, then the Markdown table of docs/benchmarks.md."""
     options = _options()
-    # Wide enough for every table where the output is a file, whose width rich cannot know.
+    # If the output is a file, rich cannot know its width; 120 columns are enough for every table.
     console = Console() if Console().is_terminal else Console(width=120)
     console.print(machine())
     reports = []

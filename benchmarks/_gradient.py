@@ -1,4 +1,4 @@
-"""The gradients that the benchmark times: of one recall, on the same network, by every route."""
+"""The gradients that the benchmark times: gradients of one recall, by every route."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,15 +23,15 @@ from nam_jax.train import (
 
 LOSS = SquaredError()
 STEPS = 2
-"""Training steps of one timed call of `fit`, all of them in one compiled scan."""
+"""Training steps in one timed call of `fit`; one compiled scan runs them all."""
 
 
 class Case(NamedTuple):
     """Arguments of a certified network.
 
     Attributes:
-        name: What sets it apart.
-        margin: Of the certificate.
+        name: Short description.
+        margin: Margin of the certificate.
         gain: Neural leak in units of beta M0 N.
     """
 
@@ -42,11 +42,11 @@ class Case(NamedTuple):
 
 SATURATED = Case("saturated (the preset)", 0.1, 0.9)
 GRADED = Case("graded", 1.0, 0.5)
-"""Neurons at rest near 0.95, where the adjoint equation has something to solve."""
+"""Neurons come to rest near 0.95 and are not saturated, so that the adjoint equation matters."""
 
 
 def problem(num_neurons: int, num_patterns: int, case: Case) -> tuple[NeuronAstrocyte, Sample]:
-    """The three layers with random patterns, and one cue with 10 % of its signs flipped."""
+    """Returns a network with random patterns, and a cue with 10 % of its signs flipped."""
     patterns, cues = patterns_and_cues(num_patterns, num_neurons)
     network = NeuronAstrocyte.certified(patterns, margin=case.margin, gain=case.gain)
     return network, Sample(cues[0], patterns[0])
@@ -54,36 +54,39 @@ def problem(num_neurons: int, num_patterns: int, case: Case) -> tuple[NeuronAstr
 
 @eqx.filter_jit
 def forward(network: AbstractNetwork, sample: Sample, **options: Any) -> Equilibrium:
-    """From the cue to rest, as `settle` does it by default."""
+    """Returns the equilibrium that `settle` reaches from the cue."""
     return settle(network, network.initial_state(sample.cue), **options)
 
 
 @eqx.filter_jit
 def gradient(route: AbstractRoute, network: AbstractNetwork, sample: Sample) -> Any:
-    """Value and gradient by every floating-point array of the network."""
+    """Returns the loss and its gradient by every floating-point array of the network."""
     return route.value_and_grad(LOSS, network, sample)
 
 
 @eqx.filter_jit
 def by_grad(network: AbstractNetwork, sample: Sample) -> Any:
-    """The same by `jax.grad` of `settle`, which is what most users write."""
+    """Returns loss and gradient by differentiating `settle`, as most users would write it."""
 
     @eqx.filter_value_and_grad
     def loss(network: AbstractNetwork) -> jax.Array:
-        found = settle(network, network.initial_state(sample.cue))
-        return LOSS(network.readout(found.state), sample)
+        rested = settle(network, network.initial_state(sample.cue))
+        return LOSS(network.readout(rested.state), sample)
 
     return loss(network)
 
 
 def temporary_bytes(function: Any, *arguments: Any, **options: Any) -> int:
-    """Memory that the compiled `function` takes besides its arguments and results."""
+    """Returns the memory that the compiled `function` takes besides arguments and results."""
     compiled = function.lower(*arguments, **options).compile().compiled
     return int(compiled.memory_analysis().temp_size_in_bytes)
 
 
 def training(network: AbstractNetwork, patterns: Patterns, route: AbstractRoute) -> Callable:
-    """`STEPS` steps of `fit` on batches of two damaged patterns, as a function of nothing."""
+    """Returns a function without arguments that runs `STEPS` steps of `fit`.
+
+    Batches hold two damaged patterns.
+    """
     make = jax.tree_util.Partial(denoising_samples, fraction=0.1)
     batches, optimizer = Minibatches(patterns, make, 2), optax.adam(1e-4)
 

@@ -1,7 +1,8 @@
-"""The program whose memory is measured: `python -m benchmarks._peak TIMES` (0: stay idle).
+"""A program whose peak memory is measured: `python -m benchmarks._peak TIMES`.
 
-Prints one line of JSON: the peak resident memory of this process in bytes, the exact recalls, and
-how many bytes of observables were saved.
+It recalls images, saves observables at TIMES times (0: only starts JAX), and prints one line of
+JSON: the peak resident memory of this process in bytes, the number of exact recalls, and the size
+of the saved observables in bytes.
 """
 
 import json
@@ -24,10 +25,10 @@ NUM_NEURONS, NUM_PATTERNS, BATCH_SIZE, END_TIME = 768, 25, 1, 20.0
 
 
 def peak_bytes() -> int:
-    """Largest resident memory so far.
+    """Returns the largest resident memory of this process so far, in bytes.
 
-    On Linux `ru_maxrss` of a subprocess starts at its parent's peak, because it survives exec;
-    the high-water mark in /proc does not.
+    On Linux `ru_maxrss` survives exec, so that a subprocess starts with the peak of its parent. The
+    high-water mark in /proc does not.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -38,7 +39,7 @@ def peak_bytes() -> int:
 
 
 def recall_all(num_times: int) -> dict[str, int]:
-    """Recalls all images with the default observables saved at `num_times`, one after the other."""
+    """Recalls all cues one after the other, with default observables saved at `num_times`."""
     network, patterns, cues = released(NUM_PATTERNS, NUM_NEURONS)
     program = jax.jit(_recall, static_argnums=3)
     saved, exact = jax.device_get(program(network, cues, patterns, num_times))
@@ -66,5 +67,5 @@ def _recall(network: NeuronAstrocyte, cues: Any, patterns: Any, num_times: int) 
 if __name__ == "__main__":
     jnp.zeros(1).block_until_ready()
     times = int(sys.argv[1])
-    found = recall_all(times) if times else {"exact": 0, "saved": 0}
-    print(json.dumps({"peak": peak_bytes(), **found}))
+    counts = recall_all(times) if times else {"exact": 0, "saved": 0}
+    print(json.dumps({"peak": peak_bytes(), **counts}))

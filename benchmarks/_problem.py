@@ -1,4 +1,4 @@
-"""Random patterns, cues and states that the benchmarks share; float32 throughout."""
+"""Random patterns, cues and states that the benchmarks share; all are float32."""
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -8,7 +8,7 @@ from nam_jax.network import NeuronAstrocyte, TripartiteState
 
 
 def patterns_and_cues(num_patterns: int, num_neurons: int) -> tuple[Patterns, Patterns]:
-    """Random -1 and +1 patterns, and the same with 10 % of the signs flipped, both (K, N)."""
+    """Returns random patterns of -1 and +1, and cues with 10 % of their signs flipped, (K, N)."""
     of_patterns, of_flips = jr.split(jr.key(0))
     patterns = jr.rademacher(of_patterns, (num_patterns, num_neurons), jnp.float32)
     flipped = jr.bernoulli(of_flips, 0.1, patterns.shape)
@@ -16,13 +16,16 @@ def patterns_and_cues(num_patterns: int, num_neurons: int) -> tuple[Patterns, Pa
 
 
 def released(num_patterns: int, num_neurons: int) -> tuple[NeuronAstrocyte, Patterns, Patterns]:
-    """The authors' network that stores random patterns, with the patterns and their cues."""
+    """Returns the authors' network with random patterns stored, the patterns and their cues."""
     patterns, cues = patterns_and_cues(num_patterns, num_neurons)
     return NeuronAstrocyte.released(patterns), patterns, cues
 
 
 def random_state(num_neurons: int, batch: tuple[int, ...] = ()) -> TripartiteState:
-    """Standard normal states, symmetric in synapses and processes: neither small nor saturated."""
+    """Returns standard normal states with symmetric synapses and processes.
+
+    Such states are neither small nor saturated.
+    """
     of_x, of_s, of_p = jr.split(jr.key(1), 3)
     pairs = (*batch, num_neurons, num_neurons)
     s, p = jr.normal(of_s, pairs, jnp.float32), jr.normal(of_p, pairs, jnp.float32)

@@ -1,4 +1,4 @@
-"""What a benchmark returns: a table to read and the lines that the page on benchmarks shows."""
+"""The report of a benchmark: a table, and lines for the page on benchmarks."""
 
 import os
 import platform
@@ -17,10 +17,10 @@ class Line(NamedTuple):
     Attributes:
         what: What was measured.
         value: The measurement, as text with its unit.
-        against: The baseline or bound of the same run, with its value.
-        ratio: How the two compare, median [quartiles].
-        aim: What was aimed at.
-        met: Whether the aim was met.
+        against: The baseline or bound in the same run, with its value.
+        ratio: Ratio of the two, median [quartiles].
+        aim: The aim for this ratio.
+        met: Whether the aim is met.
     """
 
     what: str
@@ -32,14 +32,14 @@ class Line(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The outcome of one benchmark.
+    """The report of one benchmark.
 
     Attributes:
-        title: Heading of its table.
-        note: What the baseline or the bound is.
-        columns: Names of the table's columns.
+        title: Heading of the table.
+        note: Caption of the table, which describes the problem and the baseline or bound.
+        columns: Names of the columns of the table.
         rows: The table, as text.
-        lines: Its lines in the table of docs/benchmarks.md.
+        lines: Lines for the table of docs/benchmarks.md.
     """
 
     title: str
@@ -50,6 +50,7 @@ class Report(NamedTuple):
 
 
 def rich_table(report: Report) -> Table:
+    """Returns the table of a report for the terminal."""
     table = Table(title=report.title, caption=Text(report.note), caption_justify="left")
     for index, name in enumerate(report.columns):
         table.add_column(name, justify="left" if index == 0 else "right")
@@ -59,7 +60,7 @@ def rich_table(report: Report) -> Table:
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """The table of docs/benchmarks.md: one line a comparison, and the machine of the run."""
+    """Returns the table of docs/benchmarks.md, and a sentence on the machine of the run."""
     head = ("what", "measured", "against, same run", "ratio [quartiles]", "aim", "met")
     lines = [line for report in reports for line in report.lines]
     cells = [head, ("---",) * len(head)]
@@ -68,7 +69,7 @@ def markdown(reports: Sequence[Report]) -> str:
 
 
 def machine() -> str:
-    """Processor, cores, their load, and the versions that matter."""
+    """Returns a sentence with processor, number of cores, load, and versions."""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
         f"Measured on {_processor()}, {os.cpu_count()} cores{load}, {jax.default_backend()}, "

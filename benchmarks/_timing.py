@@ -1,4 +1,4 @@
-"""Timing that other work on the machine disturbs least: code and baseline take turns."""
+"""Timing of code and baseline in turns, so that other work on the machine disturbs it little."""
 
 import math
 import random
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 SHORTEST = 5e-3
-"""Seconds that one measurement lasts at least; faster functions are called several times."""
+"""Shortest duration of one measurement in seconds; faster functions are called several times."""
 
 
 class Spread(NamedTuple):
@@ -25,32 +25,34 @@ class Spread(NamedTuple):
 
 
 ENOUGH, FEWEST = 60.0, 3
-"""Seconds after which no new round begins, and the rounds that are made all the same."""
+"""Seconds after which no new round begins, and the number of rounds made in any case."""
 
 
 def spread(values: np.ndarray) -> Spread:
+    """Returns median and quartiles."""
     return Spread(*(float(np.quantile(values, q)) for q in (0.5, 0.25, 0.75)))
 
 
 def milliseconds(seconds: np.ndarray) -> str:
-    """Median and quartiles as text, in milliseconds with three digits or more."""
-    values = (1e3 * each for each in spread(seconds))
-    median, low, high = (f"{each:.3g}" if each < 999 else f"{each:.0f}" for each in values)
+    """Returns median and quartiles as text, in milliseconds with at least three digits."""
+    values = (1e3 * value for value in spread(seconds))
+    median, low, high = (f"{value:.3g}" if value < 999 else f"{value:.0f}" for value in values)
     return f"{median} [{low}, {high}]"
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:
-    """Seconds that each function takes, measured in turns.
+    """Returns the seconds that functions take, measured in turns.
 
-    In each round every function is measured once, in a new random order, so that a slow spell of
-    the machine meets all of them and cancels in the ratios of one round.
+    In each round every function is measured once, in a new random order. If the machine is slow for
+    a while, all functions of a round are slow, and their ratios do not change.
 
     Args:
-        functions: Functions of nothing that return JAX arrays; they are warmed up (compiled) first.
-        repeats: Rounds at most; slow functions get fewer (see `ENOUGH`).
+        functions: Functions without arguments that return JAX arrays; they are called (compiled)
+            before they are measured.
+        repeats: Largest number of rounds; slow functions get fewer (see `ENOUGH`).
 
     Returns:
-        For each function (rounds,) seconds a call, results awaited.
+        For each function, the seconds of a call until its result is ready, shape (rounds,).
     """
     calls = {name: _calls(function) for name, function in functions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in functions}
@@ -65,12 +67,14 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dic
 
 
 def _calls(function: Callable[[], Any]) -> int:
-    """Calls that fill the shortest measurement, after one that compiles and warms up."""
+    """Returns the number of calls that last at least `SHORTEST` seconds."""
+    # The first call compiles the function.
     _measure(function, 1)
     return max(1, math.ceil(SHORTEST / _measure(function, 1)))
 
 
 def _measure(function: Callable[[], Any], calls: int) -> float:
+    """Returns the mean seconds of `calls` calls."""
     begun = time.perf_counter()
     for _ in range(calls):
         jax.block_until_ready(function())

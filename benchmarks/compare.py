@@ -1,4 +1,4 @@
-"""Comparison on real images against the similarities alone, and against scikit-learn's search."""
+"""Times the comparison on real images against similarities alone and scikit-learn's search."""
 
 import functools
 from types import SimpleNamespace
@@ -20,19 +20,19 @@ from nam_jax.experiment.compare import _similarity_grid as grid
 STORED, QUERIES, TESTS, POWER = 10_000, 1000, 10_000, 41
 AIM = 2.0
 FEWEST = 3
-"""Rounds of each timing; one of the grid takes a minute or more."""
+"""Number of rounds; one round of the grid takes a minute or more."""
 NOTE = (
     "Grid: 8 similarities x 7 separations x 4 kinds of damage, K = 10,000, 1,000 queries of "
-    "Fashion-MNIST, every cell judged by the nearest of all stored images; similarities alone: "
-    "the same similarities, each computed once for a kind of damage. Classes: 10,000 new images "
-    "by a dense memory, rectified n = 41, of 10,000 labelled ones, and by scikit-learn's 1-NN "
-    "(brute force), with the share of right classes. Uniform random numbers stand in where "
-    "Fashion-MNIST is not installed; shares mean nothing then. Medians [quartiles]."
+    "Fashion-MNIST; every answer is compared with all stored images. Similarities alone: the 8 "
+    "similarities, computed once for each kind of damage. Classes: 10,000 new images are "
+    "classified by a dense memory (rectified power, n = 41) of 10,000 labelled images, and by "
+    "scikit-learn's 1-NN (brute force), with the share of right classes. If Fashion-MNIST is not "
+    "installed, images are uniform random numbers and shares have no meaning. Medians [quartiles]."
 )
 
 
 def run(repeats: int) -> Report:
-    """Both comparisons, ours and the baseline in turns."""
+    """Runs both comparisons; code and baseline take turns."""
     images = _images()
     rounds = min(FEWEST, repeats)
     rows, lines = [], []
@@ -79,15 +79,15 @@ def _grid(images: labelled.LabelledImages):
 
 
 def _whole(rows: Patterns, targets: Int[Array, " Q"], queries: list[Patterns]) -> list:
-    return [grid.grid(rows, targets, each) for each in queries]
+    return [grid.grid(rows, targets, damaged) for damaged in queries]
 
 
 def _similarities(rows: Patterns, queries: list[Patterns]) -> None:
-    """One after another, in the same chunks, so that as little is held at once."""
-    for each in queries:
-        for start in range(0, len(each), grid.CHUNK):
-            for _, found in grid.each_similarity(rows, each[start : start + grid.CHUNK]):
-                jax.block_until_ready(found)
+    """Computes all similarities one after another, in the chunks of `grid`, to hold as little."""
+    for damaged in queries:
+        for start in range(0, len(damaged), grid.CHUNK):
+            for _, similarities in grid.each_similarity(rows, damaged[start : start + grid.CHUNK]):
+                jax.block_until_ready(similarities)
 
 
 def _classes(images: labelled.LabelledImages):
@@ -96,8 +96,8 @@ def _classes(images: labelled.LabelledImages):
     ours = classes.dense(rows, known, POWER)
     nearest = KNeighborsClassifier(1, algorithm="brute").fit(images.stored, images.stored_labels)
     shares = [
-        float(np.mean(found == images.held_out_labels))
-        for found in (ours(queries), nearest.predict(images.held_out))
+        float(np.mean(predicted == images.held_out_labels))
+        for predicted in (ours(queries), nearest.predict(images.held_out))
     ]
     return (
         "classes of 10,000 images by a dense memory of 10,000, n = 41",

@@ -1,4 +1,4 @@
-"""The dendritic memory: its flow against one pass over its synapses, and other representations."""
+"""Times the dendritic memory against one pass over its synapses and against other code for it."""
 
 import functools
 import json
@@ -28,17 +28,22 @@ from nam_jax.solve import ExponentialEuler, Readout
 N1, N2, D, M = 1000, 2000, 500, 500
 AIM, BATCHES, LIMIT = 1.5, (1, 8, 32), 3 * 2**30
 NOTE = (
-    f"N1 = {N1}, N2 = {N2}, D = {D}, M1 = M2 = {M}. Bound: the bytes of all synapse arrays over "
-    "the bandwidth with which a sum reads 256 MB in the same run. Representations of the synapses "
-    "on branches alone, 8 trials: packed (ours); one-hot (the dense N2 x N1 form with branches as "
-    "columns, one neuron after another); segment_sum; cumulative sums over inputs sorted by "
-    "branch; BCOO. All give the same sums. Solvers: rates against Tsit5 at rtol 1e-4. Medians "
-    "[quartiles]."
+    f"N1 = {N1}, N2 = {N2}, D = {D}, M1 = M2 = {M}. Bound: the time to read the bytes of all "
+    "synapse arrays, at the bandwidth with which a sum reads 256 MB in the same run. Five ways to "
+    "sum the synapses on branches, 8 trials: packed (ours); one-hot (a dense D x N matrix for one "
+    "neuron after another); segment_sum; cumulative sums over inputs sorted by branch; BCOO. All "
+    "give the same sums. Solvers: rates are compared with Tsit5 at rtol 1e-4. Medians [quartiles]."
 )
 
 
 class Flat(NamedTuple):
-    """The synapses on branches, not packed: b and W, (N2, N), and A, (N2, D)."""
+    """The synapses on branches, not packed.
+
+    Attributes:
+        branch: Branch of every input, shape (N2, N).
+        weight: W, weight of every input, shape (N2, N).
+        dendritic: A, weight of every branch, shape (N2, D).
+    """
 
     branch: Array
     weight: Array
@@ -46,7 +51,7 @@ class Flat(NamedTuple):
 
 
 def run(repeats: int) -> Report:
-    """The flow for several batches, then the representations, then memory at a larger size."""
+    """Times the flow, other representations and solvers, and measures memory at a larger size."""
     network = DendriticMemory.random(N1, N2, D, key=jr.key(0))
     rows, lines = _flow(network, repeats)
     more_rows, more_lines = _representations(max(3, repeats // 6))
@@ -63,7 +68,7 @@ def run(repeats: int) -> Report:
 
 
 def states(network: DendriticMemory, num_trials: int) -> State:
-    """Random rates of all populations, for each trial."""
+    """Returns random rates of all populations for each trial."""
     sizes = (network.num_memory, network.num_feature, M, M)
     keys = jr.split(jr.key(1), 4)
     return jax.vmap(State)(
@@ -73,7 +78,7 @@ def states(network: DendriticMemory, num_trials: int) -> State:
 
 @eqx.filter_jit
 def flow(network: DendriticMemory, states: State) -> State:
-    """The vector field of every trial."""
+    """Returns the vector field of every trial."""
     return jax.vmap(lambda state: network.vector_field(0.0, state))(states)
 
 
@@ -122,7 +127,7 @@ def _representations(repeats: int) -> tuple[list[tuple[str, ...]], list[Line]]:
         "BCOO": lambda: by_bcoo(matrix, flat.dendritic, x),
     }
     expected = functions["segment_sum"]()
-    for name, function in functions.items():  # no comparison of different answers
+    for name, function in functions.items():  # speeds of different answers are not compared
         np.testing.assert_allclose(function(), expected, rtol=1e-3, atol=0.1, err_msg=name)
     seconds = interleaved(functions, repeats)
     rows = [(name, milliseconds(t), milliseconds(t / 8)) for name, t in seconds.items()]
@@ -146,35 +151,35 @@ TRANSFER = Ramp(1.0, 0.5, 60.0, slope=100.0)
 
 @eqx.filter_jit
 def of_packed(packed: Dendrites, x: Array) -> Array:
-    """The library's form."""
+    """Returns the sums as the library computes them."""
     return jax.vmap(lambda x: packed.sum_branches(x, TRANSFER))(x)
 
 
 @jax.jit
 def one_hot(flat: Flat, x: Array) -> Float[Array, "B N2"]:
-    """Each neuron's synapses as a dense D x N matrix, made when it is its turn."""
+    """Returns the sums by a dense D x N matrix for one neuron after another."""
 
-    def of_neuron(each: Flat) -> Array:
-        matrix = jax.nn.one_hot(each.branch, D, axis=0) * each.weight
-        return each.dendritic @ TRANSFER(matrix @ x.T)
+    def of_neuron(neuron: Flat) -> Array:
+        matrix = jax.nn.one_hot(neuron.branch, D, axis=0) * neuron.weight
+        return neuron.dendritic @ TRANSFER(matrix @ x.T)
 
     return jax.lax.map(of_neuron, flat).T
 
 
 @jax.jit
 def by_segments(flat: Flat, x: Array) -> Float[Array, "B N2"]:
-    """`jax.ops.segment_sum` over the inputs of each neuron, trials last."""
+    """Returns the sums by `jax.ops.segment_sum` over the inputs of each neuron, trials last."""
 
-    def of_neuron(each: Flat) -> Array:
-        drive = jax.ops.segment_sum(each.weight[:, None] * x.T, each.branch, D)
-        return each.dendritic @ TRANSFER(drive)
+    def of_neuron(neuron: Flat) -> Array:
+        drive = jax.ops.segment_sum(neuron.weight[:, None] * x.T, neuron.branch, D)
+        return neuron.dendritic @ TRANSFER(drive)
 
     return jax.vmap(of_neuron)(flat).T
 
 
 @jax.jit
 def cumulative(source: Array, weight: Array, ends: Array, dendritic: Array, x: Array) -> Array:
-    """Differences of cumulative sums at the ends of branches."""
+    """Returns the sums as differences of cumulative sums at the ends of branches."""
 
     def of_neuron(source: Array, weight: Array, ends: Array, dendritic: Array) -> Array:
         sums = jnp.cumsum(weight[:, None] * x.T[source], axis=0)
@@ -186,17 +191,17 @@ def cumulative(source: Array, weight: Array, ends: Array, dendritic: Array, x: A
 
 @jax.jit
 def by_bcoo(matrix: sparse.BCOO, dendritic: Array, x: Array) -> Float[Array, "B N2"]:
-    """One sparse (N2 D) x N matrix."""
+    """Returns the sums by one sparse (N2 D) x N matrix."""
     drive = (matrix @ x.T).reshape(*dendritic.shape, -1)
     return jnp.einsum("jd,jdb->bj", dendritic, TRANSFER(drive))
 
 
 def _sorted(branch: np.ndarray, weight: np.ndarray, dendritic: np.ndarray) -> tuple[Array, ...]:
     order = np.argsort(branch, axis=1, kind="stable")
-    lengths = np.stack([np.bincount(each, minlength=D) for each in branch])
+    lengths = np.stack([np.bincount(row, minlength=D) for row in branch])
     ends = np.concatenate([np.zeros((N2, 1), int), np.cumsum(lengths, axis=1)], axis=1)
     weight = np.take_along_axis(weight, order, axis=1)
-    integers = (jnp.asarray(each, jnp.int32) for each in (order, ends))
+    integers = (jnp.asarray(array, jnp.int32) for array in (order, ends))
     source, ends = integers
     return source, jnp.asarray(weight), ends, jnp.asarray(dendritic)
 
@@ -211,10 +216,10 @@ def _bcoo(branch: np.ndarray, weight: np.ndarray) -> sparse.BCOO:
 
 
 def _solvers(repeats: int) -> tuple[list[tuple[str, ...]], Line]:
-    """200 ms of recall in a small network, beside the rates that a fine Tsit5 gives."""
+    """Times 200 ms of recall in a small network, with errors against a fine Tsit5."""
     network = DendriticMemory.random(200, 2000, 100, num_inhibitory=(100, 200), key=jr.key(3))
     members = jax.vmap(lambda key: random_members(200, 2, key=key))(jr.split(jr.key(4), 8))
-    begin = jax.vmap(lambda each: network.initial_state(network.features_of(each)))(members)
+    begin = jax.vmap(lambda memory: network.initial_state(network.features_of(memory)))(members)
     exponential = ExponentialEuler(network.time_scales())
     settings: dict[str, dict[str, Any]] = {
         "fine": {"solver": dfx.Tsit5(), "rtol": 1e-4, "atol": 1e-3},
@@ -236,7 +241,7 @@ def _solvers(repeats: int) -> tuple[list[tuple[str, ...]], Line]:
 
     functions = {name: recall(options) for name, options in settings.items()}
     fine = np.asarray(functions.pop("fine")())
-    errors = {name: abs(np.asarray(each()) - fine).max((0, 2)) for name, each in functions.items()}
+    errors = {name: abs(np.asarray(run()) - fine).max((0, 2)) for name, run in functions.items()}
     seconds = interleaved(functions, repeats)
     texts = {n: f"off by {e.max():.2g} Hz, at the end {e[-1]:.2g} Hz" for n, e in errors.items()}
     rows = [(f"{n}: {texts[n]}", milliseconds(t), milliseconds(t / 8)) for n, t in seconds.items()]
@@ -265,7 +270,7 @@ def _memory_line(peak: int) -> Line:
 
 
 def _peak() -> int:
-    """What a fresh process reports; see `_dendritic_peak.py`."""
+    """Returns the peak memory in bytes of a new process that runs `_dendritic_peak.py`."""
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks._dendritic_peak"],
         cwd=Path(__file__).parents[1],

@@ -1,4 +1,4 @@
-"""The effective network against the three layers, and against its bare matrix products."""
+"""Times the effective network against the three layers and against its bare matrix products."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,19 +21,19 @@ REST = 2e-5
 AGREE = 1e-4
 SPEED_AIM, BOUND_AIM = 100.0, 1.5
 EVALUATIONS_A_STEP = 4
-"""Flows in a step of Bogacki-Shampine: three stages, and one to judge whether it is at rest."""
+"""Flows in a step of Bogacki-Shampine: three stages, and one to test whether it is at rest."""
 NOTE = (
     f"Certified preset. Equilibrium: one cue to residual {REST:g}, effective network plus lift "
     "against all three layers from the conditional start; both answers agree to 1e-4. Recall: 1000 "
-    "cues; bound: the products Xi phi and Xi^T r for all cues, times flows evaluated. With the "
-    "projection rule a flow has a third product, with the K x K couplings, which at K = 2 N is as "
-    "large as the two; the last column counts it too. The dense network has no such product. "
-    "Medians [quartiles]."
+    "cues; bound: the time of the products Xi phi and Xi^T r for all cues, multiplied by the "
+    "number of flows evaluated. With the projection rule a flow has a third product, with the K x "
+    "K couplings; at K = 2 N it is as large as the two others together. The last column counts it "
+    "too. The dense network has no third product. Medians [quartiles]."
 )
 
 
 def run(repeats: int) -> Report:
-    """One equilibrium at N = 768, K = 25; recall of 1000 cues at N = 1024."""
+    """Times one equilibrium at N = 768, K = 25, and recall of 1000 cues at N = 1024."""
     rows, lines = [], []
     measured = (
         _equilibrium(repeats),
@@ -52,7 +52,7 @@ def run(repeats: int) -> Report:
 
 @jax.jit
 def by_effective(network: NeuronAstrocyte, cue: Pattern) -> TripartiteState:
-    """Reduction, equilibrium of the neurons, and lift to all three layers."""
+    """Returns the equilibrium of all layers by reduction, equilibrium of the neurons, and lift."""
     effective = EffectiveNeuronAstrocyte.from_full(network)
     start = effective.initial_state(cue)
     return effective.lift(settle(effective, start, rest=REST / 4, rtol=1e-6, atol=1e-7).state)
@@ -60,7 +60,7 @@ def by_effective(network: NeuronAstrocyte, cue: Pattern) -> TripartiteState:
 
 @jax.jit
 def by_layers(network: NeuronAstrocyte, cue: Pattern) -> TripartiteState:
-    """The equilibrium by integrating synapses and processes too."""
+    """Returns the equilibrium by integrating neurons, synapses and processes."""
     return settle(network, network.initial_state(cue), rest=REST, rtol=1e-6, atol=1e-7).state
 
 
@@ -89,35 +89,38 @@ def _equilibrium(repeats: int) -> tuple[tuple[str, ...], Line]:
 
 
 def _assert_same(
-    network: NeuronAstrocyte, found: TripartiteState, baseline: TripartiteState
+    network: NeuronAstrocyte, answer: TripartiteState, baseline: TripartiteState
 ) -> None:
-    """Refuses to compare the speed of two different answers."""
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(baseline), strict=True):
+    """Raises an `AssertionError` if answers differ.
+
+    Comparing the speed of different answers would have no meaning.
+    """
+    for one, other in zip(jax.tree.leaves(answer), jax.tree.leaves(baseline), strict=True):
         gap = float(jnp.max(jnp.abs(one - other)) / jnp.max(jnp.abs(other)))
         assert gap <= AGREE, f"equilibria differ by {gap:.2g}, more than {AGREE}"
-    assert float(residual(network, found)) <= REST
+    assert float(residual(network, answer)) <= REST
 
 
 @eqx.filter_jit
 def recall(network: EffectiveNeuronAstrocyte, cues: Patterns) -> tuple[Patterns, Array]:
-    """All cues at once."""
+    """Returns read-outs and solver steps of all cues, recalled at once."""
 
     def one(cue: Pattern) -> tuple[Pattern, Array]:
-        found = retrieve(network, cue)
-        return found.pattern, found.steps
+        retrieval = retrieve(network, cue)
+        return retrieval.pattern, retrieval.steps
 
     return jax.vmap(one)(cues)
 
 
 @jax.jit
 def products(xi: Patterns, phi: Array, r: Array) -> tuple[Array, Array]:
-    """The two products of a flow, for all cues."""
+    """Returns the two products of a flow, for all cues."""
     return phi @ xi.T, r @ xi
 
 
 @jax.jit
 def three_products(xi: Patterns, phi: Array, r: Array, couplings: Array) -> tuple[Array, ...]:
-    """The same with the couplings of the projection rule."""
+    """Returns the two products and the product with the couplings of the projection rule."""
     return phi @ xi.T, r @ xi, r @ couplings
 
 

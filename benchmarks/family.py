@@ -1,4 +1,4 @@
-"""Binary memories against their products, overlaps computed anew, and other libraries."""
+"""Times binary memories against their bare products, simpler code, and other libraries."""
 
 import functools
 from collections.abc import Callable
@@ -25,17 +25,29 @@ from nam_jax.solve import Asynchronous
 STEP_AIM, SCAN_AIM = 1.3, 20.0
 NOTE = (
     "Step: all fields of 10,000 cues by energy differences, n = 4; bound: the products Xi s and "
-    "Xi^T g of all cues. Sweep: one of N neurons in a given order, with overlaps carried along, "
-    "against overlaps computed anew for each neuron. hopfieldkit (NumPy) and hamux (JAX, descent "
-    "on the energy, with the fewest of its steps that recall as much) do the same recall of the "
-    "same cues; shares recalled stand beside. Scan: hopfieldkit's own case, N = 100, 15 % flips, "
-    "the same numbers of patterns and trials, and so the same width of intervals; compilation, "
-    "about 1.5 s for each number of patterns, is left out. Medians [quartiles]."
+    "Xi^T g of all cues. Sweep: one update of all N neurons in a given order; ours updates the "
+    "overlaps, the baseline computes them anew for every neuron. hopfieldkit (NumPy) and hamux "
+    "(JAX, descent on the energy, with the smallest number of steps that recalls as much) recall "
+    "from the same cues; the shares recalled are in the last column. Scan: hopfieldkit's own case, "
+    "N = 100, 15 % flips, with the same numbers of patterns and trials and therefore intervals of "
+    "the same width; compilation, about 1.5 s for each number of patterns, is left out. Medians "
+    "[quartiles]."
 )
 
 
 class Comparison(NamedTuple):
-    """Two functions of nothing that are timed in turns, and what is said of them."""
+    """Two functions without arguments that are timed in turns, and texts for the report.
+
+    Attributes:
+        what: Description of the problem.
+        ours: Our code.
+        against: Name of the baseline.
+        theirs: The baseline.
+        aim: Aim for the ratio.
+        faster: Whether the ratio is the baseline's time over ours, at least `aim`; else it is our
+            time over the baseline's, at most `aim`.
+        more: Remark.
+    """
 
     what: str
     ours: Callable[[], Any]
@@ -47,35 +59,35 @@ class Comparison(NamedTuple):
 
 
 def run(repeats: int) -> Report:
-    """Every comparison, ours and the baseline in turns."""
+    """Runs every comparison; code and baseline take turns."""
     rows, lines = [], []
     sweeps = (functools.partial(_sweep, count) for count in (1, 32))
     for make in (_step, *sweeps, _pairwise_recall, _dense_recall, _scan, _log_domain):
-        each = make()
-        functions = {"ours": each.ours, "theirs": each.theirs}
+        problem = make()
+        functions = {"ours": problem.ours, "theirs": problem.theirs}
         seconds = interleaved(functions, max(3, repeats // 3))
         ours, theirs = (milliseconds(seconds[name]) for name in functions)
         ratios = seconds["ours"] / seconds["theirs"]
-        ratio = spread(1 / ratios if each.faster else ratios)
-        met = ratio.median >= each.aim if each.faster else ratio.median <= each.aim
-        text = f"{ratio} x faster" if each.faster else str(ratio)
-        aim = f"at least {each.aim:g} x faster" if each.faster else f"at most {each.aim:g}"
-        against = f"{each.against}, {theirs} ms"
-        lines.append(Line(each.what, f"{ours} ms", against, text, aim, met))
-        rows.append((each.what, ours, theirs, text, each.more))
+        ratio = spread(1 / ratios if problem.faster else ratios)
+        met = ratio.median >= problem.aim if problem.faster else ratio.median <= problem.aim
+        text = f"{ratio} x faster" if problem.faster else str(ratio)
+        aim = f"at least {problem.aim:g} x faster" if problem.faster else f"at most {problem.aim:g}"
+        against = f"{problem.against}, {theirs} ms"
+        lines.append(Line(problem.what, f"{ours} ms", against, text, aim, met))
+        rows.append((problem.what, ours, theirs, text, problem.more))
     columns = ("problem", "ours (ms)", "baseline (ms)", "ratio", "more")
     return Report("Binary memories", NOTE, columns, rows, lines)
 
 
 @eqx.filter_jit
 def fields(network: DenseAssociativeMemory, states: Patterns) -> Patterns:
-    """One synchronous step's fields of all states."""
+    """Returns the fields of one synchronous step from each state."""
     return jax.vmap(network.local_field)(states)
 
 
 @jax.jit
 def two_products(xi: Patterns, states: Patterns, slopes: Array) -> tuple[Array, Array]:
-    """What a step cannot do without."""
+    """Returns the two matrix products that every implementation of a step needs."""
     return states @ xi.T, slopes @ xi
 
 
@@ -97,7 +109,7 @@ def _step() -> Comparison:
 
 @eqx.filter_jit
 def carried(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Patterns:
-    """A sweep of each state as the library does it."""
+    """Returns all states after one sweep over their neurons, by the code of the library."""
     updates = Asynchronous(order=order)
     return jax.vmap(lambda state: settle(network, state, updates=updates, max_steps=1).state)(
         states
@@ -106,7 +118,10 @@ def carried(network: DenseAssociativeMemory, states: Patterns, order: Array) -> 
 
 @eqx.filter_jit
 def anew(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Patterns:
-    """The same with overlaps from all neurons for each of them, and no check for rest."""
+    """Returns all states after one sweep, with overlaps computed anew for every neuron.
+
+    There is no check whether a state is at rest.
+    """
 
     def one(state: Pattern) -> Pattern:
         bits = network.carry(state).bits
@@ -133,7 +148,7 @@ def _sweep(num_states: int) -> Comparison:
     order = jr.permutation(jr.key(2), size)
     np.testing.assert_array_equal(
         carried(network, states, order), anew(network, states, order)
-    )  # no comparison of two different answers
+    )  # speeds of different answers are not compared
     return Comparison(
         f"sweep of N = 256 neurons one by one, K = 2000, {num_states} cue"
         + ("s" if num_states > 1 else ""),
@@ -147,7 +162,7 @@ def _sweep(num_states: int) -> Comparison:
 
 @eqx.filter_jit
 def recall(network: DenseAssociativeMemory | Hopfield, cues: Patterns, keys: Array) -> Patterns:
-    """Recall to rest, neurons one by one in random order."""
+    """Returns read-outs after recall to rest, with neurons updated one by one in random order."""
     return jax.vmap(lambda cue, key: retrieve(network, cue, updates=Asynchronous(key)).pattern)(
         cues, keys
     )
@@ -155,7 +170,7 @@ def recall(network: DenseAssociativeMemory | Hopfield, cues: Patterns, keys: Arr
 
 @eqx.filter_jit
 def together(network: DenseAssociativeMemory, cues: Patterns) -> Patterns:
-    """Recall to rest, all neurons at once."""
+    """Returns read-outs after recall to rest, with all neurons updated at once."""
     return jax.vmap(lambda cue: retrieve(network, cue).pattern)(cues)
 
 
@@ -166,10 +181,10 @@ def _problem(count: int, size: int, flips: float, num_cues: int) -> tuple[Patter
     return xi, jax.vmap(lambda x, key: data.flip(x, flips, key=key))(targets, keys)
 
 
-def _share(found: Array, xi: Patterns) -> float:
-    """Of cues that ended in the pattern they were made of."""
-    targets = xi[jnp.arange(len(found)) % len(xi)]
-    return float(jnp.mean(jnp.all(jnp.sign(found) == targets, axis=1)))
+def _share(recalled: Array, xi: Patterns) -> float:
+    """Returns the share of cues that ended in the pattern from which they were made."""
+    targets = xi[jnp.arange(len(recalled)) % len(xi)]
+    return float(jnp.mean(jnp.all(jnp.sign(recalled) == targets, axis=1)))
 
 
 def _pairwise_recall() -> Comparison:
@@ -195,7 +210,10 @@ def _pairwise_recall() -> Comparison:
 
 
 class _Quartic(eqx.Module):
-    """The hyperedge -t sum (Xi x)^4 / 4 for hamux; at an overlap of 0.4 a pattern's force is 4."""
+    """The hyperedge -t N sum (Xi x / N)^4 / 4 for hamux.
+
+    The strength t is such that the force of a pattern is 4 at an overlap of 0.4.
+    """
 
     patterns: Array
     strength: float = 4 / 0.4**3
@@ -221,9 +239,9 @@ def _dense_recall() -> Comparison:
 
     goal = _share(together(ours, cues), xi)
     steps, share = next(
-        (steps, found)
+        (steps, recalled)
         for steps in range(1, 30)
-        if (found := _share(by_hamux(ham, cues, steps), xi)) >= goal - 0.005 or steps == 29
+        if (recalled := _share(by_hamux(ham, cues, steps), xi)) >= goal - 0.005 or steps == 29
     )
     assert share >= goal - 0.005, (share, goal)
     return Comparison(
@@ -249,10 +267,10 @@ def _scan() -> Comparison:
     def theirs() -> dict[str, list[float]]:
         return empirical_capacity_scan(100, list(counts), n_trials=trials, seed=0)
 
-    found, other = ours().scores, np.array(theirs()["success_rates"])
-    error = np.sqrt((found * (1 - found) + other * (1 - other) + 0.01) / trials)
-    assert (np.abs(found - other) < 4 * error).all(), (found, other)
-    text = " ".join(f"{rate:.2f}" for rate in found)
+    rates, other = ours().scores, np.array(theirs()["success_rates"])
+    error = np.sqrt((rates * (1 - rates) + other * (1 - other) + 0.01) / trials)
+    assert (np.abs(rates - other) < 4 * error).all(), (rates, other)
+    text = " ".join(f"{rate:.2f}" for rate in rates)
     beside = " ".join(f"{rate:.2f}" for rate in other)
     return Comparison(
         "capacity scan, N = 100, K = 7 to 29, 300 trials each",
@@ -267,7 +285,7 @@ def _scan() -> Comparison:
 
 @jax.jit
 def plain_fields(xi: Patterns, states: Patterns) -> Patterns:
-    """Fields of n = 20 by powers as they are written, without any care for their range."""
+    """Returns the fields for n = 20 by plain powers, which may overflow or vanish."""
 
     def one(state: Pattern) -> Pattern:
         overlaps = xi @ state

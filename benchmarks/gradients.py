@@ -1,4 +1,4 @@
-"""Gradients of a recall: the implicit route against the recall itself and against the others."""
+"""Times and measures implicit gradients of a recall against the recall and against other routes."""
 
 from typing import Any
 
@@ -30,20 +30,20 @@ from nam_jax.train import AbstractRoute, Effort, ImplicitRoute, ThroughSolver
 NUM_PATTERNS = 64
 TIME_AIM, SPEED_AIM, MEMORY_AIM, GROWTH_AIM = 2.5, 5.0, 3.0, 1.05
 EFFORTS = (Effort(rest=1e-2, max_steps=512), Effort(rest=1e-5, rtol=1e-6, max_steps=4096))
-"""Short and long integrations, between which the memory of an implicit gradient must not differ."""
+"""Short and long integrations; an implicit gradient must need the same memory for both."""
 MEBI = 2**20
 NOTE = (
     f"Certified preset, K = {NUM_PATTERNS}, one cue with 10 % flips, squared error, gradient by "
     "all floating-point arrays. forward: `settle` from the cue. backward alone: the adjoint "
     "equation at the state at rest (iterations of conjugate gradients). graded: margin "
     f"{GRADED.margin:g}, gain {GRADED.gain:g}. Memory: temporary buffers of the compiled program. "
-    "Training: one step of `fit`, batch of 2, defaults of each route (samples that failed). "
-    "Medians [quartiles]."
+    "Training: one step of `fit` on a batch of 2, with the default settings of the route (and the "
+    "share of samples that failed). Medians [quartiles]."
 )
 
 
 def run(repeats: int) -> Report:
-    """Time against one forward settle, against the solver's steps, memory, training steps."""
+    """Compares implicit gradients with other routes: time, memory, and training steps."""
     measured = [
         _against_forward(256, SATURATED, repeats),
         _against_forward(256, GRADED, repeats),
@@ -65,7 +65,7 @@ Rows = list[tuple[str, ...]]
 
 @eqx.filter_jit
 def adjoint(network: NeuronAstrocyte, state: Any, cotangent: Any) -> solve.Adjoint:
-    """The backward part of an implicit gradient but for the last product."""
+    """Returns the backward part of an implicit gradient, without the last product."""
     return solve.adjoint(network, state, cotangent)
 
 
@@ -184,7 +184,8 @@ def _three_layers(network: NeuronAstrocyte) -> AbstractNetwork:
 
 NETWORKS = {"effective": EffectiveNeuronAstrocyte.from_full, "three layers": _three_layers}
 TRAINING_AIMS = {"effective": 1.0, "three layers": SPEED_AIM}
-"""Few steps of a network without N x N arrays are cheap to go back through as well."""
+"""The aim is lower for the effective network: it takes few steps and has no N x N arrays, so that
+differentiating through the steps is cheap too."""
 
 
 def _training(name: str, repeats: int) -> tuple[Rows, Line]:

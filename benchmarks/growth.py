@@ -1,4 +1,4 @@
-"""How the time of the vector field grows with neurons and with patterns."""
+"""Measures how the time of the vector field grows with numbers of neurons and of patterns."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ from benchmarks.vector_field import functions
 NEURONS, PATTERNS = (128, 256, 512, 1024), (64, 128, 256, 512, 1024)
 FIXED_PATTERNS, FIXED_NEURONS = 64, 512
 NOTE = (
-    "slope: of log median time over log size by least squares, with its standard error. Products "
-    "cost K N^2 and elementwise passes N^2, so slopes tend to 2 and 1; below them lies the share "
-    "of time that does not grow (calls, and passes in the case of K), in the bound as well: the "
-    "two bare products and one elementwise pass of `vector_field`, as written there."
+    "slope: least-squares slope of log median time over log size, with its standard error. "
+    "Products cost K N^2 and elementwise passes N^2, so the slopes tend to 2 in N and 1 in K. "
+    "Measured slopes are smaller, because part of the time does not grow: calls, and passes as K "
+    "grows. bound: the two bare products and one elementwise pass of `vector_field`, as written "
+    "there."
 )
 
 
@@ -36,16 +37,16 @@ def run(repeats: int) -> Report:
     in_k = [(number, FIXED_NEURONS) for number in PATTERNS]
     rows, lines = [], []
     for symbol, sizes, cases in (("N", NEURONS, in_n), ("K", PATTERNS, in_k)):
-        found = _grow(symbol, sizes, cases, repeats)
-        rows += found[0]
-        lines.append(found[1])
+        more, line = _grow(symbol, sizes, cases, repeats)
+        rows += more
+        lines.append(line)
     columns = ("case", "flow (ms)", "bound (ms)")
     return Report("Growth of the vector field, one cue", NOTE, columns, rows, lines)
 
 
 def slope(sizes: Sequence[int], seconds: Sequence[np.ndarray]) -> Slope:
-    """Least-squares slope of log median seconds over log size."""
-    medians = [float(np.median(each)) for each in seconds]
+    """Returns the least-squares slope of log median seconds over log size."""
+    medians = [float(np.median(times)) for times in seconds]
     fit: Any = stats.linregress(np.log(sizes), np.log(medians))
     return Slope(float(fit.slope), float(fit.stderr))
 
@@ -53,7 +54,7 @@ def slope(sizes: Sequence[int], seconds: Sequence[np.ndarray]) -> Slope:
 def _grow(
     symbol: str, sizes: Sequence[int], cases: list[tuple[int, int]], repeats: int
 ) -> tuple[list[tuple[str, ...]], Line]:
-    """Rows of all `cases` and of the slope, and the line of docs/benchmarks.md."""
+    """Returns the rows of all `cases` and of the slope, and the line for docs/benchmarks.md."""
     runs: dict[str, Any] = {}
     for k, n in cases:
         of_case = functions(k, n)
@@ -64,20 +65,20 @@ def _grow(
         (f"K = {k}, N = {n}", milliseconds(ours), milliseconds(least))
         for (k, n), ours, least in zip(cases, flow, bound, strict=True)
     ]
-    found, least = slope(sizes, flow), slope(sizes, bound)
+    growth, least = slope(sizes, flow), slope(sizes, bound)
     span = f"{milliseconds(flow[0])} to {milliseconds(flow[-1])} ms"
-    return [*rows, (f"slope in {symbol}", str(found), str(least))], _line(
-        symbol, sizes, span, found, least
+    return [*rows, (f"slope in {symbol}", str(growth), str(least))], _line(
+        symbol, sizes, span, growth, least
     )
 
 
-def _line(symbol: str, sizes: Sequence[int], span: str, found: Slope, least: Slope) -> Line:
+def _line(symbol: str, sizes: Sequence[int], span: str, growth: Slope, least: Slope) -> Line:
     exponent = {"N": 2, "K": 1}[symbol]
     return Line(
         f"growth of the vector field, {symbol} = {sizes[0]} to {sizes[-1]}",
         span,
         f"bound of the vector field, slope {least}",
-        f"slope {found}",
+        f"slope {growth}",
         f"about {exponent} at most",
-        found.value <= exponent + 0.2,
+        growth.value <= exponent + 0.2,
     )

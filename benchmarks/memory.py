@@ -1,4 +1,4 @@
-"""Peak memory of recalling 25 images, and whether saving more times makes it grow."""
+"""Measures the peak memory of 25 recalls, and whether it grows with the number of saved times."""
 
 import json
 import subprocess
@@ -15,16 +15,16 @@ LIMIT = 1024 * MEBI
 GROWTH = 1.05
 FEW, MANY = 61, 241
 NOTE = (
-    f"{NUM_PATTERNS} cues at N = {NUM_NEURONS}, {BATCH_SIZE} at once (`jax.lax.map`), energy, "
-    "activity and overlap saved. Peak resident memory of a fresh process, compilation included; "
+    f"{NUM_PATTERNS} cues at N = {NUM_NEURONS}, {BATCH_SIZE} at a time (`jax.lax.map`), with "
+    "energy, activity and overlap saved. Peak resident memory of a new process, with compilation; "
     "idle: a process that only imports and starts JAX. Medians over processes (smallest, largest)."
 )
 
 
 def run(repeats: int) -> Report:
-    """Runs each case in up to three fresh processes, as memory varies far less than time."""
+    """Runs each case in at most three new processes; memory varies far less than time."""
     cases = {times: [_peak(times) for _ in range(min(repeats, 3))] for times in (0, FEW, MANY)}
-    peaks = {times: np.array([each["peak"] for each in runs]) for times, runs in cases.items()}
+    peaks = {times: np.array([run["peak"] for run in runs]) for times, runs in cases.items()}
     idle = float(np.median(peaks[0]))
     rows = [("idle", _mebi(peaks[0]), "", "", "")]
     for times in (FEW, MANY):
@@ -58,7 +58,7 @@ def _lines(peaks: dict[int, np.ndarray], idle: float) -> list[Line]:
 
 
 def _peak(times: int) -> dict[str, int]:
-    """What a fresh process reports; see `_peak.py`."""
+    """Returns the numbers that a new process prints; see `_peak.py`."""
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks._peak", str(times)],
         cwd=Path(__file__).parents[1],

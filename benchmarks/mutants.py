@@ -1,16 +1,17 @@
 """Plants small faults in the library and counts how many of them the tests catch.
 
 A mutant changes one operator or one number in the body of one function. `draw` writes a list of
-them, `prepare` runs every test file once and notes which functions of the list it calls, `run`
+mutants. `prepare` runs every test file once and notes which functions of the list it calls. `run`
 plants one mutant after another and runs the test files that call its function until one fails.
+`table` prints the results.
 
     python -m benchmarks.mutants draw 60 --seed 16 mutants.json
     python -m benchmarks.mutants prepare mutants.json COPY calls.jsonl
     python -m benchmarks.mutants run mutants.json COPY calls.jsonl results.jsonl
     python -m benchmarks.mutants table mutants.json results.jsonl ...
 
-COPY is a copy of the project with an environment of its own in `.venv`: its source is changed while
-the tests run. `prepare` and `run` can be stopped and started again; they continue their files.
+COPY is a copy of the project with its own environment in `.venv`; its source is changed while the
+tests run. `prepare` and `run` can be stopped and started again: they skip what their files hold.
 """
 
 import argparse
@@ -32,7 +33,7 @@ PASSES = {
         ["-m", "not slow and not command", "--jaxtyping-packages=nam_jax,beartype.beartype"],
     ),
 }
-"""The passes of the gate over the tests: variables of the environment, arguments of pytest."""
+"""The two runs of the tests in the gate: environment variables and arguments of pytest."""
 OPERATORS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
     ast.Mod: ast.FloorDiv, ast.FloorDiv: ast.Mult, ast.MatMult: ast.Add, ast.BitAnd: ast.BitOr,
@@ -47,20 +48,20 @@ if "MUTANT_MARKS" in os.environ:
     with open(os.environ["MUTANT_MARKS"], "a") as marks:
         print('"{name}"', file=marks)
 """
-"""Stands at the beginning of a function to tell that it runs, or that JAX traces it."""
+"""Code put at the beginning of a function; it notes that the function runs or is traced by JAX."""
 FAILURES = ("FAILED ", "ERROR ")
 NO_TESTS = 5
-"""The exit status of pytest where a file has no tests in a pass."""
+"""The exit status of pytest if a file has no tests in a pass."""
 HOUR = 3600
 SKIPPED = ("_figure.py", "_sources.py", "__init__.py", "__main__.py", "cli.py")
 SILENT = ("argument_error", "ValueError", "TypeError", "RuntimeError", "warn", "error_if", "print")
-"""Calls whose numbers only make a message."""
+"""Calls that only make messages; numbers in them are not changed."""
 APPROXIMATE = ("tol", "step", "max_", "dpi", "size", "width", "eps")
-"""Parts of names of arguments whose exact value no test should depend on."""
+"""Parts of argument names; no test should depend on the exact values of such arguments."""
 
 
 def main() -> None:
-    """Runs one of the four parts."""
+    """Runs one of the four commands."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.mutants",
         description=__doc__,
@@ -87,7 +88,7 @@ def main() -> None:
 
 
 def draw(number: int, seed: int, mutants: Path) -> None:
-    """Writes a list of mutants, at most one a function, equally likely for each place."""
+    """Writes a list of random mutants, at most one per function; all places are equally likely."""
     places = [
         {"file": str(file), "function": function, "place": place, "old": old, "new": new}
         for file in sorted(Path(PACKAGE).rglob("*.py"))
@@ -106,7 +107,7 @@ def draw(number: int, seed: int, mutants: Path) -> None:
 
 
 def prepare(mutants: Path, copy: Path, calls: Path) -> None:
-    """Runs each test file with the unchanged library and notes what it calls and what fails."""
+    """Runs each test file with the unchanged library; notes functions called and tests failed."""
     entries = json.loads(mutants.read_text())
     finished = {line["file"] for line in lines(calls)}
     marks = calls.with_suffix(".marks").absolute()
@@ -119,7 +120,7 @@ def prepare(mutants: Path, copy: Path, calls: Path) -> None:
 
 
 def run(mutants: Path, copy: Path, calls: Path, results: Path) -> None:
-    """Plants each mutant and runs the test files that call its function, the nearest first."""
+    """Plants each mutant and runs the test files that call its function, nearest folders first."""
     finished = {line["name"] for line in lines(results)}
     known = lines(calls)
     for entry in json.loads(mutants.read_text()):
@@ -129,7 +130,7 @@ def run(mutants: Path, copy: Path, calls: Path, results: Path) -> None:
 
 
 def table(mutants: Path, results: list[Path]) -> None:
-    """Prints a Markdown table: each mutant, and in which pass each tree catches it."""
+    """Prints a Markdown table: for each mutant, the pass that catches it in each results file."""
     verdicts = [{line["name"]: line for line in lines(file)} for file in results]
     print("| mutant | change | " + " | ".join(file.stem for file in results) + " |")
     print("|---" * (2 + len(results)) + "|")
@@ -142,7 +143,10 @@ def table(mutants: Path, results: list[Path]) -> None:
 
 
 def functions(tree: ast.AST, prefix: str = "") -> dict[str, ast.FunctionDef]:
-    """Returns the functions and methods of a module by qualified name; the last of equal names."""
+    """Returns the functions and methods of a module by qualified name.
+
+    If several have the same name, the last one is returned.
+    """
     named: dict[str, ast.FunctionDef] = {}
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef):
@@ -153,7 +157,10 @@ def functions(tree: ast.AST, prefix: str = "") -> dict[str, ast.FunctionDef]:
 
 
 def changes(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
-    """Yields source text before and after each change; while it stands, the tree is changed."""
+    """Yields the source text before and after each change.
+
+    The tree holds the change until the next one is asked for.
+    """
     statements = function.body[1:] if ast.get_docstring(function) else function.body
     for statement in statements:
         for node in _nodes(statement):
@@ -161,7 +168,10 @@ def changes(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yields all nodes below, without messages, annotations, and numbers that only approximate."""
+    """Yields a node and all nodes below it whose change a test should notice.
+
+    Messages, annotations and arguments with names of `APPROXIMATE` are left out.
+    """
     if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
         return
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SILENT:
@@ -228,7 +238,7 @@ def mutated(entry: dict, copy: Path) -> dict[Path, str]:
 
 
 def marked(entries: list[dict], copy: Path) -> dict[Path, str]:
-    """Returns new texts of files, in which the functions of the mutants note that they run."""
+    """Returns new texts of files in which the functions of the mutants note that they run."""
     trees: dict[Path, ast.Module] = {}
     for entry in entries:
         for name, function in entry.get("calls", [(entry["file"], entry["function"])]):
@@ -242,7 +252,7 @@ def marked(entries: list[dict], copy: Path) -> dict[Path, str]:
 
 @contextlib.contextmanager
 def written(texts: dict[Path, str]) -> Iterator[None]:
-    """Writes texts into files, and the old ones at the end."""
+    """Writes texts into files, and restores the old texts at the end."""
     before = {file: file.read_text() for file in texts}
     try:
         for file, text in texts.items():
@@ -254,7 +264,7 @@ def written(texts: dict[Path, str]) -> Iterator[None]:
 
 
 def judged(entry: dict, copy: Path, known: list[dict]) -> dict:
-    """Returns the pass that catches a planted mutant and the first test that fails, if any does."""
+    """Returns the pass that catches a planted mutant and its first failure, if there is one."""
     parts = set(Path(entry["file"]).with_suffix("").parts)
 
     def rank(report: dict) -> tuple[int, float]:
@@ -273,7 +283,16 @@ def judged(entry: dict, copy: Path, known: list[dict]) -> dict:
 def tested(
     copy: Path, name: str, file: str, without: list[str], limit: float, marks: Path | None = None
 ) -> dict:
-    """Runs one test file without some tests; where no marks are asked for, to the first failure."""
+    """Returns the outcome of one test file: exit status, seconds, and names of failed tests.
+
+    Args:
+        copy: The copy of the project.
+        name: The pass.
+        file: The test file.
+        without: Names of tests to leave out.
+        limit: Seconds after which the run is stopped.
+        marks: File in which functions note that they run; None to stop at the first failure.
+    """
     variables, arguments = PASSES[name]
     command = [".venv/bin/python", "-m", "pytest", "-n0", "-q", "-rfE", "--tb=no", file, *arguments]
     command += [f"--deselect={test}" for test in without]
@@ -301,7 +320,7 @@ def tested(
 
 
 def lines(file: Path) -> list:
-    """Returns the lines of a JSON-lines file, none where there is no file."""
+    """Returns the lines of a JSON-lines file; an empty list if there is no file."""
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""`retrieve` against a fixed-step Euler loop, and the pattern tensor against the dense one."""
+"""Times `retrieve` against a fixed-step Euler loop, and pattern tensors against dense tensors."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,16 +22,17 @@ STEPS, STEP = 1000, 0.05
 TOLERANCE = 1e-3
 AIM = 5.0
 DEFAULT = 1e-3
-"""The relative tolerance of `retrieve` unless it is told otherwise."""
+"""The default relative tolerance of `retrieve`."""
 NOTE = (
-    f"Authors' tutorial problem: released parameters, 10 % of the signs flipped, algebraic start. "
-    f"Euler: {STEPS} jitted steps of {STEP} with the same vector field. Final overlaps agree "
-    f"within {TOLERANCE}. Medians [quartiles]; speed-up: baseline over `retrieve`."
+    f"Problem of the authors' tutorial: released parameters, 10 % of the signs flipped, algebraic "
+    f"start. Euler: {STEPS} compiled steps of {STEP} with the same vector field. Final overlaps "
+    f"agree within {TOLERANCE}. Medians [quartiles]; speed-up: time of the baseline over time of "
+    "`retrieve`."
 )
 
 
 def run(repeats: int) -> Report:
-    """Recalls one cue and ten of the tutorial, then compares contractions at N = 64."""
+    """Times recall of one cue and of ten cues of the tutorial, and contractions at N = 64."""
     rows, lines = [], []
     compared = (
         _tutorial(one_at_a_time, 1, repeats),
@@ -48,7 +49,7 @@ def run(repeats: int) -> Report:
 
 
 def euler(network: NeuronAstrocyte, cue: Pattern) -> Pattern:
-    """The read-out after the authors' 1000 Euler steps, as one compiled loop."""
+    """Returns the read-out after the authors' 1000 Euler steps, as one compiled loop."""
 
     def step(_: Any, state: Any) -> Any:
         velocity = network.vector_field(0.0, state)
@@ -59,7 +60,12 @@ def euler(network: NeuronAstrocyte, cue: Pattern) -> Pattern:
 
 
 class Batching(NamedTuple):
-    """A way to recall many cues in one compiled call, for `retrieve` and baseline alike."""
+    """A way to recall many cues in one compiled call, for `retrieve` and for the baseline.
+
+    Attributes:
+        name: Name in the report.
+        apply: Function of (function of one cue, all cues).
+    """
 
     name: str
     apply: Callable[[Callable[[Pattern], Any], Patterns], Any]
@@ -73,18 +79,18 @@ all_at_once = Batching("`vmap`", lambda function, cues: jax.vmap(function)(cues)
 def recall(
     network: NeuronAstrocyte, cues: Patterns, batching: Batching, rtol: float = DEFAULT
 ) -> tuple[Patterns, Array]:
-    """Read-outs and solver steps of `retrieve`, with an absolute tolerance of rtol / 10."""
+    """Returns read-outs and solver steps of `retrieve`, with an absolute tolerance of rtol / 10."""
 
     def one(cue: Pattern) -> tuple[Pattern, Array]:
-        found = retrieve(network, cue, rtol=rtol, atol=rtol / 10)
-        return found.pattern, found.steps
+        retrieval = retrieve(network, cue, rtol=rtol, atol=rtol / 10)
+        return retrieval.pattern, retrieval.steps
 
     return batching.apply(one, cues)
 
 
 @eqx.filter_jit
 def recall_by_euler(network: NeuronAstrocyte, cues: Patterns, batching: Batching) -> Patterns:
-    """Read-outs of the baseline."""
+    """Returns the read-outs of the baseline."""
     return batching.apply(lambda cue: euler(network, cue), cues)
 
 
@@ -93,8 +99,8 @@ def _tutorial(
 ) -> tuple[tuple[str, ...], Line]:
     network, patterns, cues = released(10, 500)
     patterns, cues = patterns[:num_cues], cues[:num_cues]
-    found, steps = recall(network, cues, batching, rtol)
-    _assert_same_overlap(found, recall_by_euler(network, cues, batching), patterns)
+    recalled, steps = recall(network, cues, batching, rtol)
+    _assert_same_overlap(recalled, recall_by_euler(network, cues, batching), patterns)
     seconds = interleaved(
         {
             "retrieve": lambda: recall(network, cues, batching, rtol),
@@ -110,8 +116,8 @@ def _tutorial(
 def _contraction(repeats: int) -> tuple[tuple[str, ...], Line]:
     network, patterns, cues = released(10, 64)
     dense = eqx.tree_at(lambda n: n.tensor, network, DenseTensor(network.tensor.to_dense()))
-    found, steps = recall(network, cues[:1], one_at_a_time)
-    _assert_same_overlap(found, recall(dense, cues[:1], one_at_a_time)[0], patterns[:1])
+    recalled, steps = recall(network, cues[:1], one_at_a_time)
+    _assert_same_overlap(recalled, recall(dense, cues[:1], one_at_a_time)[0], patterns[:1])
     seconds = interleaved(
         {
             "retrieve": lambda: recall(network, cues[:1], one_at_a_time),
@@ -122,9 +128,12 @@ def _contraction(repeats: int) -> tuple[tuple[str, ...], Line]:
     return _compare("N = 64, K = 10, 1 cue", "dense tensor", seconds, steps, 1.0)
 
 
-def _assert_same_overlap(found: Patterns, baseline: Patterns, patterns: Patterns) -> None:
-    """Refuses to compare the speed of two different answers."""
-    ours, theirs = (jax.vmap(overlap)(recalled, patterns) for recalled in (found, baseline))
+def _assert_same_overlap(answers: Patterns, baseline: Patterns, patterns: Patterns) -> None:
+    """Raises an `AssertionError` if answers differ.
+
+    Comparing the speed of different answers would have no meaning.
+    """
+    ours, theirs = (jax.vmap(overlap)(recalled, patterns) for recalled in (answers, baseline))
     gap = float(jnp.max(jnp.abs(ours - theirs)))
     assert gap <= TOLERANCE, f"final overlaps differ by {gap:.2g}, more than {TOLERANCE}"
 

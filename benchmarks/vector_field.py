@@ -1,4 +1,4 @@
-"""`NeuronAstrocyte.vector_field` against the arithmetic that no implementation can leave out."""
+"""Times `NeuronAstrocyte.vector_field` against the arithmetic that every implementation needs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,15 +16,16 @@ from nam_jax._types import Pairs, Patterns
 NUM_NEURONS = 768
 AIM = 1.25
 NOTE = (
-    "bound: one jitted call of the two bare products of the pattern contraction (Xi psi and "
-    "Xi^T (R Xi), or their transposes where those are faster) and of tanh(5 s), tanh(5 p), nothing "
-    "summed or added. ratio: flow over bound. as written: the products exactly as above. no tanh: "
-    "s and p copied with the sign changed instead. Medians [quartiles] of the ratios of a round."
+    "bound: one compiled call of the two bare products of the pattern contraction (Xi psi and "
+    "Xi^T (R Xi), or their transposes if these are faster) and of tanh(5 s) and tanh(5 p), with no "
+    "sum or addition. ratio: time of the flow over time of the bound. as written: over the bound "
+    "with the products as written above. no tanh: over a bound that copies s and p with the sign "
+    "changed instead of tanh. Medians [quartiles] of the ratios in a round."
 )
 
 
 def run(repeats: int) -> Report:
-    """Times the flow at N = 768 for few and many patterns, one cue and eight."""
+    """Times the flow at N = 768 for few and many patterns, with one cue and with eight cues."""
     cases = [(25, ()), (25, (8,)), (1000, ()), (1000, (8,))]
     rows, lines = [], []
     for num_patterns, batch in cases:
@@ -37,41 +38,42 @@ def run(repeats: int) -> Report:
 
 
 def bound(xi: Patterns, scaled: Patterns, s: Pairs, p: Pairs) -> tuple[Array, ...]:
-    """Two bare matrix products and one bare elementwise pass over s and p.
+    """Returns two bare matrix products and one bare elementwise pass over s and p.
 
-    In it: 4 K N^2 floating-point operations, s and p read, two N x N arrays written with the
-    activations that every implementation evaluates, the N x N product written. Not in it: the
-    leaks, the neurons and g phi, the sums over a row, and the two N x N arrays of the result,
-    which would have to be added to the products' output for free.
+    The bound contains 4 K N^2 floating-point operations; it reads s and p, and writes two N x N
+    arrays with the activations that every implementation evaluates, and the N x N product. It does
+    not contain the leaks, the neurons and g phi, the sums over a row, and the two N x N arrays of
+    the result. The bound assumes that adding these to the output of the products costs nothing.
     """
     return xi @ p, xi.T @ scaled, jnp.tanh(5 * s), jnp.tanh(5 * p)
 
 
 def bound_right(xi: Patterns, scaled: Patterns, s: Pairs, p: Pairs) -> tuple[Array, ...]:
-    """The bound with both products transposed: vmap then needs no transpose of N x N arrays."""
+    """Returns the bound with both products transposed; `vmap` then transposes no N x N arrays."""
     return p @ xi.T, scaled.T @ xi, jnp.tanh(5 * s), jnp.tanh(5 * p)
 
 
 def bound_mixed(xi: Patterns, scaled: Patterns, s: Pairs, p: Pairs) -> tuple[Array, ...]:
-    """The bound with the second product transposed."""
+    """Returns the bound with the second product transposed."""
     return xi @ p, scaled.T @ xi, jnp.tanh(5 * s), jnp.tanh(5 * p)
 
 
 FORMS = (bound, bound_right, bound_mixed)
-"""The bound is the fastest of these, as vmap makes XLA transpose N x N arrays in the first."""
+"""The bound is the fastest of these; in the first, `vmap` makes XLA transpose N x N arrays."""
 
 
 def no_tanh(xi: Patterns, scaled: Patterns, s: Pairs, p: Pairs) -> tuple[Array, ...]:
-    """The bound when activations cost nothing but the traffic of memory."""
+    """Returns the bound if activations cost only the reading and writing of memory."""
     return xi @ p, xi.T @ scaled, -s, -p
 
 
 def functions(
     num_patterns: int, num_neurons: int, batch: tuple[int, ...] = ()
 ) -> dict[str, Callable[[], Any]]:
-    """The flow and its bounds as functions of nothing; arrays are arguments of the compiled code.
+    """Returns the flow and its bounds as functions without arguments.
 
-    So XLA folds no constant that a user's changing patterns would not let it fold.
+    Arrays are arguments of the compiled code. XLA therefore folds no constants that it could not
+    fold in a user's program, where patterns change.
     """
     network, patterns, _ = released(num_patterns, num_neurons)
     state = random_state(num_neurons, batch)
