@@ -12,12 +12,17 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks._report import Line, Report
 from benchmarks._timing import interleaved, milliseconds, spread
+from nam_jax import memory
 from nam_jax._types import Patterns
+from nam_jax.experiment import common
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _labelled_images as labelled
 from nam_jax.experiment.compare import _similarity_grid as grid
+from nam_jax.experiment.compare._config import CompareConfig
 
 STORED, QUERIES, TESTS, POWER = 10_000, 1000, 10_000, 41
+SIMILARITIES = common.SIMILARITIES.make_all(CompareConfig().similarities, "similarities")
+WEIGHTINGS = common.WEIGHTINGS.make_all(CompareConfig().weightings, "weightings")
 AIM = 2.0
 FEWEST = 3
 """Number of rounds; one round of the grid takes a minute or more."""
@@ -79,21 +84,23 @@ def _grid(images: labelled.LabelledImages):
 
 
 def _whole(rows: Patterns, targets: Int[Array, " Q"], queries: list[Patterns]) -> list:
-    return [grid.grid(rows, targets, damaged) for damaged in queries]
+    parts = list(SIMILARITIES.values()), list(WEIGHTINGS.values())
+    return [grid.grid(rows, targets, damaged, *parts) for damaged in queries]
 
 
 def _similarities(rows: Patterns, queries: list[Patterns]) -> None:
     """Computes all similarities one after another, in the chunks of `grid`, to hold as little."""
     for damaged in queries:
         for start in range(0, len(damaged), grid.CHUNK):
-            for _, similarities in grid.each_similarity(rows, damaged[start : start + grid.CHUNK]):
-                jax.block_until_ready(similarities)
+            chunk = damaged[start : start + grid.CHUNK]
+            for _, values in grid.each_similarity(rows, chunk, list(SIMILARITIES.values())):
+                jax.block_until_ready(values)
 
 
 def _classes(images: labelled.LabelledImages):
     rows, queries = jnp.asarray(images.stored), jnp.asarray(images.held_out)
     known = jax.nn.one_hot(jnp.asarray(images.stored_labels), 10, dtype=rows.dtype)
-    ours = classes.dense(rows, known, POWER)
+    ours = classes.dense(rows, known, memory.RectifiedPower(POWER))
     nearest = KNeighborsClassifier(1, algorithm="brute").fit(images.stored, images.stored_labels)
     shares = [
         float(np.mean(predicted == images.held_out_labels))

@@ -23,6 +23,8 @@ def capacity_at_error(num_neurons: Number, n: int, error: Number) -> Array:
         error: Probability that a bit of a stored pattern is wrong after one step.
     """
     size, error = jnp.asarray(num_neurons, float), jnp.asarray(error, float)
+    if 2 * n - 3 > _LONGEST:
+        return _over_odd_factorial(size, n - 1, 2 * n - 3) / norm.isf(error) ** 2
     return size ** (n - 1) / (_odd_factorial(2 * n - 3) * norm.isf(error) ** 2)
 
 
@@ -37,7 +39,10 @@ def capacity_without_errors(num_neurons: Number, n: int, *, all_patterns: bool =
         all_patterns: Whether all patterns must have no wrong bit; K is then n times smaller.
     """
     size = jnp.asarray(num_neurons, float)
-    whole = size ** (n - 1) / (2 * _odd_factorial(2 * n - 3) * jnp.log(size))
+    if 2 * n - 3 > _LONGEST:
+        whole = _over_odd_factorial(size, n - 1, 2 * n - 3) / (2 * jnp.log(size))
+    else:
+        whole = size ** (n - 1) / (2 * _odd_factorial(2 * n - 3) * jnp.log(size))
     return whole / n if all_patterns else whole
 
 
@@ -54,9 +59,20 @@ def self_coupled_capacity(num_neurons: Number, n: int, flips: Number) -> Array:
         flips: r, fraction of flipped bits in the cue.
     """
     size, flips = jnp.asarray(num_neurons, float), jnp.asarray(flips, float)
+    if n - 1 > _LONGEST:
+        return _over_odd_factorial(size, n / 2, n - 1) * (1 - 2 * flips) ** (n - 1)
     return size ** (n / 2) * (1 - 2 * flips) ** (n - 1) / _odd_factorial(n - 1)
+
+
+_LONGEST = 19
+"""The largest m whose m (m - 2) ... 1 is a 32-bit whole number."""
 
 
 def _odd_factorial(m: int) -> int:
     """Returns m (m - 2) (m - 4) ... 1 for odd m."""
     return math.prod(range(m, 0, -2))
+
+
+def _over_odd_factorial(size: Array, power: float, m: int) -> Array:
+    """size^power / (m (m - 2) ... 1), both too large for floats of 32 bits."""
+    return jnp.exp(power * jnp.log(size) - math.log(_odd_factorial(m)))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.experiment.common._registry import MEMORIES
 from nam_jax.record import Seed
 
 Share = Annotated[float, Meta(ge=0, le=0.5)]
@@ -16,10 +17,7 @@ Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 class BasinConfig:
     """Which memory, how full, and from which cues."""
 
-    memory: str = "power-3"
-    """By name: power-N (power-2 is Hopfield's network), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
-    two-layer, certified, effective, released."""
+    memory: Annotated[str, MEMORIES.doc("The memory")] = "power-3"
     num_neurons: Annotated[int, Meta(ge=4)] = 64
     """N."""
     num_patterns: Counts = (50, 150, 300)

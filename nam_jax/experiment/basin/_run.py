@@ -13,11 +13,12 @@ from nam_jax import measure
 from nam_jax._misc import argument_error
 from nam_jax.experiment.basin._config import BasinConfig
 from nam_jax.experiment.common import (
+    MEMORIES,
+    UPDATES,
     Memory,
     attributes,
     check_size,
     in_context,
-    memory_named,
     tracked,
 )
 from nam_jax.record import Context, reading_input
@@ -42,16 +43,17 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
     if config.fast:
         config = dataclasses.replace(config, num_sets=max(2, config.num_sets // 4))
     with reading_input():
-        memory = memory_named(config.memory, "memory")
+        memory: Memory = MEMORIES.make(config.memory, "memory")
         check_size(memory, config.num_neurons)
         if list(config.flips) != sorted(set(config.flips)):
             raise argument_error("flips", "hold ascending fractions", config.flips)
-    recall = measure.one_by_one if config.updates == "one-by-one" else measure.all_at_once
+    key = jr.key(config.seed)
     found = [
         measure.basin(
-            memory.make, count, config.num_neurons,
-            key=jr.key(config.seed), flips=config.flips, overlap=config.overlap,
-            num_sets=config.num_sets, num_queries=config.num_queries, recall=recall,
+            memory.maker(key), count, config.num_neurons,
+            key=key, flips=config.flips, overlap=config.overlap,
+            num_sets=config.num_sets, num_queries=config.num_queries,
+            recall=UPDATES[config.updates],
         )
         for count in tracked(config.num_patterns, "recalling", context)
     ]  # fmt: skip

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.experiment.common._registry import MEMORIES
 from nam_jax.record import Seed
 
-Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 Sizes = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
 
 
@@ -15,10 +15,9 @@ Sizes = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
 class CapacityConfig:
     """Which memories, at which sizes, and when a pattern counts as stored."""
 
-    memories: Names = ("power-2", "power-3", "power-4", "single-pass-4")
-    """Memories by name: power-N (power-2 is Hopfield's), rectified-N, distinct-N, single-pass-N,
-    exponential, storkey, pseudo-inverse, correlation, minerva, modern, nearest, continuous,
-    two-layer, certified, effective, released."""
+    memories: Annotated[
+        tuple[str, ...], Meta(min_length=1), MEMORIES.doc("Memories to measure")
+    ] = ("power-2", "power-3", "power-4", "single-pass-4")
     sizes: Sizes = (32, 64, 128)
     """Numbers of neurons N."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"

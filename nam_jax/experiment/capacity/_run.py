@@ -13,11 +13,13 @@ from nam_jax import measure, theory
 from nam_jax._misc import argument_error
 from nam_jax.experiment.capacity._config import CapacityConfig
 from nam_jax.experiment.common import (
+    MEMORIES,
+    UPDATES,
+    Memory,
     attributes,
     check_size,
     in_context,
     log_slope,
-    memory_named,
     tracked,
 )
 from nam_jax.record import Context, reading_input
@@ -43,37 +45,39 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
         if config.all_patterns and config.criterion == "one-step":
             requirement = "be false with the criterion one-step, which counts bits"
             raise argument_error("all_patterns", requirement, "true")
-        for name, size in itertools.product(config.memories, config.sizes):
-            check_size(memory_named(name, "memories"), size)
+        memories = list(MEMORIES.make_all(config.memories, "memories").values())
+        for memory, size in itertools.product(memories, config.sizes):
+            check_size(memory, size)
     if config.fast:
         few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
         config = dataclasses.replace(config, **few)
-    cells = list(itertools.product(config.memories, config.sizes))
-    found = [_measured(config, name, size) for name, size in tracked(cells, "measuring", context)]
+    cells = list(itertools.product(memories, config.sizes))
+    found = [
+        _measured(config, memory, size) for memory, size in tracked(cells, "measuring", context)
+    ]
     return _dataset(config, found)
 
 
-def _criterion_of(config: CapacityConfig, name: str) -> measure.AbstractCriterion:
-    """The criterion by which the memory of that name is judged."""
+def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCriterion:
+    """The criterion by which a memory is judged."""
     if config.criterion == "one-step":
         return measure.OneStep(config.error)
     if config.criterion == "fixed-point":
         return measure.FixedPoint(all_patterns=config.all_patterns)
-    together = config.updates == "all-at-once" or name.startswith("single-pass")
     return measure.Recall(
         flips=config.flips,
         overlap=config.overlap,
         all_patterns=config.all_patterns,
-        recall=measure.all_at_once if together else measure.one_by_one,
+        recall=measure.all_at_once if memory.together else UPDATES[config.updates],
     )
 
 
-def _measured(config: CapacityConfig, name: str, size: int) -> tuple[measure.Capacity, float]:
-    memory, criterion = memory_named(name, "memories"), _criterion_of(config, name)
+def _measured(config: CapacityConfig, memory: Memory, size: int) -> tuple[measure.Capacity, float]:
+    criterion, key = _criterion_of(config, memory), jr.key(config.seed)
     predicted = memory.predicted(size, criterion)
     found = measure.capacity(
-        memory.make, size, criterion,
-        key=jr.key(config.seed),
+        memory.maker(key), size, criterion,
+        key=key,
         guess=memory.guess(size) if math.isnan(predicted) else predicted,
         num_sets=config.num_sets, num_queries=config.num_queries, max_patterns=config.largest,
     )  # fmt: skip

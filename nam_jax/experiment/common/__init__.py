@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
     from nam_jax.experiment.common._context import in_context, on_device, progress_bar, tracked
     from nam_jax.experiment.common._lines import styled
-    from nam_jax.experiment.common._memories import Memory, check_size, memory_named
+    from nam_jax.experiment.common._memories import (
+        UPDATES,
+        Costs,
+        Memory,
+        astrocyte_costs,
+        check_size,
+        dense_costs,
+    )
     from nam_jax.experiment.common._random import (
         RandomProblem,
         Recalls,
@@ -21,6 +28,14 @@ if TYPE_CHECKING:
         random_problem,
         recall_all,
         starts,
+    )
+    from nam_jax.experiment.common._registry import (
+        MEMORIES,
+        PATTERN_RULES,
+        SEPARATIONS,
+        SIMILARITIES,
+        WEIGHTINGS,
+        separations,
     )
     from nam_jax.experiment.common._slopes import Slope, log_slope
     from nam_jax.experiment.common._training import cosine_adam, gradient_routes
@@ -40,7 +55,14 @@ __getattr__, __dir__ = attach(
         "_binary_images": ["BinaryImages", "binary_images"],
         "_context": ["in_context", "on_device", "progress_bar", "tracked"],
         "_lines": ["styled"],
-        "_memories": ["Memory", "check_size", "memory_named"],
+        "_memories": [
+            "UPDATES",
+            "Costs",
+            "Memory",
+            "astrocyte_costs",
+            "check_size",
+            "dense_costs",
+        ],
         "_random": [
             "RandomProblem",
             "Recalls",
@@ -50,6 +72,14 @@ __getattr__, __dir__ = attach(
             "recall_all",
             "starts",
         ],
+        "_registry": [
+            "MEMORIES",
+            "PATTERN_RULES",
+            "SEPARATIONS",
+            "SIMILARITIES",
+            "WEIGHTINGS",
+            "separations",
+        ],
         "_slopes": ["Slope", "log_slope"],
         "_training": ["cosine_adam", "gradient_routes"],
         "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated", "with_gain"],
@@ -57,21 +87,29 @@ __getattr__, __dir__ = attach(
 )
 
 __all__ = [
+    "MEMORIES",
+    "PATTERN_RULES",
+    "SEPARATIONS",
+    "SIMILARITIES",
+    "UPDATES",
+    "WEIGHTINGS",
     "BinaryImages",
+    "Costs",
     "Exchanged",
     "Memory",
     "RandomProblem",
     "Recalls",
     "Slope",
+    "astrocyte_costs",
     "attributes",
     "binary_images",
     "certified",
     "check_size",
     "cosine_adam",
+    "dense_costs",
     "gradient_routes",
     "in_context",
     "log_slope",
-    "memory_named",
     "on_device",
     "padded",
     "patterns_of",
@@ -80,6 +118,7 @@ __all__ = [
     "recall_all",
     "reduced",
     "released_with",
+    "separations",
     "starts",
     "styled",
     "tracked",

@@ -1,30 +1,35 @@
-"""Memories of random patterns by name: how each is made, and what the theory says it holds."""
+"""What the names of memories make: how a memory stores patterns, how many, and at what cost.
+
+Dense memories are in `_dense_memories.py`.
+"""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import jax.random as jr
 
-from nam_jax import measure, theory
-from nam_jax._misc import argument_error
-from nam_jax._types import Patterns
+from nam_jax import measure, memory, solve, theory
+from nam_jax._types import Key, Patterns
 from nam_jax.memory import (
+    AbstractLearningRule,
+    AbstractSeparation,
+    AbstractSimilarity,
     Cosine,
-    DistinctPower,
-    Exponential,
+    Covariance,
+    Decay,
+    ExpandedHebbian,
     Max,
-    Power,
     PseudoInverse,
-    RectifiedPower,
     Storkey,
 )
 from nam_jax.network import (
     AbstractNetwork,
     ContinuousDenseMemory,
     CorrelationMatrix,
-    DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
     Hopfield,
     Minerva2,
@@ -34,145 +39,205 @@ from nam_jax.network import (
     UniversalHopfield,
 )
 
-Capacity = Callable[[int, measure.AbstractCriterion], float]
-"""K at which N neurons meet a criterion; NaN where no closed form is known."""
+UPDATES: dict[str, Callable[..., solve.Retrieval]] = {
+    "one-by-one": measure.one_by_one,
+    "all-at-once": measure.all_at_once,
+}
+"""Orders in which the neurons of a binary network are updated, by their names in configs."""
+
+
+class Costs(NamedTuple):
+    """What a memory of K patterns over N neurons is made of."""
+
+    neurons: float
+    synapses: float
+    compute_units: float
+
+
+def pairwise_costs(num_neurons: int, num_patterns: int) -> Costs:
+    """N neurons, and a synapse for each pair of them."""
+    del num_patterns
+    units = theory.compute_units_two_layer(num_neurons, 0)
+    return Costs(num_neurons, num_neurons**2, units)
+
+
+def dense_costs(num_neurons: int, num_patterns: int) -> Costs:
+    """Those of the two-layer form, which has a hidden neuron for each pattern."""
+    units = theory.compute_units_two_layer(num_neurons, num_patterns)
+    return Costs(num_neurons + num_patterns, num_neurons * num_patterns, units)
+
+
+def astrocyte_costs(num_neurons: int, num_patterns: int) -> Costs:
+    """N neurons, and a synapse and a process for each pair of them."""
+    del num_patterns
+    return Costs(num_neurons, num_neurons**2, theory.compute_units_astrocyte(num_neurons))
+
+
+def not_counted(num_neurons: int, num_patterns: int) -> Costs:
+    """NaN for each number."""
+    del num_neurons, num_patterns
+    return Costs(math.nan, math.nan, math.nan)
+
+
+def not_known(num_neurons: int, criterion: measure.AbstractCriterion) -> float:
+    """NaN: there is no closed form of the capacity."""
+    del num_neurons, criterion
+    return math.nan
 
 
 class Memory(NamedTuple):
     """One kind of memory.
 
     Attributes:
-        make: From patterns to the network.
-        guess: A number of patterns near its capacity, by number of neurons.
-        predicted: What the theory says.
-        degree: n of a dense memory, with which its capacity grows as N^(n-1); NaN for others.
+        make: From patterns (K, N) of -1 and +1, and a random key or None, to the network.
+        guess: From N to a number of patterns near its capacity, where a search may start.
+        predicted: From N and a criterion to the capacity by theory; NaN where none is known.
+        costs: From N and K to what it is made of.
+        keyed: Whether storing can use a key: a learning rule then sees the patterns in the order
+            that the key gives.
+        random: Whether storing needs a key, as it starts from random weights or states.
+        slow: Whether it takes long to store many patterns.
+        together: Whether its neurons are always updated all at once.
     """
 
-    make: Callable[[Patterns], AbstractNetwork]
-    guess: Callable[[int], float]
-    predicted: Capacity
-    degree: float = math.nan
+    make: Callable[[Patterns, Key | None], AbstractNetwork]
+    guess: Callable[[int], float] = lambda num_neurons: num_neurons / 10
+    predicted: Callable[[int, measure.AbstractCriterion], float] = not_known
+    costs: Callable[[int, int], Costs] = not_counted
+    keyed: bool = False
+    random: bool = False
+    slow: bool = False
+    together: bool = False
+
+    def maker(self, key: Key) -> Callable[[Patterns], AbstractNetwork]:
+        """From patterns alone to the network.
+
+        Args:
+            key: A key that its user splits for other things; one of its children is used where
+                storing needs a key.
+        """
+        # Far from the places of sets, samples and the like that users fold in.
+        of_storing = jr.fold_in(key, 2**31) if self.random else None
+        return jax.tree_util.Partial(self.make, key=of_storing)
 
 
-def _unknown(num_neurons: int, criterion: measure.AbstractCriterion) -> float:
-    del num_neurons, criterion
-    return math.nan
+def stored(network: Callable[..., AbstractNetwork], **settings: Any) -> Memory:
+    """The memory `network(patterns, **settings)`, of which no more than that is known."""
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        del key
+        return network(patterns, **settings)
+
+    return Memory(make)
 
 
-def _dense(n: int) -> Memory:
-    def make(patterns: Patterns) -> AbstractNetwork:
-        return DenseAssociativeMemory(patterns, Power(n))
+def learned(rule: Callable[..., AbstractLearningRule], **numbers: Any) -> Memory:
+    """The pairwise network whose weights are learned by `rule(**numbers)`."""
+    made = rule(**numbers)
 
-    return Memory(make, lambda size: _scale(n, size), lambda *a: _predicted(n, *a), n)
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        return Hopfield.from_patterns(patterns, made, key=key)
 
-
-def _rectified(n: int) -> Memory:
-    def make(patterns: Patterns) -> AbstractNetwork:
-        return DenseAssociativeMemory(patterns, RectifiedPower(n))
-
-    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
-        if isinstance(criterion, measure.OneStep):
-            difference = theory.rectified_difference(n)
-            return theory.exact_capacity_at_error(size, difference, criterion.error)
-        return 2 * _predicted(n, size, criterion)
-
-    return Memory(make, lambda size: 2 * _scale(n, size), predicted, n)
+    share = {Storkey: 0.3, PseudoInverse: 0.5}.get(type(made), 0.1)
+    return Memory(
+        make,
+        guess=lambda num_neurons: share * num_neurons,
+        costs=pairwise_costs,
+        keyed=True,
+        random=made.random,
+    )
 
 
-def _distinct(n: int) -> Memory:
-    more = math.prod(range(2 * n - 3, 0, -2)) / math.factorial(n - 1)
-
-    def make(patterns: Patterns) -> AbstractNetwork:
-        return DenseAssociativeMemory(patterns, DistinctPower(n, patterns.shape[1]))
-
-    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
-        if isinstance(criterion, measure.OneStep):
-            difference = theory.distinct_difference(size, n)
-            return theory.exact_capacity_at_error(size, difference, criterion.error)
-        return more * _predicted(n, size, criterion)
-
-    return Memory(make, lambda size: more * _scale(n, size), predicted, n)
+def slowly_learned(rule: Callable[..., AbstractLearningRule], **numbers: Any) -> Memory:
+    """As `learned`, for a rule that takes long to store many patterns."""
+    return learned(rule, **numbers)._replace(slow=True)
 
 
-def _single_pass(n: int) -> Memory:
-    def make(patterns: Patterns) -> AbstractNetwork:
-        return DenseAssociativeMemory(patterns, Power(n), self_coupling=True)
-
-    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
-        if n % 2 or n == 2 or not isinstance(criterion, measure.Recall):
-            return math.nan
-        return float(theory.self_coupled_capacity(size, n, criterion.flips))
-
-    return Memory(make, lambda size: 0.2 * size ** (n / 2), predicted, n)
+def decay(rate: float) -> Memory:
+    """Hebb's rule, where each pattern costs a share `rate` of each weight."""
+    return learned(ExpandedHebbian, c0=Decay(rate))
 
 
-def _predicted(n: int, size: int, criterion: measure.AbstractCriterion) -> float:
-    """Of F = z^n / n by energy differences."""
-    if isinstance(criterion, measure.OneStep):
-        return theory.exact_capacity_at_error(size, theory.power_difference(n), criterion.error)
-    if isinstance(criterion, measure.Recall) and n > 2 and not criterion.all_patterns:
-        load = theory.basin_load(n, criterion.flips)
-        return load * size ** (n - 1) / math.prod(range(2 * n - 3, 0, -2))
-    return math.nan
+def expanded_hebb() -> Memory:
+    """The covariance rule with one mean for all neurons, as an expanded Hebbian rule."""
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        mean = jnp.mean(patterns)
+        rule = ExpandedHebbian(c0=mean**2, c1pre=-mean, c1post=-mean)
+        return Hopfield.from_patterns(patterns, rule, key=key)
+
+    return Memory(make, costs=pairwise_costs, keyed=True)
 
 
-def _scale(n: int, size: int) -> float:
-    return float(theory.capacity_at_error(size, n, 0.005))
+def covariance() -> Memory:
+    """The covariance rule, with thresholds that give each neuron its mean back.
+
+    Without them a neuron on which all patterns agree has no input.
+    """
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        weights = memory.learn(Covariance(), patterns, key=key)
+        mean = jnp.mean(patterns, axis=0)
+        variance = jnp.mean((patterns - mean[None, :]) ** 2)
+        # The network keeps no weight from a neuron to itself.
+        mean_field = weights @ mean - jnp.diag(weights) * mean
+        return Hopfield(weights, threshold=mean_field - variance * mean)
+
+    return Memory(make, costs=pairwise_costs, keyed=True)
 
 
-def _certified(patterns: Patterns) -> NeuronAstrocyte:
-    return NeuronAstrocyte.certified(patterns, margin=0.02)
+def correlation() -> Memory:
+    """The linear correlation matrix."""
+    return stored(CorrelationMatrix)._replace(costs=pairwise_costs)
 
 
-def _effective(patterns: Patterns) -> AbstractNetwork:
-    return EffectiveNeuronAstrocyte.from_full(_certified(patterns))
+def minerva() -> Memory:
+    """Minerva 2."""
+    return stored(Minerva2)._replace(guess=lambda size: 0.15 * size**2, costs=dense_costs)
 
 
-def _pairwise(rule: PseudoInverse | Storkey) -> Callable[[Patterns], AbstractNetwork]:
-    return lambda patterns: Hopfield.from_patterns(patterns, rule)
+def modern() -> Memory:
+    """One pass of softmax attention at beta = 1."""
+    return stored(ModernHopfield)._replace(guess=exponentially_many, costs=dense_costs)
 
 
-MEMORIES: dict[str, Memory] = (
-    {f"power-{n}": _dense(n) for n in range(2, 7)}
-    | {f"rectified-{n}": _rectified(n) for n in range(2, 5)}
-    | {f"distinct-{n}": _distinct(n) for n in range(3, 5)}
-    | {f"single-pass-{n}": _single_pass(n) for n in range(2, 5)}
-    | {
-        "exponential": Memory(
-            lambda xi: DenseAssociativeMemory(xi, Exponential()),
-            lambda size: math.exp(0.2 * size),
-            _unknown,
-        ),
-        "storkey": Memory(_pairwise(Storkey()), lambda size: 0.3 * size, _unknown),
-        "pseudo-inverse": Memory(_pairwise(PseudoInverse()), lambda size: 0.5 * size, _unknown),
-        "correlation": Memory(CorrelationMatrix, lambda size: 0.1 * size, _unknown),
-        "minerva": Memory(Minerva2, lambda size: 0.15 * size**2, _unknown),
-        "modern": Memory(ModernHopfield, lambda size: math.exp(0.2 * size), _unknown),
-        "nearest": Memory(
-            lambda xi: UniversalHopfield(xi, Cosine(), Max()),
-            lambda size: math.exp(0.2 * size),
-            _unknown,
-        ),
-        "continuous": Memory(
-            ContinuousDenseMemory, lambda size: 0.2 * size**2, _unknown
-        ),
-        "two-layer": Memory(
-            TwoLayerMemory.model_b, lambda size: math.exp(0.2 * size), _unknown
-        ),
-        "certified": Memory(_certified, lambda size: 0.2 * size**2, _unknown),
-        "effective": Memory(_effective, lambda size: 0.2 * size**2, _unknown),
-        "released": Memory(
-            NeuronAstrocyte.released, lambda size: 1.6 * size**1.2, _unknown
-        ),
-    }
-)  # fmt: skip
-"""Every memory by its name in a config.
+def nearest() -> Memory:
+    """The universal network of cosines that answers with the most similar pattern."""
+    made = stored(UniversalHopfield, similarity=Cosine(), weighting=Max())
+    return made._replace(guess=exponentially_many, costs=dense_costs)
 
-power-2 is Hopfield's network; single-pass-4 repeats the literal pass of a quartic dense memory, of
-which `minerva` makes one; `nearest` is the universal network of cosines that takes the best,
-`modern` that of softmax, `two-layer` the same flowing in time; `continuous` the flow of the quartic
-dense memory.
-"""
+
+def continuous() -> Memory:
+    """The flow of the quartic dense memory."""
+    return stored(ContinuousDenseMemory)._replace(guess=quadratically_many, costs=dense_costs)
+
+
+def two_layer() -> Memory:
+    """Attention as a flow in time, with a hidden neuron for each pattern."""
+    made = stored(TwoLayerMemory.model_b)
+    return made._replace(guess=exponentially_many, costs=dense_costs)
+
+
+def certified(margin: float = 0.02) -> Memory:
+    """The neuron-astrocyte network in its certified regime."""
+    made = stored(NeuronAstrocyte.certified, margin=margin)
+    return made._replace(guess=quadratically_many, costs=astrocyte_costs)
+
+
+def effective(margin: float = 0.02) -> Memory:
+    """The exact reduction of the certified network to its neurons."""
+
+    def reduced(patterns: Patterns) -> AbstractNetwork:
+        full = NeuronAstrocyte.certified(patterns, margin=margin)
+        return EffectiveNeuronAstrocyte.from_full(full)
+
+    return stored(reduced)._replace(guess=quadratically_many, costs=astrocyte_costs)
+
+
+def released() -> Memory:
+    """The neuron-astrocyte network with the parameters of the authors' code."""
+    made = stored(NeuronAstrocyte.released)
+    return made._replace(guess=lambda size: 1.6 * size**1.2, costs=astrocyte_costs)
 
 
 def check_size(memory: Memory, num_neurons: int) -> None:
@@ -181,16 +246,25 @@ def check_size(memory: Memory, num_neurons: int) -> None:
     Raises:
         ValueError: If there is no such memory of that size.
     """
-    eqx.filter_eval_shape(memory.make, jax.ShapeDtypeStruct((1, num_neurons), float))
+    patterns = jax.ShapeDtypeStruct((1, num_neurons), jnp.result_type(float))
+    eqx.filter_eval_shape(memory.make, patterns, jr.key(0))
 
 
-def memory_named(name: str, argument: str) -> Memory:
-    """The memory of that name, which was given as `argument`.
+def exponentially_many(num_neurons: int) -> float:
+    """A guess of the capacity of memories that separate exponentially."""
+    return math.exp(0.2 * num_neurons)
 
-    Raises:
-        ValueError: If there is none.
-    """
-    if name not in MEMORIES:
-        known = ", ".join(MEMORIES)
-        raise argument_error(argument, f"name memories among {known}", name)
-    return MEMORIES[name]
+
+def quadratically_many(num_neurons: int) -> float:
+    """A guess of the capacity of the literal pass of the quartic dense memory, and of its like."""
+    return 0.2 * num_neurons**2
+
+
+def visible(similarity: Callable[..., AbstractSimilarity]) -> AbstractSimilarity:
+    """The similarity of what is visible of a query."""
+    return similarity(visible=True)
+
+
+def slope(separation: Callable[..., AbstractSeparation], **numbers: Any) -> memory.Slope:
+    """The force of a dense memory, as a weighting."""
+    return memory.Slope(separation(**numbers))

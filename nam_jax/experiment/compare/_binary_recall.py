@@ -1,9 +1,9 @@
-"""Binary images recalled by every learning rule, dense memories and neuron-astrocyte networks."""
+"""Binary images recalled by memories of many kinds, each asked the same cues."""
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,16 +12,18 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import data, memory, solve, theory, train
+from nam_jax import data, solve, train
 from nam_jax._types import Key, Pattern, Patterns
+from nam_jax.experiment.common import Costs, Memory, astrocyte_costs, dense_costs
+from nam_jax.experiment.compare._config import CompareConfig
 from nam_jax.experiment.train import TrainConfig, trained
+from nam_jax.memory import AbstractPatternRule, Hebbian, Projection
 from nam_jax.network import (
+    AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
     AbstractEnergyNetwork,
+    AbstractNetwork,
     Clamped,
-    DenseAssociativeMemory,
-    Hopfield,
-    NeuronAstrocyte,
 )
 
 Cues = Float[Array, "C N"]
@@ -35,16 +37,11 @@ OVERLAP = 0.95
 HIDDEN = "half hidden"
 """The cue of which some bits are not known."""
 
+CERTIFIED = ("astrocyte, Hebbian", "astrocyte, projection", "astrocyte, trained")
+"""Names of the rows that are no memories by name: they have the margin and gain of the config."""
+
 MOST_SWEEPS = 100
 """Sweeps after which recall is given up; asymmetric weights need not come to rest."""
-
-
-class Costs(NamedTuple):
-    """What a memory of K patterns over N neurons is made of."""
-
-    neurons: float
-    synapses: float
-    compute_units: float
 
 
 class Contender(NamedTuple):
@@ -63,21 +60,17 @@ class Contender(NamedTuple):
     cues: int | None = None
 
 
-def contenders(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Contender]:
-    """Every memory by name, the nearest stored image last."""
-    found = {
-        name: Contender(_rule_recall(rule), _pairwise_costs, most)
-        for name, (rule, most) in _rules(config).items()
-    }
-    for name, separation in _separations(config).items():
-        found[name] = Contender(_dense_recall(separation), _dense_costs)
-    found["single pass, n = 4"] = Contender(_single_pass, _dense_costs)
-    for name, recall in _astrocytes(config, occluded).items():
-        found[name] = Contender(
-            recall, _astrocyte_costs, config.largest_astrocyte, config.num_astrocyte_cues
+def contenders(
+    config: CompareConfig, memories: Mapping[str, Memory], occluded: Bool[Array, " N"]
+) -> dict[str, Contender]:
+    """Memories by name, certified networks, and last the nearest stored image."""
+    made = {name: _contender(memory, config, len(occluded)) for name, memory in memories.items()}
+    for name, recall in _certified(config, occluded).items():
+        made[name] = Contender(
+            recall, astrocyte_costs, config.largest_astrocyte, config.num_astrocyte_cues
         )
-    found["nearest stored"] = Contender(_nearest, _dense_costs)
-    return found
+    made["nearest stored"] = Contender(_nearest, dense_costs)
+    return made
 
 
 def make_cues(
@@ -94,94 +87,25 @@ def make_cues(
     return found | {HIDDEN: jnp.where(occluded[None, :], 0, targets)}
 
 
-def _pairwise_costs(num_neurons: int, num_patterns: int) -> Costs:
-    del num_patterns
-    units = theory.compute_units_two_layer(num_neurons, 0)
-    return Costs(num_neurons, num_neurons**2, units)
+def _contender(memory: Memory, config: CompareConfig, num_neurons: int) -> Contender:
+    """A named memory, tried with fewer patterns and cues where it is slow."""
 
-
-def _dense_costs(num_neurons: int, num_patterns: int) -> Costs:
-    """Of the two-layer form: a hidden neuron a pattern."""
-    units = theory.compute_units_two_layer(num_neurons, num_patterns)
-    return Costs(num_neurons + num_patterns, num_neurons * num_patterns, units)
-
-
-def _astrocyte_costs(num_neurons: int, num_patterns: int) -> Costs:
-    del num_patterns
-    return Costs(num_neurons, num_neurons**2, theory.compute_units_astrocyte(num_neurons))
-
-
-def _rules(config: Any) -> dict[str, tuple[Callable[[Patterns], memory.AbstractLearningRule], Any]]:
-    """Every learning rule, and the largest K at which those are tried that go on for long.
-
-    Coefficients of the expanded rule are those of the covariance by one mean for all pixels.
-    """
-    most, passes = config.largest_iterated, config.passes
-
-    def expanded(patterns: Patterns) -> memory.AbstractLearningRule:
-        mean = jnp.mean(patterns)
-        return memory.ExpandedHebbian(c0=mean**2, c1pre=-mean, c1post=-mean)
-
-    return {
-        "Hebb": (lambda xi: memory.ActivityProduct(), None),
-        "covariance": (lambda xi: memory.Covariance(), None),
-        "expanded Hebb": (expanded, None),
-        "decay": (lambda xi: memory.ExpandedHebbian(c0=memory.Decay(config.decay)), None),
-        "clamped Oja": (lambda xi: memory.ClampedOja(config.decay), None),
-        "free Oja": (lambda xi: memory.FreeOja(passes=passes), most),
-        "Sanger": (lambda xi: memory.Sanger(passes=passes), most),
-        "Oja subspace": (lambda xi: memory.OjaSubspace(passes=passes), most),
-        "unlearning": (lambda xi: memory.Unlearning(config.dreams), most),
-        "Storkey": (lambda xi: memory.Storkey(), most),
-        "perceptron": (lambda xi: memory.Perceptron(passes=passes), most),
-        "pseudo-inverse": (lambda xi: memory.PseudoInverse(), None),
-    }
-
-
-def _separations(config: Any) -> dict[str, memory.AbstractSeparation]:
-    powers: dict[str, memory.AbstractSeparation] = {
-        f"dense, n = {n}": memory.Power(n) for n in config.powers
-    }
-    rectified = {f"dense, rectified n = {n}": memory.RectifiedPower(n) for n in config.powers}
-    steep = {f"log-sum-exp {beta:g}": memory.LogSumExp(beta) for beta in config.betas}
-    return {**powers, **rectified, "exponential 1": memory.Exponential(1.0), **steep}
-
-
-def _rule_recall(
-    rule: Callable[[Patterns], memory.AbstractLearningRule],
-) -> Callable[..., Recalled]:
     def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
-        of_rule, of_order = jr.split(key)
-        chosen = rule(patterns)
-        weights = memory.learn(chosen, patterns, key=of_rule)
-        threshold = 0.0
-        if isinstance(chosen, memory.Covariance):
-            # The means go back in: else pixels on which all images agree have no field.
-            mean = jnp.mean(patterns, axis=0)
-            variance = jnp.mean((patterns - mean[None, :]) ** 2)
-            threshold = _mean_field(weights, mean) - variance * mean
-        return _one_by_one(Hopfield(weights, threshold=threshold), cues, held, key=of_order)
+        of_storing, of_order = jr.split(key) if memory.keyed else (None, key)
+        network = memory.make(patterns, of_storing)
+        if isinstance(network, AbstractEnergyNetwork):
+            return _continuous(network, cues, held)
+        if not isinstance(network, AbstractDiscreteNetwork):
+            return _answered(network, cues)
+        if memory.together:
+            return _discrete(network, cues, held, solve.Synchronous)
+        return _one_by_one(network, cues, held, key=of_order)
 
-    return recall
-
-
-def _mean_field(weights: Float[Array, "N N"], mean: Pattern) -> Pattern:
-    """What the mean image is to a neuron, without the weight to itself, which is not kept."""
-    return weights @ mean - jnp.diag(weights) * mean
-
-
-def _dense_recall(separation: memory.AbstractSeparation) -> Callable[..., Recalled]:
-    def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
-        return _one_by_one(DenseAssociativeMemory(patterns, separation), cues, held, key=key)
-
-    return recall
-
-
-def _single_pass(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
-    """The literal update, all neurons at once."""
-    del key
-    network = DenseAssociativeMemory(patterns, memory.Power(4), self_coupling=True)
-    return _discrete(network, cues, held, solve.Synchronous)
+    patterns = jax.ShapeDtypeStruct((2, num_neurons), jnp.result_type(float))
+    network = eqx.filter_eval_shape(memory.make, patterns, jr.key(0))
+    if isinstance(network, AbstractContinuousNetwork):
+        return Contender(recall, memory.costs, config.largest_astrocyte, config.num_astrocyte_cues)
+    return Contender(recall, memory.costs, config.largest_iterated if memory.slow else None)
 
 
 def _nearest(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
@@ -211,12 +135,12 @@ def _discrete(
     return jax.vmap(one)(cues, held), jnp.ones(len(cues), bool)
 
 
-def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[..., Recalled]]:
-    def released(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
-        del key
-        return _continuous(NeuronAstrocyte.released(patterns), cues, held)
+def _certified(
+    config: CompareConfig, occluded: Bool[Array, " N"]
+) -> dict[str, Callable[..., Recalled]]:
+    """Certified networks with the margin and the gain of `config`, by rule and trained."""
 
-    def certified(rule: memory.AbstractPatternRule) -> Callable[..., Recalled]:
+    def untrained(rule: AbstractPatternRule) -> Callable[..., Recalled]:
         def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
             del key
             network = train.certified_reduction(
@@ -234,12 +158,15 @@ def _astrocytes(config: Any, occluded: Bool[Array, " N"]) -> dict[str, Callable[
         fit = trained(patterns, occluded, settings, key=key, checkpoint=None)
         return _continuous(train.resolve(fit.network), cues, held)
 
-    return {
-        "astrocyte, released": released,
-        "astrocyte, Hebbian": certified(memory.Hebbian()),
-        "astrocyte, projection": certified(memory.Projection()),
-        "astrocyte, trained": by_training,
-    }
+    recalls = untrained(Hebbian()), untrained(Projection()), by_training
+    return dict(zip(CERTIFIED, recalls, strict=True))
+
+
+@eqx.filter_jit
+def _answered(network: AbstractNetwork, cues: Cues) -> Recalled:
+    """The answers of a network without dynamics, which can hold no bits."""
+    answers = jax.vmap(lambda cue: solve.retrieve(network, cue).pattern)(cues)
+    return answers, jnp.ones(len(cues), bool)
 
 
 @eqx.filter_jit

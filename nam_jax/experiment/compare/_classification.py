@@ -13,7 +13,6 @@ from jaxtyping import Array, Float, Int
 from nam_jax import memory
 from nam_jax._types import Patterns
 from nam_jax.experiment.compare._labelled_images import Queries, filled
-from nam_jax.experiment.compare._similarity_grid import SIMILARITIES
 from nam_jax.network import (
     AbstractFeedforwardNetwork,
     CorrelationMatrix,
@@ -35,12 +34,17 @@ def answers(network: AbstractFeedforwardNetwork, queries: Queries) -> Float[Arra
     return jax.lax.map(network.respond, queries, batch_size=BATCH)
 
 
-def classifiers(config: Any, images: Patterns, labels: Int[Array, " K"]) -> dict[str, Classifier]:
+def classifiers(
+    config: Any,
+    separations: Mapping[str, memory.AbstractSeparation],
+    images: Patterns,
+    labels: Int[Array, " K"],
+) -> dict[str, Classifier]:
     """Every method by name, each of which knows `images`, (K, N), and their classes."""
     classes = jax.nn.one_hot(labels, int(jnp.max(labels)) + 1, dtype=images.dtype)
     return (
         _linear(images, classes)
-        | {f"dense, rectified n = {n}": dense(images, classes, n) for n in config.class_powers}
+        | {name: dense(images, classes, each) for name, each in separations.items()}
         | _universal(images, classes, config.beta)
         | {"Minerva 2, binary": _minerva(images, classes, config.threshold)}
         | baselines(config, np.asarray(images), np.asarray(labels))
@@ -59,8 +63,10 @@ def _linear(images: Patterns, classes: Float[Array, "K M"]) -> dict[str, Classif
     }
 
 
-def dense(images: Patterns, classes: Float[Array, "K M"], n: int) -> Classifier:
-    """A dense memory with a rectified power: y = Y^T F'(X q), rows and queries of length 1.
+def dense(
+    images: Patterns, classes: Float[Array, "K M"], separation: memory.AbstractSeparation
+) -> Classifier:
+    """A dense memory: y = Y^T F'(X q), rows and queries of length 1.
 
     Less the mean image, which all images share.
     """
@@ -71,7 +77,7 @@ def dense(images: Patterns, classes: Float[Array, "K M"], n: int) -> Classifier:
         sizes = jnp.linalg.norm(centred, axis=1, keepdims=True)
         return centred / jnp.where(sizes == 0, 1, sizes)
 
-    weighting = memory.Slope(memory.RectifiedPower(n))
+    weighting = memory.Slope(separation)
     network = UniversalHopfield(unit(images), memory.Dot(), weighting, projection=classes)
     return lambda queries: _chosen(answers(network, unit(filled(queries))))
 
@@ -82,11 +88,11 @@ def _universal(
     cubed, most, soft = memory.Polynomial(3), memory.Max(), memory.Softmax(beta)
     parts: dict[str, tuple[memory.AbstractSimilarity, memory.AbstractWeighting]] = {
         "cosine, cube": (memory.Cosine(), cubed),
-        "Pearson, cube": (memory.Pearson(), cubed),
-        "Euclid, softmax": (memory.Euclidean(), soft),
-        "visible Euclid, softmax": (memory.Euclidean(visible=True), soft),
-        "Pearson, max": (memory.Pearson(), most),
-        "visible Euclid, max": (memory.Euclidean(visible=True), most),
+        "pearson, cube": (memory.Pearson(), cubed),
+        "euclid, softmax": (memory.Euclidean(), soft),
+        "visible-euclid, softmax": (memory.Euclidean(visible=True), soft),
+        "pearson, max": (memory.Pearson(), most),
+        "visible-euclid, max": (memory.Euclidean(visible=True), most),
     }
     return {
         name: _by(UniversalHopfield(images, similarity, weighting, projection=classes))
@@ -142,7 +148,9 @@ def logistic_regression(images: Float[np.ndarray, "K N"], labels: Int[np.ndarray
     return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
 
 
-def recallers(images: Patterns, beta: float) -> Mapping[str, Callable[[Queries], Queries]]:
+def recallers(
+    images: Patterns, similarities: Mapping[str, memory.AbstractSimilarity], beta: float
+) -> Mapping[str, Callable[[Queries], Queries]]:
     """What queries become before they are classified: themselves, or images that are recalled."""
 
     def recall(network: UniversalHopfield, queries: Queries) -> Queries:
@@ -150,11 +158,13 @@ def recallers(images: Patterns, beta: float) -> Mapping[str, Callable[[Queries],
 
     networks = {
         f"{name}, max": UniversalHopfield(images, similarity, memory.Max())
-        for name, similarity in SIMILARITIES.items()
+        for name, similarity in similarities.items()
     }
-    for name in ("Euclid", "visible Euclid"):
-        weighting = memory.Softmax(beta)
-        networks[f"{name}, softmax"] = UniversalHopfield(images, SIMILARITIES[name], weighting)
+    soft = memory.Softmax(beta)
+    networks["euclid, softmax"] = UniversalHopfield(images, memory.Euclidean(), soft)
+    networks["visible-euclid, softmax"] = UniversalHopfield(
+        images, memory.Euclidean(visible=True), soft
+    )
     return {"query itself": filled} | {
         name: functools.partial(recall, network) for name, network in networks.items()
     }

@@ -1,17 +1,24 @@
 """What `nam-jax compare` stores, damages and compares."""
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.experiment.common._registry import (
+    MEMORIES,
+    SEPARATIONS,
+    SIMILARITIES,
+    WEIGHTINGS,
+)
 from nam_jax.record import Seed
 
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
-Powers = tuple[Annotated[int, Meta(ge=2)], ...]
+Texts = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,14 @@ class CompareConfig:
     """Standard deviations of noise n of which a pixel x becomes min(|x + n|, 1)."""
     unbiased: tuple[Positive, ...] = (1.0,)
     """Standard deviations of noise that is only added."""
+    similarities: Annotated[Texts, SIMILARITIES.doc("Similarities of grey images")] = (
+        *("dot", "cosine", "pearson", "euclid", "manhattan"),
+        *("visible-cosine", "visible-euclid", "visible-manhattan"),
+    )
+    weightings: Annotated[Texts, WEIGHTINGS.doc("What they become, scaled to [0, 1]")] = (
+        *("identity", "polynomial-3", "polynomial-10", "threshold-0.9", "top-5"),
+        *("softmax-100", "max"),
+    )
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Intensity from which a pixel of a black and white image is +1."""
     num_patterns: Counts = (10, 20, 40, 80, 160, 640)
@@ -41,24 +56,22 @@ class CompareConfig:
         0.3,
     )
     """Fractions of flipped bits; the rows that grey images lack are hidden too."""
-    powers: Powers = (3, 4, 6, 10, 20, 40)
-    """Powers n of dense memories, plain and rectified."""
-    betas: tuple[Positive, ...] = (0.1, 1.0)
-    """Steepness of log-sum-exp memories."""
-    decay: Annotated[float, Meta(gt=0, le=1)] = 0.1
-    """Share of a weight that a pattern costs, of rules that forget."""
-    passes: Count = 100
-    """Most times that rules which need it see all patterns."""
-    dreams: Count = 100
-    """States that are unlearned."""
+    memories: Annotated[tuple[str, ...], MEMORIES.doc("Memories of black and white images")] = (
+        *("hebb", "covariance", "expanded-hebb", "decay-0.1", "clamped-oja-0.1", "free-oja-100"),
+        *("sanger-100", "oja-subspace-100", "unlearning-100", "storkey", "perceptron-100"),
+        *("pseudo-inverse", "power-3", "power-4", "power-6", "power-10", "power-20", "power-40"),
+        *("rectified-3", "rectified-4", "rectified-6", "rectified-10", "rectified-20"),
+        *("rectified-40", "exponential", "log-sum-exp-0.1", "log-sum-exp-1", "single-pass-4"),
+        "released",
+    )
     largest_iterated: Count = 160
     """Largest K of rules that are shown the patterns again and again, and of Storkey's."""
     largest_astrocyte: Count = 160
-    """Largest K of neuron-astrocyte networks."""
+    """Largest K of memories that flow in time, such as neuron-astrocyte networks."""
     num_astrocyte_cues: Count = 100
     """Cues of each damage for them: the first of those of all memories."""
     margin: Positive = 0.1
-    """Margin of their certificate."""
+    """Margin of the certified networks, whose tensor is Hebbian, a projection, or trained."""
     gain: Positive = 0.9
     """Their neural leak, in units of that beyond which no memory supports itself."""
     training_steps: Count = 150
@@ -69,20 +82,21 @@ class CompareConfig:
     """Held-out images to be classified."""
     num_recalled: Annotated[int, Meta(ge=2)] = 1000
     """Images that are stored, for recall, and on which the classifier of recalls is trained."""
-    class_powers: Powers = (2, 4, 11, 21, 41)
-    """Powers n of dense memories that classify."""
+    class_separations: Annotated[
+        tuple[str, ...], SEPARATIONS.doc("Separation functions of dense memories that classify")
+    ] = ("rectified-2", "rectified-4", "rectified-11", "rectified-21", "rectified-41")
     beta: Positive = 3.0
     """Steepness of the softmax of squared Euclidean distances, for classes."""
     ridge: Positive = 10.0
     """Penalty of the ridge regression."""
     fast: bool = False
-    """Fewer loads, powers and queries: under three minutes on two cores."""
+    """Fewer loads, memories and queries: under three minutes on two cores."""
     seed: Seed = 0
     """Seed of everything random."""
 
 
 def quick(config: CompareConfig) -> CompareConfig:
-    """Fewer loads, powers and queries."""
+    """Fewer loads, memories and queries."""
     small = [num for num in config.num_patterns if num <= config.largest_astrocyte]
     return dataclasses.replace(
         config,
@@ -90,9 +104,18 @@ def quick(config: CompareConfig) -> CompareConfig:
         num_queries=min(config.num_queries, 200),
         num_patterns=(max(small or config.num_patterns),),
         num_cues=min(config.num_cues, 50),
-        powers=config.powers[1::2],
+        memories=_thinned(config.memories),
         training_steps=max(config.training_steps // 5, 1),
         num_known=config.num_known[:2],
         num_test=min(config.num_test, 500),
         num_recalled=min(config.num_recalled, 1000),
     )
+
+
+def _thinned(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of three or more names of one kind every second: of the powers 3, 4, 6 and 10, 4 and 10."""
+    kept: list[str] = []
+    for _, group in itertools.groupby(names, key=lambda name: MEMORIES.row_of(name, "memories")):
+        kind = list(group)
+        kept += kind[1::2] if len(kind) > 2 else kind
+    return tuple(kept)

@@ -7,8 +7,9 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from nam_jax import measure
-from nam_jax.experiment.compare._binary_recall import Costs
-from nam_jax.experiment.compare._similarity_grid import SEPARATIONS, SIMILARITIES, Grid
+from nam_jax.experiment.common import Costs
+from nam_jax.experiment.compare._config import CompareConfig
+from nam_jax.experiment.compare._similarity_grid import Grid
 
 ONE = {"units": "1"}
 
@@ -25,7 +26,7 @@ class BinaryCell(NamedTuple):
 
 
 def grid_dataset(
-    grids: dict[int, dict[str, Grid]], means: dict[int, dict[str, Grid]]
+    config: CompareConfig, grids: dict[int, dict[str, Grid]], means: dict[int, dict[str, Grid]]
 ) -> xr.Dataset:
     """By number of stored images, damage, similarity and separation; and of the mean image."""
     dims = ("stored", "damage", "similarity", "separation")
@@ -48,8 +49,8 @@ def grid_dataset(
         coords={
             "stored": ("stored", list(grids), {"long_name": "stored images K"}),
             "damage": kinds,
-            "similarity": list(SIMILARITIES),
-            "separation": list(SEPARATIONS),
+            "similarity": list(config.similarities),
+            "separation": list(config.weightings),
         },
     )
     mean = [next(iter(each.values())) for each in means.values()]

@@ -49,7 +49,7 @@ def _cells(axes: Axes, values: xr.DataArray):
     for (row, column), value in np.ndenumerate(values.values):
         colour = "white" if value > 0.5 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
-    separations = [str(name).replace(" ", "\n") for name in values.separation.values]
+    separations = [str(name).replace("-", "\n") for name in values.separation.values]
     axes.set_xticks(range(len(separations)), separations, fontsize="small")
     axes.set_yticks(range(values.sizes["similarity"]), values.similarity.values, fontsize="small")
     axes.set_title(str(values.damage.values), fontsize="medium")
@@ -57,19 +57,20 @@ def _cells(axes: Axes, values: xr.DataArray):
 
 
 def _load_figure(dataset: xr.Dataset) -> Figure:
-    """Accuracy by number of stored images, by max; and signal-to-noise ratios beside them."""
+    """Accuracy by number of stored images, by the last separation."""
+    dataset = dataset.isel(separation=-1)
     num = dataset.sizes["damage"]
     figure = Figure(figsize=(3.2 * num + 0.5, 4.2), layout="constrained")
     panels = figure.subplots(1, num, squeeze=False, sharey=True)[0]
     for axes, damage in zip(panels, dataset.damage.values, strict=True):
         for place, name in enumerate(dataset.similarity.values):
-            cell = dataset.sel(damage=damage, similarity=name, separation="max")
+            cell = dataset.sel(damage=damage, similarity=name)
             errors = np.abs([cell.accuracy - cell.accuracy_low, cell.accuracy_high - cell.accuracy])
             visible = str(name).startswith("visible")
             if visible and not _differs(dataset.sel(damage=damage), str(name)):
                 continue
             axes.errorbar(
-                dataset.stored, cell.accuracy, errors, marker=MARKERS[place],
+                dataset.stored, cell.accuracy, errors, marker=MARKERS[place % len(MARKERS)],
                 linestyle=LINES[place % len(LINES)], color="0.6" if visible else "0.0",
                 markerfacecolor="white" if visible else "0.0", capsize=2, label=str(name),
             )  # fmt: skip
@@ -77,17 +78,18 @@ def _load_figure(dataset: xr.Dataset) -> Figure:
         axes.set_xticks(dataset.stored.values, [str(k) for k in dataset.stored.values])
         axes.minorticks_off()
         axes.set(title=str(damage), xlabel="stored images K (1)", ylim=(-0.03, 1.03))
-    panels[0].set_ylabel("nearest-memory accuracy by max (95 %)")
+    panels[0].set_ylabel(f"nearest-memory accuracy by {dataset.separation.item()} (95 %)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
 def _differs(dataset: xr.Dataset, name: str) -> bool:
-    """Whether a similarity of what is visible is another than the plain one there."""
-    plain, own = (
-        dataset.accuracy.sel(similarity=each) for each in (name.removeprefix("visible "), name)
-    )
-    return bool((plain.values != own.values).any())
+    """Whether a similarity of what is visible is another than the plain one, if that is there."""
+    plain = name.removeprefix("visible-")
+    if plain not in dataset.similarity.values:
+        return True
+    own, other = (dataset.accuracy.sel(similarity=each).values for each in (name, plain))
+    return bool((own != other).any())
 
 
 def _binary_figure(dataset: xr.Dataset) -> Figure:
@@ -170,7 +172,7 @@ def _pictures(
     axes.imshow(joined, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     across = (np.arange(kind) + 0.5) * (width + gap) - gap / 2
     down = (np.arange(example) + 0.5) * (height + gap) - gap / 2
-    labels = [str(name).replace(", ", "\n").replace("visible ", "visible\n")
+    labels = [str(name).replace(", ", "\n").replace("visible-", "visible-\n")
               for name in pictures.coords[pictures.dims[0]].values]  # fmt: skip
     axes.set_xticks(across, labels, fontsize="small")
     axes.set_yticks(down[: len(names)], names, fontsize="small")

@@ -1,6 +1,7 @@
 """Memories on real images: recall from damaged queries, and classes by what is recalled."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -11,7 +12,12 @@ from rich.progress import Progress
 
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment.common import (
+    MEMORIES,
+    SEPARATIONS,
+    SIMILARITIES,
+    WEIGHTINGS,
     BinaryImages,
+    Memory,
     attributes,
     binary_images,
     in_context,
@@ -19,7 +25,6 @@ from nam_jax.experiment.common import (
 )
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _classification as classes
-from nam_jax.experiment.compare import _similarity_grid as similarity
 from nam_jax.experiment.compare._config import CompareConfig as CompareConfig
 from nam_jax.experiment.compare._config import quick
 from nam_jax.experiment.compare._dataset import (
@@ -38,15 +43,29 @@ from nam_jax.experiment.compare._labelled_images import (
     labelled_images,
     targets_of,
 )
+from nam_jax.experiment.compare._similarity_grid import grid, judge_constant
 from nam_jax.experiment.compare._tables import table as table
 from nam_jax.experiment.compare._tables import write_html
+from nam_jax.memory import AbstractSeparation, AbstractSimilarity, AbstractWeighting
 from nam_jax.record import Context, reading_input
 
-SHOWN = ("dot", "cosine", "Pearson", "Euclid", "Manhattan", "visible Euclid")
-"""Similarities whose recalls are drawn."""
+SHOWN = ("dot", "cosine", "pearson", "euclid", "manhattan", "visible-euclid")
+"""Similarities whose recalls are drawn, where they are compared."""
+
+PICTURED = ("hebb", "covariance", "pseudo-inverse", "power-40", "released")
+"""Memories whose recalls are drawn, where they are compared, besides certified networks."""
 
 EXAMPLES = 4
 """Black and white images that are drawn."""
+
+
+class _Compared(NamedTuple):
+    """What the names in a config make, by name."""
+
+    similarities: dict[str, AbstractSimilarity]
+    weightings: dict[str, AbstractWeighting]
+    memories: dict[str, Memory]
+    separations: dict[str, AbstractSeparation]
 
 
 @in_context(batched=False)
@@ -64,9 +83,17 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
         shares of right classes, directly and after recall; and pictures.
 
     Raises:
-        ConfigError: If the source is not there, or has no labels or too few distinct images.
+        ConfigError: On an unknown name, or if the source is not there, has no labels, or has too
+            few distinct images.
     """
-    settings = quick(config) if config.fast else config
+    with reading_input():
+        settings = quick(config) if config.fast else config
+        compared = _Compared(
+            SIMILARITIES.make_all(settings.similarities, "similarities"),
+            WEIGHTINGS.make_all(settings.weightings, "weightings"),
+            MEMORIES.make_all(settings.memories, "memories"),
+            SEPARATIONS.make_all(settings.class_separations, "class_separations"),
+        )
     of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(jr.key(settings.seed), 5)
     most = max(*settings.num_stored, *settings.num_known, settings.num_recalled)
     most_patterns = max(settings.num_patterns)
@@ -75,9 +102,9 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
         images = labelled_images(source, most, settings.num_test, key=of_images)
         patterns = binary_images(source, threshold, most_patterns, key=of_patterns)
     with progress_bar(context) as bar:
-        grids, pictures = _grids(settings, images, bar, key=of_grid)
-        cells, cues, black, shown = _binary(settings, patterns, bar, key=of_recall)
-        labelled = _classes(settings, images, bar, key=of_classes)
+        grids, pictures = _grids(settings, compared, images, bar, key=of_grid)
+        cells, cues, black, shown = _binary(settings, compared, patterns, bar, key=of_recall)
+        labelled = _classes(settings, compared, images, bar, key=of_classes)
     dataset = xr.merge(
         [
             grids,
@@ -95,10 +122,11 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
 
 
 def _grids(
-    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+    config: CompareConfig, compared: _Compared, images: LabelledImages, bar: Progress, *, key: Key
 ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
-    """Every similarity with every separation; and recalls of some queries at the largest K."""
+    """Every similarity with every weighting; and recalls of some queries at the largest K."""
     kinds = damages(config, images.shape)
+    parts = list(compared.similarities.values()), list(compared.weightings.values())
     task = bar.add_task("grid", total=len(config.num_stored) * len(kinds))
     found, means, pictures = {}, {}, {}
     for place, num in enumerate(config.num_stored):
@@ -108,31 +136,33 @@ def _grids(
         found[num], shown = {}, []
         for (name, damage), each in zip(kinds.items(), of_damage, strict=True):
             queries = damaged(damage, rows[targets], key=each)
-            found[num][name] = similarity.grid(rows, targets, queries)
+            found[num][name] = grid(rows, targets, queries, *parts)
             shown.append(queries[0])
             bar.advance(task)
-        means[num] = {"": similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))}
-        pictures = _pictures(config, rows, rows[targets[0]], jnp.stack(shown))
-    return grid_dataset(found, means), pictures
+        means[num] = {"": judge_constant(rows, targets, jnp.mean(rows, axis=0))}
+        recallers = classes.recallers(rows, compared.similarities, config.beta)
+        pictures = _pictures(recallers, rows[targets[0]], jnp.stack(shown))
+    return grid_dataset(config, found, means), pictures
 
 
 def _pictures(
-    config: CompareConfig, rows: Patterns, clean: Pattern, queries: Queries
+    recallers: Mapping[str, Callable[[Queries], Queries]], clean: Pattern, queries: Queries
 ) -> dict[str, np.ndarray]:
     """One image damaged in every way, and what is recalled of it."""
-    recallers = classes.recallers(rows, config.beta)
-    recalls = {name: recallers[f"{name}, max"](queries) for name in SHOWN}
+    recalls = {
+        name: recallers[f"{name}, max"](queries) for name in SHOWN if f"{name}, max" in recallers
+    }
     found = {"clean": jnp.broadcast_to(clean[None, :], queries.shape), "query": filled(queries)}
     return {name: np.asarray(each) for name, each in (found | recalls).items()}
 
 
 def _binary(
-    config: CompareConfig, images: BinaryImages, bar: Progress, *, key: Key
+    config: CompareConfig, compared: _Compared, images: BinaryImages, bar: Progress, *, key: Key
 ) -> tuple[dict[str, dict[int, BinaryCell]], list[str], dict[str, np.ndarray], int]:
     """Every binary memory at every K on the same cues; the cues' names; some recalls at one K."""
     rows, columns = images.shape
     occluded = jnp.repeat(jnp.arange(rows) >= rows - round(config.hidden * rows), columns)
-    memories = binary.contenders(config, occluded)
+    memories = binary.contenders(config, compared.memories, occluded)
     task = bar.add_task("binary memories", total=len(config.num_patterns) * len(memories))
     cells: dict[str, dict[int, BinaryCell]] = {name: {} for name in memories}
     shown, kinds, largest = {}, [], 0
@@ -188,9 +218,7 @@ def _binary_pictures(
     """Recalls from the first kind of cue, by the memories that are drawn."""
     few = min(EXAMPLES, len(targets))
     found = {"clean": np.asarray(targets), "query": np.asarray(next(iter(cues.values())))}
-    dense = [name for name in readouts if name.startswith("dense, n")][-1:]
-    names = ["Hebb", "covariance", "pseudo-inverse", *dense]
-    names += [name for name in readouts if name.startswith("astrocyte")]
+    names = [name for name in (*PICTURED, *binary.CERTIFIED) if name in readouts]
     found |= {name: readouts[name][0] for name in names}
     return {name: _padded(rows[:few], few) for name, rows in found.items()}
 
@@ -202,7 +230,7 @@ def _padded(rows: np.ndarray, num: int) -> np.ndarray:
 
 
 def _classes(
-    config: CompareConfig, images: LabelledImages, bar: Progress, *, key: Key
+    config: CompareConfig, compared: _Compared, images: LabelledImages, bar: Progress, *, key: Key
 ) -> xr.Dataset:
     """Classes of images that no memory has seen, and of recalls of stored and of new ones."""
     task = bar.add_task("classes", total=len(config.num_known) + 2)
@@ -211,7 +239,7 @@ def _classes(
     queries = _queries(config, images, jnp.asarray(images.held_out), key=of_new)
     classified = {}
     for num in config.num_known:
-        methods = classes.classifiers(config, stored[:num], labels[:num])
+        methods = classes.classifiers(config, compared.separations, stored[:num], labels[:num])
         classified[num] = {
             name: {m: f(rows) == images.held_out_labels for m, f in methods.items()}
             for name, rows in queries.items()
@@ -219,6 +247,7 @@ def _classes(
         bar.advance(task)
     num = config.num_recalled
     chosen = targets_of(num, config.num_test, key=of_targets)
+    recallers = classes.recallers(stored[:num], compared.similarities, config.beta)
     again = _queries(config, images, stored[chosen], key=of_stored)
     logistic = classes.logistic_regression(images.stored[:num], images.stored_labels[:num])
     recalled = {}
@@ -229,7 +258,7 @@ def _classes(
         recalled[origin] = {
             name: {
                 recaller: logistic.predict(np.asarray(recall(rows))) == truth
-                for recaller, recall in classes.recallers(stored[:num], config.beta).items()
+                for recaller, recall in recallers.items()
             }
             for name, rows in each.items()
         }

@@ -1,7 +1,8 @@
 """Every similarity with every separation: each similarity is computed once, and shared."""
 
+import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -14,29 +15,6 @@ from nam_jax import memory
 from nam_jax._types import Pattern, Patterns
 from nam_jax.experiment.compare._labelled_images import Queries, filled
 from nam_jax.memory import AbstractSimilarity, AbstractWeighting, unit_range
-
-SIMILARITIES: dict[str, AbstractSimilarity] = {
-    "dot": memory.Dot(),
-    "cosine": memory.Cosine(),
-    "Pearson": memory.Pearson(),
-    "Euclid": memory.Euclidean(),
-    "Manhattan": memory.Manhattan(),
-    "visible cosine": memory.Cosine(visible=True),
-    "visible Euclid": memory.Euclidean(visible=True),
-    "visible Manhattan": memory.Manhattan(visible=True),
-}
-"""The similarities; visible ones know which pixels are hidden, the others see zeros there."""
-
-SEPARATIONS: dict[str, AbstractWeighting] = {
-    "identity": memory.Identity(),
-    "cube": memory.Polynomial(3),
-    "power 10": memory.Polynomial(10),
-    "threshold 0.9": memory.Threshold(0.9),
-    "top 5": memory.TopQ(5),
-    "softmax 100": memory.Softmax(100.0),
-    "max": memory.Max(),
-}
-"""What similarities become, after they were scaled to [0, 1] ([`nam_jax.memory.Normalised`][])."""
 
 HALF_LEVEL = 0.5 / 255
 """Half a grey level: answers with no larger error are the image itself."""
@@ -82,8 +60,14 @@ class _Stored(NamedTuple):
     halves: Float[Array, " K"]
 
 
-def grid(rows: Patterns, targets: Int[Array, " Q"], queries: Queries) -> Grid:
-    """Judges every cell on the same queries; NaN in them marks what is hidden.
+def grid(
+    rows: Patterns,
+    targets: Int[Array, " Q"],
+    queries: Queries,
+    similarities: Sequence[AbstractSimilarity],
+    weightings: Sequence[AbstractWeighting],
+) -> Grid:
+    """Judges every similarity with every weighting on the same queries.
 
     Right is judged by the nearest stored row and not by a distance, which would count the mean
     image as a success: many images are near to it.
@@ -91,12 +75,14 @@ def grid(rows: Patterns, targets: Int[Array, " Q"], queries: Queries) -> Grid:
     Args:
         rows: The memory, (K, N), of which no two rows are alike.
         targets: (Q,), the row of which each query was made.
-        queries: (Q, N).
+        queries: (Q, N); NaN marks what is hidden. Similarities that are not `visible` see 0 there.
+        similarities: S of them.
+        weightings: W of them; each takes similarities that were scaled to [0, 1].
     """
     stored = _store(rows)
     parts = [
-        _chunk(stored, targets[start : start + CHUNK], queries[start : start + CHUNK])
-        for start in range(0, len(queries), CHUNK)
+        _chunk(stored, targets[place], queries[place], similarities, weightings)
+        for place in (slice(start, start + CHUNK) for start in range(0, len(queries), CHUNK))
     ]
     return Grid(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
 
@@ -111,16 +97,25 @@ def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -
     return Grid(*(np.asarray(each)[None, None] for each in (~wrong, exact, squares)))
 
 
-def each_similarity(rows: Patterns, queries: Queries) -> Iterator[tuple[str, Float[Array, "Q K"]]]:
-    """Every similarity of all queries, one after another.
+def each_similarity(
+    rows: Patterns, queries: Queries, similarities: Sequence[AbstractSimilarity]
+) -> Iterator[tuple[list[int], Float[Array, "Q K"]]]:
+    """Yields every different similarity of all queries, after its places in `similarities`.
 
-    A similarity of what is visible is left out where all is: it is the plain one.
+    Where all is visible, a similarity of what is visible is the plain one.
     """
-    complete = not bool(jnp.isnan(queries).any())
-    plain = filled(queries)
-    for name, similarity in SIMILARITIES.items():
-        if not (similarity.visible and complete):
-            yield name, _similarities(similarity, rows, queries if similarity.visible else plain)
+    complete, plain = not bool(jnp.isnan(queries).any()), filled(queries)
+    different: list[tuple[AbstractSimilarity, list[int]]] = []
+    for place, similarity in enumerate(similarities):
+        if complete and similarity.visible:
+            similarity = dataclasses.replace(similarity, visible=False)
+        places = next((at for other, at in different if eqx.tree_equal(other, similarity)), None)
+        if places is None:
+            different.append((similarity, [place]))
+        else:
+            places.append(place)
+    for similarity, places in different:
+        yield places, _similarities(similarity, rows, queries if similarity.visible else plain)
 
 
 def _store(rows: Patterns) -> _Stored:
@@ -128,18 +123,22 @@ def _store(rows: Patterns) -> _Stored:
     return _Stored(rows, jnp.concatenate([rows, ones], axis=1), jnp.sum(rows**2, axis=1) / 2)
 
 
-def _chunk(stored: _Stored, targets: Int[Array, " Q"], queries: Queries) -> Grid:
-    cells: dict[str, list[Grid]] = {}
+def _chunk(
+    stored: _Stored,
+    targets: Int[Array, " Q"],
+    queries: Queries,
+    similarities: Sequence[AbstractSimilarity],
+    weightings: Sequence[AbstractWeighting],
+) -> Grid:
     asked = _asked(targets, stored)
-    for name, similarities in each_similarity(stored.rows, queries):
-        scaled = _scaled(similarities)
-        cells[name] = [
-            _judged(weighting, stored, asked, scaled) for weighting in SEPARATIONS.values()
-        ]
-    found = [cells.get(name) or cells[name.removeprefix("visible ")] for name in SIMILARITIES]
+    rows: dict[int, list[Grid]] = {}
+    for places, values in each_similarity(stored.rows, queries, similarities):
+        scaled = _scaled(values)
+        cells = [_judged(weighting, stored, asked, scaled) for weighting in weightings]
+        rows |= dict.fromkeys(places, cells)
     return Grid(
         *(
-            np.array([[getattr(cell, field) for cell in row] for row in found])
+            np.array([[getattr(cell, field) for cell in rows[place]] for place in sorted(rows)])
             for field in Grid._fields
         )
     )

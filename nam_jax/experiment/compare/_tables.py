@@ -62,9 +62,11 @@ def _decibel(value: float | np.floating) -> str:
 def _load_table(dataset: xr.Dataset) -> Table:
     loads = " / ".join(str(num) for num in dataset.stored.values)
     damages = [str(name) for name in dataset.damage.values]
-    result = _headed(f"Nearest-memory accuracy by max, K = {loads}", "similarity", *damages)
+    last = dataset.accuracy.isel(separation=-1)
+    title = f"Nearest-memory accuracy by {last.separation.item()}, K = {loads}"
+    result = _headed(title, "similarity", *damages)
     for similarity in dataset.similarity.values:
-        row = dataset.accuracy.sel(similarity=similarity, separation="max")
+        row = last.sel(similarity=similarity)
         cells = [" / ".join(f"{v:.2f}" for v in row.sel(damage=d).values) for d in damages]
         result.add_row(str(similarity), *cells)
     return result

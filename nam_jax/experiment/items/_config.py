@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nam_jax.experiment.common._registry import MEMORIES
 from nam_jax.record import Seed
 
 Count = Annotated[int, Meta(ge=1)]
@@ -43,8 +44,10 @@ class ItemsConfig:
     """Share of flipped pixels in flipped cues."""
     noise: Positive = 1.0
     """Standard deviation of the noise in noisy cues; pixels are -1 and +1."""
-    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 20)
-    """Powers n of the dense memories, updated one neuron after another."""
+    memories: Annotated[
+        tuple[str, ...],
+        MEMORIES.doc("Memories of as many synapses, their neurons updated one after another"),
+    ] = ("power-4", "power-20")
     steps: Count = 600
     """Steps of gradient training."""
     learning_rate: Positive = 0.05
@@ -60,7 +63,7 @@ class ItemsConfig:
     step: Positive = 4.0
     """Step of exponential Euler, in ms."""
     fast: bool = False
-    """Two networks, every third load, the last power, half the steps and cues: under three minutes
+    """Two networks, every third load, the last memory, half the steps and cues: under three minutes
     on two cores."""
     seed: Seed = 0
     """Seed of everything random."""

@@ -31,7 +31,8 @@ def items(dataset: xr.Dataset) -> Figure:
     damages = [str(damage) for damage in dataset.damage.values]
     places = np.asarray(upper.subplots(1, len(damages), sharey=True))
     for axes, damage in zip(places, damages, strict=True):
-        _recall(axes, dataset.exact.sel({"damage": damage, "answer": "features"}))
+        exact = dataset.exact.sel({"damage": damage, "answer": "features"})
+        _recall(axes, exact, [str(name) for name in dataset.rule.values])
         axes.set_title(TITLES[damage])
     places[0].set_ylabel("rate of exact recall (95 % interval)")
     upper.legend(*places[0].get_legend_handles_labels(), loc="outside upper center", ncols=8)
@@ -66,12 +67,12 @@ def _finish(axes: Axes, dataset: xr.DataArray | xr.Dataset) -> None:
     axes.set(xlabel="stored images K (1)", ylim=(-0.03, 1.03))
 
 
-def _recall(axes: Axes, exact: xr.DataArray) -> None:
+def _recall(axes: Axes, exact: xr.DataArray, dendritic: list[str]) -> None:
     markers = iter(MARKERS * len(exact.memory))
     for name in exact.memory.values:
-        style = (next(markers), "-", "0.0")
-        if str(name).startswith("dense"):
-            style = (style[0], "-.", "0.45")
+        style = (next(markers), "-.", "0.45")
+        if name in dendritic:
+            style = (style[0], "-", "0.0")
         elif name == "nearest image":
             style = ("", "-", "0.7")
         _curve(axes, exact.sel(memory=name), style, str(name))

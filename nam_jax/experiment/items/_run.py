@@ -10,15 +10,23 @@ import xarray as xr
 from jaxtyping import Array, Float
 from rich.table import Table
 
-from nam_jax import memory, solve
+from nam_jax import solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import attributes, binary_images, in_context, recall_all, tracked
+from nam_jax.experiment.common import (
+    MEMORIES,
+    Memory,
+    attributes,
+    binary_images,
+    in_context,
+    recall_all,
+    tracked,
+)
 from nam_jax.experiment.items._config import ItemsConfig
 from nam_jax.experiment.items._dataset import Load, crossing_text, dataset
 from nam_jax.experiment.items._methods import Method, methods, recalled
 from nam_jax.experiment.items._problem import Bench, Items, damaged, make_bench, make_items
-from nam_jax.network import DendriticMemory, DenseAssociativeMemory
+from nam_jax.network import DendriticMemory
 from nam_jax.record import Context, reading_input
 
 
@@ -42,6 +50,7 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
     settings = _quick(config) if config.fast else config
     with reading_input():
         chosen = _chosen(settings)
+        memories = MEMORIES.make_all(settings.memories, "memories")
     keys = jr.split(jr.key(settings.seed), settings.num_networks)
     loads: dict[tuple[int, int], Load] = {}
     cases = list(itertools.product(range(len(keys)), settings.num_items))
@@ -53,7 +62,9 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
         assert prepared is not None
         bench, items, shape = prepared
         key = jr.fold_in(of_loads, num)
-        loads[network, num] = _load(settings, bench, items.first(num), shape, chosen, key=key)
+        loads[network, num] = _load(
+            settings, bench, items.first(num), shape, chosen, memories, key=key
+        )
     return dataset(settings, chosen, loads).assign_attrs(attributes(config))
 
 
@@ -61,7 +72,7 @@ def _quick(config: ItemsConfig) -> ItemsConfig:
     return dataclasses.replace(
         config,
         num_items=config.num_items[::3],
-        powers=config.powers[-1:],
+        memories=config.memories[-1:],
         num_networks=2,
         steps=max(config.steps // 2, 1),
         num_cues=max(config.num_cues // 2, 2),
@@ -98,6 +109,7 @@ def _load(
     items: Items,
     shape: tuple[int, int],
     chosen: dict[str, Method],
+    memories: dict[str, Memory],
     *,
     key: Key,
 ) -> Load:
@@ -116,10 +128,10 @@ def _load(
     # Which images have no room is chance, so that cues ask for them too.
     mixed = jr.permutation(jr.fold_in(of_updates, 1), items.patterns)
     others = {
-        f"dense, n = {power}": np.stack(
-            [_dense(mixed[:most], power, cues, targets, of_updates) for most in budgets]
+        name: np.stack(
+            [_recalled(memory, mixed[:most], cues, targets, of_updates) for most in budgets]
         )
-        for power in config.powers
+        for name, memory in memories.items()
     }
     close = items.patterns[jnp.argmax(cues @ items.patterns.T, axis=-1)]
     nearest = np.asarray((close == targets[None]).all(-1))
@@ -131,15 +143,15 @@ def _inputs(base: DendriticMemory, method: Method) -> int:
     return base.num_feature if method.to_features else base.num_memory
 
 
-def _dense(
+def _recalled(
+    memory: Memory,
     patterns: Patterns,
-    power: int,
     cues: Float[Array, "damages C P"],
     targets: Float[Array, "C P"],
     key: Key,
 ) -> np.ndarray:
-    """Exact recall, (damages, C), by a dense memory that stores `patterns`, maybe not all."""
-    network = DenseAssociativeMemory(patterns, memory.Power(power))
+    """Exact recall, (damages, C), by a memory that stores `patterns`, maybe not all."""
+    network = memory.maker(key)(patterns)
     flat = cues.reshape(-1, cues.shape[-1])
     wanted = jnp.tile(targets, (cues.shape[0], 1))
     found = recall_all(network, flat, wanted, updates=solve.Asynchronous(key))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nam_jax.experiment.common._registry import MEMORIES
 from nam_jax.record import Seed
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -39,8 +40,9 @@ class TrainConfig:
     """The gradient route."""
     train_patterns: bool = False
     """Whether patterns are trained too, besides couplings."""
-    powers: tuple[Annotated[int, Meta(ge=2)], ...] = (4, 10, 20)
-    """Powers n of the dense memories."""
+    memories: Annotated[tuple[str, ...], MEMORIES.doc("Memories beside the trained one")] = (
+        *("pseudo-inverse", "storkey", "power-4", "power-10", "power-20"),
+    )
     steps: Count = 300
     """Steps of training for recall, at each K."""
     inpainting_steps: Count = 300

@@ -10,11 +10,11 @@ STYLES = {
     "projection": ("^", "--", "0.0"),
     "trained": ("o", "-", "0.0"),
     "pseudo-inverse": ("v", "--", "0.55"),
-    "Storkey": ("d", ":", "0.55"),
-    "nearest": ("", "-", "0.75"),
+    "storkey": ("d", ":", "0.55"),
+    "nearest stored": ("", "-", "0.75"),
 }
-DENSE = ("x", "*", "P", "h", "<")
-"""Markers of the dense memories, in the order of their powers."""
+OTHERS = ("x", "*", "P", "h", "<")
+"""Markers of other memories, in their order."""
 
 TITLES = {"flipped": "flipped bits", "occluded": "hidden rows"}
 
@@ -41,9 +41,9 @@ def train(dataset: xr.Dataset) -> Figure:
 
 
 def _recall(axes: Axes, dataset: xr.Dataset) -> None:
-    dense = iter(DENSE * len(dataset.memory))
+    others = iter(OTHERS * len(dataset.memory))
     for memory in dataset.memory.values:
-        style = STYLES.get(str(memory)) or (next(dense), "-.", "0.35")
+        style = STYLES.get(str(memory)) or (next(others), "-.", "0.35")
         row = dataset.sel(memory=memory)
         errors = np.abs(np.stack([row.exact - row.exact_low, row.exact_high - row.exact]))
         axes.errorbar(

@@ -10,15 +10,14 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import data, memory, solve, train
+from nam_jax import data, solve, train
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import cosine_adam, gradient_routes, with_gain
+from nam_jax.experiment.common import Memory, cosine_adam, gradient_routes, with_gain
 from nam_jax.experiment.train._settings import EFFORT, RULES
 from nam_jax.network import (
+    AbstractDiscreteNetwork,
     AbstractNetwork,
-    DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
-    Hopfield,
 )
 
 DAMAGES = ("flipped", "occluded")
@@ -96,15 +95,12 @@ def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
     ]
 
 
-def classical(patterns: Patterns, powers: tuple[int, ...], *, key: Key) -> dict[str, list[Variant]]:
-    """Pairwise networks and dense memories by energy differences."""
-    networks: dict[str, AbstractNetwork] = {
-        "pseudo-inverse": Hopfield.from_patterns(patterns, memory.PseudoInverse()),
-        "Storkey": Hopfield.from_patterns(patterns, memory.Storkey()),
-    }
-    for power in powers:
-        networks[f"dense, n = {power}"] = DenseAssociativeMemory(patterns, memory.Power(power))
-    return {name: discrete_variants(network, key=key) for name, network in networks.items()}
+def named_variants(memory: Memory, patterns: Patterns, *, key: Key) -> list[Variant]:
+    """A memory by name; one of binary neurons with both orders of updates."""
+    network = memory.maker(key)(patterns)
+    if isinstance(network, AbstractDiscreteNetwork) and not memory.together:
+        return discrete_variants(network, key=key)
+    return [Variant("as it is", network, {})]
 
 
 def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:

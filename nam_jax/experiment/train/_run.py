@@ -13,7 +13,15 @@ from rich.table import Table
 from nam_jax import train as training
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import BinaryImages, attributes, binary_images, in_context, tracked
+from nam_jax.experiment.common import (
+    MEMORIES,
+    BinaryImages,
+    Memory,
+    attributes,
+    binary_images,
+    in_context,
+    tracked,
+)
 from nam_jax.experiment.train import _recall as recall
 from nam_jax.experiment.train._config import TrainConfig
 from nam_jax.experiment.train._dataset import EXAMPLES, Load, dataset
@@ -44,6 +52,7 @@ def run(config: TrainConfig, context: Context) -> xr.Dataset:
     needed = settings.num_training + settings.num_held_out
     most = max(needed, *settings.num_patterns)
     with reading_input():
+        memories = MEMORIES.make_all(settings.memories, "memories")
         if settings.num_stored > settings.num_training:
             requirement = f"be at most `num_training`, {settings.num_training}"
             raise argument_error("num_stored", requirement, settings.num_stored)
@@ -52,7 +61,7 @@ def run(config: TrainConfig, context: Context) -> xr.Dataset:
     keys = jr.split(of_loads, len(settings.num_patterns))
     cases = list(zip(settings.num_patterns, keys, strict=True))
     loads = {
-        num: _load(settings, images.patterns[:num], occluded, key=key)
+        num: _load(settings, memories, images.patterns[:num], occluded, key=key)
         for num, key in tracked(cases, "training and recalling", context)
     }
     first, rest = jnp.split(images.patterns[:needed], [settings.num_training])
@@ -87,6 +96,7 @@ def _checkpoint(config: TrainConfig, name: str) -> training.Checkpoint | None:
 
 def _load(
     config: TrainConfig,
+    memories: dict[str, Memory],
     patterns: Patterns,
     occluded: Bool[Array, " N"],
     *,
@@ -108,9 +118,12 @@ def _load(
     } | {"trained": training.resolve(fit.network)}
     methods = {
         name: recall.certified_variants(network, config.gains) for name, network in networks.items()
-    } | recall.classical(patterns, config.powers, key=of_updates)
+    } | {
+        name: recall.named_variants(memory, patterns, key=of_updates)
+        for name, memory in memories.items()
+    }
     found = {name: recall.best_of(each, selection, test) for name, each in methods.items()}
-    outcomes = found | {"nearest": recall.nearest(patterns, test)}
+    outcomes = found | {"nearest stored": recall.nearest(patterns, test)}
     shown = {name: outcomes[name].readouts[0] for name in networks}
     pictures = {"cue": test.damaged[0], **shown, "original": test.targets}
     pictures = {name: np.asarray(rows[:EXAMPLES]) for name, rows in pictures.items()}

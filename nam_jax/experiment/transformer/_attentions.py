@@ -1,67 +1,73 @@
-"""Attentions by name, what is known of their errors, and statistics over seeds and lengths."""
+"""What names of attentions make, laws of their errors, and statistics over seeds and lengths."""
 
 import math
-import re
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 from jaxtyping import Bool, Float
 
 from nam_jax import measure, theory
-from nam_jax._misc import argument_error
 from nam_jax._types import Key
 from nam_jax.attention import AbstractAttention, DenseAttention, FeatureMap, HebbianAttention
-from nam_jax.memory import RectifiedPower
-
-Maker = Callable[[Key], AbstractAttention]
-"""Makes an attention from a random key."""
+from nam_jax.memory import AbstractSeparation, Power, RectifiedPower
 
 
-def attention_named(name: str, head_size: int) -> Maker:
-    """The maker of the attention of that name: softmax, rectified-N, hebbian or features.
+class Attention(NamedTuple):
+    """One kind of attention.
 
-    Raises:
-        ValueError: On another name.
+    Attributes:
+        make: From the size of a head and a random key to the attention.
+        power: n where weights are overlaps to the power n - 1, which has a law of random codes.
+        rectified: Whether overlaps below 0 have no weight.
     """
-    if name == "softmax":
-        return lambda key: DenseAttention.softmax(head_size)
-    if name == "hebbian":
-        return lambda key: HebbianAttention()
-    if name == "features":
-        return lambda key: HebbianAttention(FeatureMap(head_size, head_size, key=key))
-    n = _power(name)
-    if n is None:
-        known = "softmax, rectified-N (N from 2 on), hebbian, features"
-        raise argument_error("attentions", f"name attentions among {known}", repr(name))
-    return lambda key: DenseAttention(RectifiedPower(n))
+
+    make: Callable[[int, Key], AbstractAttention]
+    power: int | None = None
+    rectified: bool = False
+
+    def predicted(self, pairs: int, head_size: int, num_values: int) -> float:
+        """The accuracy of random keys and codes of `head_size`; NaN where no law is known."""
+        if self.power is None:
+            return math.nan
+        sizes = head_size, head_size, num_values
+        return 1 - theory.superposition_error(pairs, *sizes, n=self.power, rectified=self.rectified)
+
+    def predicted_failure(self, accuracy: float, head_size: int, num_values: int) -> float:
+        """The number of pairs at which that accuracy is `accuracy`."""
+        if self.power is None:
+            return math.nan
+        sizes = head_size, head_size, num_values
+        return theory.superposition_capacity(
+            1 - accuracy, *sizes, n=self.power, rectified=self.rectified
+        )
 
 
-def _power(name: str) -> int | None:
-    """n of those attentions that are sums under powers of overlaps."""
-    if name == "hebbian":
-        return 2
-    found = re.fullmatch(r"rectified-([2-9]|[1-9]\d)", name)
-    return None if found is None else int(found[1])
+def softmax() -> Attention:
+    """Scaled dot-product attention, a pass of the modern Hopfield network."""
+    return Attention(lambda head_size, key: DenseAttention.softmax(head_size))
 
 
-def predicted(name: str, pairs: int, head_size: int, num_values: int) -> float:
-    """The accuracy of random keys and codes of `head_size`; NaN where there is no closed form."""
-    n = _power(name)
-    if n is None:
-        return math.nan
-    return 1 - theory.superposition_error(
-        pairs, head_size, head_size, num_values, n=n, rectified=name != "hebbian"
+def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Attention:
+    """The attention whose separation function is `separation(**numbers)`."""
+    made = separation(**numbers)
+    return Attention(
+        lambda head_size, key: DenseAttention(made),
+        made.n if isinstance(made, Power | RectifiedPower) else None,
+        isinstance(made, RectifiedPower),
     )
 
 
-def predicted_failure(name: str, accuracy: float, head_size: int, num_values: int) -> float:
-    """The number of pairs at which that accuracy is `accuracy`."""
-    n = _power(name)
-    if n is None:
-        return math.nan
-    return theory.superposition_capacity(
-        1 - accuracy, head_size, head_size, num_values, n=n, rectified=name != "hebbian"
+def hebbian() -> Attention:
+    """Linear attention, a correlation matrix."""
+    return Attention(lambda head_size, key: HebbianAttention(), power=2)
+
+
+def features() -> Attention:
+    """Linear attention of a trained feature map with as many features as a head has numbers."""
+    return Attention(
+        lambda head_size, key: HebbianAttention(FeatureMap(head_size, head_size, key=key))
     )
 
 

@@ -5,23 +5,36 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.experiment.common._names import Names, Row
+from nam_jax.experiment.common._registry import separations
+from nam_jax.record import ImportPath, Seed
 
 Count = Annotated[int, Meta(ge=1)]
+
+
+def _made(name: str) -> ImportPath:
+    return ImportPath(f"nam_jax.experiment.transformer._attentions:{name}")
+
+
+ATTENTIONS = Names(
+    "attentions",
+    (
+        Row("softmax", _made("softmax"), "a pass of the modern Hopfield network"),
+        *separations(_made("dense")),
+        Row("hebbian", _made("hebbian"), "linear attention, a correlation matrix"),
+        Row("features", _made("features"), "the same with a trained feature map"),
+    ),
+)
+"""Attentions; each name makes an `Attention`."""
 
 
 @dataclass(frozen=True)
 class TransformerConfig:
     """Which attentions, how long sequences are, and how to train."""
 
-    attentions: Annotated[tuple[str, ...], Meta(min_length=1)] = (
-        "softmax",
-        "rectified-3",
-        "hebbian",
-        "features",
-    )
-    """By name: softmax (a modern Hopfield pass), rectified-N (a dense memory of power N), hebbian
-    (linear attention, a correlation matrix), features (the same with a trained feature map)."""
+    attentions: Annotated[
+        tuple[str, ...], Meta(min_length=1), ATTENTIONS.doc("Attentions to compare")
+    ] = ("softmax", "rectified-3", "hebbian", "features")
     trained_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (2, 4, 8, 16)
     """Numbers of pairs of the sequences of a training batch, in equal shares."""
     tested_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (4, 8, 16, 32, 64, 128, 256)

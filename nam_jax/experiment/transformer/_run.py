@@ -1,6 +1,7 @@
 """Which attention recalls: a Transformer block on associative recall, beyond trained lengths."""
 
 import dataclasses
+import functools
 import math
 
 import equinox as eqx
@@ -18,8 +19,8 @@ from nam_jax._misc import argument_error
 from nam_jax._types import Key, Keys
 from nam_jax.attention import Transformer
 from nam_jax.experiment.common import attributes, cosine_adam, in_context, tracked
-from nam_jax.experiment.transformer import _attentions as attentions
-from nam_jax.experiment.transformer._config import TransformerConfig
+from nam_jax.experiment.transformer._attentions import Attention, failure, over_seeds
+from nam_jax.experiment.transformer._config import ATTENTIONS, TransformerConfig
 from nam_jax.record import Context, reading_input
 
 BATCH = 16
@@ -55,8 +56,7 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
     with reading_input():
         if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
             raise argument_error("tested_pairs", "hold ascending numbers", settings.tested_pairs)
-        size = settings.head_size
-        makers = [attentions.attention_named(name, size) for name in settings.attentions]
+        attentions = ATTENTIONS.make_all(settings.attentions, "attentions")
         _tests(settings)  # too few keys are told before anything is trained
         most_pairs = max(settings.trained_pairs)
         task = data.RecallTask(
@@ -64,13 +64,13 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
         )
     optimizer = cosine_adam(settings.learning_rate, settings.steps)
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
-    cases = [(maker, key) for maker in makers for key in keys]
+    cases = [(each, key) for each in attentions.values() for key in keys]
     found = [
-        _trained(settings, task, maker, optimizer, context.batch or BATCH, key=key)
-        for maker, key in tracked(cases, "training and testing", context)
+        _trained(settings, task, attention, optimizer, context.batch or BATCH, key=key)
+        for attention, key in tracked(cases, "training and testing", context)
     ]
     chance = {"num_values": config.num_values}
-    return _dataset(settings, found).assign_attrs(attributes(config) | chance)
+    return _dataset(settings, attentions, found).assign_attrs(attributes(config) | chance)
 
 
 def _quick(config: TransformerConfig) -> TransformerConfig:
@@ -94,7 +94,7 @@ def _tests(config: TransformerConfig) -> list[data.RecallTask]:
 def _trained(
     config: TransformerConfig,
     task: data.RecallTask,
-    maker: attentions.Maker,
+    attention: Attention,
     optimizer: optax.GradientTransformation,
     batch: int,
     *,
@@ -102,7 +102,8 @@ def _trained(
 ) -> Trained:
     of_codes, of_weights, of_batches, of_tests = jr.split(key, 4)
     network = Transformer(
-        task.codes(config.size, key=of_codes), config.num_values, maker,
+        task.codes(config.size, key=of_codes), config.num_values,
+        functools.partial(attention.make, config.head_size),
         num_blocks=config.num_blocks, head_size=config.head_size, key=of_weights,
     )  # fmt: skip
     copies = math.ceil(config.batch_size / len(config.trained_pairs))
@@ -134,26 +135,27 @@ def _answers(
     return jax.lax.map(one, keys, batch_size=batch)
 
 
-def _dataset(config: TransformerConfig, found: list[Trained]) -> xr.Dataset:
+def _dataset(
+    config: TransformerConfig, attentions: dict[str, Attention], found: list[Trained]
+) -> xr.Dataset:
     shape = (len(config.attentions), config.num_seeds)
     right = np.stack([each.right for each in found]).reshape(
         *shape, len(config.tested_pairs), config.num_sequences
     )
     losses = np.stack([each.losses for each in found]).reshape(*shape, config.steps)
     accuracy = right.mean(axis=-1)
-    middle, low, high = attentions.over_seeds(right)
-    failure = [
-        [[attentions.failure(config.tested_pairs, row, at) for at in THRESHOLDS] for row in rows]
+    middle, low, high = over_seeds(right)
+    failures = [
+        [[failure(config.tested_pairs, row, at) for at in THRESHOLDS] for row in rows]
         for rows in accuracy
     ]
     sizes = (config.head_size, config.num_values)
     predicted = [
-        [attentions.predicted(name, pairs, *sizes) for pairs in config.tested_pairs]
-        for name in config.attentions
+        [each.predicted(pairs, *sizes) for pairs in config.tested_pairs]
+        for each in attentions.values()
     ]
     predicted_failure = [
-        [attentions.predicted_failure(name, at, *sizes) for at in THRESHOLDS]
-        for name in config.attentions
+        [each.predicted_failure(at, *sizes) for at in THRESHOLDS] for each in attentions.values()
     ]
     share, pairs = {"long_name": "queries answered", "units": "1"}, {"units": "pairs"}
     dims = ("attention", "pairs")
@@ -164,7 +166,7 @@ def _dataset(config: TransformerConfig, found: list[Trained]) -> xr.Dataset:
             "low": (dims, low, share),
             "high": (dims, high, share),
             "predicted": (dims, np.asarray(predicted), share),
-            "failure": (("attention", "run", "threshold"), np.asarray(failure), pairs),
+            "failure": (("attention", "run", "threshold"), np.asarray(failures), pairs),
             "predicted_failure": (("attention", "threshold"), np.asarray(predicted_failure), pairs),
             "loss": (("attention", "run", "step"), losses, {"units": "1"}),
         },

@@ -36,9 +36,11 @@ class AbstractLearningRule(eqx.Module):
             local fields of both neurons, free Oja the field of neuron i, the perceptron also the
             norm of all weights to neuron i, and unlearning the states in which the network comes to
             rest.
+        random: Whether the rule starts from random weights or states, so that it needs a key.
     """
 
     local: AbstractClassVar[bool]
+    random: AbstractClassVar[bool]
 
     @abc.abstractmethod
     def __call__(
@@ -161,6 +163,7 @@ class ActivityProduct(AbstractBatchRule):
     """W = Xi^T Xi / N, with its diagonal: Hebb's rule (Hopfield 1982, PNAS 79, 2554)."""
 
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def weights(self, patterns: Patterns) -> Pairs:
         return patterns.T @ patterns / patterns.shape[1]
@@ -180,6 +183,7 @@ class Covariance(AbstractBatchRule):
 
     mean: Pattern | Scalar | None = None
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __init__(self, mean: ArrayLike | None = None):
         self.mean = None if mean is None else as_float(mean)
@@ -202,6 +206,7 @@ class PseudoInverse(AbstractBatchRule):
     """
 
     local: ClassVar[bool] = False
+    random: ClassVar[bool] = False
 
     def weights(self, patterns: Patterns) -> Pairs:
         _, sizes, directions = jnp.linalg.svd(patterns, full_matrices=False)

@@ -57,6 +57,7 @@ class ExpandedHebbian(AbstractOnlineRule):
     c2corr: Coefficient
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Storkey(AbstractOnlineRule):
 
     passes: int = eqx.field(default=1, static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __check_init__(self):
         check_passes(self.passes)
@@ -149,6 +151,7 @@ class Perceptron(AbstractOnlineRule):
     learning_rate: Scalar
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __init__(
         self,

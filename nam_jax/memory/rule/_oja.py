@@ -31,6 +31,7 @@ class ClampedOja(AbstractOnlineRule):
     learning_rate: Scalar
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __init__(self, learning_rate: float | Scalar, *, passes: int = 1):
         """Checks and stores the settings.
@@ -68,6 +69,7 @@ class FreeOja(AbstractOnlineRule):
     learning_rate: Scalar
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = True
 
     def __init__(self, learning_rate: float | Scalar = 0.1, *, passes: int = 1000):
         """Checks and stores the settings.
@@ -129,6 +131,7 @@ class Sanger(AbstractOutputs):
     """
 
     local: ClassVar[bool] = False
+    random: ClassVar[bool] = True
 
     def show(self, learned: Learned, pattern: Pattern) -> Learned:
         output = learned @ pattern
@@ -147,6 +150,7 @@ class OjaSubspace(AbstractOutputs):
     """
 
     local: ClassVar[bool] = False
+    random: ClassVar[bool] = True
 
     def show(self, learned: Learned, pattern: Pattern) -> Learned:
         output = learned @ pattern

@@ -33,6 +33,7 @@ class Unlearning(AbstractLearningRule):
     learning_rate: Scalar
     dreams: int = eqx.field(static=True)
     local: ClassVar[bool] = True
+    random: ClassVar[bool] = True
 
     def __init__(self, dreams: int, learning_rate: float | Scalar = 0.01):
         """Checks and stores the settings.

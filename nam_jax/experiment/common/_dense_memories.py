@@ -1,0 +1,131 @@
+"""Dense memories by name: by separation function, and what theory predicts of each."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from nam_jax import measure, theory
+from nam_jax._types import Key, Patterns
+from nam_jax.experiment.common._memories import Memory, dense_costs, exponentially_many
+from nam_jax.memory import (
+    AbstractSeparation,
+    DistinctPower,
+    Exponential,
+    LogSumExp,
+    Power,
+    RectifiedPower,
+)
+from nam_jax.network import AbstractNetwork, DenseAssociativeMemory
+
+
+def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Memory:
+    """The dense memory whose separation function is `separation(**numbers)`."""
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        del key
+        return DenseAssociativeMemory(patterns, separation(**numbers))
+
+    made = Memory(make, costs=dense_costs)
+    law = _LAWS.get(separation)
+    return made if law is None else law(made, **numbers)
+
+
+def distinct(n: int) -> Memory:
+    """The dense memory of products of n different bits; its F depends on the number of neurons."""
+    more = math.prod(range(2 * n - 3, 0, -2)) / math.factorial(n - 1)
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        del key
+        return DenseAssociativeMemory(patterns, DistinctPower(n, patterns.shape[1]))
+
+    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
+        if size < n:
+            return math.nan
+        if isinstance(criterion, measure.OneStep):
+            return _one_step(n, size, theory.distinct_difference(size, n), criterion)
+        return more * _predicted(n, size, criterion)
+
+    return Memory(make, lambda size: more * _scale(n, size), predicted, dense_costs)
+
+
+def single_pass(n: int) -> Memory:
+    """The dense memory of F = z^n / n that repeats its literal pass."""
+
+    def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
+        del key
+        return DenseAssociativeMemory(patterns, Power(n), self_coupling=True)
+
+    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
+        if n % 2 or n == 2 or n > size or not isinstance(criterion, measure.Recall):
+            return math.nan
+        found = float(theory.self_coupled_capacity(size, n, criterion.flips))
+        return found if math.isfinite(found) else math.nan
+
+    guess = lambda size: 0.2 * size ** (n / 2)  # noqa: E731
+    return Memory(make, guess, predicted, dense_costs, together=True)
+
+
+def _power_law(made: Memory, n: int) -> Memory:
+    return made._replace(
+        guess=lambda size: _scale(n, size),
+        predicted=lambda size, criterion: _predicted(n, size, criterion),
+    )
+
+
+def _rectified_law(made: Memory, n: int) -> Memory:
+    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
+        if isinstance(criterion, measure.OneStep):
+            return _one_step(n, size, theory.rectified_difference(n), criterion)
+        return 2 * _predicted(n, size, criterion)
+
+    return made._replace(guess=lambda size: 2 * _scale(n, size), predicted=predicted)
+
+
+def _exponential_law(made: Memory, beta: float = 1.0) -> Memory:
+    del beta
+    return made._replace(guess=exponentially_many)
+
+
+_LAWS: dict[Any, Callable[..., Memory]] = {
+    Power: _power_law,
+    RectifiedPower: _rectified_law,
+    Exponential: _exponential_law,
+    LogSumExp: _exponential_law,
+}
+"""What theory adds to the dense memory of a separation function."""
+
+
+def _scale(n: int, size: int) -> float:
+    """A guess of the capacity of F = z^n / n, by the law of large N at 0.5 % wrong bits.
+
+    The law falls again where 2 n is larger than N; the guess stays at its largest value.
+    """
+    return float(theory.capacity_at_error(size, min(n, size // 2 + 1), 0.005))
+
+
+def _predicted(n: int, size: int, criterion: measure.AbstractCriterion) -> float:
+    """The capacity of F = z^n / n by energy differences.
+
+    NaN where no law is known, or where a law of large N falls with n, which capacities do not.
+    """
+    if isinstance(criterion, measure.OneStep):
+        return _one_step(n, size, theory.power_difference(n), criterion)
+    if not isinstance(criterion, measure.Recall) or n == 2 or criterion.all_patterns:
+        return math.nan
+    if 2 * n - 3 > size or _overflows(n, size):
+        return math.nan
+    load = theory.basin_load(n, criterion.flips)
+    return load * size ** (n - 1) / math.prod(range(2 * n - 3, 0, -2))
+
+
+def _one_step(
+    n: int, size: int, difference: Callable[[Any], Any], criterion: measure.OneStep
+) -> float:
+    if _overflows(n, size):
+        return math.nan
+    return theory.exact_capacity_at_error(size, difference, criterion.error)
+
+
+def _overflows(n: int, size: int) -> bool:
+    """Whether N^(2n), the size of squared differences of F, is near the largest float."""
+    return 2 * n * math.log2(size) > 1000

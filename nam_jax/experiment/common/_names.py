@@ -1,0 +1,183 @@
+"""Tables of names that commands take, each of which may carry a number; imports no jax.
+
+For example, with the row
+
+    Row("power", ImportPath("nam_jax.memory:Power"), "F(z) = z^N / N", Whole("n", 2, 99))
+
+the name `power-3` makes `nam_jax.memory.Power(n=3)`, and `power-1` is refused.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, final
+
+from typing_extensions import Doc
+
+from nam_jax.record import ImportPath
+
+
+@final
+@dataclass(frozen=True)
+class Whole:
+    """A whole number at the end of a name, such as the 3 of `power-3`."""
+
+    argument: str
+    """Name of the argument that takes it."""
+    least: int = 1
+    most: float = math.inf
+    optional: bool = False
+    """Whether the name may stand without a number, which leaves the argument at its default."""
+    symbol: str = "N"
+    """What stands for the number in texts."""
+
+    def read(self, text: str) -> int | None:
+        """The number that `text` writes; None if it is none, or out of range."""
+        if not re.fullmatch(r"0|[1-9]\d*", text):
+            return None
+        return int(text) if self.least <= int(text) <= self.most else None
+
+    def __str__(self) -> str:
+        end = "on" if math.isinf(self.most) else f"to {self.most:g}"
+        return f"{self.symbol} from {self.least} {end}"
+
+
+@final
+@dataclass(frozen=True)
+class Real:
+    """A number at the end of a name, such as the 0.5 of `log-sum-exp-0.5`."""
+
+    argument: str
+    """Name of the argument that takes it."""
+    above: float = 0.0
+    """The number is larger than this."""
+    most: float = math.inf
+    optional: bool = False
+    """Whether the name may stand without a number, which leaves the argument at its default."""
+    symbol: str = "B"
+    """What stands for the number in texts."""
+
+    def read(self, text: str) -> float | None:
+        """The number that `text` writes; None if it is none, or out of range."""
+        if not re.fullmatch(r"\d+(\.\d+)?", text):
+            return None
+        return float(text) if self.above < float(text) <= self.most else None
+
+    def __str__(self) -> str:
+        most = "" if math.isinf(self.most) else f", at most {self.most:g}"
+        return f"{self.symbol} above {self.above:g}{most}"
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """One name, or one kind of name that carries a number."""
+
+    word: str
+    """The name without its number."""
+    makes: ImportPath
+    """The class or function that is called with the number."""
+    meaning: str
+    """A few words for the help of commands."""
+    number: Whole | Real | None = None
+    """The number that the name carries; None for a plain name."""
+    wrap: ImportPath | None = None
+    """A function that is called in place of `makes`, with `makes` itself and the number."""
+
+    @property
+    def form(self) -> str:
+        """How the name is written, as in `power-N`; an optional number stands in brackets."""
+        if self.number is None:
+            return self.word
+        number = f"-{self.number.symbol}"
+        return self.word + (f"[{number}]" if self.number.optional else number)
+
+    def read(self, name: str) -> dict[str, float | int] | None:
+        """The number that `name` carries, by argument; None if `name` is not of this row."""
+        if name == self.word and (self.number is None or self.number.optional):
+            return {}
+        word, _, text = name.rpartition("-")
+        if self.number is None or word != self.word:
+            return None
+        number = self.number.read(text)
+        return None if number is None else {self.number.argument: number}
+
+    def make(self, numbers: dict[str, float | int]) -> Any:
+        """The object: `makes(**numbers)`, or `wrap(makes, **numbers)`."""
+        if self.wrap is None:
+            return self.makes(**numbers)
+        return self.wrap(self.makes.resolve(), **numbers)
+
+    def __str__(self) -> str:
+        return self.form if self.number is None else f"{self.form} ({self.number})"
+
+
+@final
+@dataclass(frozen=True)
+class Names:
+    """The names of one kind of thing."""
+
+    things: str
+    """What they name, in the plural."""
+    rows: tuple[Row, ...]
+
+    def __post_init__(self):
+        words = [row.word for row in self.rows]
+        if len(set(words)) < len(words):
+            raise ValueError(f"Argument `rows` must have different words, but has {words}.")
+
+    def row_of(self, name: str, argument: str) -> Row:
+        """The row of `name`, which was given as `argument`.
+
+        Raises:
+            ValueError: If there is none; its text lists what there is.
+        """
+        for row in self.rows:
+            if row.read(name) is not None:
+                return row
+        known = ", ".join(row.form for row in self.rows)
+        raise ValueError(
+            f"Argument `{argument}` must name {self.things} among {known}, but has {name!r}"
+            f"{self._hint(name)}"
+        )
+
+    def make(self, name: str, argument: str) -> Any:
+        """The object of that name, which was given as `argument`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        row = self.row_of(name, argument)
+        return row.make(row.read(name) or {})
+
+    def make_all(self, names: Iterable[str], argument: str) -> dict[str, Any]:
+        """The objects by their names, which were given as `argument`.
+
+        Raises:
+            ValueError: If there is none of some name, or a name is given twice.
+        """
+        made: dict[str, Any] = {}
+        for name in names:
+            if name in made:
+                raise ValueError(
+                    f"Argument `{argument}` must have different names, but has {name!r} twice."
+                )
+            made[name] = self.make(name, argument)
+        return made
+
+    def doc(self, text: str) -> Doc:
+        """The help of a field that takes such names: `text`, then all names and their meanings."""
+        return Doc(f"{text}. " + "; ".join(f"{row}: {row.meaning}" for row in self.rows) + ".")
+
+    def _hint(self, name: str) -> str:
+        """The end of an error text: what was perhaps meant."""
+        number = re.search(r"-[\d.]+$", name)
+        word = name if number is None else name[: number.start()]
+        near = difflib.get_close_matches(word, [row.word for row in self.rows], n=1)
+        if not near:
+            return "."
+        row = next(row for row in self.rows if row.word == near[0])
+        better = row.word if number is None else row.word + number.group()
+        return f"; did you mean {row if row.read(better) is None else better}?"
