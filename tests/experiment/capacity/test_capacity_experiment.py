@@ -6,11 +6,12 @@ import jax.random as jr
 import numpy as np
 import pytest
 from figures import curves, labels
+from tables.memories import NAMES
 
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.experiment import basin, capacity
-from nam_jax.experiment.common._memories import MEMORIES
+from nam_jax.experiment.common import MEMORIES
 from nam_jax.measure import FixedPoint, OneStep, Recall
 from nam_jax.record import ConfigError
 
@@ -64,38 +65,51 @@ def test_a_capacity_that_is_not_reached_is_said_so():
     assert "above 60" in next(capacity.study.table(found).columns[1].cells)
 
 
-@pytest.mark.parametrize("name", MEMORIES)
-def test_every_memory_can_be_made_and_predicted(name):
-    memory = MEMORIES[name]
-    assert memory.guess(32) >= 1
+def memory_named(name):
+    return MEMORIES.make(name, "memory")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *((name, 32) for name in NAMES),
+        # N^n beyond the largest float, and n larger than N.
+        *(("power-99", 512), ("rectified-99", 512), ("single-pass-60", 512)),
+        *(("power-40", 8), ("distinct-40", 32)),
+    ],
+)
+def test_every_memory_can_be_made_and_predicted(name, size):
+    memory = memory_named(name)
+    assert memory.guess(size) >= 1
     for criterion in (OneStep(), FixedPoint(), Recall()):
-        predicted = memory.predicted(32, criterion)
-        assert math.isnan(predicted) or predicted > 1
+        predicted = memory.predicted(size, criterion)
+        assert math.isnan(predicted) or 1 <= predicted < math.inf
 
 
 def test_predictions_are_those_of_the_theory():
-    assert MEMORIES["power-3"].predicted(64, OneStep()) == pytest.approx(199.4, rel=1e-3)
+    assert memory_named("power-3").predicted(64, OneStep()) == pytest.approx(199.4, rel=1e-3)
     expected = 2 * theory.basin_load(3, 0.1) * 64**2 / 3
-    assert MEMORIES["rectified-3"].predicted(64, Recall()) == pytest.approx(expected)
-    assert MEMORIES["single-pass-4"].predicted(64, Recall()) == pytest.approx(699, rel=2e-3)
+    assert memory_named("rectified-3").predicted(64, Recall()) == pytest.approx(expected)
+    assert memory_named("single-pass-4").predicted(64, Recall()) == pytest.approx(699, rel=2e-3)
 
 
 QUICKLY = ("correlation", "minerva", "modern", "nearest")
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICKLY else pytest.param(name, marks=SLOW) for name in MEMORIES]
+    "name", [name if name in QUICKLY else pytest.param(name, marks=SLOW) for name in NAMES]
 )
 def test_every_memory_has_a_basin_and_a_capacity(name):
     """Two patterns of 24 bits are recalled without damage; random cues reach half at most."""
-    make = MEMORIES[name].make
+    memory = memory_named(name)
+    make = memory.maker(jr.key(2))
     found = nam.measure.basin(
         make, 2, 24, key=jr.key(0), flips=(0.0, 0.5), num_sets=8, num_queries=2
     )
     np.testing.assert_allclose(found.reached.sum(axis=1), 1, atol=1e-12)
     assert found.reached[0, 0] > 0.9 and found.reached[1, 0] < 0.7
     held = nam.measure.capacity(
-        make, 24, Recall(flips=0.1), key=jr.key(1), guess=min(MEMORIES[name].guess(24), 100),
+        make, 24, Recall(flips=0.1), key=jr.key(1), guess=min(memory.guess(24), 100),
         num_sets=6, num_queries=4, points=2, max_patterns=200,
     )  # fmt: skip
     assert held.value > 2 and held.low <= held.value <= held.high

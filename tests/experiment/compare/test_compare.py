@@ -12,11 +12,16 @@ from marks import SOURCES
 import nam_jax as nam
 from nam_jax import memory
 from nam_jax.experiment import compare
+from nam_jax.experiment.common import SIMILARITIES, WEIGHTINGS
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _labelled_images as labelled
 from nam_jax.experiment.compare import _similarity_grid as similarity
 from nam_jax.network import UniversalHopfield
 
+CONFIG = compare.study.config()
+COMPARED = SIMILARITIES.make_all(CONFIG.similarities, "similarities")
+WEIGHTED = WEIGHTINGS.make_all(CONFIG.weightings, "weightings")
+PARTS = list(COMPARED.values()), list(WEIGHTED.values())
 DAMAGES = SimpleNamespace(hidden=0.5, clamped=(0.3, 0.5), unbiased=(1.0,))
 
 
@@ -27,7 +32,7 @@ def digits():
 
 def test_normalised_weights_do_not_depend_on_unit_and_origin():
     similarities = jnp.array([0.3, -0.2, 0.9, 0.05, 0.8, 0.1])
-    for weighting in similarity.SEPARATIONS.values():
+    for weighting in WEIGHTED.values():
         each = memory.Normalised(weighting)
         weights = each(similarities)
         np.testing.assert_allclose(jnp.sum(weights), 1, rtol=1e-5)
@@ -53,13 +58,12 @@ def test_every_cell_of_the_grid_is_a_universal_network(hidden, getkey):
     rows, targets = jr.uniform(getkey(), (600, 10)), jr.permutation(getkey(), 600)[:40]
     queries = rows[targets] + 0.1 * jr.normal(getkey(), (40, 10))
     queries = queries.at[:, 6:].set(jnp.nan) if hidden else queries
-    found = similarity.grid(rows, targets, queries)
+    found = similarity.grid(rows, targets, queries, *PARTS)
     plain = jnp.nan_to_num(queries)
     places = list(np.ndindex(found.right.shape[:2]))
-    names, separations = list(similarity.SIMILARITIES), list(similarity.SEPARATIONS.values())
     for s, w in places[::5]:
-        kind = similarity.SIMILARITIES[names[s]]
-        network = UniversalHopfield(rows, kind, memory.Normalised(separations[w]))
+        kind = PARTS[0][s]
+        network = UniversalHopfield(rows, kind, memory.Normalised(PARTS[1][w]))
         answers = classes.answers(network, queries if kind.visible else plain)
         gaps = np.asarray(answers)[:, None] - np.asarray(rows)[None]
         nearest = (gaps**2).sum(-1).argmin(1)
@@ -127,9 +131,9 @@ def test_damage_is_what_its_name_says(digits):
 def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits):
     """Clean images are classified by their own label; a dense memory is its formula."""
     rows, labels = jnp.asarray(digits.stored), jnp.asarray(digits.stored_labels)
-    config = compare.study.config(class_powers=(3,))
+    config = compare.study.config(class_separations=("rectified-3",))
     methods = classes.classifiers(config, rows, labels)
-    for name in ("Pearson, max", "visible Euclid, max", "nearest neighbour"):
+    for name in ("pearson, max", "visible-euclid, max", "nearest neighbour"):
         np.testing.assert_array_equal(methods[name](rows), digits.stored_labels)
     queries = jnp.asarray(digits.held_out)
     mean = digits.stored.mean(0)
@@ -139,7 +143,7 @@ def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits
 
     scores = np.maximum(unit(digits.held_out) @ unit(digits.stored).T, 0) ** 2
     expected = (scores @ np.eye(10)[digits.stored_labels]).argmax(1)
-    assert (methods["dense, rectified n = 3"](queries) == expected).mean() > 0.98
+    assert (methods["rectified-3"](queries) == expected).mean() > 0.98
     right = {name: float((f(queries) == digits.held_out_labels).mean()) for name, f in
              methods.items()}  # fmt: skip
     assert right["nearest neighbour"] > 0.85 and min(right.values()) > 0.08
@@ -154,27 +158,29 @@ def test_orderings_of_the_grid(source):
     targets = labelled.targets_of(1000, 400, key=jr.key(1))
     kinds = labelled.damages(DAMAGES, images.shape)
     found = {
-        name: similarity.grid(rows, targets, labelled.damaged(damage, rows[targets], key=jr.key(2)))
+        name: similarity.grid(
+            rows, targets, labelled.damaged(damage, rows[targets], key=jr.key(2)), *PARTS
+        )
         for name, damage in kinds.items()
     }
-    names, separations = list(similarity.SIMILARITIES), list(similarity.SEPARATIONS)
+    names, separations = list(COMPARED), list(WEIGHTED)
 
     def right(damage, name, separation="max"):
         return found[damage].right[names.index(name), separations.index(separation)].mean()
 
-    for name in ("cosine", "Euclid", "Manhattan"):
-        assert right("half hidden", f"visible {name}") > 0.99
+    for name in ("cosine", "euclid", "manhattan"):
+        assert right("half hidden", f"visible-{name}") > 0.99
         assert right("half hidden", name) < 0.65
     noisy = "clamped noise 0.5"
-    others = [right(noisy, name) for name in ("dot", "cosine", "Euclid", "Manhattan")]
-    assert right(noisy, "Pearson") > max(others) + (0.02 if source == "digits" else 0.5)
+    others = [right(noisy, name) for name in ("dot", "cosine", "euclid", "manhattan")]
+    assert right(noisy, "pearson") > max(others) + (0.02 if source == "digits" else 0.5)
     for damage in kinds:
         assert right(damage, "dot") < 0.15
         for name in names:
             best = right(damage, name)
-            assert best >= right(damage, name, "softmax 100") - 0.03
-            assert right(damage, name, "softmax 100") >= right(damage, name, "power 10") - 0.03
-            assert right(damage, name, "power 10") >= right(damage, name, "identity") - 0.01
+            assert best >= right(damage, name, "softmax-100") - 0.03
+            assert right(damage, name, "softmax-100") >= right(damage, name, "polynomial-10") - 0.03
+            assert right(damage, name, "polynomial-10") >= right(damage, name, "identity") - 0.01
             assert right(damage, name, "identity") < 0.03
     mean = similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))
     assert mean.right.mean() < 0.005
@@ -191,21 +197,23 @@ def test_orderings_of_classification(source):
     queries = jnp.asarray(images.held_out)
     half = labelled.damages(DAMAGES, images.shape)["half hidden"]
     hidden = labelled.damaged(half, queries, key=jr.key(1))
-    methods = classes.classifiers(compare.study.config(class_powers=(2, 21)), rows, labels)
+    methods = classes.classifiers(
+        compare.study.config(class_separations=("rectified-2", "rectified-21")), rows, labels
+    )
 
     def right(name, queries):
         return (methods[name](queries) == images.held_out_labels).mean()
 
-    steep, flat = (right(f"dense, rectified n = {n}", queries) for n in (21, 2))
+    steep, flat = (right(f"rectified-{n}", queries) for n in (21, 2))
     assert steep > flat + 0.05 > right("Hebb", queries) + 0.05
     assert abs(steep - right("nearest neighbour", queries)) < 0.06
-    assert right("visible Euclid, max", hidden) > right("nearest neighbour", hidden) + 0.2
+    assert right("visible-euclid, max", hidden) > right("nearest neighbour", hidden) + 0.2
     assert right("covariance", queries) < right("ridge regression", queries)
     assert right("logistic regression", queries) > right("covariance", queries)
     if source == "fashion-mnist":
         kinds = labelled.damages(DAMAGES, images.shape)
         noisy = labelled.damaged(kinds["clamped noise 0.5"], queries, key=jr.key(2))
-        assert right("Pearson, max", noisy) > right("nearest neighbour", noisy) + 0.4
+        assert right("pearson, max", noisy) > right("nearest neighbour", noisy) + 0.4
         assert right("ridge regression", hidden) > right("nearest neighbour", hidden) + 0.1
 
 
@@ -220,8 +228,8 @@ def test_recall_before_classification_helps_where_it_knows_what_is_hidden(source
     logistic = classes.logistic_regression(np.asarray(rows), np.asarray(labels))
     right = {
         name: (logistic.predict(np.asarray(recall(hidden))) == labels[np.asarray(targets)]).mean()
-        for name, recall in classes.recallers(rows, 0.3).items()
+        for name, recall in classes.recallers(rows, COMPARED, 0.3).items()
     }
-    assert right["visible Euclid, max"] > 0.85
-    assert right["visible Euclid, max"] > right["query itself"] + 0.2
-    assert right["visible Euclid, max"] > right["Euclid, max"] + 0.2
+    assert right["visible-euclid, max"] > 0.85
+    assert right["visible-euclid, max"] > right["query itself"] + 0.2
+    assert right["visible-euclid, max"] > right["euclid, max"] + 0.2

@@ -28,7 +28,11 @@ def run(**settings):
 
 
 SMALL = items.study.config(
-    num_items=(20, 160), methods=("hebbian", "gradient"), num_networks=2, num_cues=32, powers=(20,)
+    num_items=(20, 160),
+    methods=("hebbian", "gradient"),
+    num_networks=2,
+    num_cues=32,
+    memories=("power-20",),
 )
 
 
@@ -225,7 +229,7 @@ def test_table_and_figures(result):
     console = Console(width=140, record=True, quiet=False)
     with console.capture() as text:
         console.print(items.study.table(result))
-    assert "gradient, right set, attractor" in text.get() and "dense, n = 20" in text.get()
+    assert "gradient, right set, attractor" in text.get() and "power-20" in text.get()
     *recall, own, flipped, _ = items.study.figure(result).axes
     for axes, damage in zip(recall, result.damage.values, strict=True):
         assert list(curves(axes)) == list(result.memory.values)

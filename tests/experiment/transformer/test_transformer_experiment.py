@@ -9,12 +9,11 @@ from figures import curves, labels
 from nam_jax import theory
 from nam_jax.experiment import transformer
 from nam_jax.experiment.transformer._attentions import (
-    attention_named,
     failure,
     over_seeds,
-    predicted,
 )
-from nam_jax.memory import RectifiedPower
+from nam_jax.experiment.transformer._config import ATTENTIONS
+from nam_jax.memory import LogSumExp, RectifiedPower
 
 TINY = {
     "trained_pairs": (2,), "tested_pairs": (2, 4), "num_values": 4, "num_keys": 8, "size": 8,
@@ -87,10 +86,15 @@ def test_intervals_know_both_seeds_and_sequences():
 
 
 def test_names_become_attentions(getkey):
-    made = attention_named("rectified-12", 8)(getkey())
-    assert made.separation == RectifiedPower(12)
-    assert predicted("rectified-3", 8, 16, 64) > predicted("hebbian", 8, 16, 64)
-    assert all(math.isnan(predicted(name, 8, 16, 64)) for name in ("softmax", "features"))
+    def named(name):
+        return ATTENTIONS.make(name, "attentions")
+
+    assert named("rectified-12").make(8, getkey()).separation == RectifiedPower(12)
+    assert named("log-sum-exp-2").make(8, getkey()).separation == LogSumExp(2.0)
+    sizes = 8, 16, 64
+    assert named("rectified-3").predicted(*sizes) > named("hebbian").predicted(*sizes)
+    assert named("power-2").predicted(*sizes) == named("hebbian").predicted(*sizes)
+    assert all(math.isnan(named(name).predicted(*sizes)) for name in ("softmax", "features"))
 
 
 @pytest.mark.parametrize(
