@@ -58,7 +58,7 @@ def _linear(images: Patterns, classes: Float[Array, "K M"]) -> dict[str, Classif
         images - mean[None, :], classes - jnp.mean(classes, axis=0)[None, :]
     )
     return {
-        "Hebb": lambda queries: _chosen(answers(hebb, filled(queries))),
+        "hebb": lambda queries: _chosen(answers(hebb, filled(queries))),
         "covariance": lambda q: _chosen(answers(covariance, filled(q) - mean[None, :])),
     }
 

@@ -205,7 +205,7 @@ def test_orderings_of_classification(source):
         return (methods[name](queries) == images.held_out_labels).mean()
 
     steep, flat = (right(f"rectified-{n}", queries) for n in (21, 2))
-    assert steep > flat + 0.05 > right("Hebb", queries) + 0.05
+    assert steep > flat + 0.05 > right("hebb", queries) + 0.05
     assert abs(steep - right("nearest neighbour", queries)) < 0.06
     assert right("visible-euclid, max", hidden) > right("nearest neighbour", hidden) + 0.2
     assert right("covariance", queries) < right("ridge regression", queries)
