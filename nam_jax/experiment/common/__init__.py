@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         check_size,
         dense_costs,
     )
+    from nam_jax.experiment.common._names import Names, Row
     from nam_jax.experiment.common._random import (
         RandomProblem,
         Recalls,
@@ -63,6 +64,7 @@ __getattr__, __dir__ = attach(
             "check_size",
             "dense_costs",
         ],
+        "_names": ["Names", "Row"],
         "_random": [
             "RandomProblem",
             "Recalls",
@@ -97,8 +99,10 @@ __all__ = [
     "Costs",
     "Exchanged",
     "Memory",
+    "Names",
     "RandomProblem",
     "Recalls",
+    "Row",
     "Slope",
     "astrocyte_costs",
     "attributes",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.experiment.common._registry import (
+from nam_jax.experiment.common import (
     MEMORIES,
     SEPARATIONS,
     SIMILARITIES,

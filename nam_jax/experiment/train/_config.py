@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from nam_jax.experiment.common._registry import MEMORIES
+from nam_jax.experiment.common import MEMORIES
 from nam_jax.record import Seed
 
 Positive = Annotated[float, Meta(gt=0)]

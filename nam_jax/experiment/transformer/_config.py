@@ -5,8 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.experiment.common._names import Names, Row
-from nam_jax.experiment.common._registry import separations
+from nam_jax.experiment.common import Names, Row, separations
 from nam_jax.record import ImportPath, Seed
 
 Count = Annotated[int, Meta(ge=1)]

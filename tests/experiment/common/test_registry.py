@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from typing_extensions import Doc
 
 import nam_jax as nam
 from nam_jax import memory, network
@@ -131,7 +132,8 @@ def test_a_name_that_is_given_twice_is_refused():
 )
 def test_help_lists_every_memory(config):
     field = "memory" if config is basin.study.config else "memories"
-    text = inspect.get_annotations(config.resolve())[field].__metadata__[0].documentation
+    metadata = inspect.get_annotations(config.resolve())[field].__metadata__
+    text = next(each.documentation for each in metadata if isinstance(each, Doc))
     assert all(f"{row}: {row.meaning}" in text for row in MEMORIES.rows)
 
 

@@ -9,9 +9,15 @@ import pytest
 from marks import SOURCES
 
 from nam_jax.experiment import compare
+from nam_jax.experiment.common import MEMORIES
 from nam_jax.experiment.common._binary_images import binary_images
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _labelled_images as labelled
+
+
+def contenders(config, occluded):
+    memories = MEMORIES.make_all(config.memories, "memories")
+    return binary.contenders(config, memories, occluded)
 
 
 def test_binary_cues_and_their_judgement():
@@ -30,7 +36,7 @@ def test_binary_cues_and_their_judgement():
 
 def test_memories_are_counted_by_what_they_are_made_of():
     config, occluded = compare.study.config(), jnp.arange(64) >= 32
-    every = binary.contenders(config, occluded)
+    every = contenders(config, occluded)
     assert every["hebb"].costs(64, 100) == (64, 64**2, 64)
     assert every["power-3"].costs(64, 100) == (164, 6400, 164)
     assert every["astrocyte, trained"].costs(64, 100) == (64, 64**2, 64 + 2 * 64**2)
@@ -58,7 +64,7 @@ def test_steep_dense_memories_recall_correlated_images_and_flat_ones_do_not(sour
             "log-sum-exp-1",
         ),
     )
-    every = binary.contenders(config, occluded)
+    every = contenders(config, occluded)
 
     cues |= binary.make_cues(patterns[chosen], (0.3,), occluded, key=jr.key(4))
 
@@ -87,7 +93,7 @@ def test_astrocyte_networks_are_asked_the_same_cues_and_projection_recalls():
     patterns = binary_images("digits", 0.5, 20, key=jr.key(0)).patterns
     occluded = jnp.arange(64) >= 32
     cues = binary.make_cues(patterns, (0.1,), occluded, key=jr.key(1))["10% flipped"]
-    every = binary.contenders(compare.study.config(), occluded)
+    every = contenders(compare.study.config(), occluded)
 
     def recalled(name):
         found, known = every[name].recall(patterns, cues, jnp.zeros(cues.shape, bool), jr.key(2))

@@ -12,7 +12,7 @@ from marks import SOURCES
 import nam_jax as nam
 from nam_jax import memory
 from nam_jax.experiment import compare
-from nam_jax.experiment.common import SIMILARITIES, WEIGHTINGS
+from nam_jax.experiment.common import SEPARATIONS, SIMILARITIES, WEIGHTINGS
 from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _labelled_images as labelled
 from nam_jax.experiment.compare import _similarity_grid as similarity
@@ -23,6 +23,11 @@ COMPARED = SIMILARITIES.make_all(CONFIG.similarities, "similarities")
 WEIGHTED = WEIGHTINGS.make_all(CONFIG.weightings, "weightings")
 PARTS = list(COMPARED.values()), list(WEIGHTED.values())
 DAMAGES = SimpleNamespace(hidden=0.5, clamped=(0.3, 0.5), unbiased=(1.0,))
+
+
+def classifiers(config, rows, labels):
+    separations = SEPARATIONS.make_all(config.class_separations, "class_separations")
+    return classes.classifiers(config, separations, rows, labels)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits
     """Clean images are classified by their own label; a dense memory is its formula."""
     rows, labels = jnp.asarray(digits.stored), jnp.asarray(digits.stored_labels)
     config = compare.study.config(class_separations=("rectified-3",))
-    methods = classes.classifiers(config, rows, labels)
+    methods = classifiers(config, rows, labels)
     for name in ("pearson, max", "visible-euclid, max", "nearest neighbour"):
         np.testing.assert_array_equal(methods[name](rows), digits.stored_labels)
     queries = jnp.asarray(digits.held_out)
@@ -197,7 +202,7 @@ def test_orderings_of_classification(source):
     queries = jnp.asarray(images.held_out)
     half = labelled.damages(DAMAGES, images.shape)["half hidden"]
     hidden = labelled.damaged(half, queries, key=jr.key(1))
-    methods = classes.classifiers(
+    methods = classifiers(
         compare.study.config(class_separations=("rectified-2", "rectified-21")), rows, labels
     )
 
