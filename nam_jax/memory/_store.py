@@ -2,7 +2,7 @@
 
 import abc
 import operator
-from typing import Self
+from typing import TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,6 +13,10 @@ from nam_jax._types import Patterns
 
 Answers = Float[Array, "K M"] | None
 """One answer for each pattern, one a row; None for the patterns themselves."""
+
+
+# Not `typing.Self`, which beartype refuses in methods that jaxtyping decorates one by one.
+Store = TypeVar("Store", bound="AbstractPatternStore")
 
 
 class AbstractPatternStore(eqx.Module):
@@ -32,7 +36,7 @@ class AbstractPatternStore(eqx.Module):
         """Raises a `ValueError` if `patterns`, (K, N), are no numbers that this memory stores."""
 
     @abc.abstractmethod
-    def with_rows(self, patterns: Patterns, answers: Answers) -> Self:
+    def with_rows(self: Store, patterns: Patterns, answers: Answers) -> Store:
         """The same memory of other rows, which are checked already.
 
         Args:
@@ -43,7 +47,7 @@ class AbstractPatternStore(eqx.Module):
             ValueError: If the memory has parts that would have to be learned anew.
         """
 
-    def with_patterns(self, patterns: ArrayLike, answers: ArrayLike | None = None) -> Self:
+    def with_patterns(self: Store, patterns: ArrayLike, answers: ArrayLike | None = None) -> Store:
         """The same memory of other patterns.
 
         Args:
@@ -64,7 +68,7 @@ class AbstractPatternStore(eqx.Module):
         shape = (rows.shape[0], answers_before.shape[1])
         return self.with_rows(rows, rows_like("answers", answers, answers_before, shape))
 
-    def added(self, pattern: ArrayLike, answer: ArrayLike | None = None) -> Self:
+    def added(self: Store, pattern: ArrayLike, answer: ArrayLike | None = None) -> Store:
         """The same memory with one more pattern, as its last row.
 
         Args:
@@ -84,7 +88,7 @@ class AbstractPatternStore(eqx.Module):
         row = rows_like("answer", answer, answers_before, answers_before.shape[1:])
         return self.with_rows(patterns, jnp.concatenate([answers_before, row[None]]))
 
-    def removed(self, index: int) -> Self:
+    def removed(self: Store, index: int) -> Store:
         """The same memory without one pattern; those after it move up by one row.
 
         Args:

@@ -105,7 +105,7 @@ def held_samples(
     fraction: float | Scalar,
     strength: float | Scalar,
     hidden: float = 0.3,
-    occluded: Bool[Array, " N"] | None = None,
+    occluded: Bool[Array, " occluded"] | None = None,
     key: Key,
 ) -> Sample:
     """Each pattern to be recalled at hidden neurons, while a drive holds the others at a cue.
@@ -161,7 +161,7 @@ def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key:
     return Sample(drawn.tokens, drawn.targets)
 
 
-def _check_mask(name: str, mask: Bool[Array, " N"], patterns: Patterns) -> None:
+def _check_mask(name: str, mask: Bool[Array, " mask"], patterns: Patterns) -> None:
     if mask.shape != patterns.shape[1:]:
         requirement = f"have shape {patterns.shape[1:]}, one entry a neuron"
         raise argument_error(name, requirement, f"shape {mask.shape}")

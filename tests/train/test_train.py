@@ -141,14 +141,6 @@ BAD = {
     "no steps": ({"num_steps": 0}, "`num_steps` must be at least 1, but has 0"),
     "no chunk": ({"chunk": 0}, "`chunk` must be at least 1"),
     "patience alone": ({"patience": 2}, "`patience` must come with a `validation` batch"),
-    "route by name": (
-        {"gradient": "implicit"},
-        r"`gradient` must be a gradient route, such as ImplicitRoute\(\), but has a str",
-    ),
-    "function as loss": (
-        {"loss": lambda readout, sample: 0.0},
-        r"`loss` must be a loss, such as SquaredError\(\), but has a function",
-    ),
     "route without use": (
         {"loss": ContrastiveEnergy()},
         "`gradient` must be left out with ContrastiveEnergy, which needs no route",
@@ -175,6 +167,16 @@ def test_bad_input_is_named(case):
     chosen = {"batches": denoising(correlated(), 3), "num_steps": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         quick_fit(memory(), **chosen)
+
+
+OTHER = {"gradient": "implicit", "loss": lambda readout, sample: 0.0}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_names_and_functions_are_no_routes_and_no_losses(name):
+    """A `ValueError`, or a `TypeError` in runs in which the types of arguments are checked."""
+    with pytest.raises((ValueError, TypeError), match=f"`{name}` must be a|parameter '{name}'"):
+        quick_fit(memory(), denoising(correlated(), 3), 4, **{name: OTHER[name]})
 
 
 def test_minibatches_hold_different_rows_and_depend_on_the_key_alone(getkey):

@@ -1,7 +1,5 @@
 """The distinct-index tensor: the pattern tensor without any coinciding indices."""
 
-from typing import Self
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
@@ -70,7 +68,7 @@ class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns, binary=True)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "DistinctTensor":
         return eqx.tree_at(lambda tensor: tensor.patterns, self, patterns)
 
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:

@@ -1,7 +1,5 @@
 """The pattern tensor: K patterns in two matrix products, whatever the size of the network."""
 
-from typing import Self
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -88,7 +86,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "PatternTensor":
         """For the Hebbian rule alone, which couples no pattern to another.
 
         Raises:

@@ -1,7 +1,5 @@
 """Dense associative memories that flow in continuous time."""
 
-from typing import Self
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
@@ -107,7 +105,7 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "ContinuousDenseMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def force(self, state: Pattern) -> Pattern:

@@ -1,7 +1,7 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
 import itertools
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -95,7 +95,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns, binary=True)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "DenseAssociativeMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def initial_state(self, cue: Pattern) -> Pattern:

@@ -1,6 +1,6 @@
 """The classical pairwise memory: binary neurons and one weight for each pair of them."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -101,7 +101,7 @@ class Hopfield(AbstractDiscreteNetwork):
         weights = learn(rule, patterns, passes=passes, key=key)
         return cls(weights, threshold=threshold, self_coupling=self_coupling)
 
-    def added(self, pattern: ArrayLike, rule: AbstractLearningRule | None = None) -> Self:
+    def added(self, pattern: ArrayLike, rule: AbstractLearningRule | None = None) -> "Hopfield":
         """The network with one more pattern, in O(N^2), whatever the number of those stored.
 
         There is no `removed`: weights do not tell which patterns they are made of.

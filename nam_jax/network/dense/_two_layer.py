@@ -1,6 +1,6 @@
 """The two-layer dense memory: feature neurons and one hidden neuron for each memory."""
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -119,7 +119,7 @@ class TwoLayerMemory(AbstractEnergyNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "TwoLayerMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
     def initial_state(self, cue: Pattern) -> TwoLayerState:

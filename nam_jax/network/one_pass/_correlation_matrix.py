@@ -1,7 +1,5 @@
 """Correlation-matrix memories: answers to cues, stored as a sum of outer products."""
 
-from typing import Self
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -61,7 +59,7 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         self.sign = sign
         self.passes = passes
 
-    def added(self, pattern: ArrayLike, answer: ArrayLike | None = None) -> Self:
+    def added(self, pattern: ArrayLike, answer: ArrayLike | None = None) -> "CorrelationMatrix":
         """The memory with one more pattern, in O(M N), whatever the number of those stored.
 
         There is no `removed`: weights do not tell which patterns they are made of.

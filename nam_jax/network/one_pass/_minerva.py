@@ -1,6 +1,6 @@
 """Minerva 2: memory as traces that answer a probe all at once, each by its similarity cubed."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -79,7 +79,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         _check_traces("patterns", patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> Self:
+    def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "Minerva2":
         return eqx.tree_at(lambda net: net.traces, self, patterns)
 
     def echo(self, probe: Pattern) -> Echo:

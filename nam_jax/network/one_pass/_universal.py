@@ -1,7 +1,5 @@
 """Universal Hopfield networks: similarity, then separation, then projection."""
 
-from typing import Self
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -68,7 +66,9 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Float[Array, "K M"] | None) -> Self:
+    def with_rows(
+        self, patterns: Patterns, answers: Float[Array, "K M"] | None
+    ) -> "UniversalHopfield":
         return eqx.tree_at(
             lambda net: (net.memory, net.projection),
             self,
@@ -137,7 +137,9 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
     def check_rows(self, patterns: Patterns) -> None:
         check_patterns(patterns)
 
-    def with_rows(self, patterns: Patterns, answers: Float[Array, "K M"] | None) -> Self:
+    def with_rows(
+        self, patterns: Patterns, answers: Float[Array, "K M"] | None
+    ) -> "ModernHopfield":
         return eqx.tree_at(
             lambda net: (net.patterns, net.projection),
             self,
