@@ -22,8 +22,8 @@ from nam_jax.experiment.claims._sources import DENDRITIC, OURS
 from nam_jax.experiment.dendritic import (
     Bench,
     Follow,
-    Found,
     Point,
+    TrialRates,
     first,
     from_features,
     held,
@@ -47,22 +47,22 @@ def _bench(fast: bool) -> Bench:
     return Bench(circuit, thresholds, 2 if fast else 4, networks, trials, how, 0)
 
 
-def _trials(fast: bool, k: int, width: float = 0.0) -> list[Found]:
+def _trials(fast: bool, k: int, width: float = 0.0) -> list[TrialRates]:
     """Trials from features, which several claims share."""
     with _LOCK:
         return _shared(fast, k, width)
 
 
 @functools.cache
-def _shared(fast: bool, k: int, width: float) -> list[Found]:
-    return _bench(fast).found(k, starts=from_features(width))
+def _shared(fast: bool, k: int, width: float) -> list[TrialRates]:
+    return _bench(fast).rates(k, starts=from_features(width))
 
 
 def _sizes(fast: bool) -> range:
     return range(1, 1 + _bench(fast).k)
 
 
-def _recall(trials: list[Found]) -> measure.Rate:
+def _recall(trials: list[TrialRates]) -> measure.Rate:
     return Point(judged(trials)).rate()
 
 
@@ -95,16 +95,16 @@ def polynomial(fast: bool) -> Finding:
 
 
 @functools.cache
-def _shared_partial(fast: bool) -> list[Found]:
+def _shared_partial(fast: bool) -> list[TrialRates]:
     bench = _bench(fast)
 
     def starts(network: Any, members: np.ndarray, key: Any) -> Any:
         return from_features()(network, first(members, bench.k - 1), key)
 
-    return bench.found(bench.k, starts=starts)
+    return bench.rates(bench.k, starts=starts)
 
 
-def _partial(fast: bool) -> list[Found]:
+def _partial(fast: bool) -> list[TrialRates]:
     with _LOCK:
         return _shared_partial(fast)
 

@@ -19,8 +19,8 @@ from nam_jax.experiment.dendritic import (
     Bench,
     Candidate,
     Follow,
-    Found,
     Point,
+    TrialRates,
     best_of,
     ended,
     follow,
@@ -140,18 +140,18 @@ def _targets(network: DendriticMemory, states: State) -> State:
     return jax.tree.map(target, after, states, network.time_scales())
 
 
-def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -> list[Found]:
-    """The trials of `bench.found(k)` with inhibition at rest: eq 9, or quickly no tau_I."""
+def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -> list[TrialRates]:
+    """The trials of `bench.rates(k)` with inhibition at rest: eq 9, or quickly no tau_I."""
     if fast:
         networks = [with_inhibition(network, AT_ONCE) for network in bench.networks()]
-        return bench.found(k, networks)
+        return bench.rates(k, networks)
 
     def run(network: DendriticMemory, states: State, how: Follow) -> np.ndarray:
         excitatory = jax.vmap(lambda state: ExcitatoryState(state.memory, state.feature))(states)
         reduced = ReducedMemory(network, population_mean=population_mean)
         return ended(reduced, excitatory, how)
 
-    return bench.found(k, run=run)
+    return bench.rates(k, run=run)
 
 
 def without_dendrites(bench: Bench, *, quick: bool) -> dict[str, list[Point]]:

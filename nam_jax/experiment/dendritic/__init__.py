@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nam_jax.experiment.dendritic._recall import first
     from nam_jax.experiment.dendritic._trials import (
         Follow,
-        Found,
+        TrialRates,
         ended,
         follow,
         from_features,
@@ -45,7 +45,15 @@ __getattr__, __dir__ = attach(
         "_controls": ["KINDS", "Candidate", "best_of", "from_evoked", "one_branch"],
         "_design": ["network_of", "wiring_of"],
         "_recall": ["first"],
-        "_trials": ["Follow", "Found", "ended", "follow", "from_features", "judged", "memories"],
+        "_trials": [
+            "Follow",
+            "TrialRates",
+            "ended",
+            "follow",
+            "from_features",
+            "judged",
+            "memories",
+        ],
     },
 )
 
@@ -54,8 +62,8 @@ __all__ = [
     "Bench",
     "Candidate",
     "Follow",
-    "Found",
     "Point",
+    "TrialRates",
     "best_of",
     "ended",
     "first",

@@ -1,4 +1,4 @@
-"""What the parts of the dendritic experiment share: a setting, and how they report."""
+"""A setting of the dendritic study, and the form in which its parts report points of a curve."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,21 +9,21 @@ import numpy as np
 from nam_jax import measure
 from nam_jax._types import Key
 from nam_jax.experiment.dendritic._design import designed, networks_of, recalled_at
-from nam_jax.experiment.dendritic._trials import Follow, Found, Trials, judged, rates_of
+from nam_jax.experiment.dendritic._trials import Follow, TrialRates, Trials, judged, rates_of
 from nam_jax.network import DendriticMemory
 from nam_jax.theory.dendritic import Circuit, Thresholds
 
 
 class Bench(NamedTuple):
-    """Networks of one setting, and how they are tried.
+    """One setting: the networks to build, and the trials to run on them.
 
     Attributes:
-        circuit: Their numbers.
-        thresholds: g_t, f_t and g_max.
-        k: Neurons of a memory up to which they are designed.
-        num_networks: How many, each with a wiring of its own.
-        num_trials: Memories for each network at each point.
-        how: How long trials are followed.
+        circuit: Sizes and constants of every network.
+        thresholds: g_t, f_t and g_max of every network.
+        k: Largest number of neurons of a memory that the thresholds are designed for.
+        num_networks: Number of networks; every network has its own random wiring.
+        num_trials: Number of memories that are tried on every network, at every point.
+        how: Simulated time and step of a trial.
         seed: Seed of everything random.
     """
 
@@ -36,45 +36,61 @@ class Bench(NamedTuple):
     seed: int
 
     def networks(self) -> tuple[DendriticMemory, ...]:
-        """The networks, which are built once."""
+        """The networks of this setting. They are built once and then kept."""
         return networks_of(self.circuit, self.thresholds, self.num_networks, self.seed)
 
     def key(self) -> Key:
-        """The key of memories and cues."""
+        """The random key of memories and cues."""
         return jr.fold_in(jr.key(self.seed), 1)
 
-    def found(self, k: int, networks: Any = None, **options: Any) -> list[Found]:
-        """Trials of k-neuron memories; options as for `rates_of`."""
+    def rates(self, k: int, networks: Any = None, **options: Any) -> list[TrialRates]:
+        """Rates at the end of trials of k-neuron memories, one entry for each network.
+
+        Args:
+            k: Neurons of a memory.
+            networks: The networks to try; by default `self.networks()`.
+            **options: Further arguments of `rates_of`; `how` is `self.how` by default.
+        """
         networks = self.networks() if networks is None else networks
         options = {"how": self.how} | options
         return rates_of(networks, k, self.num_trials, key=self.key(), **options)
 
     def point(self, k: int, networks: Any = None, **options: Any) -> "Point":
-        """The verdicts on these."""
-        return Point(judged(self.found(k, networks, **options)))
+        """The verdicts on the trials of `rates`, which takes the same arguments."""
+        return Point(judged(self.rates(k, networks, **options)))
 
     def predicted(self, k: int) -> float:
-        """The rate of strict recall from features without noise by theory."""
+        """The rate of strict recall of k neurons from features without noise, by theory."""
         return recalled_at(self.circuit, self.thresholds, k)
 
-    def elsewhere(self, circuit: Circuit, k: int | None = None) -> "Bench":
-        """The same tried on another circuit, with thresholds designed for that."""
+    def on_circuit(self, circuit: Circuit, k: int | None = None) -> "Bench":
+        """This setting with another circuit, and thresholds that theory designs for it.
+
+        Args:
+            circuit: Sizes and constants of the new networks.
+            k: Largest number of neurons of a memory; by default that of this setting.
+        """
         k = self.k if k is None else k
         return self._replace(circuit=circuit, thresholds=designed(circuit, k), k=k)
 
 
 class Point(NamedTuple):
-    """Trials under one condition, and the rate of strict recall by theory where there is one."""
+    """The verdicts on all trials at one point of a curve.
+
+    Attributes:
+        trials: The verdicts.
+        predicted: The rate of strict recall by theory; NaN if there is no prediction.
+    """
 
     trials: Trials
     predicted: float = float("nan")
 
     def rate(self) -> measure.Rate:
-        """Of strict recall, with Wilson's interval over all trials."""
+        """The rate of strict recall over all trials, with Wilson's interval (95 %)."""
         return measure.rate(self.trials.strict)
 
     def numbers(self) -> dict[str, float]:
-        """By the names in `QUANTITIES`."""
+        """All reported numbers, by the names in `QUANTITIES`."""
         trials, loose = self.trials, measure.rate(self.trials.separable)
         by_network = trials.strict.mean(axis=1)
         values = (
@@ -101,11 +117,17 @@ QUANTITIES = {
     "cued_highest": ("highest rate of a member", "Hz"),
     "others_highest": ("highest rate of another neuron", "Hz"),
 }
-"""What is reported of a point: meaning and unit."""
+"""The reported numbers of a point: meaning and unit by name."""
 
 
 class Task(NamedTuple):
-    """One value of what a part varies; `run` gives the points of one or several lines."""
+    """One value of the quantity that a part varies.
+
+    Attributes:
+        part: Name of the part.
+        x: The value.
+        run: Returns the point at this value of every line of the figure, by the line's name.
+    """
 
     part: str
     x: float | int
@@ -113,11 +135,16 @@ class Task(NamedTuple):
 
 
 Points = dict[str, dict[str, dict[float | int, Point]]]
-"""By part, line and value."""
+"""Points by part, then by line, then by the value of the varied quantity."""
 
 
 def collected(tasks: list[Task], done: list[dict[str, Point]]) -> Points:
-    """The points of all tasks."""
+    """The points of all tasks, sorted by part, line and value.
+
+    Args:
+        tasks: The tasks.
+        done: The return value of every task's `run`, in the order of `tasks`.
+    """
     points: Points = {}
     for task, lines in zip(tasks, done, strict=True):
         for line, point in lines.items():
@@ -126,7 +153,13 @@ def collected(tasks: list[Task], done: list[dict[str, Point]]) -> Points:
 
 
 def column(points: dict[str, dict[float | int, Point]], x: np.ndarray, quantity: str) -> np.ndarray:
-    """One quantity of a part, (lines, values); NaN where a line has no such value."""
+    """One quantity of a part, (lines, values); NaN where a line has no point at that value.
+
+    Args:
+        points: Points of the part, by line and value.
+        x: (values,), the values.
+        quantity: A name of `QUANTITIES`.
+    """
     return np.array([
         [line[value].numbers()[quantity] if value in line else np.nan for value in x.tolist()]
         for line in points.values()

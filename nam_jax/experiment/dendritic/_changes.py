@@ -1,4 +1,4 @@
-"""Recall by dendritic networks with slow inhibition, sparse connections, and damage."""
+"""Recall by dendritic networks with slow inhibition, with sparse connections, and after damage."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -16,11 +16,14 @@ from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import HeldFeatures, Wiring
 
 HELD = 80.0
-"""How long a sustained cue holds the features, in ms."""
+"""Time for which a held cue keeps the features fixed, in ms."""
 
 
 def by_inhibition(bench: Bench, times: Sequence[float]) -> list[Task]:
-    """Recall against tau_I: inhibition that starts matched to the cue, or at 0, or a held cue."""
+    """Tasks of part `inhibition`: recall against tau_I, from three kinds of start.
+
+    Inhibition starts matched to the cue; or at 0; or at 0 while the cue is held for a time.
+    """
 
     def at(time: float) -> dict[str, Point]:
         networks = [with_inhibition(network, time) for network in bench.networks()]
@@ -41,25 +44,28 @@ def by_inhibition(bench: Bench, times: Sequence[float]) -> list[Task]:
 
 
 def with_inhibition(network: DendriticMemory, time: float) -> DendriticMemory:
-    """The same with another tau_I in ms."""
+    """The network with `time`, in ms, as the time constant of inhibition tau_I."""
     old = network.time_constants[2]
     return eqx.tree_at(lambda n: n.time_constants[2], network, jnp.asarray(time, old.dtype))
 
 
 def held(network: DendriticMemory, states: Any, how: Follow) -> np.ndarray:
-    """Rates after features were held at the cue for a while and then released."""
+    """Rates at the end of trials whose features are held at the cue for `HELD` ms, then freed."""
     time, step = jnp.asarray(HELD), jnp.asarray(how.step, float)
     return ended(network, follow(HeldFeatures(network), states, time, step), how)
 
 
 def by_sparsity(bench: Bench, shares: Sequence[float], sizes: Sequence[int]) -> list[Task]:
-    """Recall against k at several c: thresholds designed anew, or those of the dense network."""
+    """Tasks of part `sparsity`: recall against k at several connection probabilities c.
+
+    Thresholds are designed for each c, or stay those of the setting of `bench`.
+    """
     tasks = []
     for share in shares:
         whole = bench.circuit._replace(connectivity=share)
         fewer = whole._replace(num_branches=max(2, round(share * whole.num_branches)))
         for name, circuit in (("same D", whole), ("D in proportion", fewer)):
-            sparse, line = bench.elsewhere(circuit), f"c = {share:g}, {name}"
+            sparse, line = bench.on_circuit(circuit), f"c = {share:g}, {name}"
 
             def at(k: int, sparse: Bench = sparse, line: str = line) -> dict[str, Point]:
                 return {line: sparse.point(k)._replace(predicted=sparse.predicted(k))}
@@ -75,23 +81,30 @@ def by_sparsity(bench: Bench, shares: Sequence[float], sizes: Sequence[int]) -> 
 
 
 Damage = Callable[[Wiring, float, np.random.Generator], Wiring]
+"""Function of a wiring, a strength of damage and a generator; returns the damaged wiring."""
 
 
 def lose_branches(wiring: Wiring, share: float, random: np.random.Generator) -> Wiring:
-    """Branches are cut off: nothing passes to the soma, nor back (eq 4)."""
+    """The wiring after each branch was lost with probability `share`.
+
+    A lost branch passes nothing to the soma, and, by eq 4, nothing back.
+    """
     alive = random.random(wiring.dendritic.shape) >= share
     return dataclasses.replace(wiring, dendritic=jnp.where(alive, wiring.dendritic, 0))
 
 
 def lose_synapses(wiring: Wiring, share: float, random: np.random.Generator) -> Wiring:
-    """Contacts between E1 and E2 are lost, each with its synapse back."""
+    """The wiring after each contact of E1 and E2 was lost with probability `share`.
+
+    A lost contact takes its synapse back to E1 with it.
+    """
     alive = random.random(wiring.weight.shape) >= share
     weight = jnp.where(alive, wiring.weight, 0)
     return dataclasses.replace(wiring, weight=weight, feedback=wiring.feedback & alive)
 
 
 def jitter_forward(wiring: Wiring, spread: float, random: np.random.Generator) -> Wiring:
-    """Weights from E1 to branches change by log-normal factors of mean 1."""
+    """The wiring with weights from E1 to branches multiplied by log-normal factors of mean 1."""
     return dataclasses.replace(wiring, weight=wiring.weight * _factors(wiring, spread, random))
 
 
@@ -109,7 +122,10 @@ DAMAGES: dict[str, Damage] = {
 
 
 def by_damage(bench: Bench, strengths: Sequence[float]) -> list[Task]:
-    """Recall of `bench.k` neurons after damage to which nothing was adapted, cues being whole."""
+    """Tasks of part `damage`: recall of `bench.k` neurons after damage of several strengths.
+
+    Thresholds are not adapted to the damage, and cues are those of the undamaged networks.
+    """
 
     def at(strength: float) -> dict[str, Point]:
         lines = {name: damaged(bench, damage, strength) for name, damage in DAMAGES.items()}
@@ -126,7 +142,7 @@ def by_damage(bench: Bench, strengths: Sequence[float]) -> list[Task]:
 
 
 def damaged(bench: Bench, damage: Damage, strength: float) -> list[DendriticMemory]:
-    """The networks of `bench` after damage."""
+    """The networks of `bench` after damage of one kind and strength."""
     networks = []
     for place, key in enumerate(jr.split(jr.key(bench.seed), bench.num_networks)):
         random = np.random.default_rng([bench.seed, place])
@@ -136,7 +152,10 @@ def damaged(bench: Bench, damage: Damage, strength: float) -> list[DendriticMemo
 
 
 def _with_feedback(network: DendriticMemory, spread: float, seed: int) -> DendriticMemory:
-    """Weights from E2 to E1 change by log-normal factors of mean 1, which breaks eq 4."""
+    """The network with weights from E2 to E1 multiplied by log-normal factors of mean 1.
+
+    They then differ from the weights that eq 4 asks for.
+    """
     drawn = np.random.default_rng([seed, 1]).standard_normal(network.feedback.shape)
     factors = jnp.asarray(np.exp(spread * drawn - spread**2 / 2), network.feedback.dtype)
     return eqx.tree_at(lambda n: n.feedback, network, network.feedback * factors)

@@ -25,15 +25,17 @@ Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class DendriticConfig:
-    """Which networks to build, and what to measure on them."""
+    """The networks to build, and the measurements on them."""
 
     parts: Parts = (
         "raster", "size", "noise", "sparsity", "controls", "inhibition",
         "partial", "features", "damage", "scaling",
     )  # fmt: skip
-    """What to measure: one trial in time; recall against the size of a memory, noise, sparsity,
-    without dendrites, time constant of inhibition, members cued, features cued, damage; and the
-    largest memories at several sizes of network."""
+    """The parts to run. `raster` is one trial in time, and `scaling` the largest memory at several
+    sizes of network. The other parts measure recall against the number of neurons of a memory
+    (`size`; with sparse connections: `sparsity`; without dendrites: `controls`), the noise of a cue
+    (`noise`), the time constant of inhibition (`inhibition`), the number of members cued
+    (`partial`), the share of features cued (`features`) and the strength of damage (`damage`)."""
     num_memory: Annotated[int, Meta(ge=2)] = 1000
     """N1, memory neurons."""
     num_feature: Annotated[int, Meta(ge=2)] = 2000
@@ -45,41 +47,45 @@ class DendriticConfig:
     connectivity: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """c, the probability of a connection."""
     size: Annotated[int, Meta(ge=2)] = 4
-    """k, neurons of a memory, for which thresholds are designed and all but `sizes` varied."""
+    """k, neurons of a memory. Thresholds are designed for it, and parts that do not vary `sizes`
+    use it."""
     thresholds: tuple[float, float, Positive] | None = None
-    """g_t, f_t and g_max; left out, theory designs them, here and wherever sizes differ."""
+    """g_t, f_t and g_max. If left out, theory designs them. Theory always designs those of networks
+    with other sizes."""
     sizes: Counts = (1, 2, 3, 4, 5, 6, 7, 8)
-    """Numbers of neurons of a memory."""
+    """Numbers of neurons of a memory in parts `size`, `sparsity` and `controls`."""
     noise: Rates = (0.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 200.0)
-    """Largest noise of a cue's features, in Hz; the raster has 20."""
+    """Largest noise of a cue's features, in Hz. Part `raster` always uses 20 Hz."""
     connectivities: Connectivities = (0.5, 0.2, 0.1)
-    """Sparser networks to compare with."""
+    """Connection probabilities c of the networks in part `sparsity`."""
     inhibition: Positives = (0.5, 2.0, 5.0, 20.0, 50.0, 100.0, 200.0)
     """Time constants of inhibition, in ms."""
     damage: Shares = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
-    """Shares of branches or contacts that are lost; relative spreads of changed weights."""
+    """Strengths of damage: shares of branches or contacts that are lost, and standard deviations of
+    the logarithm of changed weights."""
     shares: Shares = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
-    """Shares of the features of the last member that a cue holds."""
+    """Shares of the last member's features that a cue holds, in part `features`."""
     scaling_memory: tuple[Count, ...] = (500, 1000, 2000, 4000)
-    """N1 of the networks whose largest memory is sought, other sizes as above."""
+    """Values of N1 in part `scaling`; all other sizes are as above."""
     scaling_feature: tuple[Count, ...] = (1000, 2000, 4000, 8000)
-    """N2 of such networks."""
+    """Values of N2 in part `scaling`; all other sizes are as above."""
     scaling_branches: tuple[Annotated[int, Meta(ge=2)], ...] = (50, 100, 200, 500, 1000)
-    """D of such networks."""
+    """Values of D in part `scaling`; all other sizes are as above."""
     scaling_joint: tuple[tuple[Count, Count, Count], ...] = ((2000, 4000, 500), (4000, 8000, 2000))
-    """N1, N2 and D of such networks, together."""
+    """Triples (N1, N2, D) in part `scaling`, which change together."""
     scaling_simulated: Annotated[int, Meta(ge=0)] = 32_000_000
-    """Largest N1 N2 of a network that is simulated, not only predicted."""
+    """Largest product N1 N2 of a network that part `scaling` simulates. Larger networks are only
+    predicted by theory."""
     num_networks: Count = 3
-    """Networks, each with a wiring of its own."""
+    """Number of networks; every network has its own random wiring."""
     num_trials: Count = 32
-    """Memories on each network at each point."""
+    """Number of memories that are tried on every network, at every point of a curve."""
     time: Positive = 300.0
-    """How long a trial is followed, in ms."""
+    """Simulated time of a trial, in ms."""
     step: Annotated[float, Meta(gt=0, le=5)] = 2.0
     """Step of exponential Euler, in ms."""
     fast: bool = False
-    """Two networks of 200 memory and 2000 feature neurons with 100 branches and memories of 2
-    neurons instead, and few points: under three minutes."""
+    """Replaces sizes and numbers above by those of a run of under three minutes: two networks of
+    200 memory and 2000 feature neurons with 100 branches, memories of 2 neurons, few points."""
     seed: Seed = 0
     """Seed of everything random."""

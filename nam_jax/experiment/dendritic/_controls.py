@@ -1,4 +1,12 @@
-"""Networks without dendrites: one branch, linear branches, point neurons, well tuned."""
+"""Controls without nonlinear dendrites: one branch, linear branches, point neurons.
+
+Linear branches and point neurons have three free numbers: threshold and slope of the feature
+neurons, and f_t. `tuned_by` computes slope and f_t for one `Candidate` from mean inputs. A worked
+case: members get an input of 5 per unit of slope and other neurons 3, with a spread of 0.5, and the
+input from I1 is 0. With a safety of 2 the gap is 5 - 3 - 2 * 0.5 = 1. A member rate of 60 Hz, which
+is 59 Hz above rest at 1 Hz, needs slope 59 and f_t = 59 (3 + 2 * 0.5) = 236. `best_of` then keeps
+the candidates with the highest measured recall.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -19,16 +27,16 @@ from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import PointSynapses, Ramp, State, Wiring
 
 UNBOUNDED = 1e6
-"""Hz that no feature neuron reaches."""
+"""A saturation rate in Hz that no feature neuron reaches."""
 SCAN_TRIALS = 16
-"""Memories of each size, at most, by which a candidate is judged."""
+"""Largest number of memories of each size that a candidate is judged by."""
 
 
 class Somatic(eqx.Module):
-    """weight G(z): a neuron whose inputs are summed before they are transferred.
+    """The transfer weight * G(z) of a neuron that sums its inputs z before G.
 
     Attributes:
-        weight: (N2,), of each neuron.
+        weight: (N2,), the weight of each neuron.
         ramp: G.
     """
 
@@ -40,14 +48,14 @@ class Somatic(eqx.Module):
 
 
 class Candidate(NamedTuple):
-    """One way to set the free numbers of a control.
+    """Targets from which the free numbers of a control are computed.
 
     Attributes:
         reach: Threshold of feature neurons, in standard deviations of their input above its mean
             (0 for linear ones).
         safety: Standard deviations between the input of other memory neurons and f_t.
         rate: Rate in Hz that k members would have if they did not saturate.
-        k: Number of members for which that holds.
+        k: Number of members for which they would have that rate.
     """
 
     reach: float
@@ -57,7 +65,7 @@ class Candidate(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """A control with its numbers set: threshold and slope of feature neurons, and f_t."""
+    """The free numbers of a control: threshold and slope of feature neurons, and f_t."""
 
     threshold: float
     slope: float
@@ -65,7 +73,7 @@ class Tuned(NamedTuple):
 
 
 def one_branch(bench: Bench, key: Key) -> DendriticMemory:
-    """D = 1 and everything else as it was: all feedback weights of a feature neuron are equal."""
+    """The network with D = 1 branch. All feedback weights of a feature neuron are then equal."""
     wiring = wiring_of(bench.circuit._replace(num_branches=1), key=key)
     matrix = jnp.concatenate(
         [
@@ -79,7 +87,10 @@ def one_branch(bench: Bench, key: Key) -> DendriticMemory:
 
 
 def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
-    """Branches as they are, without their nonlinearity: each input counts A_jb W_ji, no more."""
+    """The network with linear branches.
+
+    The input i on branch b of feature neuron j then simply has the weight A_jb W_ji.
+    """
     wiring = wiring_of(bench.circuit, key=key)
     pairs = (
         (wiring.branch, wiring.forward, wiring.weight),
@@ -94,16 +105,23 @@ def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
 
 
 def point_neurons(bench: Bench, key: Key) -> DendriticMemory:
-    """Each synapse has a weight of its own, in both directions, and the soma a threshold."""
+    """A network of point neurons.
+
+    Every synapse has its own weight, in both directions, and the soma has a threshold.
+    """
     wiring = wiring_of(bench.circuit, key=key, per_synapse=True)
     return _somatic(bench, wiring, point_synapses(wiring), Ramp(0.0, 0.0, UNBOUNDED))
 
 
 def point_synapses(wiring: Wiring) -> PointSynapses:
-    """Feature neurons without dendrites, for a `wiring` that is `Wiring.per_synapse`.
+    """The synapses of feature neurons without dendrites.
 
-    Each synapse from E1 has the weight that would be its branch's, and those from I1 J times m, so
-    that excitation and inhibition balance as they do on branches.
+    A synapse from E1 has the weight that its branch would have. A synapse from I1 has its
+    inhibitory weight J times the mean m of dendritic weights. Excitation and inhibition then
+    balance as they do on branches.
+
+    Args:
+        wiring: Made by `Wiring.per_synapse`.
     """
     excited = jnp.where(wiring.forward, wiring.dendritic, 0)
     return PointSynapses(
@@ -127,7 +145,7 @@ def _somatic(
 
 
 def with_numbers(network: DendriticMemory, tuned: Tuned) -> DendriticMemory:
-    """The control with these numbers."""
+    """The control with its free numbers set to `tuned`."""
 
     def leaves(n: Any) -> tuple[Any, ...]:
         ramp = n.branch_transfer.ramp
@@ -142,7 +160,10 @@ def _like(network: DendriticMemory) -> Callable[[float], Array]:
 
 
 def from_evoked(rate: float) -> Starts:
-    """Features are what the members evoke when they fire at `rate`; memory neurons at rest."""
+    """Starts from the features that the members evoke when they fire at `rate`, in Hz.
+
+    Memory neurons start at rest.
+    """
 
     def starts(network: DendriticMemory, members: Members, key: Key) -> State:
         del key
@@ -163,7 +184,11 @@ def _evoked(network: DendriticMemory, members: Array, rate: Scalar) -> State:
 
 @eqx.filter_jit
 def _inputs(network: DendriticMemory, members: Array, rate: Scalar) -> tuple[Array, Array]:
-    """Input of memory neurons by features, per unit of slope, and by I1; members at `rate`."""
+    """Inputs of memory neurons, (trials, N1) each, while members fire at `rate`.
+
+    The first input is from feature neurons and their inhibition, per unit of slope. The second is
+    from I1.
+    """
 
     def one(members: Array) -> tuple[Array, Array]:
         rest = network.memory_transfer.low.astype(rate.dtype)
@@ -177,7 +202,13 @@ def _inputs(network: DendriticMemory, members: Array, rate: Scalar) -> tuple[Arr
 
 
 def tuned_by(network: DendriticMemory, candidate: Candidate, members: Members) -> Tuned | None:
-    """The slope and f_t that give members their rate and others their safety; None if none do."""
+    """The numbers of a control that meet the targets of `candidate`; None if no number does.
+
+    Args:
+        network: A control; its own free numbers do not matter.
+        candidate: The targets.
+        members: (trials, N1), memories from whose inputs the numbers are computed.
+    """
     rest, high = float(network.memory_transfer.low), float(network.memory_transfer.high)
     rate = jnp.asarray(min(candidate.rate, high), float)
     threshold = 0.0 if candidate.reach == 0 else _reached(network, members, rate, candidate.reach)
@@ -195,7 +226,7 @@ def tuned_by(network: DendriticMemory, candidate: Candidate, members: Members) -
 
 
 def _reached(network: DendriticMemory, members: Members, rate: Scalar, reach: float) -> float:
-    """A threshold this many standard deviations above the mean input of feature neurons."""
+    """The threshold that is `reach` standard deviations above the mean input of feature neurons."""
     shift = 1e3
     shifted = with_numbers(network, Tuned(-shift, 1.0, 0.0))
     inputs = np.asarray(_evoked(shifted, jnp.asarray(members), rate).feature) - shift
@@ -206,18 +237,21 @@ POINT = [
     Candidate(*numbers)
     for numbers in itertools.product((-3.0, 1.0, 2.5), (3.0, 4.5), (60.0, 400.0), (1, 4))
 ]
+"""Candidates for point neurons: every combination of reach, safety, rate and k."""
 LINEAR = [
     Candidate(0.0, *numbers)
     for numbers in itertools.product((2.0, 3.0, 4.5), (60.0, 400.0), (1, 4))
 ]
+"""Candidates for linear branches, whose reach is 0: combinations of safety, rate and k."""
 KINDS: dict[str, tuple[Callable[[Bench, Key], DendriticMemory], list[Candidate]]] = {
     "linear branches": (linear_branches, LINEAR),
     "point neurons": (point_neurons, POINT),
 }
+"""Controls that are tuned: the function that makes one, and its candidates, by name."""
 
 
 def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
-    """Recall against k without dendrites, beside the network with them."""
+    """Tasks of part `controls`: recall against k of the dendritic network and of every control."""
     keys = jr.split(jr.key(bench.seed), bench.num_networks)
     made: dict[str, tuple[list[DendriticMemory], float]] = {}
 
@@ -230,10 +264,10 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
         return made
 
     def at(k: int) -> dict[str, Point]:
-        found = {"nonlinear branches": bench.point(k)}
+        points = {"nonlinear branches": bench.point(k)}
         for line, (networks, rate) in lines().items():
-            found[line] = bench.point(k, networks, starts=from_evoked(rate))
-        return found
+            points[line] = bench.point(k, networks, starts=from_evoked(rate))
+        return points
 
     return [Task("controls", k, lambda k=k: at(k)) for k in sizes]
 
@@ -241,7 +275,20 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
 def best_of(
     bench: Bench, name: str, networks: list[DendriticMemory], candidates: list[Candidate]
 ) -> dict[str, tuple[list[DendriticMemory], float]]:
-    """The numbers best for strict recall of 1 to `bench.k` neurons, and for separable recall."""
+    """A control tuned for strict recall and tuned for separable recall of 1 to `bench.k` neurons.
+
+    Candidates are tried on the first network only.
+
+    Args:
+        bench: The setting.
+        name: Name of the control.
+        networks: The control, one for each wiring.
+        candidates: Targets to choose from.
+
+    Returns:
+        By the name of a line: the tuned networks, and the rate in Hz of the members that evoke the
+        features of a cue. Empty if no candidate can be met.
+    """
     scores, trials = {}, min(SCAN_TRIALS, bench.num_trials)
     for candidate in candidates:
         members = memories(
@@ -263,9 +310,12 @@ def best_of(
 
 
 def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, float, float]:
-    """Strict and separable recall summed over sizes, on memories kept for tuning."""
+    """Strict recall and separable recall, each summed over sizes, and the rate of members in cues.
+
+    Memories are not those that results are measured on.
+    """
     rate = min(rate, float(network.memory_transfer.high))
-    found = [
+    verdicts = [
         judged(
             rates_of(
                 [network], k, min(SCAN_TRIALS, bench.num_trials),
@@ -275,6 +325,7 @@ def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, 
         for k in range(1, bench.k + 1)
     ]  # fmt: skip
     strict, separable = (
-        sum(float(getattr(each, name).mean()) for each in found) for name in ("strict", "separable")
+        sum(float(getattr(trials, name).mean()) for trials in verdicts)
+        for name in ("strict", "separable")
     )
     return strict, separable, rate

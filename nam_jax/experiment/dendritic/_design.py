@@ -1,4 +1,4 @@
-"""Sizes and thresholds of the dendritic networks of an experiment, and the networks themselves."""
+"""Thresholds, wirings and networks of the study `dendritic`."""
 
 import functools
 from typing import Any
@@ -17,16 +17,16 @@ RATE = 60.0
 
 @functools.lru_cache(maxsize=64)
 def designed(circuit: Circuit, k: int) -> Thresholds:
-    """Thresholds by theory alone for memories of up to k neurons."""
+    """Thresholds g_t, f_t and g_max for memories of up to k neurons, by theory alone."""
     by_rules = theory.dendritic.design(circuit, k=k, rate=RATE)
     return Thresholds(*map(float, theory.dendritic.refined(circuit, by_rules, k=k)))
 
 
 def given(circuit: Circuit, numbers: tuple[float, float, float]) -> Thresholds:
-    """Thresholds of the user's, g_t, f_t and g_max.
+    """Thresholds g_t, f_t and g_max that a user gave, after a check.
 
     Raises:
-        ValueError: If no g_t of such a circuit could be that.
+        ValueError: If g_t is not possible for the branches of this circuit.
     """
     thresholds = Thresholds(*numbers)
     load = float(circuit.connectivity * circuit.num_memory / circuit.num_branches)
@@ -36,14 +36,21 @@ def given(circuit: Circuit, numbers: tuple[float, float, float]) -> Thresholds:
 
 
 def recalled_at(circuit: Circuit, thresholds: Thresholds, k: int) -> float:
-    """The predicted rate of strict recall of k neurons."""
+    """The rate of strict recall of k neurons by mean-field theory."""
     return float(theory.dendritic.recall(circuit, thresholds, k))
 
 
 def wiring_of(
     circuit: Circuit, *, key: Key, per_synapse: bool = False, reciprocal: bool = True
 ) -> Wiring:
-    """A random wiring with the numbers of `circuit`."""
+    """A random wiring with the sizes and constants of `circuit`.
+
+    Args:
+        circuit: Sizes and constants.
+        key: Random key.
+        per_synapse: True: every synapse has its own weight, instead of that of its branch.
+        reciprocal: As for `Wiring.random`.
+    """
     sizes: Any = (circuit.num_memory, circuit.num_feature)
     if not per_synapse:
         sizes = (*sizes, circuit.num_branches)
@@ -62,7 +69,7 @@ def wiring_of(
 
 
 def transfers(circuit: Circuit, thresholds: Thresholds) -> tuple[Ramp, Ramp]:
-    """G of branches and F of memory neurons."""
+    """The transfer functions: G of branches and F of memory neurons."""
     begins, memory, high = map(float, thresholds)
     low, width = float(circuit.resting_output), float(circuit.width)
     branch = Ramp(begins, low, high, (high - low) / width)
@@ -77,7 +84,15 @@ def network_of(
     wiring: Wiring | None = None,
     **others: Any,
 ) -> DendriticMemory:
-    """A network on a given wiring, or a random one from `key`; `others` go to its `__init__`."""
+    """A network with transfer functions made from `thresholds`.
+
+    Args:
+        circuit: Sizes and constants.
+        thresholds: g_t, f_t and g_max.
+        key: Key of a random wiring; needed if `wiring` is left out.
+        wiring: The wiring.
+        **others: Further arguments of `DendriticMemory`.
+    """
     if wiring is None:
         assert key is not None
         wiring = wiring_of(circuit, key=key)
@@ -90,6 +105,6 @@ def network_of(
 def networks_of(
     circuit: Circuit, thresholds: Thresholds, num_networks: int, seed: int
 ) -> tuple[DendriticMemory, ...]:
-    """Networks with wirings of their own; those of the last two settings are kept."""
+    """Networks with random wirings. The networks of the last two settings are kept in memory."""
     keys = jr.split(jr.key(seed), num_networks)
     return tuple(network_of(circuit, thresholds, key=key) for key in keys)

@@ -1,4 +1,4 @@
-"""Recall by the dendritic memory: one figure for each thing that is varied."""
+"""Figures of the study `dendritic`: one for each of its parts."""
 
 import numpy as np
 import xarray as xr
@@ -20,15 +20,15 @@ TITLES = {
     "features": "features of one member missing",
     "damage": "damage that nothing adapted to",
 }
-"""Figures of recall, by part of the experiment."""
+"""Titles of the figures of recall, by part of the study."""
 WHOLE = {"size", "sparsity", "controls", "partial"}
-"""Figures in which whole numbers are varied."""
+"""Parts that vary a whole number."""
 LOOSE = "separable"
-"""A line that is named so shows recall by threshold, in which members may be saturated."""
+"""A line with this word in its name shows separable recall, in which members may be saturated."""
 
 
 def dendritic(dataset: xr.Dataset) -> Figure:
-    """Recall against the number of neurons of a memory, or the first figure there is.
+    """The figure of recall against the neurons of a memory, or else the first figure of the run.
 
     Args:
         dataset: What `run` of this study returns.
@@ -39,7 +39,11 @@ def dendritic(dataset: xr.Dataset) -> Figure:
 
 
 def dendritic_more(dataset: xr.Dataset) -> dict[str, Figure]:
-    """All other figures that the Dataset has numbers for, by the names of the files."""
+    """All other figures that the Dataset has numbers for, by file name.
+
+    Args:
+        dataset: What `run` of this study returns.
+    """
     return {f"figure-{name}": figure for name, figure in _figures(dataset).items()}
 
 
@@ -56,11 +60,11 @@ def _figures(dataset: xr.Dataset) -> dict[str, Figure]:
 
 
 def recall(dataset: xr.Dataset, part: str) -> Figure:
-    """Rates of recall with their 95 % intervals; theory as thin lines without markers.
+    """The figure of one part: rates of recall with 95 % intervals, theory as thin lines.
 
     Args:
         dataset: What `run` of this study returns.
-        part: A key of `TITLES` whose numbers it has.
+        part: A key of `TITLES`; the Dataset must have its numbers.
     """
     panels = _panels(part, dataset[f"{part}_line"].values.tolist())
     figure = Figure(figsize=(2.6 + 3.8 * len(panels), 4.8), layout="constrained")
@@ -88,7 +92,7 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
 
 
 def _panels(part: str, lines: list[str]) -> dict[str, dict[str, str]]:
-    """For each panel by title, its lines by label; sparse connections have one for each c."""
+    """By the title of a panel: its lines, as names by label. `sparsity` has a panel for each c."""
     if part != "sparsity":
         return {TITLES[part]: {line: line for line in lines}}
     panels: dict[str, dict[str, str]] = {}
@@ -123,7 +127,7 @@ def _spread(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def raster(dataset: xr.Dataset) -> Figure:
-    """Rates of one trial in time: members (marked) and other memory neurons, and populations."""
+    """The figure of one trial in time: memory neurons above (members are marked), means below."""
     figure = Figure(figsize=(7, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     time, rates = dataset.time.values, dataset["raster"].values
@@ -156,7 +160,7 @@ def raster(dataset: xr.Dataset) -> Figure:
 
 
 def capacity(dataset: xr.Dataset) -> Figure:
-    """Attractors of up to k neurons, measured; and what they are not."""
+    """The figure of the number of attractors of up to k neurons; its title is `NOTE`."""
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     k = dataset.up_to.values
@@ -178,7 +182,7 @@ def capacity(dataset: xr.Dataset) -> Figure:
 
 
 def scaling(dataset: xr.Dataset) -> Figure:
-    """The largest memories recalled at 95 % against each size of the network."""
+    """The figure of the largest memory recalled at 95 % against each size of the network."""
     varied = [name for name in ("D", "N2", "N1") if name in dataset.scaling_varied.values]
     figure = Figure(figsize=(1.5 + 3.2 * len(varied), 3.8), layout="constrained")
     grid = figure.subplots(1, len(varied), squeeze=False, sharey=True)[0]

@@ -1,4 +1,4 @@
-"""Recall by dendritic networks against the size of a memory, noise, and how much of it is cued."""
+"""Recall by dendritic networks against the size of a memory, the noise and the share of the cue."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ SHOWN = 16
 
 
 def by_size(bench: Bench, sizes: Sequence[int]) -> list[Task]:
-    """Recall from features against the number of neurons of a memory (Figure 1c)."""
+    """Tasks of part `size`: recall from features against the neurons of a memory (Figure 1c)."""
 
     def at(k: int) -> dict[str, Point]:
         return {"from features": bench.point(k)._replace(predicted=bench.predicted(k))}
@@ -32,7 +32,7 @@ def by_size(bench: Bench, sizes: Sequence[int]) -> list[Task]:
 
 
 def by_noise(bench: Bench, widths: Sequence[float]) -> list[Task]:
-    """Recall from features with noise uniform in (0, width) (Figure 1d)."""
+    """Tasks of part `noise`: recall from features with noise uniform in (0, width) (Figure 1d)."""
 
     def at(width: float) -> dict[str, Point]:
         starts = from_features(width)
@@ -48,7 +48,7 @@ def first(members: Members, count: int) -> Members:
 
 
 def by_cued(bench: Bench) -> list[Task]:
-    """Recall when only some members of a memory fire at first, at E1."""
+    """Tasks of part `partial`: only some members of a memory fire in E1 at the start."""
 
     def at(count: int) -> dict[str, Point]:
         def starts(network: DendriticMemory, members: Members, key: Key) -> State:
@@ -61,7 +61,10 @@ def by_cued(bench: Bench) -> list[Task]:
 
 
 def by_features(bench: Bench, shares: Sequence[float]) -> list[Task]:
-    """Recall when one member has but a share of its features in the cue, and the others all."""
+    """Tasks of part `features`: the cue holds a share of the last member's own features.
+
+    It holds all features of the other members.
+    """
 
     def at(share: float) -> dict[str, Point]:
         def starts(network: DendriticMemory, members: Members, key: Key) -> State:
@@ -75,11 +78,11 @@ def by_features(bench: Bench, shares: Sequence[float]) -> list[Task]:
 
 
 def _both(bench: Bench, starts: Starts, count: int) -> dict[str, Point]:
-    """Whether the memory was recalled, or exactly its first `count` members."""
-    found = bench.found(bench.k, starts=starts)
+    """Two verdicts: on recall of the whole memory, and of exactly its first `count` members."""
+    trials = bench.rates(bench.k, starts=starts)
     return {
-        "whole memory": Point(judged(found)),
-        "cued part alone": Point(judged(found, lambda members: first(members, count))),
+        "whole memory": Point(judged(trials)),
+        "cued part alone": Point(judged(trials, lambda members: first(members, count))),
     }
 
 
@@ -98,7 +101,16 @@ def _with_share(network: DendriticMemory, whole: Array, part: Array, share: Scal
 
 
 def raster(bench: Bench, width: float) -> xr.Dataset:
-    """One trial in time: rates of members and of some other neurons, and of the populations."""
+    """One trial in time, as variables `raster_*`.
+
+    They hold the rates of the members and of `SHOWN` other memory neurons; the lowest rate of any
+    memory neuron and the highest rate of a neuron that is no member; and the mean, lowest and
+    highest rates of the other populations.
+
+    Args:
+        bench: The setting; the trial uses its first network.
+        width: The noise of a feature is uniform in (0, width), in Hz.
+    """
     network, how = bench.networks()[0], bench.how
     of_memory, of_cue = jr.split(jr.fold_in(bench.key(), 2))
     members = memories(network.num_memory, bench.k, 1, key=of_memory)

@@ -1,4 +1,4 @@
-"""Recall by the dendritic memory: size of memories, noise, wiring, controls, scaling, damage."""
+"""The study `dendritic`: runs its parts on networks of one setting, and tabulates the points."""
 
 import dataclasses
 from collections.abc import Callable
@@ -42,7 +42,7 @@ FAST = {
     "num_trials": 16,
     "time": 200.0,
 }
-"""What `fast` changes."""
+"""The settings that `fast` replaces."""
 
 AXES = {
     "size": ("k", "neurons of a memory k", "1"),
@@ -54,25 +54,26 @@ AXES = {
     "features": ("share", "share of the last member's features in the cue", "1"),
     "damage": ("strength", "share lost, or relative spread of weights", "1"),
 }
-"""What parts vary: coordinate, name and unit."""
+"""The quantity that each part varies: coordinate, name and unit."""
 
 
 @in_context(batched=False)
 def run(config: DendriticConfig, context: Context) -> xr.Dataset:
-    """Builds networks and measures recall on them.
+    """Builds networks and returns measurements of their recall.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        For each part but the raster and scaling, variables PART_QUANTITY over (PART_line, PART_x):
-        see `QUANTITIES`. `raster_*` is one trial in time; `scaling_*` the largest memories;
-        `capacity` the logarithm of the number of attractors, which are not independent patterns.
+        For each part except `raster` and `scaling`, variables PART_QUANTITY over (PART_line,
+        PART_x); `QUANTITIES` lists the quantities. Variables `raster_*` hold one trial in time,
+        `scaling_*` the largest memories, and `capacity` the logarithm of the number of attractors,
+        which are not independent patterns.
 
     Raises:
-        ConfigError: On more branches than memory neurons, sizes of a memory above their number, or
-            thresholds out of order.
+        ConfigError: If there are more branches than memory neurons, a memory has more neurons than
+            there are, or thresholds are out of order.
     """
     if config.fast:
         config = dataclasses.replace(config, **FAST)
@@ -132,7 +133,7 @@ def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Datase
     ]
     dataset = xr.Dataset(
         {
-            "thresholds": ("threshold", [float(each) for each in bench.thresholds]),
+            "thresholds": ("threshold", [float(threshold) for threshold in bench.thresholds]),
             "predicted_rate": ("k", rates, {"units": "Hz"}),
         },
         coords={"threshold": list(bench.thresholds._fields), "k": list(config.sizes)},
@@ -152,7 +153,10 @@ def _dataset(config: DendriticConfig, bench: Bench, points: Points) -> xr.Datase
 
 
 def _capacity(config: DendriticConfig, dataset: xr.Dataset) -> xr.Dataset:
-    """log10 of the attractors of up to k neurons, where all sizes from 1 on were measured."""
+    """log10 of the number of attractors of up to k neurons.
+
+    It needs the rate of every size from 1 to k: with sizes 1, 2 and 4 it is given for k = 1 and 2.
+    """
     line = dataset.isel(size_line=0)
     counted = [k for index, k in enumerate(sorted(config.sizes)) if k == index + 1]
     values = {
@@ -188,7 +192,7 @@ def _scaling(config: DendriticConfig, bench: Bench, context: Context) -> xr.Data
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Every point: strict recall with its interval, theory, and rates."""
+    """One row for each point: strict recall with its interval, theory, and rates of members."""
     result = Table(title="Recall by the dendritic memory", caption=dataset.attrs["note"])
     for name in ("part", "line", "at", "strict [95 %]", "theory", "separable", "members (Hz)"):
         result.add_column(name)
@@ -202,8 +206,8 @@ def table(dataset: xr.Dataset) -> Table:
     for index in range(dataset.sizes.get("setting", 0)):
         row = dataset.isel(setting=index)
         n1, n2, d = (int(row[f"scaling_{short}"]) for short in ("N1", "N2", "D"))
-        found = [float(row[f"scaling_{field}"]) for field in ("measured", "low", "high")]
-        text = "" if np.isnan(found[0]) else "k = {:.2f} [{:.2f}, {:.2f}]".format(*found)
+        sizes = [float(row[f"scaling_{field}"]) for field in ("measured", "low", "high")]
+        text = "" if np.isnan(sizes[0]) else "k = {:.2f} [{:.2f}, {:.2f}]".format(*sizes)
         predicted = f"k = {float(row.scaling_predicted):.2f}"
         result.add_row("scaling", f"N1, N2, D = {n1}, {n2}, {d}", "", text, predicted, "", "")
     return result

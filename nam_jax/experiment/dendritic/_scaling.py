@@ -1,4 +1,4 @@
-"""The largest memories that dendritic networks of several sizes recall, and what that counts."""
+"""The largest memories that dendritic networks of several sizes recall, and their capacity."""
 
 import math
 from collections.abc import Sequence
@@ -15,26 +15,27 @@ from nam_jax.theory.dendritic import Circuit, Thresholds
 LEVEL = 0.95
 """Rate of strict recall at which a size of memories counts as recalled."""
 RESAMPLES = 1000
+"""Bootstrap samples for an interval."""
 FARTHEST = 6
-"""Sizes beyond the predicted one that are tried."""
+"""Largest number of sizes above the predicted one that are tried."""
 
 NOTE = (
     "Any k-subset of the memory neurons is an attractor of the same fixed connections: this counts "
     "combinations of N1 stored vectors, not independently storable patterns, and a part of a set "
     "is recalled as that part, not completed."
 )
-"""What a capacity of this network counts."""
+"""A note on capacities of this network, for tables and pages."""
 
 
 class Largest(NamedTuple):
-    """The size of memories, interpolated between whole ones, that is recalled at `LEVEL`.
+    """The size of memories that is recalled at the rate `LEVEL`, interpolated between whole sizes.
 
     Attributes:
-        predicted: By theory, at the thresholds that are best for the largest whole k.
-        measured: In simulation, at the same thresholds; NaN if not simulated.
+        predicted: By theory, with the thresholds that are best for the largest whole k.
+        measured: By simulation, with these thresholds; NaN if not simulated.
         low: Lower end of its bootstrap interval (95 %) over trials of every network.
-        high: Upper end.
-        trials: Trials at each size.
+        high: Upper end of that interval.
+        trials: Number of trials at each size.
     """
 
     predicted: float
@@ -51,7 +52,18 @@ def circuits(
     branches: Sequence[int],
     joint: Sequence[tuple[int, int, int]],
 ) -> list[tuple[str, Circuit]]:
-    """One size varied at a time, by its name, and whole settings (N1, N2, D) as "joint"."""
+    """Circuits that differ from `base` in size, each with the name of the size that was changed.
+
+    Circuits of the first three kinds with D above N1 are left out, because a neuron has at most N1
+    branches.
+
+    Args:
+        base: The circuit to vary.
+        memory: Values of N1, named "N1".
+        feature: Values of N2, named "N2".
+        branches: Values of D, named "D".
+        joint: Triples (N1, N2, D), named "joint".
+    """
     n1, n2, d = (int(n) for n in (base.num_memory, base.num_feature, base.num_branches))
     points = [("N1", (size, n2, d)) for size in memory if d <= size]
     points += [("N2", (n1, size, d)) for size in feature]
@@ -61,7 +73,7 @@ def circuits(
 
 
 def _sized(base: Circuit, memory: int, feature: int, branches: int) -> Circuit:
-    """The circuit with other sizes, and inhibitory populations in the same proportion."""
+    """`base` with other sizes; inhibitory populations keep their proportion to excitatory ones."""
     first = round(base.num_memory_inhibitory / base.num_memory * memory)
     second = round(base.num_feature_inhibitory / base.num_feature * feature)
     return base._replace(
@@ -71,46 +83,55 @@ def _sized(base: Circuit, memory: int, feature: int, branches: int) -> Circuit:
 
 
 def largest(bench: Bench, circuit: Circuit, *, simulate: bool) -> Largest:
-    """The largest memory of one circuit by theory, and if asked by simulation."""
+    """The largest memory of one circuit by theory, and if `simulate` is True also by simulation."""
     best = theory.dendritic.largest_k(circuit, level=LEVEL)
     thresholds = Thresholds(*map(float, best.thresholds))
     predicted = crossing({k: recalled_at(circuit, thresholds, k) for k in range(1, best.k + 3)})
     if not simulate:
         return Largest(predicted)
-    found = _walk(bench, circuit, thresholds, max(best.k, 1))
-    low, high = _interval(found, seed=bench.seed)
-    trials = next(iter(found.values())).size
-    measured = crossing({k: float(strict.mean()) for k, strict in found.items()})
+    strict_by_size = _walk(bench, circuit, thresholds, max(best.k, 1))
+    low, high = _interval(strict_by_size, seed=bench.seed)
+    trials = next(iter(strict_by_size.values())).size
+    measured = crossing({k: float(strict.mean()) for k, strict in strict_by_size.items()})
     return Largest(predicted, measured, low, high, trials)
 
 
 def _walk(
     bench: Bench, circuit: Circuit, thresholds: Thresholds, start: int
 ) -> dict[int, np.ndarray]:
-    """Strict recall (networks, trials) at sizes around the one where it falls below `LEVEL`."""
+    """Verdicts of strict recall, (networks, trials), by size k around the crossing of `LEVEL`.
+
+    The walk first goes down from `start` until recall is at `LEVEL` or above, then up until it is
+    below, at most `FARTHEST` sizes above `start`. For example, with `start` = 4 and rates 0.9, 1.0
+    at k = 4, 3 it ends at once, with k = 3 and 4 measured.
+    """
     networks = networks_of(circuit, thresholds, bench.num_networks, bench.seed)
-    found: dict[int, np.ndarray] = {}
+    strict_by_size: dict[int, np.ndarray] = {}
 
     def at(k: int) -> float:
-        if k not in found:
+        if k not in strict_by_size:
             key = bench.key()
-            found[k] = judged(
+            strict_by_size[k] = judged(
                 rates_of(networks, k, bench.num_trials, key=key, how=bench.how)
             ).strict
-        return float(found[k].mean())
+        return float(strict_by_size[k].mean())
 
     k = start
     while k > 1 and at(k) < LEVEL:
         k -= 1
     while at(k) >= LEVEL and k < start + FARTHEST:
         k += 1
-    return found
+    return strict_by_size
 
 
 def crossing(rates: dict[int, float]) -> float:
-    """Where rates first fall below `LEVEL`, interpolated; the last size if they never do.
+    """The size at which rates first fall below `LEVEL`, interpolated linearly.
 
-    Sizes below the first one are taken to be recalled.
+    Rates 1.0 and 0.9 at sizes 1 and 2 give 1.5. If no rate is below `LEVEL`, this is the largest
+    size. The size just below the smallest one is assumed to have rate 1.
+
+    Args:
+        rates: Rates of strict recall by size.
     """
     before, rate_before = min(rates) - 1, 1.0
     for k in sorted(rates):
@@ -120,14 +141,14 @@ def crossing(rates: dict[int, float]) -> float:
     return float(before)
 
 
-def _interval(found: dict[int, np.ndarray], *, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap of the crossing, trials resampled within each network."""
+def _interval(strict_by_size: dict[int, np.ndarray], *, seed: int) -> tuple[float, float]:
+    """Bootstrap interval (95 %, percentiles) of the crossing; resamples trials in each network."""
     random = np.random.default_rng(seed)
     crossings = []
     for _ in range(RESAMPLES):
         rates = {
             k: float(np.mean([random.choice(row, row.size).mean() for row in strict]))
-            for k, strict in found.items()
+            for k, strict in strict_by_size.items()
         }
         crossings.append(crossing(rates))
     low, high = np.quantile(crossings, (0.025, 0.975))
@@ -135,5 +156,10 @@ def _interval(found: dict[int, np.ndarray], *, seed: int) -> tuple[float, float]
 
 
 def capacity(num_memory: int, rates: Sequence[float]) -> float:
-    """log10 of sum_k beta_k binom(N1, k) over the sizes measured; see `NOTE`."""
+    """log10 of sum_k beta_k binom(N1, k), the number of attractors; `NOTE` says what it counts.
+
+    Args:
+        num_memory: N1.
+        rates: beta_1, beta_2, ...: the rates of strict recall at k = 1, 2, ...
+    """
     return float(theory.dendritic.log_capacity(num_memory, rates)) / math.log(10)

@@ -1,4 +1,4 @@
-"""Trials of dendritic networks: memories, cues, and what recall ends in."""
+"""Trials of dendritic networks: memories, cues, simulation, and verdicts on the final rates."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,25 +19,25 @@ from nam_jax.network.dendritic import Ramp, State
 from nam_jax.solve import ExponentialEuler
 
 BATCH = 32
-"""Trials that are followed side by side: one pass over the synapses serves them all."""
+"""Trials that are simulated in one batch, because one pass over the synapses serves all of them."""
 Members = Bool[np.ndarray, "trials N1"]
 Starts = Callable[[DendriticMemory, Members, Key], Any]
-"""States from which trials of given memories start, on a given network."""
+"""Function of a network, of memories (trials, N1) and of a key; returns the initial states."""
 
 
 class Follow(NamedTuple):
-    """How long trials are followed, and in which steps, both in ms."""
+    """Simulated time of a trial and step of the solver, both in ms."""
 
     time: float = 300.0
     step: float = 2.0
 
 
 class Trials(NamedTuple):
-    """How trials of several networks ended; networks first.
+    """Verdicts and rates at the end of trials; the first axis is the network.
 
     Attributes:
         strict: Every member fires, none is saturated, and every other neuron is at rest.
-        separable: A threshold tells members from others; they may be saturated.
+        separable: A threshold of 10 Hz tells members from others; members may be saturated.
         cued: Mean rate of the members in Hz.
         lowest: The lowest rate of a member.
         highest: The highest rate of a member.
@@ -53,16 +53,27 @@ class Trials(NamedTuple):
 
 
 def memories(num_memory: int, k: int, trials: int, *, key: Key) -> Members:
-    """Random sets of exactly k neurons, drawn on the host, where a new k needs no new program."""
+    """Random sets of exactly k neurons, (trials, N1), True for members.
+
+    They are drawn by NumPy, so that another k needs no new compiled program.
+
+    Args:
+        num_memory: N1, the number of memory neurons.
+        k: Neurons of a memory.
+        trials: Number of sets.
+        key: Random key.
+    """
     random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
     order = np.argsort(random.random((trials, num_memory)), axis=1)
     return order < k
 
 
 def from_features(width: float = 0.0, *, matched: bool = True) -> Starts:
-    """Features of the memory plus noise uniform in (0, width) Hz, memory neurons at rest.
+    """Starts from the features of the memory plus noise; memory neurons are at rest.
 
-    Inhibition starts at its steady state for these rates if `matched`, otherwise at 0.
+    Args:
+        width: The noise of a feature is uniform in (0, width), in Hz.
+        matched: True: inhibition starts at its steady state for these rates. False: it starts at 0.
     """
 
     def starts(network: DendriticMemory, members: Members, key: Key) -> State:
@@ -83,7 +94,7 @@ def _features(network: DendriticMemory, members: Array, width: Scalar, keys: Arr
 
 
 def without_inhibition(states: State) -> State:
-    """The same, of one trial or a batch, with all inhibitory rates at 0."""
+    """The states of one trial or of a batch with all inhibitory rates set to 0."""
 
     def inhibition(states: State) -> tuple[Any, Any]:
         return states.memory_inhibition, states.feature_inhibition
@@ -93,10 +104,10 @@ def without_inhibition(states: State) -> State:
 
 @eqx.filter_jit
 def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: Scalar) -> Any:
-    """The states of a batch after some time in ms, by exponential Euler.
+    """The states of a batch of trials after `time`, by exponential Euler with `step`, both in ms.
 
-    A plain loop over the steps of the solver: nothing is saved on the way, and it compiles in half
-    the time of `simulate`, which is most of the time of a quick run.
+    This is a plain loop over the steps of the solver, because it saves nothing on the way and
+    compiles in half the time of `simulate`. Compilation is most of the time of a quick run.
     """
     solver = ExponentialEuler(network.time_scales())
     begin = jnp.zeros_like(time)
@@ -114,14 +125,20 @@ def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: 
 def ended(
     network: AbstractContinuousNetwork, states: Any, how: Follow
 ) -> Float[np.ndarray, "trials N1"]:
-    """Rates of memory neurons after the trials, in Hz."""
+    """Rates of memory neurons at the end of a batch of trials, in Hz."""
     time, step = (jnp.asarray(value, float) for value in how)
     end = follow(network, states, time, step)
     return np.asarray(jax.vmap(network.readout)(end))
 
 
-class Found(NamedTuple):
-    """Trials of one network: which neurons were the memory, and rates at the end in Hz."""
+class TrialRates(NamedTuple):
+    """The trials of one network.
+
+    Attributes:
+        network: The network.
+        members: True for the neurons of each trial's memory.
+        rates: Rates of the memory neurons at the end of each trial, in Hz.
+    """
 
     network: Any
     members: Members
@@ -138,25 +155,26 @@ def rates_of(
     how: Follow,
     run: Callable[[Any, Any, Follow], np.ndarray] | None = None,
     cued_by: Sequence[Any] | None = None,
-) -> list[Found]:
-    """Recall of random k-neuron memories, `num_trials` on each network.
+) -> list[TrialRates]:
+    """Returns the rates at the end of recall of random k-neuron memories, for each network.
 
-    Memories and noise depend on network, k and `key` alone, so that conditions are compared on the
-    same ones.
+    Memories and noise depend only on the network's place in `networks`, on k and on `key`. Two
+    calls with different conditions therefore have equal memories and equal noise.
 
     Args:
         networks: Networks of one size.
         k: Neurons of a memory.
-        num_trials: Memories for each network.
+        num_trials: Number of memories for each network.
         key: Random key.
-        starts: Makes initial states; by default from features without noise.
-        how: How long to follow, and in which steps.
-        run: Rates at the end of a batch of trials; by default `ended`.
-        cued_by: Networks that initial states are made for; by default the same.
+        starts: Makes initial states; by default they are features without noise.
+        how: Simulated time and step of a trial.
+        run: Function of a network, of the initial states of a batch and of `how`; returns the rates
+            at the end. By default `ended`.
+        cued_by: The networks that initial states are made for; by default `networks`.
     """
     starts = from_features() if starts is None else starts
     run = ended if run is None else run
-    found = []
+    trials = []
     for place, network in enumerate(networks):
         cued = network if cued_by is None else cued_by[place]
         of_memories, of_cues = jr.split(jr.fold_in(jr.fold_in(key, place), k))
@@ -165,28 +183,45 @@ def rates_of(
             run(network, starts(cued, members[chunk], jr.fold_in(of_cues, index)), how)
             for index, chunk in enumerate(_batches(num_trials))
         ]
-        found.append(Found(network, members, np.concatenate(rates)[:num_trials]))
-    return found
+        trials.append(TrialRates(network, members, np.concatenate(rates)[:num_trials]))
+    return trials
 
 
 def _batches(num_trials: int) -> np.ndarray:
-    """Places of trials in batches of one size, so that they share a program; some repeat."""
+    """Numbers of trials in batches of equal size, (batches, size), so that batches share a program.
+
+    40 trials make two batches of 20. 33 trials make two of 17; the last entry is trial 0 again.
+    """
     chunks = math.ceil(num_trials / BATCH)
     size = math.ceil(num_trials / chunks)
     return (np.arange(chunks * size) % num_trials).reshape(chunks, size)
 
 
-def judged(found: Sequence[Found], targets: Callable[[Members], Members] | None = None) -> Trials:
-    """What became of the memories, or of `targets` made from them."""
+def judged(
+    trials: Sequence[TrialRates], targets: Callable[[Members], Members] | None = None
+) -> Trials:
+    """The verdicts on trials of several networks.
+
+    Args:
+        trials: The trials of each network.
+        targets: Maps the memories to the sets that ought to fire at the end; by default the
+            identity.
+    """
     rows = []
-    for network, members, rates in found:
+    for network, members, rates in trials:
         wanted = members if targets is None else targets(members)
         rows.append(judge(rates, wanted, network.memory_transfer))
     return Trials(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 def judge(rates: np.ndarray, members: Members, transfer: Ramp) -> Trials:
-    """What rates (trials, N1) say about each trial, without the axis of networks."""
+    """The verdicts on trials of one network; the fields have shape (trials,).
+
+    Args:
+        rates: (trials, N1), rates at the end in Hz.
+        members: (trials, N1), True for the neurons that ought to fire.
+        transfer: F of the memory neurons, whose bounds are the rates at rest and at saturation.
+    """
     rest, most = transfer.low, float(transfer.high) - 1
     strict, separable = _verdicts(jnp.asarray(rates), jnp.asarray(members), rest, most)
     cued = np.where(members, rates, np.nan)
