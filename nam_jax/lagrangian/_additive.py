@@ -130,10 +130,18 @@ class RectifiedPower(AbstractLagrangian):
 
     def __call__(self, u: Float[Array, "..."]) -> Scalar:
         r, m = self._rectify(u)
-        return jnp.sum(m**self.n / self.n + m ** (self.n - 1) * (r - m))
+        return self.unlimited(m) + jnp.sum(self.unlimited_activation(m) * (r - m))
 
     def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        return self._rectify(u)[1] ** (self.n - 1)
+        return self.unlimited_activation(self._rectify(u)[1])
+
+    def unlimited(self, u: Float[Array, "..."]) -> Scalar:
+        """Returns L without the straight continuation: infinite where a power overflows."""
+        return jnp.sum(jax.nn.relu(u) ** self.n) / self.n
+
+    def unlimited_activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Returns the gradient of `unlimited`."""
+        return jax.nn.relu(u) ** (self.n - 1)
 
     def energy(self, u: Float[Array, "..."]) -> Scalar:
         return (1 - 1 / self.n) * jnp.sum(self._rectify(u)[1] ** self.n)
@@ -174,6 +182,14 @@ class Exponential(AbstractLagrangian):
 
     def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.exp(self._exponent(u)[1])
+
+    def unlimited(self, u: Float[Array, "..."]) -> Scalar:
+        """Returns L without the straight continuation: infinite where an exponential overflows."""
+        return jnp.sum(self.unlimited_activation(u)) / self.beta.astype(u.dtype)
+
+    def unlimited_activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Returns the gradient of `unlimited`."""
+        return jnp.exp(self.beta.astype(u.dtype) * u)
 
     def energy(self, u: Float[Array, "..."]) -> Scalar:
         _, m = self._exponent(u)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nam_jax import lagrangian
 from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Scalar
 
@@ -96,10 +97,10 @@ class RectifiedPower(AbstractSeparation):
         _check_whole("n", self.n)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        return Power(self.n)(jax.nn.relu(overlaps))
+        return lagrangian.RectifiedPower(self.n).unlimited(overlaps)
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
-        return Power(self.n).slope(jax.nn.relu(overlaps))
+        return lagrangian.RectifiedPower(self.n).unlimited_activation(overlaps)
 
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return Power(self.n).scaled_slope(jax.nn.relu(overlaps), whole)
@@ -182,11 +183,12 @@ class Exponential(AbstractSeparation):
         self.beta = positive_number("beta", beta)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        return jnp.sum(jnp.exp(self.beta.astype(overlaps.dtype) * overlaps))
+        beta = self.beta.astype(overlaps.dtype)
+        return beta * lagrangian.Exponential(self.beta).unlimited(overlaps)
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
         beta = self.beta.astype(overlaps.dtype)
-        return beta * jnp.exp(beta * overlaps)
+        return beta * lagrangian.Exponential(self.beta).unlimited_activation(overlaps)
 
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return jax.nn.softmax(self.beta.astype(overlaps.dtype) * overlaps)
@@ -214,11 +216,10 @@ class LogSumExp(AbstractSeparation):
         self.beta = positive_number("beta", beta)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        beta = self.beta.astype(overlaps.dtype)
-        return jax.nn.logsumexp(beta * overlaps) / beta
+        return lagrangian.LogSumExp(self.beta)(overlaps)
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
-        return jax.nn.softmax(self.beta.astype(overlaps.dtype) * overlaps)
+        return lagrangian.LogSumExp(self.beta).activation(overlaps)
 
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
         return self.slope(overlaps)
