@@ -13,10 +13,11 @@ import nam_jax
 
 HOUSE = Path(nam_jax.__file__).parent
 PAGE = Path(__file__).parents[1] / "docs" / "rooms.md"
-BASE = {"_types", "_misc"}
+BASE = {"_types", "_misc", "_newton"}
 ROOMS = {
     "_types": set(),
     "_misc": set(),
+    "_newton": {"_misc"},
     "_lazy": set(),
     "record": {"_lazy"},
     "lagrangian": BASE,

@@ -1,6 +1,5 @@
 """Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
 
-from nam_jax.solve._conjugate import ConjugateGradients as ConjugateGradients
 from nam_jax.solve._exponential import ExponentialEuler
 from nam_jax.solve._implicit import Adjoint as Adjoint
 from nam_jax.solve._implicit import adjoint

@@ -10,9 +10,9 @@ import lineax as lx
 import optax
 from jaxtyping import Array, Bool
 
+from nam_jax._newton import ConjugateGradients
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, Layer
-from nam_jax.solve._conjugate import ConjugateGradients
 
 Map = Callable[[Any], Any]
 

@@ -11,10 +11,10 @@ from jax.flatten_util import ravel_pytree
 from tables.networks import NETWORKS, N, drive_of, signs
 
 import nam_jax as nam
+from nam_jax._newton import ConjugateGradients
 from nam_jax.network import Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.solve import (
     RESULTS,
-    ConjugateGradients,
     Implicit,
     adjoint,
     force,

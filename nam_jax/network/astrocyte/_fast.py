@@ -6,14 +6,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.sparse.linalg import cg
-from jaxtyping import Array
 
+from nam_jax._newton import newton
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
 from nam_jax.network._drive import Drive, drive_at
 from nam_jax.network.astrocyte._state import TripartiteState
 
-_MOST_STEPS, _MOST_SOLVES, _MOST_HALVINGS = 50, 500, 20
+_MOST_SOLVES = 500
 
 
 class _Load(eqx.Module):
@@ -54,7 +54,15 @@ def settle_fast(
     arrays, rest = eqx.partition(network, eqx.is_array)
     # The loop is cut off from derivatives. One more step from the root has the derivatives
     # of the root itself, as the implicit function theorem gives them.
-    p = _newton(*jax.lax.stop_gradient((arrays, load)), rest, tolerance)
+    fixed, held = jax.lax.stop_gradient((arrays, load))
+    fixed = eqx.combine(fixed, rest)
+    p = newton(
+        lambda p: _newton_step(fixed, held, p, tolerance),
+        lambda p: _imbalance(fixed, held, p),
+        jnp.zeros_like(pairs),
+        tolerance=tolerance,
+        rounding=100 * jnp.finfo(pairs.dtype).eps * (1 + jnp.linalg.norm(held.pairs)),
+    )
     p = p + _newton_step(network, load, p, tolerance)
     imbalance = _imbalance(network, load, p)
     limit = 100 * tolerance * (1 + jnp.max(jnp.abs(pairs)))
@@ -71,42 +79,6 @@ def _imbalance(network: Any, load: _Load, p: Pairs) -> Pairs:
     psi = network.process.activation(p)
     g = network.synaptic.activation((psi + load.pairs) / alpha)
     return gamma * p - network.tensor(psi) - g - load.tone
-
-
-def _newton(arrays: Any, load: _Load, rest: Any, tolerance: float) -> Pairs:
-    """Newton's method from p = 0 until a step is small, at most 50 steps."""
-    network = eqx.combine(arrays, rest)
-
-    def unfinished(carry: tuple[Pairs, Pairs, Array]) -> Array:
-        p, step, count = carry
-        large = jnp.max(jnp.abs(step)) > tolerance * (1 + jnp.max(jnp.abs(p)))
-        return large & (count < _MOST_STEPS)
-
-    def advance(carry: tuple[Pairs, Pairs, Array]) -> tuple[Pairs, Pairs, Array]:
-        p, _, count = carry
-        step = _newton_step(network, load, p, tolerance)
-        step = _shortened(network, load, p, step)
-        return p + step, step, count + 1
-
-    start = (jnp.zeros_like(load.pairs), jnp.full_like(load.pairs, jnp.inf), jnp.asarray(0))
-    return jax.lax.while_loop(unfinished, advance, start)[0]
-
-
-def _shortened(network: Any, load: _Load, p: Pairs, step: Pairs) -> Pairs:
-    """`step`, halved until the imbalance is smaller after it than before; often not at all."""
-
-    def size(p: Pairs) -> Scalar:
-        return jnp.linalg.norm(_imbalance(network, load, p))
-
-    before = size(p)
-    # At the root rounding alone may make it rise: that must not cost halvings.
-    enough = before + 100 * jnp.finfo(p.dtype).eps * (1 + jnp.linalg.norm(load.pairs))
-
-    def too_long(carry: tuple[Pairs, Array]) -> Array:
-        step, count = carry
-        return (size(p + step) > enough) & (count < _MOST_HALVINGS)
-
-    return jax.lax.while_loop(too_long, lambda c: (c[0] / 2, c[1] + 1), (step, jnp.asarray(0)))[0]
 
 
 def _newton_step(network: Any, load: _Load, p: Pairs, tolerance: float) -> Pairs:

@@ -1,4 +1,4 @@
-"""Conjugate gradients that notice when the equilibrium they belong to is not a minimum."""
+"""Newton's method with shortened steps, and conjugate gradients that notice saddles."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -7,9 +7,64 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import optax
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error
+
+_MOST_STEPS, _MOST_HALVINGS = 50, 20
+
+
+def newton(
+    step_at: Callable[[Array], Array],
+    residual: Callable[[Array], Array],
+    start: Float[Array, "..."],
+    *,
+    tolerance: float,
+    rounding: Float[Array, ""],
+) -> Float[Array, "..."]:
+    """Follows Newton steps until a step is small, for at most 50 steps.
+
+    For example, arctan(x) = 0 has the Newton step -(1 + x^2) arctan(x). From x = 2 the whole step
+    is -5.5, to x = -3.5, where |arctan| is larger than before: whole steps go further and further
+    away. Half the step leads to x = -0.8, where it is smaller, and from there whole steps converge.
+
+    Args:
+        step_at: The Newton step at a point: minus the inverse Jacobian times the residual.
+        residual: The function whose root is sought, of the shape of its argument.
+        start: The first point.
+        tolerance: A step is small if its largest entry is at most this times 1 + max |x|.
+        rounding: By how much the norm of the residual may rise in a step, in absolute terms: the
+            size of its round-off, which must not cost halvings at the root.
+
+    Returns:
+        The last point. Whether it is a root is for the caller to check.
+    """
+
+    def unfinished(carry: tuple[Array, Array, Array]) -> Array:
+        x, step, count = carry
+        large = jnp.max(jnp.abs(step)) > tolerance * (1 + jnp.max(jnp.abs(x)))
+        return large & (count < _MOST_STEPS)
+
+    def advance(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, _, count = carry
+        step = _shortened(residual, x, step_at(x), rounding)
+        return x + step, step, count + 1
+
+    carry = (start, jnp.full_like(start, jnp.inf), jnp.asarray(0))
+    return jax.lax.while_loop(unfinished, advance, carry)[0]
+
+
+def _shortened(
+    residual: Callable[[Array], Array], x: Array, step: Array, rounding: Float[Array, ""]
+) -> Array:
+    """`step`, halved until the residual after it is not larger than before; often not at all."""
+    enough = jnp.linalg.norm(residual(x)) + rounding
+
+    def too_long(carry: tuple[Array, Array]) -> Array:
+        step, count = carry
+        return (jnp.linalg.norm(residual(x + step)) > enough) & (count < _MOST_HALVINGS)
+
+    return jax.lax.while_loop(too_long, lambda c: (c[0] / 2, c[1] + 1), (step, jnp.asarray(0)))[0]
 
 
 class ConjugateGradients(lx.AbstractLinearSolver):
