@@ -21,8 +21,8 @@ def solve(residual, start, **changes):
 
 def test_steps_are_shortened_where_whole_ones_diverge():
     """Whole steps for arctan from 2 go to -3.5, 14, -280, ..."""
-    np.testing.assert_allclose(solve(jnp.arctan, [2.0]), 0, atol=1e-5)
-    np.testing.assert_allclose(solve(jnp.arctan, [2.0, -20.0, 0.0]), 0, atol=1e-5)
+    for start in (2.0, -3.0):
+        np.testing.assert_allclose(solve(jnp.arctan, [start]), 0, atol=1e-5)
 
 
 def test_a_linear_equation_takes_one_step():
