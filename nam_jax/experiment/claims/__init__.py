@@ -1,4 +1,4 @@
-"""The executable ledger: every claim of the theory, what is measured, and whether it holds."""
+"""The ledger of claims: a check of every claim of the theory, with a measured verdict."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -1,4 +1,4 @@
-"""Claims about capacity, memories per unit, and what hinders recall."""
+"""The claim about capacity, and the measurement of half points that claims on growth share."""
 
 import functools
 import math
@@ -30,16 +30,17 @@ from nam_jax.network import (
 )
 
 LEVEL = 0.1
-"""Flipped bits of the cues from which capacity is judged."""
+"""Fraction of flipped bits in the cues from which capacity is judged."""
 
 
 class Model(NamedTuple):
     """A model whose capacity is measured.
 
     Attributes:
-        make: The network that stores patterns.
-        guess: A number of patterns near its capacity, by number of neurons.
-        sizes: Numbers of neurons, in the quick version (none: left out there) and in the full one.
+        make: Function of patterns; returns the network that stores them.
+        guess: Function of the number of neurons; returns a number of patterns near the capacity.
+        sizes: Numbers of neurons in the quick version and in the full one. If a version has no
+            number, it leaves the model out.
     """
 
     make: Callable[[Patterns], AbstractNetwork]
@@ -56,7 +57,7 @@ def _released(patterns: Patterns) -> AbstractNetwork:
 
 
 def _sharing_programs(patterns: Patterns) -> Patterns:
-    """Padded to one of few numbers of patterns."""
+    """The patterns, padded to 256, 1024, 4096 or a larger power of 4, so that K share programs."""
     return padded(patterns, max(256, 4 ** math.ceil(math.log(len(patterns), 4))))
 
 
@@ -78,17 +79,25 @@ MODELS = {
 
 
 class HalfPoint(NamedTuple):
-    """The number of patterns at which half the cues are recalled, and its relative error."""
+    """The number of patterns at which half the cues are recalled; its relative standard error."""
 
     number: float
     error: float
 
 
 def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) -> HalfPoint:
-    """Exact recall from 10 % flips at numbers of patterns around the guess, and a probit fit.
+    """The half point of exact recall from 10 % flips, by a probit fit.
 
-    The bracket moves until recall is above one half at its lower and below at its upper end. Not
-    `measure.capacity`, which compiles three layers anew for every K: here padding shares programs.
+    The bracket moves by factors of 1.5 until recall is above one half at its lower end and below at
+    its upper end. If half the cues are recalled near K = 130 and the guess is 100, K = 100 and 150
+    are measured and bracket it; then `points` numbers between them. `measure.capacity` is not used,
+    because it compiles three layers anew for every K; here padded patterns share programs.
+
+    Args:
+        model: The model.
+        num_neurons: N.
+        num_cues: Number of cues at each number of patterns.
+        points: Numbers of patterns that are measured inside the bracket.
     """
     numbers, rates = [], []
     number, seed = model.guess(num_neurons), 0
@@ -114,7 +123,7 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
 
 
 def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:
-    """Weighted straight line through probits of the rates against log K."""
+    """The half point of a weighted straight line through probits of the rates against log K."""
     clipped = np.clip(rates, 0.5 / num_cues, 1 - 0.5 / num_cues)
     probit = scipy.stats.norm.ppf(clipped)
     weight = scipy.stats.norm.pdf(probit) * np.sqrt(num_cues / (clipped * (1 - clipped)))
@@ -128,7 +137,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
-    """Half points of every model at every size, measured once for the two claims on them."""
+    """Sizes and half points of every model, by its name; they are measured once for all claims."""
     with _ONE_AT_A_TIME:
         return _half_points(fast)
 
@@ -147,6 +156,7 @@ def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
 def slopes_of(
     points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable
 ) -> dict[str, Slope]:
+    """The exponent in N of (half point / divisor(N)), for each model."""
     return {
         name: log_slope(
             sizes, [h.number / divisor(n) for n, h in zip(sizes, halves, strict=True)],
@@ -159,6 +169,7 @@ def slopes_of(
 def capacity_curve(
     points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable, y_label: str
 ) -> Curve:
+    """The curves of (half point / divisor(N)) against N with 95 % intervals, for all models."""
     every = sorted({n for sizes, _ in points.values() for n in sizes})
     series = {}
     for name, (sizes, halves) in points.items():

@@ -17,7 +17,7 @@ from nam_jax.experiment.claims._finding import (
     series_of_rates,
 )
 from nam_jax.experiment.claims._registry import claim
-from nam_jax.experiment.claims._sources import SCIENCE
+from nam_jax.experiment.claims._sources import DERIVED_REGIMES, OURS
 from nam_jax.experiment.common import (
     certified,
     padded,
@@ -34,7 +34,7 @@ from nam_jax.network import NeuronAstrocyte, TripartiteState
 @claim(
     "effective",
     "The effective network has the equilibria of the three layers",
-    f"{SCIENCE}, section 7",
+    DERIVED_REGIMES,
 )
 def effective_is_exact(fast: bool) -> Finding:
     """Flow of the three layers at lifted equilibria of the effective network."""
@@ -57,7 +57,7 @@ def _gap(full: NeuronAstrocyte, cues: Patterns) -> Array:
     return jax.vmap(one)(cues)
 
 
-@claim("memory-gain", "A wrong bit flips if and only if R m^3 > 1", f"{SCIENCE}, section 7")
+@claim("memory-gain", "A wrong bit flips if and only if R m^3 > 1", DERIVED_REGIMES)
 def memory_gain(fast: bool) -> Finding:
     """R m^3 against 1: 12 cases at N = 100, K = 10, weak leak, x(0) = 3 cue (phi saturated)."""
     cases, overlaps, products = {}, [], []
@@ -89,14 +89,14 @@ def _ungated_100(patterns: Patterns, margin: float) -> NeuronAstrocyte:
 
 
 def _condensed(cases: dict[str, bool]) -> dict[str, bool]:
-    """All cases as one condition where they agree."""
+    """All cases as one condition if every case is True, else `cases`."""
     return {f"all {len(cases)} cases": True} if all(cases.values()) else cases
 
 
 @claim(
     "load-limit",
     "The effective network's load limit is K / (N^2 / 2) = m^3 / (1 + m^3)",
-    f"{SCIENCE}, section 7",
+    OURS,
 )
 def load_limit(fast: bool) -> Finding:
     """Exact recall against K at N = 64 (quick: 48), 10 % flips, margin 0.02, weak leak."""
@@ -106,7 +106,9 @@ def load_limit(fast: bool) -> Finding:
     rates = []
     for number in numbers:
         problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
-        patterns = padded(problem.patterns, 1024)  # as where capacity is measured at this size
+        patterns = padded(
+            problem.patterns, 1024
+        )  # as in the claim `capacity`, to share its program
         full = ungated(certified(patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
         effective = reduced(full)
@@ -130,15 +132,17 @@ def load_limit(fast: bool) -> Finding:
 
 
 GAINS = (0.01, 0.9, 1.5, 3.0)
+"""Neural leaks in units of beta M0 N."""
 CASES = ((20, 0.2), (200, 0.2), (600, 0.2), (600, 0.02))
-"""Numbers of patterns, and margins."""
+"""Pairs of a number of patterns K and a margin of the certificate."""
 MOST = max(number for number, _ in CASES)
+"""Number of patterns that all cases are padded to, so that they share one program."""
 
 
 @claim(
     "gating",
     "At gain 0.9 stored cues are recalled and unknown cues rejected",
-    f"{SCIENCE}, section 7",
+    DERIVED_REGIMES,
 )
 def gating(fast: bool) -> Finding:
     """Recall of stored cues and silence after unknown ones, against the neural leak."""
@@ -164,6 +168,7 @@ def gating(fast: bool) -> Finding:
 def _gated(
     problem: tuple, unknown: Patterns, margin: float, gain: float
 ) -> tuple[measure.Rate, measure.Rate]:
+    """The rate of exact recall of known cues, and the rate of silence after unknown cues."""
     patterns, targets, cues = problem
     full = certified(padded(patterns, MOST), margin=margin, gain=gain)
     recalls = recall_all(
@@ -177,7 +182,7 @@ def _gated(
 @claim(
     "hebbian-weaker",
     "At one lambda_max the Hebbian tensor recalls less than the projection rule",
-    f"{SCIENCE}, section 7",
+    OURS,
 )
 def hebbian_is_weaker(fast: bool) -> Finding:
     """Hebbian against projection at one lambda_max: K = 200, margin 0.02, best gain."""
@@ -195,7 +200,7 @@ def hebbian_is_weaker(fast: bool) -> Finding:
     return Finding(*of_rate(best["hebbian"]), meaning, {"K = 200, margin 0.02": weaker})
 
 
-@claim("speed-gain", "A memory mode relaxes in 2 tau / margin", f"{SCIENCE}, section 7")
+@claim("speed-gain", "A memory mode relaxes in 2 tau / margin", OURS)
 def slow_strong(fast: bool) -> Finding:
     """Slowest relaxation of (s, p) on a memory mode against 2 tau / margin."""
     margins = (0.1, 0.02) if fast else (0.8, 0.4, 0.2, 0.1, 0.05, 0.02)
@@ -216,6 +221,7 @@ def slow_strong(fast: bool) -> Finding:
 
 
 def _relaxation(patterns: Patterns, margin: float) -> float:
+    """Relaxation time of a memory mode, by its decay from 2 to 3 predicted relaxation times."""
     full = _ungated_100(patterns, margin)
     mode = patterns[0][:, None] * patterns[0][None, :]
     state = TripartiteState(jnp.zeros_like(patterns[0]), mode, mode)
@@ -226,7 +232,7 @@ def _relaxation(patterns: Patterns, margin: float) -> float:
 
 @eqx.filter_jit
 def _sizes(full: NeuronAstrocyte, state: TripartiteState, times: Array) -> Array:
-    """Mean size of the synapses at some times."""
+    """The mean absolute synapse at each of `times`."""
     run = solve.simulate(
         full, state, times[-1], times=times, save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7
     )

@@ -1,4 +1,4 @@
-"""What Kafraj, Krotov, Bicknell & Latham say of their network with dendrites."""
+"""Claims about the dendritic network of Kafraj, Krotov, Bicknell & Latham."""
 
 import functools
 import math
@@ -38,7 +38,7 @@ _LOCK = threading.RLock()
 
 @functools.cache
 def _bench(fast: bool) -> Bench:
-    """A small network, or three of the paper's size; thresholds as published with this library."""
+    """A small network, or three networks of the paper's size; thresholds by `known_thresholds`."""
     sizes = (200, 2000, 100, 200, 100) if fast else (1000, 2000, 500, 500, 500)
     circuit = Circuit(*sizes)
     thresholds = Thresholds(*known_thresholds((sizes[0], sizes[1], sizes[4], 1.0)))
@@ -48,7 +48,7 @@ def _bench(fast: bool) -> Bench:
 
 
 def _trials(fast: bool, k: int, width: float = 0.0) -> list[TrialRates]:
-    """Trials from features, which several claims share."""
+    """Trials from features with noise up to `width` Hz; claims with equal arguments share them."""
     with _LOCK:
         return _shared(fast, k, width)
 

@@ -1,6 +1,6 @@
-"""What checks of the dendritic memory rest on: spectra, signs, controls, sparse connections.
+"""Measurements for claims about the dendritic memory: spectra, signs, controls, sparse connections.
 
-All but the controls are followed by one compiled program, as most of a quick check is compilation.
+All except the controls use one compiled program, because most of a quick check is compilation.
 """
 
 import dataclasses
@@ -39,21 +39,23 @@ QUICK = {
     "linear branches": [Candidate(0.0, 4.5, 60.0, 1), Candidate(0.0, 4.5, 400.0, 4)],
     "point neurons": [Candidate(-3.0, 3.0, 60.0, 1), Candidate(-3.0, 4.5, 400.0, 1)],
 }
-"""Of the numbers that controls are tuned by, those best at the quick size: for strict and for
-separable recall."""
+"""Candidates for the controls in quick checks: those best at the quick size, for strict recall and
+for separable recall."""
 AT_ONCE = 1e-3
-"""A time constant in ms that is none at all for steps of a millisecond."""
+"""A time constant in ms that is negligible beside steps of a millisecond."""
 _SIZE = 5.0
 """Norm of the perturbations in Hz: 0.1 Hz a neuron."""
 _ROUNDS, _SPAN = 8, 40.0
+"""Rounds of subspace iteration, and the time of each in ms."""
 
 
 def leading_exponent(bench: Bench, network: DendriticMemory) -> float:
     """The largest real part of an eigenvalue at a recalled memory, in 1/ms.
 
-    Subspace iteration on the flow over 40 ms, which needs no matrix: differences between perturbed
-    trajectories and the one that they surround, orthonormalised again and again; the leading
-    eigenvalue of the flow on their span is exp(40 ms lambda).
+    Subspace iteration on the flow over 40 ms; it needs no matrix. Each round follows the recalled
+    state and states perturbed along an orthonormal basis for 40 ms, and orthonormalises the
+    differences into the next basis. The leading eigenvalue of the flow on the basis is
+    exp(40 ms lambda): a difference that shrinks to 0.135 in a round has lambda = -2 / 40 ms.
     """
     count = bench.num_trials
     member = memories(network.num_memory, bench.k, 1, key=bench.key())
@@ -83,7 +85,7 @@ def _flat(states: State) -> Float[np.ndarray, "trials n"]:
 def _step(
     network: DendriticMemory, like: State, at: np.ndarray, step: float
 ) -> Float[np.ndarray, "trials n"]:
-    """Flat states after a span, with the leaves of `like`."""
+    """The flat states `at` after 40 ms, flat again; `like` gives the shapes of the leaves."""
     leaves, tree = jax.tree.flatten(like)
     ends = np.cumsum([leaf.shape[1] for leaf in leaves])[:-1]
     parts = np.split(at, ends, axis=1)
@@ -92,13 +94,14 @@ def _step(
 
 
 SIGNS = {"memory": 1, "feature": 1, "memory_inhibition": -1, "feature_inhibition": -1}
+"""Sign of the effect that each population must have on its targets."""
 
 
 def wrong_signs(bench: Bench) -> dict[str, float]:
     """For each population, the share of targets that a rise of its rates moves the wrong way.
 
-    Transfer functions are replaced by lines that are never at rest, so that no sign is hidden. The
-    targets are read from one step: u' = u + (1 - exp(-h / tau)) (target - u).
+    Transfer functions are replaced by straight lines, because a neuron at rest or saturated would
+    hide a sign. The targets are read from one step: u' = u + (1 - exp(-h / tau)) (target - u).
     """
     network, count = _unrectified(bench.networks()[0]), bench.num_trials
     zero = from_features()(
@@ -141,7 +144,10 @@ def _targets(network: DendriticMemory, states: State) -> State:
 
 
 def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -> list[TrialRates]:
-    """The trials of `bench.rates(k)` with inhibition at rest: eq 9, or quickly no tau_I."""
+    """The trials of `bench.rates(k)` with inhibition that is always at its steady state.
+
+    The full form uses eq 9. The fast form uses a tau_I of `AT_ONCE` instead.
+    """
     if fast:
         networks = [with_inhibition(network, AT_ONCE) for network in bench.networks()]
         return bench.rates(k, networks)
@@ -155,7 +161,7 @@ def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -
 
 
 def without_dendrites(bench: Bench, *, quick: bool) -> dict[str, list[Point]]:
-    """Recall at k = 1 to `bench.k` of every control, tuned once for all k."""
+    """Recall at k = 1 to `bench.k` of every control, by its name; it is tuned once for all k."""
     keys = jr.split(jr.key(bench.seed), bench.num_networks)
     lines = {"one branch": ([one_branch(bench, key) for key in keys], 60.0)}
     for name, (make, candidates) in KINDS.items():
@@ -168,10 +174,11 @@ def without_dendrites(bench: Bench, *, quick: bool) -> dict[str, list[Point]]:
 
 
 def at_connectivity(bench: Bench, share: float, *, anew: bool) -> Point:
-    """Recall of `bench.k` neurons at c = `share`, with thresholds moved along with c or not.
+    """Recall of `bench.k` neurons at connection probability c = `share`.
 
-    f_t by sqrt(N2) r_min (1 - sqrt c), as less of the inhibition is left, and g_max by
-    2 / (sqrt c (3 - c)), so that the signal stays (gamma weights of shape 1/2).
+    If `anew`, f_t grows by sqrt(N2) r_min (1 - sqrt c), because less inhibition is left, and g_max
+    is multiplied by 2 / (sqrt c (3 - c)), so that the signal stays (gamma weights of shape 1/2).
+    Otherwise thresholds are those of `bench`.
     """
     old, c = bench.thresholds, share
     shift = math.sqrt(bench.circuit.num_feature) * bench.circuit.rmin * (1 - math.sqrt(c))
@@ -186,10 +193,11 @@ def at_connectivity(bench: Bench, share: float, *, anew: bool) -> Point:
 
 
 def network_in_dense_form(bench: Bench, share: float, key: Any) -> DendriticMemory:
-    """A network with c = `share`, as one with c = 1 of which weights are 0 and others larger.
+    """A network with c = `share`, written as a network with c = 1.
 
-    The same equations: every 1/c and 1/sqrt(c) in front of a sum is taken into its weights. The
-    branches are those of the dense network, so that both share a program.
+    Weights of missing connections are 0, and every factor 1/c or 1/sqrt(c) in front of a sum is
+    multiplied into its weights, so that the equations are equal. Branches are those of the dense
+    network, so that both networks share a program.
     """
     dense = wiring_of(bench.circuit, key=key)
     sparse = wiring_of(bench.circuit._replace(connectivity=share), key=key)

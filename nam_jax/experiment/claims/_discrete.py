@@ -1,4 +1,4 @@
-"""Theorems and corollaries of the prospectus, in a form that can be run."""
+"""Claims about discrete networks: Hopfield's network, the dense memory, Minerva 2, correlations."""
 
 import equinox as eqx
 import jax
@@ -186,6 +186,6 @@ def superposition(fast: bool) -> Finding:
 
 @eqx.filter_jit
 def _next(net: DenseAssociativeMemory | Hopfield, states: Patterns) -> Patterns:
-    """The states after all neurons took the signs of their fields; those without one keep it."""
+    """The states after all neurons took the signs of their fields; at field 0 a bit is kept."""
     fields = jax.vmap(net.local_field)(states)
     return jnp.where(fields == 0, states, jnp.sign(fields))

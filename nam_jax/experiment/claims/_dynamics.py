@@ -20,7 +20,7 @@ from nam_jax.experiment.claims._finding import (
     series_of_rates,
 )
 from nam_jax.experiment.claims._registry import claim
-from nam_jax.experiment.claims._sources import ASTROCYTE, SCIENCE
+from nam_jax.experiment.claims._sources import ASTROCYTE, DERIVED_REGIMES, OURS
 from nam_jax.experiment.common import certified, random_problem, released_with, starts
 from nam_jax.network import (
     NeuronAstrocyte,
@@ -31,7 +31,7 @@ N, K, CUES = 64, 20, 10
 
 
 def at(time: float) -> Array:
-    """A time as an array, so that another one needs no new compilation."""
+    """The time as an array, so that another time needs no new compilation."""
     return jnp.asarray(time, float)
 
 
@@ -55,7 +55,7 @@ def _follow(network: NeuronAstrocyte, states: TripartiteState, end: Array) -> di
 
 
 class LargestProcess(solve.AbstractObservable):
-    """max |p|."""
+    """The largest absolute value of a process, max |p|."""
 
     def __call__(self, network: Any, t: Array, state: Any, drive: Any) -> Array:
         return jnp.max(jnp.abs(state.processes))
@@ -102,7 +102,7 @@ def time_constants(fast: bool) -> Finding:
     targets = np.asarray(problem.targets)
     for name, network in networks.items():
         scaled = [network.with_fast_layers(ratio) for ratio in RATIOS]
-        # Not recall to rest: this program is that of the first claim.
+        # Up to a fixed time instead of to rest, because the first claim has compiled this program.
         ends = np.stack(
             [_follow(net, starts(net, problem.cues), at(60.0))["phi"] for net in scaled]
         )
@@ -125,7 +125,7 @@ def time_constants(fast: bool) -> Finding:
 @claim(
     "one-equilibrium",
     "A positive certificate gives (s, p) one equilibrium for each x",
-    f"{SCIENCE}, section 5",
+    DERIVED_REGIMES,
 )
 def one_equilibrium(fast: bool) -> Finding:
     """(s, p) from random states with the neurons held: one end state, or several?"""
@@ -153,7 +153,8 @@ def one_equilibrium(fast: bool) -> Finding:
     return Finding(value, value, value, meaning, {"certified": value < 1e-2})
 
 
-# Not beside the first: both use one program, which the first has compiled by then.
+# Apart from the first claim, because two claims are checked at once and both use one program: by
+# now the first has compiled it.
 @claim("bounded", "Trajectories stay bounded", f"{ASTROCYTE}, section 2")
 def bounded(fast: bool) -> Finding:
     """Growth of the largest process between times 20 and 40."""
@@ -175,7 +176,7 @@ def bounded(fast: bool) -> Finding:
 @claim(
     "consolidation",
     "psi does not stay at -phi phi^T; by time 20 it is at +phi phi^T",
-    f"{SCIENCE}, sections 5 and 6",
+    OURS,
 )
 def consolidation(fast: bool) -> Finding:
     """Where psi ends on phi phi^T: +1 after consolidation, -1 at the algebraic start."""
@@ -193,7 +194,7 @@ def consolidation(fast: bool) -> Finding:
 @claim(
     "sign-states",
     "Any sign state with s = 2 sigma sigma^T is a fixed point of the released network",
-    f"{SCIENCE}, section 6",
+    OURS,
 )
 def sign_states_are_fixed(fast: bool) -> Finding:
     """s = 2 sigma sigma^T, p = sigma sigma^T for random sigma, in the released network."""

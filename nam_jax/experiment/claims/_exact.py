@@ -1,4 +1,4 @@
-"""Claims that algebra decides: the saddle, the exact dense memory, and the forms of T."""
+"""Claims that hold or fail exactly: descent, the saddle, the dense memory, and forms of T."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from nam_jax import network
 from nam_jax._types import Patterns
 from nam_jax.experiment.claims._finding import Finding
 from nam_jax.experiment.claims._registry import claim
-from nam_jax.experiment.claims._sources import ASTROCYTE, OURS, PROSPECTUS, SCIENCE
+from nam_jax.experiment.claims._sources import ASTROCYTE, OURS, PROSPECTUS
 from nam_jax.experiment.common import patterns_of, random_problem, reduced
 from nam_jax.memory import DistinctTensor, PatternTensor, Power
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
@@ -53,7 +53,7 @@ def _dense(xi: Patterns, n: int) -> network.DenseAssociativeMemory:
 
 
 def _energies(xi: Patterns, states: np.ndarray, n: int) -> np.ndarray:
-    """n E of a dense memory in whole numbers."""
+    """n E of a dense memory for each state, as exact whole numbers."""
     return -((states.astype(np.int64) @ np.asarray(xi, np.int64).T) ** n).sum(-1)
 
 
@@ -61,7 +61,11 @@ def _energies(xi: Patterns, states: np.ndarray, n: int) -> np.ndarray:
 def _sweep(
     memory: network.DenseAssociativeMemory, starts: Patterns, order: Array
 ) -> tuple[Array, Array]:
-    """The states before and after each update, (S, N + 1, N), and the fields met, (S, N)."""
+    """Updates all neurons one by one in `order`, from S starts.
+
+    Returns the states before the first and after each update, (S, N + 1, N), and the field of each
+    neuron at its update, (S, N).
+    """
 
     def of(start: Array) -> tuple[Array, Array]:
         def update(both: Any, i: Array) -> tuple[Any, tuple[Array, Array]]:
@@ -133,7 +137,7 @@ def dense_is_exact(fast: bool) -> Finding:
 @claim(
     "spectrum",
     "With the projection rule the eigenvalues of T are exactly 0 and t",
-    f"{SCIENCE}, section 4",
+    OURS,
 )
 def spectrum(fast: bool) -> Finding:
     """The projection tensor's eigenvalues from its dense form."""
@@ -148,7 +152,7 @@ def spectrum(fast: bool) -> Finding:
 @claim(
     "distinct",
     "The distinct-index flux is Xi^T diag(q) Xi - 2 (R^T Xi + Xi^T R) + 2 K psi",
-    f"{SCIENCE}, section 4",
+    OURS,
 )
 def distinct_product(fast: bool) -> Finding:
     """The three-product form of the distinct-index tensor against its definition."""

@@ -1,4 +1,4 @@
-"""The curves behind the ledger of claims: one figure a claim, and all of them on one page."""
+"""Figures of the study `claims`: one for each claim with curves, and all of them on one page."""
 
 import math
 
@@ -12,7 +12,7 @@ MARKERS = ("o", "s", "^", "d", "v", "x")
 
 
 def claims(dataset: xr.Dataset) -> Figure:
-    """All curves on one page, each with its claim's verdict.
+    """The figure with the curves of all claims, one panel a claim, with verdicts.
 
     Args:
         dataset: What `run` of this study returns.
@@ -32,7 +32,7 @@ def claims(dataset: xr.Dataset) -> Figure:
 
 
 def claim_figures(dataset: xr.Dataset) -> dict[str, Figure]:
-    """The curve of each claim that has one, by the name of its file.
+    """A figure for each claim that has curves, by file name.
 
     Args:
         dataset: What `run` of this study returns.
@@ -41,7 +41,7 @@ def claim_figures(dataset: xr.Dataset) -> dict[str, Figure]:
 
 
 def claim_figure(dataset: xr.Dataset, key: str) -> Figure:
-    """The curve of one claim.
+    """The figure of one claim.
 
     Args:
         dataset: What `run` of this study returns.

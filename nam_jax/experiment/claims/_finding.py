@@ -1,4 +1,4 @@
-"""What checking one claim finds; the verdict is computed from what was measured, never written."""
+"""The outcome of checking one claim; its verdict is computed from the measured conditions."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from nam_jax import measure
 
 
 class Series(NamedTuple):
-    """One line of a figure: y with its interval at each x."""
+    """One line of a figure: values y and ends of their intervals, for each x of the curve."""
 
     y: Sequence[float]
     low: Sequence[float] | None = None
@@ -15,12 +15,12 @@ class Series(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """The curve behind a claim.
+    """The figure of a claim.
 
     Attributes:
-        x: What is varied.
+        x: Values of the quantity that is varied.
         x_label: Its name with unit.
-        y_label: Name with unit of what is measured.
+        y_label: Name with unit of the measured quantity.
         series: Lines by name; one that starts with "theory" is a prediction.
         log: Whether both axes are logarithmic.
     """
@@ -40,8 +40,8 @@ class Finding(NamedTuple):
         low: Lower end.
         high: Upper end.
         meaning: What the number is.
-        conditions: Circumstances under which the claim was tested, and whether it held in each.
-        curve: None, or what it looks like.
+        conditions: For each circumstance under which the claim was tested, whether it held there.
+        curve: The figure of the claim, if it has one.
     """
 
     value: float
@@ -53,12 +53,16 @@ class Finding(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """In words: holds, holds where some conditions are met, or does not hold."""
+        """The verdict in words; see the function `verdict`."""
         return verdict(self.conditions)
 
 
 def verdict(conditions: Mapping[str, bool]) -> str:
-    """The verdict on a claim that was tested under `conditions`."""
+    """The verdict on a claim, in words.
+
+    `{"a": True, "b": False}` gives "holds where: a. Not where: b"; all True gives "holds" and all
+    False gives "does not hold".
+    """
     held = [name for name, fine in conditions.items() if fine]
     failed = [name for name, fine in conditions.items() if not fine]
     if not failed:
@@ -69,7 +73,7 @@ def verdict(conditions: Mapping[str, bool]) -> str:
 
 
 def of_rate(rate: measure.Rate) -> tuple[float, float, float]:
-    """Value and interval of a rate, as the first fields of a finding."""
+    """Value, lower end and upper end of a rate: the first three fields of a `Finding`."""
     return rate.value, rate.low, rate.high
 
 

@@ -1,4 +1,4 @@
-"""The ledger as a Markdown page: written from a Dataset, and remade row by row."""
+"""The ledger as a Markdown page: written from a Dataset, read back, and changed row by row."""
 
 import json
 import re
@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
 
 def page_of(dataset: xr.Dataset) -> Page:
-    """The page of the rows in a Dataset.
+    """The page with the rows of a Dataset.
 
     Args:
         dataset: What `run` of this study returns.
@@ -66,12 +66,12 @@ def read_page(path: Path, *, fast: bool, keys: Sequence[str]) -> Page:
 
     Args:
         path: The file.
-        fast: Whether its rows must be of a quick run, or must not.
+        fast: True: its rows must be of a quick run. False: of a full run.
         keys: Keys of all claims.
 
     Raises:
-        ConfigError: If the file cannot be read, holds anything but such a page, is of the other
-            kind of run, or has a row that no claim belongs to.
+        ConfigError: If the file cannot be read, is not a page of the ledger, is of the other
+            kind of run than `fast` says, or has a row with an unknown key.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -97,10 +97,11 @@ def read_page(path: Path, *, fast: bool, keys: Sequence[str]) -> Page:
 
 
 def replace_rows(path: Path, fresh: Page, *, keys: Sequence[str]) -> None:
-    """Puts the rows of `fresh` into a page, in the place of rows with their keys.
+    """Replaces rows of a page by the rows of `fresh` with the same keys.
 
-    A row with a new key goes where `keys` has it. Other rows stay as they are, byte for byte. The
-    file is replaced by one rename, so that it is never half written.
+    A row with a new key is inserted at its place in the order of `keys`. Other rows stay
+    as they are, byte for byte. The file is replaced by one rename, so that it is never half
+    written.
 
     Args:
         path: The page's file.

@@ -1,4 +1,4 @@
-"""Claims about what is recalled, and from where: starts, time constants, images, cut fluxes."""
+"""Claims about the rate of recall: initial states, images, cut fluxes, time constants, loads."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from nam_jax.experiment.claims._finding import (
     series_of_rates,
 )
 from nam_jax.experiment.claims._registry import claim
-from nam_jax.experiment.claims._sources import ASTROCYTE, SCIENCE
+from nam_jax.experiment.claims._sources import ASTROCYTE, DERIVED_REGIMES, OURS
 from nam_jax.experiment.common import (
     Exchanged,
     certified,
@@ -65,7 +65,7 @@ def initial_condition(fast: bool) -> Finding:
 def dense_limit(fast: bool) -> Finding:
     """Do the full network and the dense memory recall the same cues?"""
     fine, value = {}, None
-    # The quick version has the numbers of other claims, and so their programs.
+    # The quick version has the sizes of other claims, so that it shares their compiled programs.
     for number, num_cues in ((20, CUES), (200, 20)) if fast else ((20, 100), (50, 100), (200, 100)):
         problem = random_problem(number, 64, 0.15, num_cues, key=jr.key(number))
         dense = recall_all(
@@ -142,7 +142,7 @@ def _lesioned(full: NeuronAstrocyte, cut: Array) -> NeuronAstrocyte:
 @claim(
     "cue-freezes",
     "Released parameters freeze the cue when synapses and processes are fast, or start cold",
-    f"{SCIENCE}, sections 5 and 6",
+    DERIVED_REGIMES,
 )
 def cue_freezes(fast: bool) -> Finding:
     """Synapses and processes ten times faster than neurons, at unit leak: nothing is recalled."""
@@ -169,13 +169,13 @@ def cue_freezes(fast: bool) -> Finding:
 @claim(
     "table-100",
     "N = 100, K = 25 recalls 1.00, 1.00, 0.95, 0.80 at 5, 10, 20, 30 % flips",
-    f"{SCIENCE}, section 6",
+    OURS,
 )
 def recall_at_100(fast: bool) -> Finding:
-    """The science page's table at N = 100, K = 25."""
-    page = {0.05: 1.0, 0.10: 1.0, 0.20: 0.95, 0.30: 0.80}
+    """Exact recall at N = 100, K = 25 from four levels of flips, beside the stated rates."""
+    stated_rates = {0.05: 1.0, 0.10: 1.0, 0.20: 0.95, 0.30: 0.80}
     rates = []
-    for index, level in enumerate(page):
+    for index, level in enumerate(stated_rates):
         problem = random_problem(25, 100, level, 20 if fast else 100, key=jr.key(10 + index))
         network = released_with(problem.patterns)
         rates.append(
@@ -184,21 +184,21 @@ def recall_at_100(fast: bool) -> Finding:
             )
         )
     curve = Curve(
-        list(page), "flipped bits (fraction)", "rate of exact recall",
-        {"measured": series_of_rates(rates), "stated": Series(list(page.values()))},
+        list(stated_rates), "flipped bits (fraction)", "rate of exact recall",
+        {"measured": series_of_rates(rates), "stated": Series(list(stated_rates.values()))},
     )  # fmt: skip
     fine = {
         f"{level:.0%} flips": rate.low - 0.1 <= stated <= rate.high + 0.1
-        for (level, stated), rate in zip(page.items(), rates, strict=True)
+        for (level, stated), rate in zip(stated_rates.items(), rates, strict=True)
     }
     return Finding(*of_rate(rates[-1]), "rate of exact recall at 30 % flips", fine, curve)
 
 
-@claim("table-64", "N = 64, K = 200 recalls 0.55 at 15 % flips", f"{SCIENCE}, section 6")
+@claim("table-64", "N = 64, K = 200 recalls 0.55 at 15 % flips", OURS)
 def recall_at_64(fast: bool) -> Finding:
-    """The science page's N = 64, K = 200: 0.55 exact."""
+    """Exact recall at N = 64, K = 200 from 15 % flips, beside the stated rate."""
     problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
-    # To rest; with a longest time, as the other claims, and so in one program.
+    # To rest. A longest time is given, as in the other claims, so that they share one program.
     recalls = recall_all(
         released_with(problem.patterns), problem.cues, problem.targets, max_time=at(1e6)
     )

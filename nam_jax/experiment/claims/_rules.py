@@ -1,4 +1,4 @@
-"""What the prospectus says of learning rules, in a form that can be run."""
+"""Claims about learning rules: Hebb's rule online, Oja's rules, local rules, coefficients."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from nam_jax import data, measure
 from nam_jax.experiment.claims._discrete import N
 from nam_jax.experiment.claims._finding import Finding, of_rate
 from nam_jax.experiment.claims._registry import claim
-from nam_jax.experiment.claims._sources import OJA, PROSPECTUS, SCIENCE_FAMILY
+from nam_jax.experiment.claims._sources import DERIVED_HEBBIAN, OJA, PROSPECTUS
 from nam_jax.experiment.common import patterns_of, random_problem, recall_all
 from nam_jax.memory import (
     ActivityProduct,
@@ -71,7 +71,7 @@ def oja_averages(fast: bool) -> Finding:
 @claim(
     "subspace",
     "Oja's subspace rule with a tied decoder ends at the pseudo-inverse",
-    f"{SCIENCE_FAMILY}, section 3.3",
+    DERIVED_HEBBIAN,
 )
 def subspace(fast: bool) -> Finding:
     """Weights by Oja's subspace rule, K = 16 outputs, against the pseudo-inverse, N = 64."""
@@ -117,7 +117,7 @@ def learned_locally(fast: bool) -> Finding:
 @claim(
     "only-correlation",
     "For random patterns of -1 and +1 no coefficient but c2corr helps",
-    f"{SCIENCE_FAMILY}, section 3.1",
+    DERIVED_HEBBIAN,
 )
 def only_correlation(fast: bool) -> Finding:
     """One-step errors of random coefficients, c2corr = 1, beside those of c2corr alone, K = 12."""

@@ -1,4 +1,4 @@
-"""The executable ledger: every claim of the theory, what is measured, and whether it holds."""
+"""The study `claims`: checks claims of the theory and tabulates their verdicts."""
 
 import os
 import time
@@ -19,7 +19,7 @@ from nam_jax.experiment.common import attributes, in_context, on_device, tracked
 from nam_jax.record import ConfigError, Context
 
 WORKERS = 2
-"""Claims that are checked at once; seconds of a claim are its own, beside another."""
+"""Number of claims checked at once. The seconds of a claim are measured while another one runs."""
 
 
 class Row(NamedTuple):
@@ -34,15 +34,15 @@ class Row(NamedTuple):
 
 @in_context(batched=False)
 def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
-    """Checks claims, two at a time, each with its own fixed seeds.
+    """Checks claims, two at a time, and returns verdicts. Every claim has its own fixed seeds.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        A row for each claim: statement, source, measured value with interval, what it is, verdict,
-        seconds; and the curve of each claim that has one.
+        A row for each claim: statement, source, measured value with interval, meaning of the value,
+        verdict and seconds. Claims with a figure add its curves.
 
     Raises:
         ConfigError: On an unknown key, or if `config.page` is not a page of the ledger.
@@ -113,7 +113,7 @@ def _first_line(check: object) -> str:
 
 
 def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
-    """Variables KEY_y, KEY_low and KEY_high over (KEY_line, KEY_x)."""
+    """Adds variables KEY_y, KEY_low and KEY_high over (KEY_line, KEY_x) to `dataset`."""
     missing = [float("nan")] * len(curve.x)
     lines = {
         "y": [list(series.y) for series in curve.series.values()],
@@ -130,7 +130,7 @@ def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """The ledger, a row a claim."""
+    """The ledger, with one row for each claim."""
     result = Table(title="Ledger of claims", show_lines=True)
     for name in ("claim", "statement", "measured", "what it is", "verdict", "s"):
         result.add_column(name, justify="right" if name == "s" else "left")

@@ -1,4 +1,4 @@
-"""Claims about growth with N that use the capacities which the claim `capacity` measures."""
+"""Claims about growth with N; they use the half points that `_capacity.half_points` measures."""
 
 import math
 
@@ -42,7 +42,8 @@ def memories_per_unit(fast: bool) -> Finding:
 def _two_layer(num_neurons: int, num_cues: int) -> float:
     """Memories per unit of a softmax two-layer network with the units of an astrocyte network.
 
-    All units but N hold one pattern each; what counts is the share recalled from 10 % flips.
+    An astrocyte network has N + 2 N^2 units. In the two-layer network, N of them are neurons and
+    each other unit holds one pattern. Patterns count by the share recalled from 10 % flips.
     """
     units = num_neurons + 2 * num_neurons**2
     num_patterns = units - num_neurons
