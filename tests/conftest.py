@@ -12,12 +12,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_configure(config):
-    """Compiles with few optimisations, but not for the slow tests; commands run as they are.
-
-    Compiling takes most of the time of the others.
-    """
+    """Compiles quickly, as compiling takes most of the time, but not for the slow tests."""
     if "not slow" in config.option.markexpr:
-        jax.config.update("jax_disable_most_optimizations", True)
+        workers.compile_quickly()
     if hasattr(config, "cache"):
         keep_programs(config)
 
@@ -68,6 +65,14 @@ def bound_memory():
     """Drops compiled programs after a test when they take much of a worker's memory."""
     yield
     if (workers.resident_memory() or 0) > workers.RESIDENT or workers.num_maps() > workers.MAPS:
+        workers.forget_programs()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bound_memory_after_file():
+    """Drops them after a file already when they take half of it."""
+    yield
+    if (workers.resident_memory() or 0) > workers.RESIDENT_AFTER_FILE:
         workers.forget_programs()
 
 
