@@ -54,3 +54,16 @@ def test_a_large_folder_of_programs_is_deleted(tmp_path):
     assert folder.exists()
     workers.delete_large(folder, largest=99)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "version", "expected"),
+    [
+        ("", "0.10.2", workers.QUICK_EMITTER),
+        ("--xla_other=1", "0.10.0", f"--xla_other=1 {workers.QUICK_EMITTER}"),
+        (workers.QUICK_EMITTER, "0.10.2", workers.QUICK_EMITTER),
+        ("--xla_other=1", "0.11.0", "--xla_other=1"),
+    ],
+)
+def test_the_quick_emitter_is_asked_of_versions_that_know_it(flags, version, expected):
+    assert workers.quick_flags(flags, version) == expected

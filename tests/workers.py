@@ -75,10 +75,14 @@ def forget_programs() -> None:
 def compile_quickly() -> None:
     """Compiles with few optimisations, and without the emitter that takes half of the time."""
     jax.config.update("jax_disable_most_optimizations", True)
-    flags = os.environ.get("XLA_FLAGS", "").split()
+    os.environ["XLA_FLAGS"] = quick_flags(os.environ.get("XLA_FLAGS", ""), jaxlib.__version__)
+
+
+def quick_flags(flags: str, version: str) -> str:
+    """Returns flags of XLA with that of the quick emitter, where this version of jaxlib has it."""
     # XLA ends the process at a flag that it does not know.
-    if jaxlib.__version__.startswith("0.10.") and QUICK_EMITTER not in flags:
-        os.environ["XLA_FLAGS"] = " ".join([*flags, QUICK_EMITTER])
+    known = version.startswith("0.10.") and QUICK_EMITTER not in flags.split()
+    return f"{flags} {QUICK_EMITTER}".strip() if known else flags
 
 
 def keep_programs(folder: Path) -> None:
