@@ -18,9 +18,9 @@ class Curve(NamedTuple):
 def curves(axes):
     """The lines of axes that have a label, by it, those with error bars first."""
     barred = [one for one in axes.containers if isinstance(one, ErrorbarContainer)]
-    found = {one.get_label(): _with_bars(one) for one in barred}
+    actual = {one.get_label(): _with_bars(one) for one in barred}
     plain = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
-    return found | {line.get_label(): Curve(*_points(line)) for line in plain}
+    return actual | {line.get_label(): Curve(*_points(line)) for line in plain}
 
 
 def assert_shows(curve, rates):
@@ -40,4 +40,4 @@ def _with_bars(container):
 
 
 def _points(line):
-    return (np.asarray(each, float) for each in line.get_data())
+    return (np.asarray(value, float) for value in line.get_data())

@@ -36,17 +36,17 @@ def test_a_linear_equation_takes_one_step():
         jax.debug.callback(lambda: count.append(1))
         return -jnp.linalg.solve(matrix, residual(x))
 
-    found = newton(step, residual, jnp.zeros(2), tolerance=1e-4, rounding=jnp.asarray(1e-5))
+    actual = newton(step, residual, jnp.zeros(2), tolerance=1e-4, rounding=jnp.asarray(1e-5))
     jax.effects_barrier()
-    np.testing.assert_allclose(found, [0.5, 2.0], rtol=1e-5)
+    np.testing.assert_allclose(actual, [0.5, 2.0], rtol=1e-5)
     assert len(count) == 2  # the second one is small
 
 
 @pytest.mark.parametrize("rounding", [0.0, 1e-3])
 def test_it_stops_where_there_is_no_root(rounding):
     """x^2 + 1 has a least size of 1 at 0, to which halved steps lead."""
-    found = solve(lambda x: x**2 + 1, [3.0], rounding=jnp.asarray(rounding))
-    assert jnp.isfinite(found).all() and jnp.abs(found)[0] < 3
+    actual = solve(lambda x: x**2 + 1, [3.0], rounding=jnp.asarray(rounding))
+    assert jnp.isfinite(actual).all() and jnp.abs(actual)[0] < 3
 
 
 def test_round_off_at_the_root_costs_no_halvings():
@@ -55,11 +55,11 @@ def test_round_off_at_the_root_costs_no_halvings():
     def residual(x):
         return x + jnp.where(x == 0, 1e-4, 0)
 
-    found = newton(
+    actual = newton(
         lambda x: -x, residual, jnp.asarray([1e-5]), tolerance=1e-8, rounding=jnp.asarray(1e-3)
     )
-    assert found[0] == 0
-    found = newton(
+    assert actual[0] == 0
+    actual = newton(
         lambda x: -x, residual, jnp.asarray([1e-5]), tolerance=1e-8, rounding=jnp.asarray(0.0)
     )
-    assert found[0] != 0
+    assert actual[0] != 0

@@ -180,7 +180,7 @@ def tiny_words(name):
     words = []
     for key, value in TINY[name].items():
         values = value if isinstance(value, list) else [value]
-        words += [f"--{key.replace('_', '-')}", *(str(each) for each in values)]
+        words += [f"--{key.replace('_', '-')}", *(str(entry) for entry in values)]
     return words
 
 

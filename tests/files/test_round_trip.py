@@ -124,16 +124,16 @@ def round_trip(path, module):
 def assert_same(loaded, saved):
     """Equal in structure, in the kind of each leaf, and in each bit."""
     assert jax.tree.structure(loaded) == jax.tree.structure(saved)
-    for found, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(saved), strict=True):
-        assert type(found) is type(expected)
+    for actual, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(saved), strict=True):
+        assert type(actual) is type(expected)
         if not isinstance(expected, jax.Array | np.ndarray | np.generic):
-            assert found is expected or found == expected
+            assert actual is expected or actual == expected
             continue
-        assert found.dtype == expected.dtype and found.shape == expected.shape
+        assert actual.dtype == expected.dtype and actual.shape == expected.shape
         if jnp.issubdtype(expected.dtype, jax.dtypes.prng_key):
-            assert jr.key_impl(found) == jr.key_impl(expected)
-            found, expected = jr.key_data(found), jr.key_data(expected)
-        assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
+            assert jr.key_impl(actual) == jr.key_impl(expected)
+            actual, expected = jr.key_data(actual), jr.key_data(expected)
+        assert np.asarray(actual).tobytes() == np.asarray(expected).tobytes()
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -148,10 +148,10 @@ def test_the_flow_of_what_comes_back_is_the_same(name, getkey, tmp_path):
     loaded = round_trip(tmp_path / "network.safetensors", saved)
     state = state_of(saved, getkey())
     flow = eqx.filter_jit(lambda net, state: net.vector_field(0.0, state))
-    for found, expected in zip(
+    for actual, expected in zip(
         jax.tree.leaves(flow(loaded, state)), jax.tree.leaves(flow(saved, state)), strict=True
     ):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(actual, expected)
 
 
 def parts_of(value):

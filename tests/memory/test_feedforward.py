@@ -63,10 +63,10 @@ FEEDFORWARD = {
         for name, (kind, _) in SIMILARITIES.items()
     },
 }
-each = pytest.mark.parametrize("name", FEEDFORWARD)
+every_row = pytest.mark.parametrize("name", FEEDFORWARD)
 
 
-@each
+@every_row
 def test_contract(name, getkey):
     """Jit and vmap change nothing, trees survive, gradients are finite, float32 stays float32."""
     net = FEEDFORWARD[name](getkey())
@@ -79,8 +79,8 @@ def test_contract(name, getkey):
     np.testing.assert_allclose(jax.jit(jax.vmap(answer, (None, 0)))(net, cues), eager, **CLOSE)
     leaves, structure = jax.tree.flatten(net)
     np.testing.assert_array_equal(answer(jax.tree.unflatten(structure, leaves), cues[0]), eager[0])
-    found = nam.retrieve(net, cues[0])
-    assert found.result == RESULTS.passed and int(found.steps) == net.passes
+    recall = nam.retrieve(net, cues[0])
+    assert recall.result == RESULTS.passed and int(recall.steps) == net.passes
     state = net.initial_state(cues[0])
     for _ in range(net.passes):
         state = net.respond(state)
@@ -96,9 +96,9 @@ def test_contract(name, getkey):
 def test_similarities_are_their_definitions_row_by_row(name, getkey):
     kind, definition = SIMILARITIES[name]
     rows, query = 0.5 + jr.normal(getkey(), (K, N)), jr.normal(getkey(), (N,))
-    found = kind()(rows, query)
+    actual = kind()(rows, query)
     expected = [definition(np.asarray(row), np.asarray(query)) for row in rows]
-    np.testing.assert_allclose(found, expected, **CLOSE)
+    np.testing.assert_allclose(actual, expected, **CLOSE)
     hidden = query.at[jnp.array([1, 4, 5])].set(jnp.nan)
     seen = ~np.isnan(np.asarray(hidden))
     expected = [definition(np.asarray(row)[seen], np.asarray(query)[seen]) for row in rows]
@@ -112,7 +112,7 @@ def test_similarities_are_their_definitions_row_by_row(name, getkey):
 
 def test_weightings():
     similarities = jnp.array([0.3, -0.2, 0.9, 0.05, 0.9])
-    weights = {name: each(similarities) for name, each in WEIGHTINGS.items()}
+    weights = {name: value(similarities) for name, value in WEIGHTINGS.items()}
     np.testing.assert_array_equal(weights["identity"], similarities)
     np.testing.assert_allclose(weights["cubed"], similarities**3)
     np.testing.assert_allclose(weights["threshold"], [0.3, 0, 0.9, 0, 0.9])
@@ -129,8 +129,8 @@ def test_half_hidden_queries_are_told_apart_by_what_is_seen(getkey):
 
     def right(similarity, queries):
         net = UniversalHopfield(rows, similarity, Max())
-        found = jax.vmap(lambda query: nam.retrieve(net, query).pattern)(queries)
-        return float(jnp.mean(jnp.all(jnp.isclose(found, rows), axis=1)))
+        recall = jax.vmap(lambda query: nam.retrieve(net, query).pattern)(queries)
+        return float(jnp.mean(jnp.all(jnp.isclose(recall, rows), axis=1)))
 
     assert right(Euclidean(visible=True), hidden) == 1
     assert right(Euclidean(), zeros) < 0.5
@@ -202,8 +202,8 @@ def test_linear_associators_superpose_and_answer(getkey):
     both = nam.retrieve(net, 0.5 * xi[0] - xi[1]).pattern
     np.testing.assert_allclose(both, 0.5 * answers[0] - answers[1], **CLOSE)
     amari = CorrelationMatrix(xi[:2], sign=True)
-    found = nam.retrieve(amari, xi[0].at[0].multiply(-1))
-    assert float(nam.measure.overlap(found.pattern, xi[0])) == 1
+    recall = nam.retrieve(amari, xi[0].at[0].multiply(-1))
+    assert float(nam.measure.overlap(recall.pattern, xi[0])) == 1
 
 
 BAD = {

@@ -91,9 +91,9 @@ def test_rules_are_their_formulas(getkey):
 @pytest.mark.parametrize("passes", [1, 3, 50])
 def test_perceptron_is_its_loop(passes, getkey):
     xi = signs(getkey(), (8, N))
-    found = learn(Perceptron(0.53, passes=passes, learning_rate=0.7), xi)
+    actual = learn(Perceptron(0.53, passes=passes, learning_rate=0.7), xi)
     expected = perceptron_by_loops(np.asarray(xi, np.float64), 0.53, passes, 0.7)
-    np.testing.assert_allclose(found, expected, **EXACT)
+    np.testing.assert_allclose(actual, expected, **EXACT)
 
 
 def test_perceptron_reaches_its_margin_beyond_the_activity_product(getkey):
@@ -151,17 +151,17 @@ def changes_beside_other_neurons(rule, rows, getkey):
     weights, x = jr.normal(getkey(), (rows, N)), signs(getkey(), (N,))
     turn = jnp.where(jnp.isin(jnp.arange(N), jnp.array([1, 2])), 1.0, -1.0)
     others = jr.normal(getkey(), (rows, N)).at[1:3].set(weights[1:3] * turn[None])
-    shown = [rule.show(each, state)[1, 2] for each, state in ((weights, x), (others, turn * x))]
-    return [float(each - weights[1, 2]) for each in shown]
+    shown = [rule.show(value, state)[1, 2] for value, state in ((weights, x), (others, turn * x))]
+    return [float(value - weights[1, 2]) for value in shown]
 
 
 @pytest.mark.parametrize("rule", FIELDS, ids=lambda rule: type(rule).__name__)
 def test_a_weight_knows_the_states_and_fields_of_its_two_neurons_only(rule, getkey):
     """And the norms of their weights, which the perceptron compares with its fields."""
     assert rule.local
-    found = [changes_beside_other_neurons(rule, N, getkey) for _ in range(5)]
-    assert any(abs(one) > 1e-3 for one, _ in found)
-    np.testing.assert_allclose(*np.transpose(found), rtol=1e-4, atol=1e-6)
+    actual = [changes_beside_other_neurons(rule, N, getkey) for _ in range(5)]
+    assert any(abs(one) > 1e-3 for one, _ in actual)
+    np.testing.assert_allclose(*np.transpose(actual), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("rule", [Sanger(), OjaSubspace()], ids=lambda rule: type(rule).__name__)
@@ -181,7 +181,7 @@ def test_unlearning_takes_away_products_of_two_states(getkey):
 
 
 def test_no_other_rule_says_that_it_is_local():
-    rules = [each for each in vars(nam.memory).values() if isinstance(each, type)]
+    rules = [value for value in vars(nam.memory).values() if isinstance(value, type)]
     said = {
         rule for rule in rules if issubclass(rule, AbstractLearningRule)
         and getattr(rule, "local", False) is True
@@ -201,10 +201,10 @@ def test_a_weight_of_storkey_changes_with_the_fields_of_its_two_neurons_only(get
         return (post * pre - post * (field_pre - weight * post) - (field_post - weight * pre) * pre
                 ) / N  # fmt: skip
 
-    found = learn(Storkey(), jnp.concatenate([before, x[None]])) - weights
+    actual = learn(Storkey(), jnp.concatenate([before, x[None]])) - weights
     for i, j in combinations(range(N), 2):
         expected = synapse(x[i], x[j], weights[i, j], fields[i], fields[j])
-        np.testing.assert_allclose(found[i, j], expected, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(actual[i, j], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_the_pseudo_inverse_is_not_local(getkey):
@@ -219,8 +219,8 @@ def test_the_pseudo_inverse_is_not_local(getkey):
 @each_rule
 def test_rules_permute_with_neurons(name, getkey):
     xi, order = signs(getkey(), (K, N)), jr.permutation(getkey(), N)
-    found = learn(RULES[name], xi[:, order])
-    np.testing.assert_allclose(found, learn(RULES[name], xi)[order][:, order], **EXACT)
+    actual = learn(RULES[name], xi[:, order])
+    np.testing.assert_allclose(actual, learn(RULES[name], xi)[order][:, order], **EXACT)
 
 
 @each_rule
@@ -230,9 +230,9 @@ def test_rules_work_under_jit_and_vmap_in_any_dtype(name, getkey):
     singly = jnp.stack([learn(RULES[name], xi) for xi in sets])
     np.testing.assert_allclose(batched, singly, **EXACT)
     for dtype in (jnp.float32, jnp.float64 if X64 else jnp.float32):
-        found = learn(RULES[name], sets[0].astype(dtype))
-        assert found.dtype == dtype
-        np.testing.assert_allclose(found, singly[0].astype(dtype), rtol=1e-4, atol=1e-5)
+        actual = learn(RULES[name], sets[0].astype(dtype))
+        assert actual.dtype == dtype
+        np.testing.assert_allclose(actual, singly[0].astype(dtype), rtol=1e-4, atol=1e-5)
 
 
 # Recall with N = 100 from 10 % flipped bits: the share of random pattern sets that end with an
@@ -265,10 +265,10 @@ def test_recall_is_that_of_the_science_page(name, stored, expected, reference):
         xi = nam.data.random_patterns(stored, 100, key=of_patterns)
         net = Hopfield.from_patterns(xi, RULES[name])
         cue = nam.data.flip(xi[0], 0.1, key=of_flips)
-        found = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=100)
-        return nam.measure.overlap(found.pattern, xi[0]) > 0.949
+        actual = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=100)
+        return nam.measure.overlap(actual.pattern, xi[0]) > 0.949
 
     rate = jax.jit(lambda keys: jnp.mean(jax.lax.map(recalled, keys, batch_size=50).astype(float)))
-    found = float(rate(jr.split(jr.key(stored), trials)))
+    actual = float(rate(jr.split(jr.key(stored), trials)))
     spread = (expected * (1 - expected) * (1 / trials + 1 / reference)) ** 0.5
-    assert abs(found - expected) < 4 * spread, (found, expected, spread)
+    assert abs(actual - expected) < 4 * spread, (actual, expected, spread)

@@ -34,8 +34,8 @@ RANDOM = {
 each_random = pytest.mark.parametrize("name", RANDOM)
 
 
-def distance(found, expected):
-    return float(jnp.linalg.norm(found - expected) / jnp.linalg.norm(expected))
+def distance(actual, expected):
+    return float(jnp.linalg.norm(actual - expected) / jnp.linalg.norm(expected))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def distance(found, expected):
 def test_the_subspace_rule_ends_at_the_pseudo_inverse(num_patterns, most, getkey):
     """Science page 3.3: relative error 1e-14 up to K = 20 and 5e-5 at K = 40; here in float32."""
     xi = signs(getkey(), (num_patterns, N))
-    found = learn(OjaSubspace(), xi, key=getkey())
-    assert distance(found, learn(PseudoInverse(), xi)) < most
+    actual = learn(OjaSubspace(), xi, key=getkey())
+    assert distance(actual, learn(PseudoInverse(), xi)) < most
 
 
 def test_sanger_outputs_are_the_principal_components_in_order(getkey):
@@ -68,15 +68,15 @@ def test_free_neurons_all_learn_one_direction_and_recall_nothing(getkey):
     assert 0.3 < float(jnp.mean(cosines > 0)) < 0.7  # each row has a sign of its own
     pattern = signs(getkey(), (1, N))
     alone = Hopfield.from_patterns(pattern, FreeOja(), key=getkey())
-    found = nam.retrieve(alone, pattern[0])
-    assert abs(float(nam.measure.overlap(found.pattern, pattern[0]))) < 0.5
+    recall = nam.retrieve(alone, pattern[0])
+    assert abs(float(nam.measure.overlap(recall.pattern, pattern[0]))) < 0.5
 
 
 def test_clamped_oja_shown_often_and_slowly_is_the_mean_product(getkey):
     """Science page 3.3: W tends to Xi^T Xi / K."""
     xi = signs(getkey(), (8, N))
-    found = learn(ClampedOja(0.002), xi, passes=600)
-    assert distance(found, learn(ActivityProduct(), xi) * N / 8) < 0.01
+    actual = learn(ClampedOja(0.002), xi, passes=600)
+    assert distance(actual, learn(ActivityProduct(), xi) * N / 8) < 0.01
 
 
 @pytest.mark.slow
@@ -88,17 +88,17 @@ def test_unlearning_recalls_more_than_the_product_it_starts_from():
         xi = nam.data.random_patterns(20, N, key=of_patterns)
         net = Hopfield.from_patterns(xi, rule, key=of_dreams)
         cue = nam.data.flip(xi[0], 0.1, key=of_flips)
-        found = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=50)
-        return (nam.measure.overlap(found.pattern, xi[0]) > 0.949).astype(float)
+        recall = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=50)
+        return (nam.measure.overlap(recall.pattern, xi[0]) > 0.949).astype(float)
 
     def share(rule):
         keys = jr.split(jr.key(0), 100)
         return float(jnp.mean(jax.lax.map(lambda key: recalled(key, rule), keys, batch_size=50)))
 
     before, after = share(ActivityProduct()), share(Unlearning(100))
-    for found, stated in ((before, 0.41), (after, 0.77)):
+    for recall, stated in ((before, 0.41), (after, 0.77)):
         spread = (stated * (1 - stated) * (1 / 100 + 1 / 200)) ** 0.5
-        assert abs(found - stated) < 3 * spread, (before, after)
+        assert abs(recall - stated) < 3 * spread, (before, after)
 
 
 @each_random

@@ -57,10 +57,10 @@ def layered(request, getkey):
     return NETWORKS[request.param](getkey())
 
 
-def assert_close(found, expected, **tolerance):
+def assert_close(actual, expected, **tolerance):
     """Both trees agree in structure, dtype and value."""
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_allclose(one, other, **(tolerance or CLOSE))
 
@@ -118,8 +118,8 @@ def run(net, cue, drive):
 @eqx.filter_jit
 def recall(net, cue):
     """A recall that is cut off early enough to be the same in every batch."""
-    found = nam.retrieve(net, cue, max_time=1.0)
-    return found.pattern, found.steps, found.energy
+    recall = nam.retrieve(net, cue, max_time=1.0)
+    return recall.pattern, recall.steps, recall.energy
 
 
 recall_all = eqx.filter_jit(eqx.filter_vmap(recall, in_axes=(None, 0)))
@@ -211,10 +211,10 @@ def test_vector_field_is_the_energy_gradient(energetic, getkey):
     Activations are the coordinates in which the flow is a descent; differentiating by the states
     instead needs no inverse activation, which softmax and layer norm do not have.
     """
-    found = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
+    report_values = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
     # Tensors are defined on symmetric psi: only the symmetric part of dE/dp has a meaning.
-    gradient = jax.tree.map(lambda g: symmetrise(g) if g.ndim == 2 else g, found.gradient)
-    assert_close(gradient, found.expected_gradient, **SUMS)
+    gradient = jax.tree.map(lambda g: symmetrise(g) if g.ndim == 2 else g, report_values.gradient)
+    assert_close(gradient, report_values.expected_gradient, **SUMS)
 
 
 @pytest.mark.parametrize("name", THREE_LAYERS)
@@ -243,21 +243,23 @@ def test_terms_are_those_of_the_definition_and_sum_to_the_energy(layered, getkey
         -jnp.vdot(psi, layered.tensor(psi)) / 4,
         -jnp.sum(drive.neural * phi) - jnp.sum(drive.synaptic * g) / 2 - 0.3 * jnp.sum(psi) / 2,
     )
-    found = report(layered, state, drive)
-    assert_close(found.terms, expected, **SUMS)
-    np.testing.assert_allclose(sum(found.terms), found.energy, **SUMS)
+    report_values = report(layered, state, drive)
+    assert_close(report_values.terms, expected, **SUMS)
+    np.testing.assert_allclose(sum(report_values.terms), report_values.energy, **SUMS)
     assert float(layered.energy_terms(state).inputs) == 0
 
 
 def test_terms_sum_to_the_energy(energetic, getkey):
-    found = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
-    np.testing.assert_allclose(sum(found.terms), found.energy, **SUMS)
+    report_values = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
+    np.testing.assert_allclose(sum(report_values.terms), report_values.energy, **SUMS)
 
 
 def test_energy_rate_by_formula_and_along_the_flow_agree(energetic, getkey):
-    found = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
-    assert float(found.rate) < 0
-    np.testing.assert_allclose(found.rate, found.rate_along_flow, rtol=1e-9 if X64 else 1e-4)
+    report_values = report(energetic, state_of(energetic, getkey()), drive_of(energetic, getkey()))
+    assert float(report_values.rate) < 0
+    np.testing.assert_allclose(
+        report_values.rate, report_values.rate_along_flow, rtol=1e-9 if X64 else 1e-4
+    )
 
 
 @pytest.mark.skipif(not X64, reason="a difference of energies needs float64")

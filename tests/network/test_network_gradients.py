@@ -33,10 +33,10 @@ def few(*quick, names=tuple(NETWORKS)):
 
 
 def all_finite_and_some_not_zero(gradient, net):
-    found = jax.tree.leaves(gradient)
-    assert len(found) == len(jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array)))
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in found)
-    assert any(float(jnp.abs(leaf).max()) > 0 for leaf in found)
+    actual = jax.tree.leaves(gradient)
+    assert len(actual) == len(jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array)))
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in actual)
+    assert any(float(jnp.abs(leaf).max()) > 0 for leaf in actual)
 
 
 @pytest.mark.parametrize(

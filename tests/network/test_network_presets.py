@@ -29,10 +29,10 @@ X64 = jax.config.jax_enable_x64
 CLOSE = {"rtol": 1e-9, "atol": 1e-9} if X64 else {"rtol": 1e-4, "atol": 1e-4}
 
 
-def assert_close(found, expected, **tolerance):
+def assert_close(actual, expected, **tolerance):
     """Both trees agree in structure, dtype and value."""
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_allclose(one, other, **(tolerance or CLOSE))
 

@@ -38,7 +38,7 @@ ANSWERING = {
     "universal": lambda xi, y: network.UniversalHopfield(xi, projection=y),
     "modern": lambda xi, y: network.ModernHopfield(xi, 0.4, projection=y),
 }
-each = pytest.mark.parametrize("name", STORES)
+every_row = pytest.mark.parametrize("name", STORES)
 each_answering = pytest.mark.parametrize("name", ANSWERING)
 
 
@@ -46,10 +46,10 @@ def rows(name, key, shape=(K, N)):
     return traces(key, shape) if name == "minerva" else signs(key, shape)
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     """The same structure and the same bits."""
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(a, b)
         assert getattr(a, "dtype", None) == getattr(b, "dtype", None)
 
@@ -59,7 +59,7 @@ def test_every_store_is_in_the_table(getkey):
     assert kinds == {type(make(rows(name, getkey()))) for name, make in STORES.items()}
 
 
-@each
+@every_row
 def test_it_is_what_making_it_anew_gives(name, getkey):
     make = STORES[name]
     before, after = rows(name, getkey()), rows(name, getkey(), (K + 2, N))
@@ -84,7 +84,7 @@ def test_answers_come_and_go_with_their_patterns(name, getkey):
     assert_same(store.removed(1), make(jnp.delete(xi, 1, axis=0), jnp.delete(y, 1, axis=0)))
 
 
-@each
+@every_row
 def test_all_but_the_patterns_stays_the_same_object(name, getkey):
     store = STORES[name](rows(name, getkey()))
     other = store.added(rows(name, getkey())[0])
@@ -94,11 +94,11 @@ def test_all_but_the_patterns_stays_the_same_object(name, getkey):
 
 def test_it_works_under_jit_with_traced_patterns(getkey):
     store, pattern = STORES["modern"](signs(getkey(), (K, N))), signs(getkey(), (N,))
-    found = jax.jit(lambda store, pattern: store.added(pattern).removed(0))(store, pattern)
-    assert_same(found, store.added(pattern).removed(0))
+    actual = jax.jit(lambda store, pattern: store.added(pattern).removed(0))(store, pattern)
+    assert_same(actual, store.added(pattern).removed(0))
 
 
-@each
+@every_row
 def test_numbers_are_converted_to_the_dtype_of_the_memory(name, getkey):
     store = STORES[name](rows(name, getkey()))
     dtype = store.stored()[0].dtype
@@ -185,13 +185,13 @@ def test_weights_learn_one_pattern_more(name, self_coupling, getkey):
             patterns, rule, threshold=threshold, self_coupling=self_coupling
         )
 
-    found, expected = make(xi[:-1]).added(xi[-1], rule), make(xi)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    actual, expected = make(xi[:-1]).added(xi[-1], rule), make(xi)
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
     scale = float(jnp.max(jnp.abs(learn(rule, xi))))
-    np.testing.assert_allclose(found.weights, expected.weights, rtol=0, atol=1e-6 * scale)
-    np.testing.assert_array_equal(found.threshold, threshold)
+    np.testing.assert_allclose(actual.weights, expected.weights, rtol=0, atol=1e-6 * scale)
+    np.testing.assert_array_equal(actual.threshold, threshold)
     if name == "activity product":
-        np.testing.assert_array_equal(make(xi[:-1]).added(xi[-1]).weights, found.weights)
+        np.testing.assert_array_equal(make(xi[:-1]).added(xi[-1]).weights, actual.weights)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ def test_rules_that_need_all_patterns_are_refused(rule, sentence):
 def test_a_correlation_matrix_learns_one_pair_more(getkey):
     xi, y = signs(getkey(), (K, N)), jr.normal(getkey(), (K, M))
     make = network.CorrelationMatrix
-    found = make(xi[:-1], y[:-1], sign=True).added(xi[-1], y[-1])
-    np.testing.assert_allclose(found.weights, make(xi, y).weights, rtol=1e-5, atol=1e-6)
-    assert found.sign
-    found = make(xi[:-1], passes=3).added(xi[-1])
-    np.testing.assert_allclose(found.weights, make(xi).weights, rtol=1e-5, atol=1e-6)
+    actual = make(xi[:-1], y[:-1], sign=True).added(xi[-1], y[-1])
+    np.testing.assert_allclose(actual.weights, make(xi, y).weights, rtol=1e-5, atol=1e-6)
+    assert actual.sign
+    actual = make(xi[:-1], passes=3).added(xi[-1])
+    np.testing.assert_allclose(actual.weights, make(xi).weights, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match=r"`answer` must have shape \(5,\), but has shape \(9,\)"):
         make(xi, y).added(xi[0])
 

@@ -21,11 +21,11 @@ def leak(t, y, args):
 def end(step):
     solver = ExponentialEuler((jnp.asarray(10.0), jnp.asarray(0.5)))
     start = (jnp.asarray(0.0), jnp.asarray(1.0))
-    found = dfx.diffeqsolve(
+    solution = dfx.diffeqsolve(
         dfx.ODETerm(leak), solver, 0.0, 2.0, step, start, max_steps=10_000,
         stepsize_controller=dfx.ConstantStepSize(),
     )  # fmt: skip
-    return tuple(leaf[-1] for leaf in found.ys)
+    return tuple(leaf[-1] for leaf in solution.ys)
 
 
 def exact():

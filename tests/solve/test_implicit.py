@@ -93,8 +93,8 @@ def test_gradients_by_every_leaf_agree_with_finite_differences(name, getkey):
     step = 1e-5
     ahead, behind = by_newton(flat + step * direction), by_newton(flat - step * direction)
     expected = (ahead - behind) / (2 * step)
-    found = jnp.vdot(gradient(flat), direction)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+    actual = jnp.vdot(gradient(flat), direction)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-8)
 
 
 def _symmetric(tree):
@@ -125,12 +125,12 @@ def certified():
 @pytest.mark.parametrize("general", [False, True])
 def test_the_adjoint_solves_the_transposed_equation(general, certified):
     net, drive, state, cotangent = certified
-    found = adjoint(net, state, cotangent, drive=drive, implicit=Implicit(general=general))
-    assert found.result == RESULTS.converged
-    assert 0 < int(found.iterations) < 200
-    assert float(found.residual) < (1e-8 if X64 else 1e-2 if general else 1e-3)
+    solution = adjoint(net, state, cotangent, drive=drive, implicit=Implicit(general=general))
+    assert solution.result == RESULTS.converged
+    assert 0 < int(solution.iterations) < 200
+    assert float(solution.residual) < (1e-8 if X64 else 1e-2 if general else 1e-3)
     _, transposed = jax.vjp(lambda u: force(net, u, drive), state)
-    (pulled,) = transposed(found.force)
+    (pulled,) = transposed(solution.force)
     gap = jnp.abs(pulled.neurons + cotangent.neurons)
     assert float(jnp.max(gap)) < (1e-7 if X64 else 2e-2)
 
@@ -152,8 +152,8 @@ def test_gradient_of_settle_is_the_adjoint_times_the_force(certified):
 
     def loss(patterns):
         changed = eqx.tree_at(lambda n: n.tensor.patterns, net, patterns)
-        found = nam.settle(changed, state, drive=drive, **options).state
-        return sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(found), weights, strict=True))
+        actual = nam.settle(changed, state, drive=drive, **options).state
+        return sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(actual), weights, strict=True))
 
     def work(patterns):
         changed = eqx.tree_at(lambda n: n.tensor.patterns, net, patterns)
@@ -162,9 +162,9 @@ def test_gradient_of_settle_is_the_adjoint_times_the_force(certified):
 
     weights = jax.tree.leaves(cotangent)
     mu = jax.tree.leaves(adjoint(net, state, cotangent, drive=drive).force)
-    found, expected = (jax.jit(jax.grad(f))(net.tensor.patterns) for f in (loss, work))
+    actual, expected = (jax.jit(jax.grad(f))(net.tensor.patterns) for f in (loss, work))
     scale = float(jnp.abs(expected).max())
-    np.testing.assert_allclose(found, expected, atol=(1e-7 if X64 else 1e-3) * scale)
+    np.testing.assert_allclose(actual, expected, atol=(1e-7 if X64 else 1e-3) * scale)
 
 
 def small(beta=1.0, gain=0.75):
@@ -181,8 +181,8 @@ def answer(gain, cue, drive=0.1, adjoint=IMPLICIT):
         {"rest": 1e-9, "rtol": 1e-10, "atol": 1e-12, "max_steps": 50_000} if X64 else {"rest": 1e-5}
     )
     inputs = Drive(jnp.full(6, drive))
-    found = nam.settle(net, net.initial_state(cue), drive=inputs, adjoint=adjoint, **options)
-    return jnp.vdot(jnp.arange(6.0), net.readout(found.state))
+    rest = nam.settle(net, net.initial_state(cue), drive=inputs, adjoint=adjoint, **options)
+    return jnp.vdot(jnp.arange(6.0), net.readout(rest.state))
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_batched_gradients_equal_those_of_a_loop():
     gains = jnp.array([0.8, 1.0, 1.3])
     batched = jax.jit(jax.vmap(jax.grad(answer)))(gains, cues)
     summed = jax.jit(jax.grad(lambda g: jnp.sum(jax.vmap(answer)(g, cues))))(gains)
-    single = [jax.jit(jax.grad(answer))(*each) for each in zip(gains, cues, strict=True)]
+    single = [jax.jit(jax.grad(answer))(*gain) for gain in zip(gains, cues, strict=True)]
     np.testing.assert_allclose(batched, jnp.stack(single), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(summed, batched, rtol=1e-4, atol=1e-6)
 
@@ -222,9 +222,9 @@ def test_second_derivatives_agree_with_finite_differences_of_the_first():
 
 def test_an_adjoint_without_enough_iterations_is_reported(certified):
     net, drive, state, cotangent = certified
-    found = adjoint(net, state, cotangent, drive=drive, implicit=Implicit(max_steps=1))
-    assert found.result == RESULTS.adjoint_limit
-    assert bool(jnp.isnan(found.force.neurons).all())
+    solution = adjoint(net, state, cotangent, drive=drive, implicit=Implicit(max_steps=1))
+    assert solution.result == RESULTS.adjoint_limit
+    assert bool(jnp.isnan(solution.force.neurons).all())
 
 
 def test_saturated_neurons_pass_their_cotangent_straight_on():
@@ -233,9 +233,9 @@ def test_saturated_neurons_pass_their_cotangent_straight_on():
     net = EffectiveNeuronAstrocyte.dense(patterns, beta=1.0, gain=0.01)
     rested = nam.settle(net, net.initial_state(patterns[0]), rest=1e-5, rtol=1e-6, atol=1e-7)
     v = jr.normal(jr.key(8), (40,))
-    found = adjoint(net, rested.state, v)
-    assert found.result == RESULTS.converged
-    np.testing.assert_allclose(found.force, v / net.leak, rtol=1e-4)
+    solution = adjoint(net, rested.state, v)
+    assert solution.result == RESULTS.converged
+    np.testing.assert_allclose(solution.force, v / net.leak, rtol=1e-4)
 
 
 def test_a_state_that_is_not_at_rest_has_no_gradient():

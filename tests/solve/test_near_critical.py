@@ -28,10 +28,10 @@ def pairwise(strength):
 def test_a_saddle_is_reported_and_has_no_gradient():
     net, silent = pairwise(0.5), jnp.zeros(6)
     pattern = net.patterns[0]
-    found = adjoint(net, silent, pattern)
-    assert found.result == RESULTS.not_stable
-    np.testing.assert_allclose(found.least_curvature, 1 - 0.5 * 6, rtol=1e-4)
-    assert bool(jnp.all(jnp.isnan(found.force)))
+    solution = adjoint(net, silent, pattern)
+    assert solution.result == RESULTS.not_stable
+    np.testing.assert_allclose(solution.least_curvature, 1 - 0.5 * 6, rtol=1e-4)
+    assert bool(jnp.all(jnp.isnan(solution.force)))
 
     def loss(drive):
         return jnp.vdot(pattern, nam.settle(net, silent, drive=Drive(drive * pattern)).state)
@@ -43,10 +43,10 @@ def test_closeness_to_a_critical_point_is_told_and_the_point_itself_refused():
     silent = jnp.zeros(6)
     for distance in (0.3, 0.01):
         net = pairwise((1 - distance) / 6)
-        found = adjoint(net, silent, net.patterns[0])
-        assert found.result == RESULTS.converged
-        np.testing.assert_allclose(found.least_curvature, distance, rtol=1e-3)
-        np.testing.assert_allclose(found.force, net.patterns[0] / distance, rtol=1e-3)
+        solution = adjoint(net, silent, net.patterns[0])
+        assert solution.result == RESULTS.converged
+        np.testing.assert_allclose(solution.least_curvature, distance, rtol=1e-3)
+        np.testing.assert_allclose(solution.force, net.patterns[0] / distance, rtol=1e-3)
     net = pairwise(1 / 6)
     assert adjoint(net, silent, net.patterns[0]).result == RESULTS.not_stable
 
@@ -59,8 +59,8 @@ def fold(distance):
 
 def strength_of_rest(net, strength, rest):
     net = eqx.tree_at(lambda n: n.strength, net, strength)
-    found = nam.settle(net, net.initial_state(net.patterns[0]), rest=rest)
-    return jnp.vdot(net.patterns[0], found.state) / 6, found.result
+    actual = nam.settle(net, net.initial_state(net.patterns[0]), rest=rest)
+    return jnp.vdot(net.patterns[0], actual.state) / 6, actual.result
 
 
 @pytest.mark.parametrize("rest", [1e-2, 1e-3])
@@ -73,15 +73,15 @@ def test_close_to_a_fold_gradients_are_right_or_refused(rest):
         return *of(net.strength), net.leak
 
     distances = jnp.geomspace(1e-4, 0.3, 24)
-    found, results, leaks = jax.jit(jax.vmap(slope))(distances)
-    given = ~np.isnan(found)
+    actual, results, leaks = jax.jit(jax.vmap(slope))(distances)
+    given = ~np.isnan(actual)
     assert bool((results == RESULTS.converged).all())
     assert given[np.asarray(distances) > (0.005 if rest > 2e-3 else 5e-4)].all()
-    for each, leak in zip(np.asarray(found)[given], np.asarray(leaks)[given], strict=True):
+    for value, leak in zip(np.asarray(actual)[given], np.asarray(leaks)[given], strict=True):
         a = scipy.optimize.brentq(lambda a, leak=leak: leak * a - 4 * np.tanh(a) ** 3, 1.4192232, 4)
         # leak a = t 216 tanh(a)^3 by t, at t = 4 / 216.
         bend = 12 * np.tanh(a) ** 2 * (1 - np.tanh(a) ** 2)
-        np.testing.assert_allclose(each, 216 * np.tanh(a) ** 3 / (leak - bend), rtol=0.1)
+        np.testing.assert_allclose(value, 216 * np.tanh(a) ** 3 / (leak - bend), rtol=0.1)
 
 
 def test_a_slow_passage_that_counts_as_rest_has_no_gradient():

@@ -50,12 +50,12 @@ def test_results_are_per_sample(getkey):
     leaves = [jnp.stack([one[0], other[0], jnp.nan * other[1]]) for one, other in pairs]
     states = jax.tree.unflatten(jax.tree.structure(moving), leaves)
     settle = jax.vmap(lambda s: nam.settle(net, s, rest=1.1e-2, max_time=0.01))
-    found = jax.jit(settle)(states)
-    result = found.result
-    np.testing.assert_allclose(found.time[1], 0.01, rtol=1e-6)
-    assert float(found.residual[0]) <= 1.1e-2 < float(found.residual[1])
+    actual = jax.jit(settle)(states)
+    result = actual.result
+    np.testing.assert_allclose(actual.time[1], 0.01, rtol=1e-6)
+    assert float(actual.residual[0]) <= 1.1e-2 < float(actual.residual[1])
     expected = [RESULTS.converged, RESULTS.time_reached, RESULTS.non_finite]
-    assert [bool((result == each)[i]) for i, each in enumerate(expected)] == [True] * 3
+    assert [bool((result == value)[i]) for i, value in enumerate(expected)] == [True] * 3
 
 
 @eqx.filter_jit
@@ -91,11 +91,11 @@ def test_retrieve_is_settling_from_the_initial_state(getkey):
     net = released(signs(getkey(), (1, N)))
     pattern = net.tensor.patterns[0]
     cue = pattern.at[0].multiply(-1)
-    found = nam.retrieve(net, cue)
-    assert says(found.result, RESULTS.converged) and float(found.residual) <= 1e-2
-    assert bool(nam.measure.exact_recall(found.pattern, pattern))
+    recall = nam.retrieve(net, cue)
+    assert says(recall.result, RESULTS.converged) and float(recall.residual) <= 1e-2
+    assert bool(nam.measure.exact_recall(recall.pattern, pattern))
     rest = nam.settle(net, net.initial_state(cue), rest=1e-2, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(found.pattern, net.readout(rest.state), rtol=1e-4)
-    np.testing.assert_allclose(found.energy, net.energy(found.state), rtol=1e-4)
-    np.testing.assert_allclose(found.activity, jnp.mean(jnp.abs(found.pattern)), rtol=1e-5)
-    assert int(found.steps) == int(rest.steps) and float(found.time) == float(rest.time)
+    np.testing.assert_allclose(recall.pattern, net.readout(rest.state), rtol=1e-4)
+    np.testing.assert_allclose(recall.energy, net.energy(recall.state), rtol=1e-4)
+    np.testing.assert_allclose(recall.activity, jnp.mean(jnp.abs(recall.pattern)), rtol=1e-5)
+    assert int(recall.steps) == int(rest.steps) and float(recall.time) == float(rest.time)

@@ -99,8 +99,8 @@ def test_fixed_euler_steps_equal_a_handwritten_loop(getkey):
     for _ in range(20):
         velocity = flow(0.0, state)
         state = jax.tree.map(lambda u, v: u + 0.05 * v, state, velocity)
-    for found, expected in zip(jax.tree.leaves(run.state), jax.tree.leaves(state), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
+    for actual, expected in zip(jax.tree.leaves(run.state), jax.tree.leaves(state), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-5)
     assert int(run.stats["num_steps"]) in {20, 21}  # 20 float32 steps of 0.05 may not reach 1
     assert run.ts.shape == (25,) and run.energy.shape == (25,)
     saved = np.asarray(run.ts)[np.isfinite(run.ts)]
@@ -199,11 +199,11 @@ def path_and_rest(net, cue):
 
 def test_time_constants_change_the_path_but_not_the_equilibrium():
     """A residual of 1e-4 leaves an error of it over the slowest rate, 0.3 / 2: below 1e-3."""
-    found = []
+    actual = []
     for taus in [(1.0, 1.0, 1.0), (0.3, 1.0, 1.0), (3.0, 0.2, 0.5), (2.0, 0.5, 0.05)]:
         net = certified(jr.key(2), gain=0.5, time_constants=taus)
-        found.append(path_and_rest(net, net.tensor.patterns[0].at[0].multiply(-1)))
-    (first_path, first), *others = found
+        actual.append(path_and_rest(net, net.tensor.patterns[0].at[0].multiply(-1)))
+    (first_path, first), *others = actual
     for path, rest in others:
         assert says(rest.result, RESULTS.converged)
         assert float(jnp.abs(path.neurons - first_path.neurons).max()) > 0.05
@@ -221,8 +221,8 @@ def test_saving_observables_keeps_no_state_per_time(getkey):
     def memory(times):
         # Only what was saved is returned; unused outputs are dropped by the compiler.
         program = jax.jit(lambda s: nam.simulate(net, s, 1.0, times=times).observables)
-        found = program.lower(state).compile().memory_analysis()
-        return found.temp_size_in_bytes + found.output_size_in_bytes
+        actual = program.lower(state).compile().memory_analysis()
+        return actual.temp_size_in_bytes + actual.output_size_in_bytes
 
     itemsize = state.neurons.dtype.itemsize
     growth = (memory(1010) - memory(10)) / 1000

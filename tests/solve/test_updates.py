@@ -64,13 +64,13 @@ def test_no_sweep_raises_the_energy_whatever_is_held(name):
     )
     def check(seed, scale, held):
         numbers = jnp.asarray(seed), jnp.asarray(scale, float), jnp.array(held)
-        found = np.asarray(energies_of_sweeps(name, *numbers), np.float64)
+        actual = np.asarray(energies_of_sweeps(name, *numbers), np.float64)
         # Energies are sums of at most N^2 = 576 rounded terms, but those of the exponential, in
         # units of F(N), differ by orders of magnitude: each sweep has a tolerance of its own, which
         # for energies of one sign is one of their logarithms.
-        sizes = np.maximum(np.abs(found[1:]), np.abs(found[:-1]))
-        assert (np.diff(found) <= 1e-5 * sizes).all()
-        assert name != "exponential" or (found < 0).all()  # none is too small for a number
+        sizes = np.maximum(np.abs(actual[1:]), np.abs(actual[:-1]))
+        assert (np.diff(actual) <= 1e-5 * sizes).all()
+        assert name != "exponential" or (actual < 0).all()  # none is too small for a number
 
     check()
 
@@ -89,8 +89,8 @@ def test_held_neurons_keep_their_state_and_the_others_come_to_rest_with_them(nam
     net = DenseAssociativeMemory(xi)
     held = jnp.arange(N) < 15
     cue = jnp.where(held, xi[0], xi[1])
-    found = retrieve(net, cue, updates=HELD[name](held))
-    np.testing.assert_array_equal(found.pattern, xi[0])
+    recall = retrieve(net, cue, updates=HELD[name](held))
+    np.testing.assert_array_equal(recall.pattern, xi[0])
     wrong = jnp.arange(N) >= 20
     cue = jnp.where(wrong, -xi[0], xi[0])
     kept = retrieve(net, cue, updates=HELD[name](wrong))
@@ -106,9 +106,9 @@ def ring(length):
 @pytest.mark.parametrize("length", [2, 3, 5, 8])
 def test_cycles_of_any_length_are_reported(length):
     cue = jnp.ones(length).at[0].set(-1)
-    found = retrieve(ring(length), cue, max_steps=100)
-    assert found.result == RESULTS.cycled
-    assert found.steps <= 3 * length
+    recall = retrieve(ring(length), cue, max_steps=100)
+    assert recall.result == RESULTS.cycled
+    assert recall.steps <= 3 * length
     assert retrieve(ring(length), jnp.ones(length)).result == RESULTS.converged
 
 
@@ -152,7 +152,7 @@ def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
     weights, threshold = np.asarray(net.weights, float), np.asarray(net.threshold, float)
     for _ in range(10):
         key, start = getkey(), signs(getkey(), (N,))
-        found = retrieve(net, start, updates=Asynchronous(key))
+        recall = retrieve(net, start, updates=Asynchronous(key))
         state, sweeps = np.array(start, float), 0
         for order in orders(key, 30, N):
             before = state.copy()
@@ -161,8 +161,8 @@ def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
             if (state == before).all():
                 break
             sweeps += 1
-        np.testing.assert_array_equal(found.state, state)
-        assert int(found.steps) == sweeps and found.result == RESULTS.converged
+        np.testing.assert_array_equal(recall.state, state)
+        assert int(recall.steps) == sweeps and recall.result == RESULTS.converged
 
 
 @pytest.mark.parametrize("name", HELD)

@@ -147,7 +147,7 @@ def associator(key):
     """Signs of N pixels drive the memory neurons of `dendritic`."""
     cue_key, answer_key, base_key = jr.split(key, 3)
     cue_map, answer_map = (
-        LinearMap(jr.normal(each, (N, N)) / N, jnp.full(N, 0.3)) for each in (cue_key, answer_key)
+        LinearMap(jr.normal(value, (N, N)) / N, jnp.full(N, 0.3)) for value in (cue_key, answer_key)
     )
     return Associator(dendritic(base_key), cue_map, answer_map, gain=2.0, fading=0.8)
 

@@ -235,14 +235,14 @@ def test_capacities_of_large_powers_do_not_overflow(n):
     odd = math.prod(range(2 * n - 3, 0, -2))
     expected = 100 ** (n - 1) / odd
     z = float(norm.isf(0.005))
-    found = float(theory.capacity_at_error(100, n, 0.005))
+    actual = float(theory.capacity_at_error(100, n, 0.005))
     if expected < 1e38:
-        assert found == pytest.approx(expected / z**2, rel=1e-4)
+        assert actual == pytest.approx(expected / z**2, rel=1e-4)
         without = float(theory.capacity_without_errors(100, n))
         assert without == pytest.approx(expected / (2 * math.log(100)), rel=1e-4)
     else:
-        assert found > 1e38
+        assert actual > 1e38
     if n % 2 == 0:
         literal = 100 ** (n // 2) * 0.8 ** (n - 1) / math.prod(range(n - 1, 0, -2))
-        found = float(theory.self_coupled_capacity(100, n, 0.1))
-        assert found == pytest.approx(literal, rel=1e-4)
+        actual = float(theory.self_coupled_capacity(100, n, 0.1))
+        assert actual == pytest.approx(literal, rel=1e-4)

@@ -35,11 +35,11 @@ def saved_steps(folder):
     return sorted(int(path.name) for path in Path(folder).glob("*") if path.name.isdigit())
 
 
-def equal(found, expected):
-    assert found.step == expected.step and bool(found.result == expected.result)
-    assert eqx.tree_equal(found.network, expected.network)
+def equal(actual, expected):
+    assert actual.step == expected.step and bool(actual.result == expected.result)
+    assert eqx.tree_equal(actual.network, expected.network)
     for name, rows in expected.metrics._asdict().items():
-        np.testing.assert_array_equal(found.metrics._asdict()[name], rows, err_msg=name)
+        np.testing.assert_array_equal(actual.metrics._asdict()[name], rows, err_msg=name)
 
 
 @pytest.mark.slow
@@ -69,10 +69,10 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path):
     """Where the parts end on chunks of 4; a finished run is not run again."""
     run(tmp_path, 8)
     run(tmp_path, 20)
-    found = run(tmp_path, 30)
-    equal(found, run(None, 30))
-    equal(run(tmp_path, 30), found)
-    assert found.metrics.taken.dtype == bool and len(saved_steps(tmp_path)) == 2
+    fit = run(tmp_path, 30)
+    equal(fit, run(None, 30))
+    equal(run(tmp_path, 30), fit)
+    assert fit.metrics.taken.dtype == bool and len(saved_steps(tmp_path)) == 2
     assert not list(tmp_path.rglob("*.pkl"))
 
 
@@ -114,7 +114,7 @@ def test_config_and_numbers_of_a_checkpoint_are_checked(tmp_path):
 def test_half_written_checkpoints_are_ignored_and_removed(tmp_path):
     run(tmp_path, 8)
     (tmp_path / "12.orbax-checkpoint-tmp").mkdir()
-    found = run(tmp_path, 12)
+    fit = run(tmp_path, 12)
     assert saved_steps(tmp_path)[-1] == 12
     assert not list(tmp_path.glob("*tmp*"))
-    assert bool(jnp.isfinite(found.network.patterns).all())
+    assert bool(jnp.isfinite(fit.network.patterns).all())

@@ -55,7 +55,7 @@ def test_training_through_the_solver_learns_to_tell_correlated_patterns_apart():
     patterns = correlated()
     rule = nam.memory.Weighted(jnp.eye(len(patterns)))
     before = parametrise(certified_reduction(patterns, rule, gain=0.5))
-    found = nam.train.fit(
+    fit = nam.train.fit(
         before,
         denoising(patterns, 5),
         loss=SquaredError(),
@@ -67,13 +67,13 @@ def test_training_through_the_solver_learns_to_tell_correlated_patterns_apart():
         key=jax.random.key(1),
         chunk=20,
     )
-    loss = found.metrics.loss
-    assert ENDINGS[found.result] == "All steps were done." and found.metrics.taken.all()
+    loss = fit.metrics.loss
+    assert ENDINGS[fit.result] == "All steps were done." and fit.metrics.taken.all()
     assert loss[-20:].mean() < loss[0] / 3
     unseen = denoising_samples(jnp.tile(patterns, (20, 1)), 0.07, key=jax.random.key(9))
-    rates = [float(recall_rate(resolve(r), unseen)) for r in (before, found.network)]
+    rates = [float(recall_rate(resolve(r), unseen)) for r in (before, fit.network)]
     assert rates[0] < 0.3 and rates[1] > rates[0] + 0.3
-    assert float(resolve(found.network).to_full().margin()) > 0.0999
+    assert float(resolve(fit.network).to_full().margin()) > 0.0999
 
 
 READOUT = jnp.array([0.9, -0.2, 0.6, -0.7])
@@ -179,10 +179,10 @@ def test_clamped_neurons_stay_and_the_others_are_completed(getkey):
     net, visible = ContinuousDenseMemory(patterns), jnp.arange(16) < 10
     sample = jax.tree.map(lambda a: a[0], completion_samples(patterns, visible, key=getkey()))
     clamped = Clamped.at_cue(net, visible, 2 * sample.cue)
-    found = nam.retrieve(clamped, sample.cue)
-    assert bool(nam.measure.exact_recall(found.pattern, patterns[0]))
-    np.testing.assert_allclose(jnp.abs(found.pattern[:10]), np.tanh(2.0), rtol=1e-5)
-    assert float(jnp.abs(found.pattern[10:]).min()) > 0.9
+    recall = nam.retrieve(clamped, sample.cue)
+    assert bool(nam.measure.exact_recall(recall.pattern, patterns[0]))
+    np.testing.assert_allclose(jnp.abs(recall.pattern[:10]), np.tanh(2.0), rtol=1e-5)
+    assert float(jnp.abs(recall.pattern[10:]).min()) > 0.9
 
 
 def two_layers(patterns):

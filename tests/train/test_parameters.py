@@ -110,9 +110,9 @@ def trained_for(net, trainable, project=None):
     """The network after each number of steps; a shorter run is the beginning of a longer one."""
     for steps in STEPS:
         arguments = {"trainable": trainable, "project": project, "optimizer": STRIDE, "chunk": 6}
-        found = quick_fit(net, denoising(correlated(), 3), steps, **arguments)
-        assert found.metrics.taken.all()
-        yield found.network
+        fit = quick_fit(net, denoising(correlated(), 3), steps, **arguments)
+        assert fit.metrics.taken.all()
+        yield fit.network
 
 
 def margins(networks):
@@ -128,13 +128,13 @@ def test_without_either_way_training_leaves_the_certified_regime():
 
 
 def test_projection_keeps_the_certificate_at_every_step():
-    found = list(trained_for(slow_network(correlated()), couplings_and_strength, project))
-    moved = {float(net.tensor.couplings[0, 1]) for net in found}
-    assert len(moved) == len(found)
-    for net in found:
+    actual = list(trained_for(slow_network(correlated()), couplings_and_strength, project))
+    moved = {float(net.tensor.couplings[0, 1]) for net in actual}
+    assert len(moved) == len(actual)
+    for net in actual:
         np.testing.assert_array_equal(net.tensor.couplings, net.tensor.couplings.T)
         assert eigenvalues(net.tensor.couplings).min() > -1e-4
-    assert min(margins(found)) > MARGIN - ROUNDING
+    assert min(margins(actual)) > MARGIN - ROUNDING
 
 
 BAD = {

@@ -38,14 +38,14 @@ def problem():
 
 
 def gradient(route, net, sample):
-    (loss, _, info), found = eqx.filter_jit(route.value_and_grad)(SquaredError(), net, sample)
+    (loss, _, info), actual = eqx.filter_jit(route.value_and_grad)(SquaredError(), net, sample)
     assert bool(info.settled)
     assert info.result == RESULTS.converged
-    return loss, jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(found)])
+    return loss, jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(actual)])
 
 
-def relative(found, expected):
-    return float(jnp.linalg.norm(found - expected) / jnp.linalg.norm(expected))
+def relative(actual, expected):
+    return float(jnp.linalg.norm(actual - expected) / jnp.linalg.norm(expected))
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def reference(problem):
 @pytest.mark.parametrize("general", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_implicit_and_through_the_solver_agree(general, problem, reference):
     loss, expected = gradient(ThroughSolver(HARD), *problem)
-    found = gradient(ImplicitRoute(Implicit(general=general), HARD), *problem)
+    actual = gradient(ImplicitRoute(Implicit(general=general), HARD), *problem)
     np.testing.assert_allclose(loss, reference[0], rtol=1e-5 if X64 else 1e-3)
-    assert relative(found[1], expected) < (1e-6 if X64 else 1e-2)
-    assert relative(found[1], reference[1]) < (1e-8 if X64 else 1e-2)
+    assert relative(actual[1], expected) < (1e-6 if X64 else 1e-2)
+    assert relative(actual[1], reference[1]) < (1e-8 if X64 else 1e-2)
 
 
 @pytest.mark.slow
@@ -123,25 +123,25 @@ def test_gradient_with_clamped_units_is_that_of_finite_differences(problem):
     @eqx.filter_jit
     def value_and_grad(strength):
         changed = eqx.tree_at(lambda n: n.excess.strength, net, strength)
-        (loss, _, info), found = route.value_and_grad(cost, changed, sample)
-        return loss, info.settled, found.excess.strength
+        (loss, _, info), actual = route.value_and_grad(cost, changed, sample)
+        return loss, info.settled, actual.excess.strength
 
     strength, step = net.excess.strength, 5e-3
-    _, settled, found = value_and_grad(strength)
+    _, settled, actual = value_and_grad(strength)
     assert bool(settled)
     one, two = (
         value_and_grad(strength + h)[0] - value_and_grad(strength - h)[0] for h in (step, 2 * step)
     )
-    np.testing.assert_allclose(found, (8 * one - two) / (12 * step), rtol=1e-5)
+    np.testing.assert_allclose(actual, (8 * one - two) / (12 * step), rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_network_without_an_energy_takes_the_general_route():
     net = arbitrary(jr.key(3))
     sample = Sample(0.8 * signs(jr.key(1), (10,)), jnp.zeros(10), Drive(jnp.linspace(0.1, 1.0, 10)))
-    found = gradient(ImplicitRoute(effort=HARD), net, sample)[1]
+    actual = gradient(ImplicitRoute(effort=HARD), net, sample)[1]
     expected = gradient(ThroughSolver(HARD), net, sample)[1]
-    assert relative(found, expected) < (1e-5 if X64 else 2e-2)
+    assert relative(actual, expected) < (1e-5 if X64 else 2e-2)
 
 
 def test_a_recall_that_does_not_settle_says_so(problem):

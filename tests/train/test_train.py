@@ -59,29 +59,29 @@ def test_a_step_that_is_not_finite_is_not_taken():
     net, key, batches = memory(), jax.random.key(3), altered(0.5)
     bad = [bool(batches.hit(jax.random.fold_in(key, i))) for i in range(12)]
     assert 0 < sum(bad) < 12
-    found = quick_fit(net, batches, 12)
-    np.testing.assert_array_equal(found.metrics.taken, ~np.array(bad))
-    np.testing.assert_array_equal(np.isnan(found.metrics.loss), bad)
-    np.testing.assert_array_equal(found.metrics.failed, np.array(bad, float))
+    fit = quick_fit(net, batches, 12)
+    np.testing.assert_array_equal(fit.metrics.taken, ~np.array(bad))
+    np.testing.assert_array_equal(np.isnan(fit.metrics.loss), bad)
+    np.testing.assert_array_equal(fit.metrics.failed, np.array(bad, float))
     place = max(i for i in range(12) if bad[i])
     before, after = (quick_fit(net, batches, n).network for n in (place, place + 1))
     assert eqx.tree_equal(before, after)
-    assert bool(jnp.isfinite(found.network.patterns).all())
+    assert bool(jnp.isfinite(fit.network.patterns).all())
 
-    found = quick_fit(net, altered(1.0), 30)
-    assert bool(found.result == ENDINGS.unsettled) and found.step == 10
-    assert eqx.tree_equal(found.network, net) and found.metrics.loss.shape == (10,)
+    fit = quick_fit(net, altered(1.0), 30)
+    assert bool(fit.result == ENDINGS.unsettled) and fit.step == 10
+    assert eqx.tree_equal(fit.network, net) and fit.metrics.loss.shape == (10,)
 
 
 def test_failed_samples_are_left_out_of_the_mean():
     """One good sample beside two failed ones is worth as much as three times the good one."""
-    found, expected = (
+    fit, expected = (
         quick_fit(memory(), altered(1.0, spared=1, copied=copied), 4) for copied in (False, True)
     )
-    np.testing.assert_allclose(found.metrics.failed, 2 / 3, rtol=1e-6)
-    assert not expected.metrics.failed.any() and found.metrics.taken.all()
-    np.testing.assert_allclose(found.metrics.loss, expected.metrics.loss, rtol=1e-4)
-    np.testing.assert_allclose(found.network.patterns, expected.network.patterns, atol=1e-4)
+    np.testing.assert_allclose(fit.metrics.failed, 2 / 3, rtol=1e-6)
+    assert not expected.metrics.failed.any() and fit.metrics.taken.all()
+    np.testing.assert_allclose(fit.metrics.loss, expected.metrics.loss, rtol=1e-4)
+    np.testing.assert_allclose(fit.network.patterns, expected.network.patterns, atol=1e-4)
 
 
 CLIMB = optax.sgd(-3.0)
@@ -91,17 +91,17 @@ class SpoiltLeak(AbstractRoute):
     """The cheap route, whose gradient by the leak is lost."""
 
     def value_and_grad(self, cost, network, sample):
-        found, gradient = FewSteps().value_and_grad(cost, network, sample)
-        return found, eqx.tree_at(lambda g: g.leak, gradient, gradient.leak * jnp.nan)
+        actual, gradient = FewSteps().value_and_grad(cost, network, sample)
+        return actual, eqx.tree_at(lambda g: g.leak, gradient, gradient.leak * jnp.nan)
 
 
 def test_gradients_by_frozen_numbers_do_not_matter():
     net, batches = memory(), denoising(correlated(), 3)
-    found, expected = (
+    fit, expected = (
         quick_fit(net, batches, 3, gradient=route) for route in (SpoiltLeak(), FewSteps())
     )
-    assert found.metrics.taken.all() and not found.metrics.failed.any()
-    np.testing.assert_allclose(found.network.patterns, expected.network.patterns, rtol=1e-5)
+    assert fit.metrics.taken.all() and not fit.metrics.failed.any()
+    np.testing.assert_allclose(fit.network.patterns, expected.network.patterns, rtol=1e-5)
 
 
 def lose(net):
@@ -110,10 +110,10 @@ def lose(net):
 
 def test_steps_to_numbers_that_are_not_finite_end_training():
     net = memory()
-    found = quick_fit(net, denoising(correlated(), 3), 9, project=lose, max_bad=3)
-    assert bool(found.result == ENDINGS.not_finite) and found.step == 3
-    assert np.isfinite(found.metrics.loss).all() and not found.metrics.taken.any()
-    assert eqx.tree_equal(found.network, net)
+    fit = quick_fit(net, denoising(correlated(), 3), 9, project=lose, max_bad=3)
+    assert bool(fit.result == ENDINGS.not_finite) and fit.step == 3
+    assert np.isfinite(fit.metrics.loss).all() and not fit.metrics.taken.any()
+    assert eqx.tree_equal(fit.network, net)
 
 
 def test_a_validation_loss_that_rises_stops_training_at_the_best_network(capsys):
@@ -121,20 +121,20 @@ def test_a_validation_loss_that_rises_stops_training_at_the_best_network(capsys)
     net, batches = memory(), denoising(correlated(), 3)
     validation = denoising(correlated(), 5)(jax.random.key(4))
     arguments = {"optimizer": CLIMB, "validation": validation, "patience": 2}
-    found = quick_fit(net, batches, 80, **arguments, progress=True)
-    assert bool(found.result == ENDINGS.stopped_early)
-    losses = found.metrics.validation_loss[3::4]
+    fit = quick_fit(net, batches, 80, **arguments, progress=True)
+    assert bool(fit.result == ENDINGS.stopped_early)
+    losses = fit.metrics.validation_loss[3::4]
     best = int(np.argmin(losses))
-    assert found.step == 4 * (best + 3) == 4 * len(losses)
-    assert np.isnan(found.metrics.validation_loss).sum() == 3 * len(losses)
+    assert fit.step == 4 * (best + 3) == 4 * len(losses)
+    assert np.isnan(fit.metrics.validation_loss).sum() == 3 * len(losses)
     first = quick_fit(net, batches, 4 * (best + 1), **arguments)
-    assert eqx.tree_equal(found.network, first.network)
+    assert eqx.tree_equal(fit.network, first.network)
     assert "recalled" in capsys.readouterr().out
 
-    dataset = found.dataset()
-    assert dataset.sizes == {"step": found.step} and list(dataset.step.values[:2]) == [1, 2]
+    dataset = fit.dataset()
+    assert dataset.sizes == {"step": fit.step} and list(dataset.step.values[:2]) == [1, 2]
     assert dataset.attrs["result"].startswith("The validation loss did not fall")
-    np.testing.assert_array_equal(dataset.loss, found.metrics.loss)
+    np.testing.assert_array_equal(dataset.loss, fit.metrics.loss)
 
 
 BAD = {

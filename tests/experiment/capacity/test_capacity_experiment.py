@@ -55,14 +55,14 @@ def test_figures_of_capacity(one_step):
 
 
 def test_a_capacity_that_is_not_reached_is_said_so():
-    found = capacity.study.run(
+    dataset = capacity.study.run(
         capacity.study.config(
             memories=("single-pass-4",), sizes=(16,), criterion="fixed-point", num_sets=4,
             largest=60,
         )
     )  # fmt: skip
-    assert math.isinf(found.capacity.item()) and found.low.item() == 60
-    assert "above 60" in next(capacity.study.table(found).columns[1].cells)
+    assert math.isinf(dataset.capacity.item()) and dataset.low.item() == 60
+    assert "above 60" in next(capacity.study.table(dataset).columns[1].cells)
 
 
 def memory_named(name):
@@ -103,11 +103,11 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
     """Two patterns of 24 bits are recalled without damage; random cues reach half at most."""
     memory = memory_named(name)
     make = memory.maker(jr.key(2))
-    found = nam.measure.basin(
+    basins = nam.measure.basin(
         make, 2, 24, key=jr.key(0), flips=(0.0, 0.5), num_sets=8, num_queries=2
     )
-    np.testing.assert_allclose(found.reached.sum(axis=1), 1, atol=1e-12)
-    assert found.reached[0, 0] > 0.9 and found.reached[1, 0] < 0.7
+    np.testing.assert_allclose(basins.reached.sum(axis=1), 1, atol=1e-12)
+    assert basins.reached[0, 0] > 0.9 and basins.reached[1, 0] < 0.7
     held = nam.measure.capacity(
         make, 24, Recall(flips=0.1), key=jr.key(1), guess=min(memory.guess(24), 100),
         num_sets=6, num_queries=4, points=2, max_patterns=200,

@@ -133,7 +133,7 @@ def test_a_name_that_is_given_twice_is_refused():
 def test_help_lists_every_memory(config):
     field = "memory" if config is basin.study.config else "memories"
     metadata = inspect.get_annotations(config.resolve())[field].__metadata__
-    text = next(each.documentation for each in metadata if isinstance(each, Doc))
+    text = next(value.documentation for value in metadata if isinstance(value, Doc))
     assert all(f"{row}: {row.meaning}" in text for row in MEMORIES.rows)
 
 
@@ -146,12 +146,12 @@ def test_one_row_makes_a_new_memory_that_a_command_runs(monkeypatch):
     more = Names("memories", (*MEMORIES.rows, row))
     monkeypatch.setattr("nam_jax.experiment.basin._run.MEMORIES", more)
     settings = {"num_neurons": 12, "num_patterns": (6,), "flips": (0.1, 0.3), "num_sets": 3}
-    found, same = (
+    dataset, same = (
         basin.study.run(basin.study.config(memory=name, **settings))
         for name in ("toy-4", "rectified-4")
     )
-    np.testing.assert_array_equal(found.reached, same.reached)
-    assert found.predicted_radius.isnull().all()
+    np.testing.assert_array_equal(dataset.reached, same.reached)
+    assert dataset.predicted_radius.isnull().all()
 
 
 def test_numbers_are_read_as_they_are_written():

@@ -101,7 +101,7 @@ def test_recognition_is_part_of_a_retrieval():
     effective = nam.network.EffectiveNeuronAstrocyte.from_full(network)
     unknown = nam.data.random_patterns(1, 64, key=jr.key(3))
     cues = jnp.concatenate([problem.cues, unknown])
-    found = jax.jit(jax.vmap(lambda cue: nam.retrieve(effective, cue)))(cues)
-    assert found.known.tolist() == [True, False]
+    recall = jax.jit(jax.vmap(lambda cue: nam.retrieve(effective, cue)))(cues)
+    assert recall.known.tolist() == [True, False]
     picky = nam.retrieve(effective, problem.cues[0], silence=1.1)
     assert not bool(picky.known)

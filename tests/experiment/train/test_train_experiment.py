@@ -97,9 +97,9 @@ def test_table_and_figure(result):
 
 
 def test_images_are_binary_and_distinct():
-    found = binary_images("digits", 0.5, 1750, key=jr.key(0))
-    assert found.shape == (8, 8) and len(np.unique(found.patterns, axis=0)) == 1750
-    assert (jnp.abs(found.patterns) == 1).all()
+    images = binary_images("digits", 0.5, 1750, key=jr.key(0))
+    assert images.shape == (8, 8) and len(np.unique(images.patterns, axis=0)) == 1750
+    assert (jnp.abs(images.patterns) == 1).all()
     with pytest.raises(ValueError, match="must have at least 1751 distinct images"):
         binary_images("digits", 0.5, 1751, key=jr.key(0))
 
@@ -109,8 +109,8 @@ def test_an_idx_file_is_a_source(tmp_path):
     header = bytes((0, 0, 8, 3)) + np.array(pixels.shape, ">u4").tobytes()
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(header + pixels.tobytes()))
-    found = binary_images(str(path), 0.5, 12, key=jr.key(0))
-    assert found.shape == (5, 4) and found.patterns.shape == (12, 20)
+    images = binary_images(str(path), 0.5, 12, key=jr.key(0))
+    assert images.shape == (5, 4) and images.patterns.shape == (12, 20)
 
 
 def test_occluded_cues_claim_nothing_and_flipped_ones_have_as_many_flips_as_said(images):

@@ -62,8 +62,10 @@ def test_figure_and_table(tiny):
 @pytest.mark.slow
 def test_fast_does_less():
     config = transformer.study.config(**TINY | {"num_seeds": 5}, attentions=("softmax",), fast=True)
-    found = transformer.study.run(config)
-    assert found.sizes["run"] == 2 and list(found.pairs) == [2] and found.loss.sizes["step"] == 1
+    dataset = transformer.study.run(config)
+    assert (
+        dataset.sizes["run"] == 2 and list(dataset.pairs) == [2] and dataset.loss.sizes["step"] == 1
+    )
 
 
 def test_failure_lengths():

@@ -41,9 +41,9 @@ def gated(patterns, targets, cues, strangers, margin, gain, rule="projection"):
     net = EffectiveNeuronAstrocyte.from_full(full)
 
     def one(cue, target, stranger):
-        found = nam.retrieve(net, cue)
-        exact = nam.measure.exact_recall(found.pattern, target)
-        return exact, found.activity, nam.retrieve(net, stranger).activity
+        recall = nam.retrieve(net, cue)
+        exact = nam.measure.exact_recall(recall.pattern, target)
+        return exact, recall.activity, nam.retrieve(net, stranger).activity
 
     return jax.vmap(one)(cues, targets, strangers)
 
@@ -168,8 +168,8 @@ def test_load_limit_is_where_half_of_the_cues_are_recalled(size, sets, steps):
     limit = float(theory.load_limit(overlap, gain)) * size**2 / 2
     most = int(1.3 * limit)
 
-    found = half_recall(lambda k: rate_at_load(k, size, most, sets), 0.7 * limit, most, steps)
-    assert found == pytest.approx(limit, rel=0.15)
+    half = half_recall(lambda k: rate_at_load(k, size, most, sets), 0.7 * limit, most, steps)
+    assert half == pytest.approx(limit, rel=0.15)
     np.testing.assert_allclose(theory.load_limit(0.8), 0.512 / 1.512, rtol=1e-5)
 
 

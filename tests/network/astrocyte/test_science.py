@@ -39,8 +39,8 @@ def problem(seed, num_patterns, num_neurons, num_flips, num_cues):
 
 def agrees(exact, page_rate, page_trials=20):
     """Whether a measured rate and the page's may be one rate: p > 0.001."""
-    found, page = int(np.sum(exact)), round(page_rate * page_trials)
-    table = [[found, len(exact) - found], [page, page_trials - page]]
+    actual, page = int(np.sum(exact)), round(page_rate * page_trials)
+    table = [[actual, len(exact) - actual], [page, page_trials - page]]
     return stats.fisher_exact(table).pvalue > 1e-3
 
 
@@ -73,9 +73,9 @@ def follow(net, states, targets):
 
 
 def transient(net, cues, targets, start=None):
-    found = follow(net, jax.vmap(lambda cue: (start or net.start)(net, cue))(cues), targets)
-    assert float(found.rise.max()) <= LIMIT
-    return found
+    path = follow(net, jax.vmap(lambda cue: (start or net.start)(net, cue))(cues), targets)
+    assert float(path.rise.max()) <= LIMIT
+    return path
 
 
 # (alpha = gamma, tau): page's mean final overlap of 20 cues, and the least measured one.
@@ -100,23 +100,23 @@ SECTION_5 = {
 )
 def test_recall_of_section_5_by_leaks_and_time_constants(leak, taus):
     patterns, targets, cues = problem(0, 20, 64, 13, 10)
-    found = transient(released(patterns, leak, taus), cues, targets)
-    assert float(found.overlap.mean()) >= SECTION_5[leak, taus][1]
+    path = transient(released(patterns, leak, taus), cues, targets)
+    assert float(path.overlap.mean()) >= SECTION_5[leak, taus][1]
     # psi does not stay at the algebraic -phi phi^T. With leaks it ends at +phi phi^T; without, the
     # page says so too, but by time 20 only pairs with one damaged bit (2 * 0.20 * 0.80 of them)
     # have turned, as the others leave the saddle at the slope psi' of a saturated tanh.
     if leak == 0:
-        np.testing.assert_allclose(found.consolidated, 4 * 13 / 64 * 51 / 64 - 1, atol=0.05)
+        np.testing.assert_allclose(path.consolidated, 4 * 13 / 64 * 51 / 64 - 1, atol=0.05)
     else:
-        assert float(found.consolidated.min()) > 0.9
+        assert float(path.consolidated.min()) > 0.9
 
 
 def test_fast_layers_at_unit_leak_freeze_the_cue():
     """Section 5: 0.59, the overlap of the cue, and psi = +phi phi^T."""
     patterns, targets, cues = problem(0, 20, 64, 13, 10)
-    found = transient(released(patterns, 1.0, (1.0, 0.1, 0.1)), cues, targets)
-    np.testing.assert_allclose(found.overlap, 1 - 2 * 13 / 64, atol=1e-3)
-    assert float(found.consolidated.min()) > 0.99
+    path = transient(released(patterns, 1.0, (1.0, 0.1, 0.1)), cues, targets)
+    np.testing.assert_allclose(path.overlap, 1 - 2 * 13 / 64, atol=1e-3)
+    assert float(path.consolidated.min()) > 0.99
 
 
 def test_cold_start_freezes_the_cue_and_the_algebraic_start_recalls():
@@ -133,11 +133,11 @@ def test_any_sign_state_is_a_fixed_point_of_the_released_network():
     net, sigmas = released(patterns), signs(jr.key(7), (10, 64))
     pairs = jax.vmap(jnp.outer)(sigmas, sigmas)
     states = jax.vmap(TripartiteState)(64 * sigmas, 2 * pairs, pairs)
-    found = follow(net, states, sigmas)
-    np.testing.assert_allclose(found.state.neurons, 64 * sigmas, rtol=1e-3)
-    np.testing.assert_allclose(found.state.synapses, 2 * pairs, atol=2e-3)
-    np.testing.assert_allclose(found.state.processes, pairs, atol=20**0.5 / 64)
-    assert bool(found.exact.all())
+    path = follow(net, states, sigmas)
+    np.testing.assert_allclose(path.state.neurons, 64 * sigmas, rtol=1e-3)
+    np.testing.assert_allclose(path.state.synapses, 2 * pairs, atol=2e-3)
+    np.testing.assert_allclose(path.state.processes, pairs, atol=20**0.5 / 64)
+    assert bool(path.exact.all())
 
 
 @pytest.mark.slow
@@ -188,13 +188,13 @@ def twelve(margin, flips):
     net = certified_100(patterns, margin)
 
     def one(cue, target):
-        found = nam.retrieve(net, cue)
+        recall = nam.retrieve(net, cue)
         first = net.energy(net.initial_state(cue))
-        scale = jnp.max(jnp.abs(jnp.stack(net.energy_terms(found.state))))
+        scale = jnp.max(jnp.abs(jnp.stack(net.energy_terms(recall.state))))
         return (
-            nam.measure.exact_recall(found.pattern, target),
-            nam.measure.overlap(jnp.sign(found.pattern), target),
-            (found.energy - first) / scale,
+            nam.measure.exact_recall(recall.pattern, target),
+            nam.measure.overlap(jnp.sign(recall.pattern), target),
+            (recall.energy - first) / scale,
         )
 
     return nam.measure.certificate(net), *jax.vmap(one)(cues, targets)

@@ -39,7 +39,7 @@ def rates(key, shape=()):
 
     def one(key):
         sizes = zip(jr.split(key, 4), (N1, N2, M1, M2), strict=True)
-        return State(*(jr.uniform(each, (size,), maxval=8) for each, size in sizes))
+        return State(*(jr.uniform(value, (size,), maxval=8) for value, size in sizes))
 
     for axis in reversed(shape):
         one = functools.partial(
@@ -80,8 +80,8 @@ def by_loop(w, state, drive_1=0.0, drive_d=None):
     memory = drive_1 + np.array([memory_drive(w, i, v2, i1, i2) for i in range(N1)])
     h1 = w.to_memory_inhibition @ v1 / (c * N1) - w.within_memory_inhibition @ i1 / (c * M1) ** 2
     h2 = w.to_feature_inhibition @ v2 / (c * N2) - w.within_feature_inhibition @ i2 / (c * M2) ** 2
-    found = (RATE(jnp.asarray(memory)), features, np.maximum(h1, 0), np.maximum(h2, 0))
-    return State(*map(jnp.asarray, found))
+    actual = (RATE(jnp.asarray(memory)), features, np.maximum(h1, 0), np.maximum(h2, 0))
+    return State(*map(jnp.asarray, actual))
 
 
 def packed(network):
@@ -95,8 +95,8 @@ def targets(network, state, drive=None, t=0.0):
     return jax.tree.map(lambda u, v, tau: u + tau * v, state, flow, network.time_scales())
 
 
-def assert_close(found, expected, rtol=1e-10 if X64 else 2e-5, atol=1e-10 if X64 else 2e-4):
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+def assert_close(actual, expected, rtol=1e-10 if X64 else 2e-5, atol=1e-10 if X64 else 2e-4):
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol, atol)
 
 
@@ -133,8 +133,8 @@ def test_a_batch_equals_its_samples(getkey):
     twice = jax.jit(jax.vmap(jax.vmap(one)))(states, signals)
     for place in np.ndindex(2, 3):
         state = jax.tree.map(lambda leaf, place=place: leaf[place], states)
-        found = jax.tree.map(lambda leaf, place=place: leaf[place], twice)
-        assert_close(found, one(state, signals[place]))
+        actual = jax.tree.map(lambda leaf, place=place: leaf[place], twice)
+        assert_close(actual, one(state, signals[place]))
     gains = jnp.asarray([1.0, 2.0])
     state = jax.tree.map(lambda leaf: leaf[0, 0], states)
 

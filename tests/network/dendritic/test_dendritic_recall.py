@@ -48,19 +48,19 @@ def memories(network, size, count, key):
     return members, jax.vmap(network.features_of)(members)
 
 
-def verdicts(found, members):
-    return np.asarray(jax.vmap(measure.strict_recall)(found.memory, members))
+def verdicts(actual, members):
+    return np.asarray(jax.vmap(measure.strict_recall)(actual.memory, members))
 
 
 def test_small_network_recalls_and_nobody_is_silent():
     network = small(0)
     members, cues = memories(network, 2, 4, jr.key(1))
     states = jax.vmap(network.initial_state)(cues)
-    found = trials(network, states, step=5.0)
-    assert verdicts(found, members).all()
-    fired = np.asarray(found.memory)[np.asarray(members)]
+    ends = trials(network, states, step=5.0)
+    assert verdicts(ends, members).all()
+    fired = np.asarray(ends.memory)[np.asarray(members)]
     assert 48 < fired.mean() < 54
-    np.testing.assert_allclose(np.asarray(found.memory)[~np.asarray(members)], 1.0, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(ends.memory)[~np.asarray(members)], 1.0, atol=1e-4)
     for noise, low, high in ((20.0, 4, 4), (400.0, 0, 0)):
         noisy = cues + noise * jr.uniform(jr.key(9), cues.shape)
         end = trials(network, jax.vmap(network.initial_state)(noisy), step=5.0)
@@ -121,8 +121,8 @@ def test_partial_and_noise_cues():
     members, _ = memories(network, 2, 8, jr.key(4))
     first = jax.nn.one_hot(jnp.argmax(members, axis=1), 200, dtype=bool)
     states = jax.vmap(network.initial_state)(first.astype(float))
-    found = trials(network, states)
-    assert verdicts(found, first).all() and not verdicts(found, members).any()
+    ends = trials(network, states)
+    assert verdicts(ends, first).all() and not verdicts(ends, members).any()
     noise = 10 * jr.uniform(jr.key(5), (8, 2000))
     silent = jax.vmap(small(0).initial_state)(noise)
     assert verdicts(trials(network, silent), jnp.zeros_like(members)).all()
@@ -135,9 +135,9 @@ def test_small_networks_recall_one_and_two(seed):
     network = small(seed)
     for size, expected in ((1, 60), (2, 51)):
         members, cues = memories(network, size, 32, jr.key(6))
-        found = trials(network, jax.vmap(network.initial_state)(cues))
-        assert verdicts(found, members).all()
-        assert abs(np.asarray(found.memory)[np.asarray(members)].mean() - expected) < 3
+        ends = trials(network, jax.vmap(network.initial_state)(cues))
+        assert verdicts(ends, members).all()
+        assert abs(np.asarray(ends.memory)[np.asarray(members)].mean() - expected) < 3
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ def test_reduced_dynamics_give_the_same_verdicts():
     full = trials(network, jax.vmap(network.initial_state)(cues), 600.0)
     for mean, close in ((False, 0.01), (True, 1.5)):
         reduced = ReducedMemory(network, population_mean=mean)
-        found = trials(reduced, jax.vmap(reduced.initial_state)(cues), 600.0)
-        np.testing.assert_array_equal(verdicts(found, members), verdicts(full, members))
-        np.testing.assert_allclose(found.memory, full.memory, atol=close)
+        ends = trials(reduced, jax.vmap(reduced.initial_state)(cues), 600.0)
+        np.testing.assert_array_equal(verdicts(ends, members), verdicts(full, members))
+        np.testing.assert_allclose(ends.memory, full.memory, atol=close)
 
 
 @pytest.mark.slow
@@ -193,8 +193,8 @@ def recalled(size, noise, count, seeds):
 @pytest.mark.parametrize(("size", "low", "high"), [(1, 0.987, 1), (4, 0.987, 1), (6, 0.756, 0.847)])
 def test_recall_against_size_of_memories(size, low, high):
     """Figure 1c: intervals (99.9 %) meet the science page's (95 %, 288 trials)."""
-    found = recalled(size, 0.0, 64, (0, 1, 2))
-    assert found.low <= high and found.high >= low, found
+    actual = recalled(size, 0.0, 64, (0, 1, 2))
+    assert actual.low <= high and actual.high >= low, actual
 
 
 @pytest.mark.slow
@@ -204,6 +204,6 @@ def test_recall_against_size_of_memories(size, low, high):
 )
 def test_recall_against_noise(size, noise, expected):
     """Figure 1d: intervals (99.9 %) meet those of the science page's 96 trials."""
-    found = recalled(size, noise, 64, (0,))
+    actual = recalled(size, noise, 64, (0,))
     target = measure.rate(np.arange(96) < expected, confidence=0.99)
-    assert found.low <= target.high and found.high >= target.low, found
+    assert actual.low <= target.high and actual.high >= target.low, actual

@@ -42,7 +42,7 @@ def value(separation, overlaps):
     if isinstance(separation, RectifiedPower):
         return np.sum(np.maximum(z, 0) ** separation.n) / separation.n
     if isinstance(separation, DistinctPower):
-        return sum(_products(each, separation.n) for each in z)
+        return sum(_products(value, separation.n) for value in z)
     if isinstance(separation, Exponential):
         return np.exp(0.7 * z).sum()
     if isinstance(separation, LogSumExp):
@@ -107,8 +107,8 @@ def test_updates_one_by_one_lower_the_energy_and_equal_a_loop_in_a_batch(name, g
     keys = jr.split(getkey(), 16)
 
     def one(state, key):
-        found = nam.settle(net, state, updates=Asynchronous(key))
-        return found.state, net.energy(found.state) - net.energy(state)
+        rest = nam.settle(net, state, updates=Asynchronous(key))
+        return rest.state, net.energy(rest.state) - net.energy(state)
 
     ends, changes = jax.jit(jax.vmap(one))(states, keys)
     assert float(changes.max()) <= 1e-6
@@ -127,18 +127,18 @@ def test_steep_memories_neither_freeze_nor_overflow_in_float32(separation, updat
     net = DenseAssociativeMemory(xi, separation)
     order = {"together": {}, "one by one": {"updates": Asynchronous(order=jnp.arange(784))}}
     cue = nam.data.flip(xi[0], 0.3, key=getkey())
-    found = jax.jit(lambda cue: nam.retrieve(net, cue, **order[updates]))(cue)
-    assert found.result == RESULTS.converged
-    np.testing.assert_array_equal(found.pattern, xi[0])
-    assert -1.001 <= float(found.energy) <= -0.999 or isinstance(separation, LogSumExp)
+    recall = jax.jit(lambda cue: nam.retrieve(net, cue, **order[updates]))(cue)
+    assert recall.result == RESULTS.converged
+    np.testing.assert_array_equal(recall.pattern, xi[0])
+    assert -1.001 <= float(recall.energy) <= -0.999 or isinstance(separation, LogSumExp)
 
 
 def test_distinct_indices_of_many_neurons_do_not_overflow():
     """C(784, 4) is beyond 32-bit integers."""
     xi = jnp.ones((1, 784))
     separation = DistinctPower(4, 784)
-    found = separation(xi @ xi[0])
-    np.testing.assert_allclose(float(found), math.comb(784, 4), rtol=1e-5)
+    actual = separation(xi @ xi[0])
+    np.testing.assert_allclose(float(actual), math.comb(784, 4), rtol=1e-5)
 
 
 def test_quadratic_signs_are_hopfields_without_its_diagonal_bit_for_bit(getkey):
@@ -168,7 +168,7 @@ def test_a_single_pass_without_self_coupling_sees_the_overlap_of_the_others(name
         if name == "log-sum-exp":  # its sum over patterns is a factor of each neuron's own
             np.testing.assert_array_equal(np.sign(field), np.sign(expected))
             continue
-        sizes = [np.linalg.norm(each) or 1.0 for each in (expected, field)]
+        sizes = [np.linalg.norm(value) or 1.0 for value in (expected, field)]
         np.testing.assert_allclose(field / sizes[1], expected / sizes[0], atol=2e-6)
 
 
@@ -196,7 +196,7 @@ def test_a_single_pass_without_self_coupling_is_nearly_an_energy_difference(
             for net in nets
         ]
         kept = [jnp.where(sign == 0, states[:, None], sign) for sign in signed]
-        return [jnp.mean(each == kept[0], axis=(0, 2)) for each in kept[1:]]
+        return [jnp.mean(value == kept[0], axis=(0, 2)) for value in kept[1:]]
 
     without, literal = jax.jit(lambda sets: jax.lax.map(agreement, sets))((xi, states))
     assert (without.mean(axis=0) >= least).all()
@@ -213,10 +213,10 @@ def test_the_continuous_memory_of_a_log_sum_exp_is_attention(getkey):
 def test_discrete_recall_and_how_it_ends(getkey):
     xi = signs(getkey(), (K, 40))
     net = DenseAssociativeMemory(xi)
-    found = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()))
-    np.testing.assert_array_equal(found.pattern, xi[0])
-    assert float(found.residual) == 0 and int(found.steps) >= 1 and bool(found.known)
-    assert found.result == nam.solve.RESULTS.converged
+    recall = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()))
+    np.testing.assert_array_equal(recall.pattern, xi[0])
+    assert float(recall.residual) == 0 and int(recall.steps) >= 1 and bool(recall.known)
+    assert recall.result == nam.solve.RESULTS.converged
     limited = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()), max_steps=0)
     assert limited.result == nam.solve.RESULTS.step_limit and float(limited.residual) > 0
     cues = jnp.stack([xi[0], xi[0].at[0].set(jnp.nan)])
@@ -227,8 +227,8 @@ def test_discrete_recall_and_how_it_ends(getkey):
 def test_a_cycle_of_two_states_is_reported():
     """Two neurons that each take the other's state: (1, -1) and (-1, 1) for ever."""
     net = DenseAssociativeMemory(jnp.ones((1, 2)), Power(2))
-    found = nam.retrieve(net, jnp.array([1.0, -1.0]))
-    assert found.result == nam.solve.RESULTS.cycled and float(found.residual) == 1
+    recall = nam.retrieve(net, jnp.array([1.0, -1.0]))
+    assert recall.result == nam.solve.RESULTS.cycled and float(recall.residual) == 1
 
 
 def test_a_tie_keeps_the_state():

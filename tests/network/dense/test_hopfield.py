@@ -130,11 +130,11 @@ def sweeps_by_loop(net, state, order):
 def test_sweeps_are_a_loop_over_neurons_and_lower_the_energy(name, getkey):
     net, cue = DISCRETE[name](getkey()), signs(getkey(), (N,))
     order = jr.permutation(getkey(), N)
-    found = retrieve(net, cue, updates=Asynchronous(order=order))
+    recall = retrieve(net, cue, updates=Asynchronous(order=order))
     visited = sweeps_by_loop(net, cue, np.asarray(order).tolist())
-    np.testing.assert_array_equal(found.pattern, visited[-1])
-    assert found.result == RESULTS.converged and float(found.residual) == 0
-    assert int(found.steps) == (len(visited) - 1) // N - 1
+    np.testing.assert_array_equal(recall.pattern, visited[-1])
+    assert recall.result == RESULTS.converged and float(recall.residual) == 0
+    assert int(recall.steps) == (len(visited) - 1) // N - 1
     if name in DESCENDING:
         energies = jax.vmap(net.energy)(visited)
         rises = jnp.diff(energies) / jnp.abs(energies).max()
@@ -150,10 +150,10 @@ def test_two_neurons_that_cycle_together_rest_one_by_one():
     def one_by_one(order):
         return nam.retrieve(net, cue, updates=Asynchronous(order=order))
 
-    found = one_by_one(jnp.array([[0, 1], [1, 0]]))
-    np.testing.assert_array_equal(found.pattern, [[-1, -1], [1, 1]])
-    np.testing.assert_array_equal(found.steps, 1)
-    assert {*nam.solve.sentences(found.result)} == {RESULTS[RESULTS.converged]}
+    recall = one_by_one(jnp.array([[0, 1], [1, 0]]))
+    np.testing.assert_array_equal(recall.pattern, [[-1, -1], [1, 1]])
+    np.testing.assert_array_equal(recall.steps, 1)
+    assert {*nam.solve.sentences(recall.result)} == {RESULTS[RESULTS.converged]}
 
 
 def test_ties_keep_their_state_one_by_one():
@@ -162,8 +162,8 @@ def test_ties_keep_their_state_one_by_one():
     for net in (Hopfield.from_patterns(patterns), DenseAssociativeMemory(patterns, Power(2))):
         cue = jnp.array([-1.0, 1.0, -1.0])
         assert float(net.field_of(net.carry(cue), cue, 0)) == 0
-        found = retrieve(net, cue, updates=Asynchronous(order=jnp.array([0, 1, 2])))
-        assert float(found.pattern[0]) == -1
+        recall = retrieve(net, cue, updates=Asynchronous(order=jnp.array([0, 1, 2])))
+        assert float(recall.pattern[0]) == -1
         with pytest.raises(ValueError, match=r"`order` must have shape \(3,\), but has shape"):
             nam.settle(net, cue, updates=updates)
 
@@ -175,8 +175,8 @@ def test_batches_of_sweeps_are_their_samples(name, getkey):
 
     @eqx.filter_jit
     def recall(cue, key):
-        found = nam.retrieve(net, cue, updates=Asynchronous(key))
-        return found.pattern, found.steps, nam.solve.outcome(found.result)
+        actual = nam.retrieve(net, cue, updates=Asynchronous(key))
+        return actual.pattern, actual.steps, nam.solve.outcome(actual.result)
 
     together = jax.vmap(recall)(cues, keys)
     for place in (0, 2, 3, 4):

@@ -47,7 +47,7 @@ def test_a_step_of_model_b_is_softmax_attention(getkey):
 @pytest.mark.parametrize("model", ["model_a", "model_b", "model_c"])
 def test_two_layer_models_recall(model, getkey):
     xi = signs(getkey(), (K, 40))
-    found = nam.retrieve(
+    recall = nam.retrieve(
         getattr(TwoLayerMemory, model)(xi), nam.data.flip(xi[0], 0.2, key=getkey())
     )
-    assert bool(nam.measure.exact_recall(found.pattern, xi[0]))
+    assert bool(nam.measure.exact_recall(recall.pattern, xi[0]))
