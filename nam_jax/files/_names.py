@@ -51,13 +51,13 @@ def classes() -> dict[str, type]:
     What the front door of a room gives, whether or not users need it. The first name of a class is
     the one that is written; its name in a room inside a room can be read as well.
     """
-    found = {
+    named = {
         f"{room.__name__.removeprefix('nam_jax.')}:{name}": kind
         for room in _ROOMS
         for name, kind in vars(room).items()
         if _is_structure(kind) and kind.__module__.startswith(f"{room.__name__}.")
     }
-    return found | {f"equinox.nn:{name}": getattr(eqx.nn, name) for name in _EQUINOX}
+    return named | {f"equinox.nn:{name}": getattr(eqx.nn, name) for name in _EQUINOX}
 
 
 @functools.cache

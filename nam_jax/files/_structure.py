@@ -135,11 +135,11 @@ def _refusal(value: Any, place: str) -> ValueError:
     if isinstance(value, eqx.Module) or not callable(value):
         requirement = "be a number, a text, an array, a tuple or of a public class of nam_jax"
         kind = type(value)
-        found = f"an object of the class {kind.__module__}.{kind.__qualname__}"
+        description = f"an object of the class {kind.__module__}.{kind.__qualname__}"
     else:
         requirement = "be one of the functions of jax.numpy and jax.nn that a file can name"
-        found = f"the function {getattr(value, '__module__', '')}.{_name(value)}"
-    return argument_error(place, requirement, found)
+        description = f"the function {getattr(value, '__module__', '')}.{_name(value)}"
+    return argument_error(place, requirement, description)
 
 
 def _name(function: Any) -> str:
@@ -204,8 +204,8 @@ def _build_array(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
         raise ValueError(f"the array `{place}` is missing.")
     if node["dtype"] != array.dtype.name or node["shape"] != list(array.shape):
         announced = f"{_short(node['dtype'])} of shape {_short(node['shape'])}"
-        found = f"{array.dtype.name} of shape {list(array.shape)}"
-        raise ValueError(f"`{place}` is announced as {announced} and is {found}.")
+        actual = f"{array.dtype.name} of shape {list(array.shape)}"
+        raise ValueError(f"`{place}` is announced as {announced} and is {actual}.")
     if "numpy" in node:
         return array[()]
     if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:

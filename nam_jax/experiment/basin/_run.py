@@ -48,7 +48,7 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         if list(config.flips) != sorted(set(config.flips)):
             raise argument_error("flips", "hold ascending fractions", config.flips)
     key = jr.key(config.seed)
-    found = [
+    basins = [
         measure.basin(
             memory.maker(key), count, config.num_neurons,
             key=key, flips=config.flips, overlap=config.overlap,
@@ -57,23 +57,23 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         )
         for count in tracked(config.num_patterns, "recalling", context)
     ]  # fmt: skip
-    return _dataset(config, memory, found)
+    return _dataset(config, memory, basins)
 
 
-def _dataset(config: BasinConfig, memory: Memory, found: list[measure.Basin]) -> xr.Dataset:
+def _dataset(config: BasinConfig, memory: Memory, basins: list[measure.Basin]) -> xr.Dataset:
     dims = ("stored", "flips", "ending")
     share = {"long_name": "share of cues", "units": "1"}
     dataset = xr.Dataset(
         {
-            "reached": (dims, np.stack([each.reached for each in found]), share),
-            "low": (dims, np.stack([each.low for each in found]), share),
-            "high": (dims, np.stack([each.high for each in found]), share),
-            "radius": (("stored", "bound"), [tuple(each.radius) for each in found]),
+            "reached": (dims, np.stack([basin.reached for basin in basins]), share),
+            "low": (dims, np.stack([basin.low for basin in basins]), share),
+            "high": (dims, np.stack([basin.high for basin in basins]), share),
+            "radius": (("stored", "bound"), [tuple(basin.radius) for basin in basins]),
             "predicted_radius": (
                 "stored",
                 [_predicted(memory, config.num_neurons, count) for count in config.num_patterns],
             ),
-            "trials": ("stored", [each.sets * each.queries for each in found]),
+            "trials": ("stored", [basin.sets * basin.queries for basin in basins]),
         },
         coords={
             "stored": list(config.num_patterns),
@@ -108,8 +108,8 @@ def table(dataset: xr.Dataset) -> Table:
         row = dataset.sel(ending="target", flips=fraction)
         result.add_row(f"{fraction:g}", *(f"{float(share):.3f}" for share in row.reached.values))
     result.add_section()
-    radii = [measure.Radius(*map(float, each)) for each in dataset.radius.values]
+    radii = [measure.Radius(*map(float, bounds)) for bounds in dataset.radius.values]
     result.add_row("radius [95 %]", *map(str, radii))
-    predicted = [float(each) for each in dataset.predicted_radius.values]
+    predicted = [float(radius) for radius in dataset.predicted_radius.values]
     result.add_row("mean field", *("-" if math.isnan(p) else f"{p:.3f}" for p in predicted))
     return result

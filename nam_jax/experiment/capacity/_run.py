@@ -52,10 +52,10 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
         few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
         config = dataclasses.replace(config, **few)
     cells = list(itertools.product(memories, config.sizes))
-    found = [
+    measured = [
         _measured(config, memory, size) for memory, size in tracked(cells, "measuring", context)
     ]
-    return _dataset(config, found)
+    return _dataset(config, measured)
 
 
 def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCriterion:
@@ -75,19 +75,19 @@ def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCri
 def _measured(config: CapacityConfig, memory: Memory, size: int) -> tuple[measure.Capacity, float]:
     criterion, key = _criterion_of(config, memory), jr.key(config.seed)
     predicted = memory.predicted(size, criterion)
-    found = measure.capacity(
+    capacity = measure.capacity(
         memory.maker(key), size, criterion,
         key=key,
         guess=memory.guess(size) if math.isnan(predicted) else predicted,
         num_sets=config.num_sets, num_queries=config.num_queries, max_patterns=config.largest,
     )  # fmt: skip
-    return found, predicted
+    return capacity, predicted
 
 
-def _dataset(config: CapacityConfig, found: list[tuple[measure.Capacity, float]]) -> xr.Dataset:
+def _dataset(config: CapacityConfig, measured: list[tuple[measure.Capacity, float]]) -> xr.Dataset:
     shape = (len(config.memories), len(config.sizes))
     dims = ("memory", "neurons")
-    most = max(1, *(len(each.counts) for each, _ in found))
+    most = max(1, *(len(capacity.counts) for capacity, _ in measured))
 
     def grid(values: list[float] | list[int]) -> tuple[tuple[str, str], np.ndarray]:
         return dims, np.reshape(np.asarray(values, float), shape)
@@ -96,16 +96,16 @@ def _dataset(config: CapacityConfig, found: list[tuple[measure.Capacity, float]]
         padded = [[*row, *[math.nan] * (most - len(row))] for row in rows]
         return (*dims, "point"), np.reshape(np.asarray(padded, float), (*shape, most))
 
-    capacities = [each for each, _ in found]
+    capacities = [capacity for capacity, _ in measured]
     dataset = xr.Dataset(
         {
-            "capacity": grid([each.value for each in capacities]),
-            "low": grid([each.low for each in capacities]),
-            "high": grid([each.high for each in capacities]),
-            "predicted": grid([predicted for _, predicted in found]),
-            "trials": grid([each.trials for each in capacities]),
-            "patterns": ragged([each.counts for each in capacities]),
-            "score": ragged([each.scores for each in capacities]),
+            "capacity": grid([capacity.value for capacity in capacities]),
+            "low": grid([capacity.low for capacity in capacities]),
+            "high": grid([capacity.high for capacity in capacities]),
+            "predicted": grid([predicted for _, predicted in measured]),
+            "trials": grid([capacity.trials for capacity in capacities]),
+            "patterns": ragged([capacity.counts for capacity in capacities]),
+            "score": ragged([capacity.scores for capacity in capacities]),
         },
         coords={"memory": list(config.memories), "neurons": list(config.sizes)},
     )
@@ -127,10 +127,10 @@ def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
     there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
     if there.sum() < 2:
         return math.nan, math.nan, math.nan
-    each = row.isel(neurons=there)
-    errors = np.log(each.high.values / each.low.values) / (2 * 1.96)
-    sizes = each.neurons.values.astype(float)
-    slope = log_slope(sizes.tolist(), each.capacity.values.tolist(), errors.tolist())
+    positive = row.isel(neurons=there)
+    errors = np.log(positive.high.values / positive.low.values) / (2 * 1.96)
+    sizes = positive.neurons.values.astype(float)
+    slope = log_slope(sizes.tolist(), positive.capacity.values.tolist(), errors.tolist())
     return slope.value, slope.low, slope.high
 
 
@@ -143,7 +143,7 @@ def table(dataset: xr.Dataset) -> Table:
     result.add_column("exponent [95 %]", justify="right")
     for name in dataset.memory.values:
         row = dataset.sel(memory=name)
-        value, low, high = (float(each) for each in row.exponent.values)
+        value, low, high = (float(number) for number in row.exponent.values)
         slope = "-" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
         cells = [_cell(row.isel(neurons=place)) for place in range(row.sizes["neurons"])]
         result.add_row(str(name), *cells, slope)

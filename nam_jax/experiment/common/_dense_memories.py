@@ -58,8 +58,8 @@ def single_pass(n: int) -> Memory:
     def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
         if n % 2 or n == 2 or n > size or not isinstance(criterion, measure.Recall):
             return math.nan
-        found = float(theory.self_coupled_capacity(size, n, criterion.flips))
-        return found if math.isfinite(found) else math.nan
+        capacity = float(theory.self_coupled_capacity(size, n, criterion.flips))
+        return capacity if math.isfinite(capacity) else math.nan
 
     guess = lambda size: 0.2 * size ** (n / 2)  # noqa: E731
     return Memory(make, guess, predicted, dense_costs, together=True)

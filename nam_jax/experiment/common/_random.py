@@ -120,13 +120,13 @@ def _recall_all(
         started = network
         if state is not None:
             started = eqx.tree_at(lambda n: n.start, network, Given(state=state))
-        found = solve.retrieve(started, cue, **options)
+        retrieval = solve.retrieve(started, cue, **options)
         return Recalls(
-            measure.exact_recall(found.pattern, target),
-            measure.overlap(jnp.sign(found.pattern), target),
-            found.activity,
-            found.known,
-            solve.outcome(found.result),
+            measure.exact_recall(retrieval.pattern, target),
+            measure.overlap(jnp.sign(retrieval.pattern), target),
+            retrieval.activity,
+            retrieval.known,
+            solve.outcome(retrieval.result),
         )
 
     return jax.vmap(one)(cues, targets, states)

@@ -78,13 +78,13 @@ def make_cues(
 ) -> dict[str, Cues]:
     """Cues by kind of damage: flipped bits, and hidden ones, which are 0 (the others are held)."""
     keys = jr.split(key, (len(flips), len(targets)))
-    found = {
+    flipped = {
         f"{fraction:.0%} flipped": jax.vmap(lambda x, k, f=fraction: data.flip(x, f, key=k))(
-            targets, each
+            targets, cue_keys
         )
-        for fraction, each in zip(flips, keys, strict=True)
+        for fraction, cue_keys in zip(flips, keys, strict=True)
     }
-    return found | {HIDDEN: jnp.where(occluded[None, :], 0, targets)}
+    return flipped | {HIDDEN: jnp.where(occluded[None, :], 0, targets)}
 
 
 def _contender(memory: Memory, config: CompareConfig, num_neurons: int) -> Contender:
@@ -173,10 +173,10 @@ def _answered(network: AbstractNetwork, cues: Cues) -> Recalled:
 def _continuous(network: AbstractEnergyNetwork, cues: Cues, held: Bool[Array, "C N"]) -> Recalled:
     """One cue after another: an N x N state each, which a CPU does not batch well."""
 
-    def one(each: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:
-        cue, held = each
-        found = solve.retrieve(Clamped.at_cue(network, held, cue), cue)
-        return found.pattern, found.known
+    def one(asked: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:
+        cue, held = asked
+        retrieval = solve.retrieve(Clamped.at_cue(network, held, cue), cue)
+        return retrieval.pattern, retrieval.known
 
     return jax.lax.map(one, (cues, held))
 

@@ -44,7 +44,7 @@ def classifiers(
     classes = jax.nn.one_hot(labels, int(jnp.max(labels)) + 1, dtype=images.dtype)
     return (
         _linear(images, classes)
-        | {name: dense(images, classes, each) for name, each in separations.items()}
+        | {name: dense(images, classes, separation) for name, separation in separations.items()}
         | _universal(images, classes, config.beta)
         | {"Minerva 2, binary": _minerva(images, classes, config.threshold)}
         | baselines(config, np.asarray(images), np.asarray(labels))

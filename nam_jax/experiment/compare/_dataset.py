@@ -33,7 +33,9 @@ def grid_dataset(
     kinds = list(next(iter(grids.values())))
 
     def stacked(field: str) -> np.ndarray:
-        return np.array([[getattr(each[kind], field) for kind in kinds] for each in grids.values()])
+        return np.array(
+            [[getattr(by_damage[kind], field) for kind in kinds] for by_damage in grids.values()]
+        )
 
     accuracy = _rates(stacked("right"))
     squares = stacked("squares")
@@ -53,10 +55,10 @@ def grid_dataset(
             "separation": list(config.weightings),
         },
     )
-    mean = [next(iter(each.values())) for each in means.values()]
-    dataset["mean_image_accuracy"] = ("stored", [each.right.mean() for each in mean], ONE)
+    mean = [next(iter(by_name.values())) for by_name in means.values()]
+    dataset["mean_image_accuracy"] = ("stored", [cell.right.mean() for cell in mean], ONE)
     dataset["mean_image_lenient"] = ("stored", [(e.squares <= LENIENT).mean() for e in mean], ONE)
-    psnr = _psnr(np.array([each.squares.mean() for each in mean]))
+    psnr = _psnr(np.array([cell.squares.mean() for cell in mean]))
     dataset["mean_image_psnr"] = ("stored", psnr, {"units": "dB"})
     return dataset
 
@@ -104,10 +106,10 @@ def _held(near: np.ndarray, costs: np.ndarray, patterns: np.ndarray) -> xr.Datas
     best = products.argmax(axis=1)
     held = np.where(np.isnan(near).all(axis=1), np.nan, products.max(axis=1))
     paid = np.take_along_axis(costs[:, :, None, :], best[:, None, :, None], axis=1)[:, 0]
-    found = {"held": (("memory", "cue"), held, ONE | {"long_name": "memories held"})}
+    variables = {"held": (("memory", "cue"), held, ONE | {"long_name": "memories held"})}
     for place, name in enumerate(("neuron", "synapse", "unit")):
-        found[f"per_{name}"] = (("memory", "cue"), held / paid[..., place], ONE)
-    return xr.Dataset(found)
+        variables[f"per_{name}"] = (("memory", "cue"), held / paid[..., place], ONE)
+    return xr.Dataset(variables)
 
 
 def class_dataset(
@@ -144,9 +146,9 @@ def class_dataset(
     )
 
 
-def _by_name(found: dict, queries: list[str]) -> np.ndarray:
-    rows = [[_rates(np.array(list(each[query].values()))) for query in queries]
-            for each in found.values()]  # fmt: skip
+def _by_name(outcomes: dict, queries: list[str]) -> np.ndarray:
+    rows = [[_rates(np.array(list(by_query[query].values()))) for query in queries]
+            for by_query in outcomes.values()]  # fmt: skip
     return np.array(rows)
 
 
@@ -157,8 +159,8 @@ def picture_dataset(
 ) -> xr.Dataset:
     """Example recalls: images (rows are examples, one a kind of damage or more) and patterns."""
     grey, black = (
-        np.stack([rows.reshape(-1, *shape) for rows in each.values()])
-        for each, shape in zip((pictures, binary), shapes, strict=True)
+        np.stack([rows.reshape(-1, *shape) for rows in images.values()])
+        for images, shape in zip((pictures, binary), shapes, strict=True)
     )
     place = ("row", "column")
     return xr.Dataset(
@@ -173,5 +175,5 @@ def picture_dataset(
 def _rates(successes: Bool[np.ndarray, "*cells trials"]) -> Float[np.ndarray, "*cells 3"]:
     """Rates of the last axis with their 95 % Wilson intervals."""
     flat = successes.reshape(-1, successes.shape[-1])
-    rates = np.array([measure.rate(each)[:3] for each in flat])
+    rates = np.array([measure.rate(trials)[:3] for trials in flat])
     return rates.reshape(*successes.shape[:-1], 3)

@@ -88,7 +88,9 @@ def _differs(dataset: xr.Dataset, name: str) -> bool:
     plain = name.removeprefix("visible-")
     if plain not in dataset.similarity.values:
         return True
-    own, other = (dataset.accuracy.sel(similarity=each).values for each in (name, plain))
+    own, other = (
+        dataset.accuracy.sel(similarity=similarity).values for similarity in (name, plain)
+    )
     return bool((own != other).any())
 
 
@@ -141,7 +143,7 @@ def _dots(axes: Axes, dataset: xr.Dataset, name: str, dim: str) -> None:
             color=SHADES[index % len(SHADES)], capsize=2, markersize=5, label=str(query),
             markerfacecolor="white" if index % 2 else SHADES[index % len(SHADES)],
         )  # fmt: skip
-    axes.set_yticks(places, [str(each) for each in dataset[dim].values])
+    axes.set_yticks(places, [str(label) for label in dataset[dim].values])
     axes.invert_yaxis()
     axes.grid(axis="y", color="0.9")
     axes.set(xlim=(0, 1), xlabel="share of right classes of new images (95 %)")

@@ -46,10 +46,10 @@ def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key
         ValueError: If there are no labels, or fewer distinct images than are asked for.
         FileNotFoundError: If the source is not there.
     """
-    found = data.load_images(source)
-    if found.labels is None:
+    loaded = data.load_images(source)
+    if loaded.labels is None:
         raise ValueError(f"Argument `source` must have labels, but {source} has none.")
-    grey = np.asarray(found.images).mean(axis=-1)
+    grey = np.asarray(loaded.images).mean(axis=-1)
     rows = grey.reshape(len(grey), -1)
     _, first = np.unique(_bytes(rows), return_index=True)
     needed = num_stored + num_held_out
@@ -59,7 +59,7 @@ def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key
             f"but {source} has {len(first)}."
         )
     chosen = np.asarray(jr.permutation(key, np.sort(first)))[:needed]
-    images, labels = rows[chosen], np.asarray(found.labels)[chosen]
+    images, labels = rows[chosen], np.asarray(loaded.labels)[chosen]
     return LabelledImages(
         images[:num_stored], labels[:num_stored],
         images[num_stored:], labels[num_stored:], grey.shape[1:],
@@ -74,12 +74,12 @@ def _bytes(rows: Float[np.ndarray, "M N"]) -> np.ndarray:
 
 def damages(config: Any, shape: tuple[int, int]) -> dict[str, Damage]:
     """Every kind of damage that `config` asks for, by name."""
-    found: dict[str, Damage] = {"half hidden": functools.partial(_hide, shape, config.hidden)}
+    kinds: dict[str, Damage] = {"half hidden": functools.partial(_hide, shape, config.hidden)}
     for level in config.clamped:
-        found[f"clamped noise {level:g}"] = functools.partial(_clamped_noise, level)
+        kinds[f"clamped noise {level:g}"] = functools.partial(_clamped_noise, level)
     for level in config.unbiased:
-        found[f"unbiased noise {level:g}"] = functools.partial(_unbiased_noise, level)
-    return found
+        kinds[f"unbiased noise {level:g}"] = functools.partial(_unbiased_noise, level)
+    return kinds
 
 
 def damaged(damage: Damage, images: Queries, *, key: Key) -> Queries:
@@ -113,5 +113,5 @@ def targets_of(num_stored: int, num_queries: int, *, key: Key) -> Int[Array, " Q
     Without repetition as long as there are enough.
     """
     rounds = -(-num_queries // num_stored)
-    orders = [jr.permutation(each, num_stored) for each in jr.split(key, rounds)]
+    orders = [jr.permutation(round_key, num_stored) for round_key in jr.split(key, rounds)]
     return jnp.concatenate(orders)[:num_queries]

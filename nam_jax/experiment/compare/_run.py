@@ -128,21 +128,21 @@ def _grids(
     kinds = damages(config, images.shape)
     parts = list(compared.similarities.values()), list(compared.weightings.values())
     task = bar.add_task("grid", total=len(config.num_stored) * len(kinds))
-    found, means, pictures = {}, {}, {}
+    grids, means, pictures = {}, {}, {}
     for place, num in enumerate(config.num_stored):
         of_targets, *of_damage = jr.split(jr.fold_in(key, place), 1 + len(kinds))
         rows = jnp.asarray(images.stored[:num])
         targets = targets_of(num, config.num_queries, key=of_targets)
-        found[num], shown = {}, []
-        for (name, damage), each in zip(kinds.items(), of_damage, strict=True):
-            queries = damaged(damage, rows[targets], key=each)
-            found[num][name] = grid(rows, targets, queries, *parts)
+        grids[num], shown = {}, []
+        for (name, damage), damage_key in zip(kinds.items(), of_damage, strict=True):
+            queries = damaged(damage, rows[targets], key=damage_key)
+            grids[num][name] = grid(rows, targets, queries, *parts)
             shown.append(queries[0])
             bar.advance(task)
         means[num] = {"": judge_constant(rows, targets, jnp.mean(rows, axis=0))}
         recallers = classes.recallers(rows, compared.similarities, config.beta)
         pictures = _pictures(recallers, rows[targets[0]], jnp.stack(shown))
-    return grid_dataset(config, found, means), pictures
+    return grid_dataset(config, grids, means), pictures
 
 
 def _pictures(
@@ -152,8 +152,8 @@ def _pictures(
     recalls = {
         name: recallers[f"{name}, max"](queries) for name in SHOWN if f"{name}, max" in recallers
     }
-    found = {"clean": jnp.broadcast_to(clean[None, :], queries.shape), "query": filled(queries)}
-    return {name: np.asarray(each) for name, each in (found | recalls).items()}
+    shown = {"clean": jnp.broadcast_to(clean[None, :], queries.shape), "query": filled(queries)}
+    return {name: np.asarray(image) for name, image in (shown | recalls).items()}
 
 
 def _binary(
@@ -173,12 +173,14 @@ def _binary(
         cues = binary.make_cues(patterns[chosen], config.flips, occluded, key=of_cues)
         kinds = list(cues)
         pictures = {}
-        for name, each in memories.items():
+        for name, contender in memories.items():
             bar.advance(task)
-            if each.most is not None and num > each.most:
+            if contender.most is not None and num > contender.most:
                 continue
-            few = min(len(chosen), len(chosen) if each.cues is None else each.cues)
-            cell, readouts = _recall(each, patterns, chosen[:few], cues, occluded, key=of_memory)
+            few = min(len(chosen), len(chosen) if contender.cues is None else contender.cues)
+            cell, readouts = _recall(
+                contender, patterns, chosen[:few], cues, occluded, key=of_memory
+            )
             cells[name][num], pictures[name] = cell, readouts
         if not shown or num <= config.largest_astrocyte:
             shown, largest = _binary_pictures(pictures, cues, patterns[chosen]), num
@@ -196,16 +198,16 @@ def _recall(
 ) -> tuple[BinaryCell, np.ndarray]:
     """One memory on all kinds of cue at once; what is visible of half an image is held."""
     few, size = len(chosen), patterns.shape[1]
-    each = {name: rows[:few] for name, rows in cues.items()}
+    first_cues = {name: rows[:few] for name, rows in cues.items()}
     free = jnp.zeros_like(occluded)
     held = [
         jnp.broadcast_to(~occluded if name == binary.HIDDEN else free, rows.shape)
-        for name, rows in each.items()
+        for name, rows in first_cues.items()
     ]
-    found, known = contender.recall(
-        patterns, jnp.concatenate(list(each.values())), jnp.concatenate(held), key
+    answers, known = contender.recall(
+        patterns, jnp.concatenate(list(first_cues.values())), jnp.concatenate(held), key
     )
-    readouts = np.asarray(found).reshape(len(cues), few, size)
+    readouts = np.asarray(answers).reshape(len(cues), few, size)
     active = np.asarray(known).reshape(len(cues), few)
     near, exact = binary.judged(readouts, active, np.asarray(patterns[chosen]))
     costs = contender.costs(size, len(patterns))
@@ -217,10 +219,10 @@ def _binary_pictures(
 ) -> dict[str, np.ndarray]:
     """Recalls from the first kind of cue, by the memories that are drawn."""
     few = min(EXAMPLES, len(targets))
-    found = {"clean": np.asarray(targets), "query": np.asarray(next(iter(cues.values())))}
+    pictures = {"clean": np.asarray(targets), "query": np.asarray(next(iter(cues.values())))}
     names = [name for name in (*PICTURED, *binary.CERTIFIED) if name in readouts]
-    found |= {name: readouts[name][0] for name in names}
-    return {name: _padded(rows[:few], few) for name, rows in found.items()}
+    pictures |= {name: readouts[name][0] for name in names}
+    return {name: _padded(rows[:few], few) for name, rows in pictures.items()}
 
 
 def _padded(rows: np.ndarray, num: int) -> np.ndarray:
@@ -251,7 +253,7 @@ def _classes(
     again = _queries(config, images, stored[chosen], key=of_stored)
     logistic = classes.logistic_regression(images.stored[:num], images.stored_labels[:num])
     recalled = {}
-    for origin, each, truth in (
+    for origin, cues, truth in (
         ("stored", again, np.asarray(labels[chosen])),
         ("new", queries, images.held_out_labels),
     ):
@@ -260,7 +262,7 @@ def _classes(
                 recaller: logistic.predict(np.asarray(recall(rows))) == truth
                 for recaller, recall in recallers.items()
             }
-            for name, rows in each.items()
+            for name, rows in cues.items()
         }
         bar.advance(task)
     return class_dataset(classified, recalled)
@@ -269,8 +271,8 @@ def _classes(
 def _queries(config: Any, images: LabelledImages, rows: Queries, *, key: Key) -> dict[str, Queries]:
     kinds = damages(config, images.shape)
     keys = jr.split(key, len(kinds))
-    found = {
-        name: damaged(damage, rows, key=each)
-        for (name, damage), each in zip(kinds.items(), keys, strict=True)
+    queries = {
+        name: damaged(damage, rows, key=damage_key)
+        for (name, damage), damage_key in zip(kinds.items(), keys, strict=True)
     }
-    return {"clean": rows} | found
+    return {"clean": rows} | queries

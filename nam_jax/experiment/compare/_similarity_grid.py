@@ -84,7 +84,7 @@ def grid(
         _chunk(stored, targets[place], queries[place], similarities, weightings)
         for place in (slice(start, start + CHUNK) for start in range(0, len(queries), CHUNK))
     ]
-    return Grid(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+    return Grid(*(np.concatenate(field, axis=-1) for field in zip(*parts, strict=True)))
 
 
 def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -> Grid:
@@ -94,7 +94,7 @@ def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -
     wrong = _another_is_nearer(answers, targets, stored)
     gaps = answers - rows[targets]
     exact, squares = jnp.max(jnp.abs(gaps), axis=1) <= HALF_LEVEL, jnp.mean(gaps**2, axis=1)
-    return Grid(*(np.asarray(each)[None, None] for each in (~wrong, exact, squares)))
+    return Grid(*(np.asarray(values)[None, None] for values in (~wrong, exact, squares)))
 
 
 def each_similarity(
@@ -188,7 +188,7 @@ def _answered(
     answers = sums[:, :-1] / sums[:, -1:]
     gaps = answers - asked.rows
     squares = jnp.sum(gaps**2, axis=1)
-    few = _Stored(*(each[:FEW] for each in stored))
+    few = _Stored(*(field[:FEW] for field in stored))
     own = _scores(answers, asked.rows, stored.halves[asked.places])
     right = squares < asked.room
     wrong = ~right & (jnp.max(_scores_of_others(answers, asked.places, few), axis=1) > own)

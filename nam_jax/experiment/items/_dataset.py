@@ -8,7 +8,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from nam_jax import measure
-from nam_jax.experiment.items._methods import ANSWERS, DECODERS, Found, Method
+from nam_jax.experiment.items._methods import ANSWERS, DECODERS, Method, Outcome
 from nam_jax.experiment.items._problem import DAMAGES
 
 EXAMPLES = 5
@@ -22,7 +22,7 @@ class Load(NamedTuple):
     """One network and one number of items: what each method found, and what others recalled.
 
     Attributes:
-        found: By method.
+        by_method: What each method recalled, by its name.
         others: (answers, damages, C), exact recall by memories that are not dendritic, with as many
             synapses as the learned ones with each read-out; images beyond them are not stored.
         cues: (damages, C, P).
@@ -30,7 +30,7 @@ class Load(NamedTuple):
         shape: Rows and columns of an image.
     """
 
-    found: dict[str, Found]
+    by_method: dict[str, Outcome]
     others: dict[str, Bool[np.ndarray, "answers damages C"]]
     cues: Float[np.ndarray, "damages C P"]
     targets: Float[np.ndarray, "C P"]
@@ -52,13 +52,13 @@ def dataset(
             for row in rows
         ]
 
-    sets = outcomes(lambda load, name: load.found[name].sets, names)
-    exact = outcomes(lambda load, name: load.found[name].exact, names)
+    sets = outcomes(lambda load, name: load.by_method[name].sets, names)
+    exact = outcomes(lambda load, name: load.by_method[name].exact, names)
     exact += outcomes(lambda load, name: load.others[name], others)
-    own = outcomes(lambda load, name: load.found[name].own, names)
-    gains = [[[loads[n, k].found[m].gain for n in range(config.num_networks)] for k in stored]
+    own = outcomes(lambda load, name: load.by_method[name].own, names)
+    gains = [[[loads[n, k].by_method[m].gain for n in range(config.num_networks)] for k in stored]
              for m in names]  # fmt: skip
-    found = xr.Dataset(
+    rates = xr.Dataset(
         {
             "found": (("rule", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
             "exact": (("memory", "stored", "answer", "damage", "bound"), _pooled(exact), ONE),
@@ -80,7 +80,7 @@ def dataset(
             "bound": list(BOUND),
         },
     )  # fmt: skip
-    return xr.merge([found, _pictures(chosen, loads)], join="exact", combine_attrs="drop")
+    return xr.merge([rates, _pictures(chosen, loads)], join="exact", combine_attrs="drop")
 
 
 def _pooled(outcomes: list[list[list[np.ndarray]]]) -> np.ndarray:
@@ -89,7 +89,9 @@ def _pooled(outcomes: list[list[list[np.ndarray]]]) -> np.ndarray:
     def rates(parts: list[np.ndarray]) -> np.ndarray:
         joined = np.concatenate(parts, axis=-1)
         flat = joined.reshape(-1, joined.shape[-1])
-        return np.array([measure.rate(each)[:3] for each in flat]).reshape(*joined.shape[:-1], 3)
+        return np.array([measure.rate(trials)[:3] for trials in flat]).reshape(
+            *joined.shape[:-1], 3
+        )
 
     return np.array([[rates(parts) for parts in row] for row in outcomes])
 
@@ -136,7 +138,7 @@ def _synapses(
     pixels = next(iter(loads.values())).targets.shape[1]
     ends = (config.num_memory, config.num_feature)
     return np.array(
-        [[pixels * (ends[each.to_features] + end) for end in ends] for each in chosen.values()]
+        [[pixels * (ends[method.to_features] + end) for end in ends] for method in chosen.values()]
     )
 
 
@@ -146,11 +148,11 @@ def _pictures(chosen: dict[str, Method], loads: dict[tuple[int, int], Load]) -> 
     case = cases[(len(cases) - 1) // 2]
     load = loads[case]
     shown = {"cue": load.cues} | {
-        name: np.clip(load.found[name].readouts[ANSWERS.index("features")], -1, 1)
+        name: np.clip(load.by_method[name].readouts[ANSWERS.index("features")], -1, 1)
         for name in chosen
     }
     shown["original"] = np.broadcast_to(load.targets, load.cues.shape)
-    rows = np.stack([each[:, :EXAMPLES] for each in shown.values()])
+    rows = np.stack([images[:, :EXAMPLES] for images in shown.values()])
     pictures = rows.reshape(*rows.shape[:-1], *load.shape)
     return xr.Dataset(
         {

@@ -79,10 +79,10 @@ def _recall(axes: Axes, exact: xr.DataArray, dendritic: list[str]) -> None:
     _finish(axes, exact)
 
 
-def _sets(axes: Axes, found: xr.DataArray) -> None:
+def _sets(axes: Axes, rates: xr.DataArray) -> None:
     for name, style in DECODERS.items():
-        _curve(axes, found.sel(decoder=name), style, name)
-    _finish(axes, found)
+        _curve(axes, rates.sel(decoder=name), style, name)
+    _finish(axes, rates)
     axes.legend(fontsize="small")
 
 

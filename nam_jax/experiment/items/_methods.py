@@ -72,7 +72,7 @@ def methods(erased: float) -> Mapping[str, Method]:
     }
 
 
-class Found(NamedTuple):
+class Outcome(NamedTuple):
     """What one method recalled; C cues of each damage.
 
     Attributes:
@@ -98,7 +98,7 @@ def recalled(
     config: Any,
     *,
     key: Key,
-) -> Found:
+) -> Outcome:
     """Learns both maps from `items` and recalls them from cues, the first for the first item."""
     of_training, of_selection = jr.split(key)
     place = jnp.arange(config.num_selection) % len(items.patterns)
@@ -122,13 +122,13 @@ def recalled(
         ]
     )
     readouts = np.stack(
-        [jax.vmap(each)(rates) for each, rates in zip(answers, reached, strict=True)]
+        [jax.vmap(answer)(rates) for answer, rates in zip(answers, reached, strict=True)]
     )
     own = np.stack(
-        [jax.vmap(each)(rates) for each, rates in zip(answers, items.rates, strict=True)]
+        [jax.vmap(answer)(rates) for answer, rates in zip(answers, items.rates, strict=True)]
     )
     patterns = np.asarray(items.patterns)
-    return Found(
+    return Outcome(
         sets.reshape(len(DECODERS), *cues.shape[:2]),
         (np.sign(readouts) == patterns[targets]).all(-1).reshape(-1, *cues.shape[:2]),
         (np.sign(own) == patterns).all(-1),
@@ -153,15 +153,15 @@ def _cue_map(
         return memory.associate(method.cue, items.patterns, features)
     answers = items.members.astype(items.patterns.dtype)
     if method.cue is not None:
-        found = memory.associate(method.cue, items.patterns, answers)
+        fitted = memory.associate(method.cue, items.patterns, answers)
     else:
-        found, _ = train.fit_linear_map(
+        fitted, _ = train.fit_linear_map(
             items.patterns, answers, erased=config.erased,
             optimizer=optax.adam(config.learning_rate), num_steps=config.steps, key=key,
         )  # fmt: skip
-    outputs = jax.vmap(found)(selection)
+    outputs = jax.vmap(fitted)(selection)
     high, low = jnp.mean(outputs[members]), jnp.mean(outputs[~members])
-    return LinearMap(found.weights / (high - low), (found.offset - low) / (high - low))
+    return LinearMap(fitted.weights / (high - low), (fitted.offset - low) / (high - low))
 
 
 @eqx.filter_jit

@@ -111,7 +111,7 @@ def distinct_members(
 
 def settled(bench: Bench, states: AssociatorState) -> Rates:
     """The rates of memory and feature neurons after recalls from C initial states."""
-    return in_batches(lambda each: _follow(bench.flow, each, bench.time, bench.step), states)
+    return in_batches(lambda batch: _follow(bench.flow, batch, bench.time, bench.step), states)
 
 
 @eqx.filter_jit
@@ -145,7 +145,7 @@ def damaged(
 
     Hidden pixels are 0: nothing is claimed about them.
     """
-    of_flips, of_noise = (jr.split(each, len(targets)) for each in jr.split(key))
+    of_flips, of_noise = (jr.split(damage_key, len(targets)) for damage_key in jr.split(key))
     flipped = jax.vmap(lambda x, key: data.flip(x, level, key=key))(targets, of_flips)
     hidden = jax.vmap(lambda x: data.occlude(x.reshape(shape), 0.5).ravel())(targets)
     noisy = jax.vmap(lambda x, key: data.add_noise(x, noise, key=key))(targets, of_noise)

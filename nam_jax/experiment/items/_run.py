@@ -117,7 +117,7 @@ def _load(
     of_cues, of_methods, of_updates = jr.split(key, 3)
     targets = items.patterns[jnp.arange(config.num_cues) % len(items.patterns)]
     cues = damaged(targets, shape, config.level, config.noise, key=of_cues)
-    found = {
+    by_method = {
         name: recalled(bench, items, method, cues, config, key=jr.fold_in(of_methods, place))
         for place, (name, method) in enumerate(chosen.items())
     }
@@ -136,7 +136,7 @@ def _load(
     close = items.patterns[jnp.argmax(cues @ items.patterns.T, axis=-1)]
     nearest = np.asarray((close == targets[None]).all(-1))
     others["nearest image"] = np.stack([nearest, nearest])
-    return Load(found, others, np.asarray(cues), np.asarray(targets), shape)
+    return Load(by_method, others, np.asarray(cues), np.asarray(targets), shape)
 
 
 def _inputs(base: DendriticMemory, method: Method) -> int:
@@ -154,8 +154,8 @@ def _recalled(
     network = memory.maker(key)(patterns)
     flat = cues.reshape(-1, cues.shape[-1])
     wanted = jnp.tile(targets, (cues.shape[0], 1))
-    found = recall_all(network, flat, wanted, updates=solve.Asynchronous(key))
-    return np.asarray(found.exact).reshape(cues.shape[:2])
+    recalls = recall_all(network, flat, wanted, updates=solve.Asynchronous(key))
+    return np.asarray(recalls.exact).reshape(cues.shape[:2])
 
 
 def table(dataset: xr.Dataset) -> Table:
@@ -167,13 +167,17 @@ def table(dataset: xr.Dataset) -> Table:
     for answer in dataset.answer.values:
         for name in dataset.memory.values:
             row = dataset.capacity.sel(memory=name, answer=answer)
-            cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
+            cells = [
+                crossing_text(row.sel(damage=damage).values) for damage in dataset.damage.values
+            ]
             result.add_row(f"{name}, every pixel, from {answer}", *cells)
         result.add_section()
     for name in dataset.rule.values:
         for decoder in dataset.decoder.values:
             row = dataset.set_capacity.sel({"rule": name, "decoder": decoder})
-            cells = [crossing_text(row.sel(damage=each).values) for each in dataset.damage.values]
+            cells = [
+                crossing_text(row.sel(damage=damage).values) for damage in dataset.damage.values
+            ]
             result.add_row(f"{name}, right set, {decoder}", *cells)
         result.add_section()
     return result

@@ -112,7 +112,9 @@ def _damage(
         hidden = jax.vmap(lambda image: data.occlude(image, config.level))(images)
         return encoded(codec, hidden)
     damage = {"flip": data.flip, "mask": data.mask, "noise": data.add_noise}[config.corruption]
-    damage_all = jax.jit(jax.vmap(lambda pattern, each: damage(pattern, config.level, key=each)))
+    damage_all = jax.jit(
+        jax.vmap(lambda pattern, pattern_key: damage(pattern, config.level, key=pattern_key))
+    )
     return damage_all(patterns, jr.split(key, len(patterns)))
 
 

@@ -47,7 +47,7 @@ def _recalled(loads: dict[int, Load]) -> xr.Dataset:
     methods = list(next(iter(loads.values())).outcomes)
     rows = [[load.outcomes[method] for load in loads.values()] for method in methods]
     rates = np.array(
-        [[[measure.rate(found)[:3] for found in each.exact] for each in row] for row in rows]
+        [[[measure.rate(exact)[:3] for exact in outcome.exact] for outcome in row] for row in rows]
     )
     dims = ("memory", "stored", "damage")
     named = ONE | {"long_name": "rate of exact recall"}
@@ -56,7 +56,7 @@ def _recalled(loads: dict[int, Load]) -> xr.Dataset:
             "exact": (dims, rates[..., 0], named),
             "exact_low": (dims, rates[..., 1], ONE),
             "exact_high": (dims, rates[..., 2], ONE),
-            "setting": (dims, np.array([[each.settings for each in row] for row in rows])),
+            "setting": (dims, np.array([[outcome.settings for outcome in row] for row in rows])),
         },
         coords={
             "memory": methods,
@@ -80,11 +80,11 @@ def _trained(loads: dict[int, Load], inpainted: Inpainting) -> xr.Dataset:
 
 
 def _inpainted(
-    found: Inpainting, held_out: Float[np.ndarray, "M N"], occluded: Bool[np.ndarray, " N"]
+    inpainted: Inpainting, held_out: Float[np.ndarray, "M N"], occluded: Bool[np.ndarray, " N"]
 ) -> xr.Dataset:
     """Errors over hidden pixels: means over images with normal intervals."""
     target = held_out[:, occluded]
-    rows = [readout[:, occluded] for readout in found.readouts.values()]
+    rows = [readout[:, occluded] for readout in inpainted.readouts.values()]
     squares = np.array([((row - target) ** 2).mean(axis=1) for row in rows])
     wrong = np.array([(np.sign(row) != target).mean(axis=1) for row in rows])
 
@@ -98,7 +98,7 @@ def _inpainted(
             "squared_error": (dims, with_interval(squares), ONE),
             "bit_error": (dims, with_interval(wrong), ONE),
         },
-        coords={"inpainter": list(found.readouts), "bound": ["value", "low", "high"]},
+        coords={"inpainter": list(inpainted.readouts), "bound": ["value", "low", "high"]},
     )
 
 

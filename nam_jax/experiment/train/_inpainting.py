@@ -54,19 +54,19 @@ def inpaint(
     stored = training[: config.num_stored]
     fit = _fit(training, stored, occluded, config, key=key, checkpoint=checkpoint)
     network = train.resolve(fit.network)
-    found: dict[str, Any] = {"mean image": jnp.broadcast_to(training.mean(0), held_out.shape)}
-    found["nearest stored"] = stored[
+    readouts: dict[str, Any] = {"mean image": jnp.broadcast_to(training.mean(0), held_out.shape)}
+    readouts["nearest stored"] = stored[
         jnp.argmax(jnp.where(occluded[None, :], 0, held_out) @ stored.T, axis=1)
     ]
-    found["linear regression"] = regression(training, held_out, occluded)
+    readouts["linear regression"] = regression(training, held_out, occluded)
     for name, rule in RULES.items():
         start = train.certified_reduction(stored, rule, margin=config.margin, gain=1.0)
         networks = [with_gain(start, gain) for gain in GAINS]
         few = training[: len(held_out)]
         errors = [float(jnp.mean((complete(net, few, occluded) - few) ** 2)) for net in networks]
-        found[name] = complete(networks[int(np.argmin(errors))], held_out, occluded)
-    found["trained"] = complete(network, held_out, occluded)
-    readouts = {name: np.where(occluded, rows, held_out) for name, rows in found.items()}
+        readouts[name] = complete(networks[int(np.argmin(errors))], held_out, occluded)
+    readouts["trained"] = complete(network, held_out, occluded)
+    readouts = {name: np.where(occluded, rows, held_out) for name, rows in readouts.items()}
     return Inpainting(readouts, fit, float(network.to_full().margin()))
 
 

@@ -76,7 +76,7 @@ def make_cues(
     """
     targets = patterns[:num_cues]
     keys = jr.split(key, num_cues)
-    flipped = jax.vmap(lambda target, each: data.flip(target, level, key=each))(targets, keys)
+    flipped = jax.vmap(lambda target, cue_key: data.flip(target, level, key=cue_key))(targets, keys)
     return Cues(targets, jnp.stack([flipped, jnp.where(occluded[None, :], 0, targets)]))
 
 
@@ -107,11 +107,12 @@ def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
     """Recalls of the variant that recalls most of `selection`, for each damage by itself."""
     both = jnp.concatenate([selection.damaged, test.damaged], axis=1)
     targets = np.concatenate([selection.targets, test.targets])
-    found = [
-        _recall(each.network, both.reshape(-1, both.shape[-1]), each.options) for each in variants
+    recalls = [
+        _recall(variant.network, both.reshape(-1, both.shape[-1]), variant.options)
+        for variant in variants
     ]
-    readouts = np.stack([np.asarray(readout).reshape(both.shape) for readout, _ in found])
-    known = np.stack([np.asarray(known).reshape(both.shape[:2]) for _, known in found])
+    readouts = np.stack([np.asarray(readout).reshape(both.shape) for readout, _ in recalls])
+    known = np.stack([np.asarray(known).reshape(both.shape[:2]) for _, known in recalls])
     exact = (np.sign(readouts) == targets).all(-1) & known
     split = len(selection.targets)
     best = exact[..., :split].mean(-1).argmax(0)
@@ -122,9 +123,9 @@ def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
 
 def nearest(patterns: Patterns, test: Cues) -> Outcomes:
     """The stored pattern of largest overlap with each cue: what no memory can be asked to beat."""
-    found = patterns[jnp.argmax(test.damaged @ patterns.T, axis=-1)]
-    exact = np.asarray((found == test.targets[None]).all(-1))
-    return Outcomes(exact, ("", ""), np.asarray(found))
+    answers = patterns[jnp.argmax(test.damaged @ patterns.T, axis=-1)]
+    exact = np.asarray((answers == test.targets[None]).all(-1))
+    return Outcomes(exact, ("", ""), np.asarray(answers))
 
 
 def trained(
@@ -168,7 +169,7 @@ def _recall(
     """Read-outs at rest, and whether the network is active there."""
 
     def one(cue: Pattern) -> tuple[Pattern, Bool[Array, ""]]:
-        found = solve.retrieve(network, cue, **options)
-        return found.pattern, found.known
+        retrieval = solve.retrieve(network, cue, **options)
+        return retrieval.pattern, retrieval.known
 
     return jax.vmap(one)(cues)

@@ -67,8 +67,8 @@ def run(config: TrainConfig, context: Context) -> xr.Dataset:
     first, rest = jnp.split(images.patterns[:needed], [settings.num_training])
     checkpoint = _checkpoint(settings, "inpainting")
     painted = inpaint(first, rest, occluded, settings, key=of_inpainting, checkpoint=checkpoint)
-    found = dataset(loads, painted, np.asarray(rest), np.asarray(occluded), images.shape)
-    return found.assign_attrs(attributes(config))
+    result = dataset(loads, painted, np.asarray(rest), np.asarray(occluded), images.shape)
+    return result.assign_attrs(attributes(config))
 
 
 def _quick(config: TrainConfig) -> TrainConfig:
@@ -108,8 +108,8 @@ def _load(
     # Variants are chosen on other cues: fresh flips, and the rows hidden from the other end.
     num_cues = min(config.num_cues, len(patterns))
     test, selection = (
-        recall.make_cues(patterns, config.level, hidden, num_cues, key=each)
-        for hidden, each in ((occluded, of_test), (occluded[::-1], of_selection))
+        recall.make_cues(patterns, config.level, hidden, num_cues, key=cue_key)
+        for hidden, cue_key in ((occluded, of_test), (occluded[::-1], of_selection))
     )
     fit = recall.trained(patterns, occluded, config, key=of_training, checkpoint=checkpoint)
     networks = {
@@ -122,8 +122,8 @@ def _load(
         name: recall.named_variants(memory, patterns, key=of_updates)
         for name, memory in memories.items()
     }
-    found = {name: recall.best_of(each, selection, test) for name, each in methods.items()}
-    outcomes = found | {"nearest stored": recall.nearest(patterns, test)}
+    best = {name: recall.best_of(variants, selection, test) for name, variants in methods.items()}
+    outcomes = best | {"nearest stored": recall.nearest(patterns, test)}
     shown = {name: outcomes[name].readouts[0] for name in networks}
     pictures = {"cue": test.damaged[0], **shown, "original": test.targets}
     pictures = {name: np.asarray(rows[:EXAMPLES]) for name, rows in pictures.items()}

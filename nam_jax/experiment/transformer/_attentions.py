@@ -100,7 +100,7 @@ def over_seeds(
     middle = by_seed.mean(axis=1)
     spread = scipy.stats.t.ppf(0.975, seeds - 1) * by_seed.std(axis=1, ddof=1) / math.sqrt(seeds)
     pooled = right.swapaxes(1, 2)
-    wilson = np.array([[measure.rate(each)[1:3] for each in row] for row in pooled])
+    wilson = np.array([[measure.rate(sequences)[1:3] for sequences in row] for row in pooled])
     low = np.minimum(np.clip(middle - spread, 0, 1), wilson[..., 0])
     high = np.maximum(np.clip(middle + spread, 0, 1), wilson[..., 1])
     return middle, low, high

@@ -39,7 +39,7 @@ def transformer(dataset: xr.Dataset) -> Figure:
         ylabel="queries answered (1), held-out keys",
         ylim=(0, 1.03),
     )
-    axes.set_xticks(x, [str(each) for each in x], minor=False)
+    axes.set_xticks(x, [str(count) for count in x], minor=False)
     axes.set_xticks([], minor=True)
     axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure

@@ -64,13 +64,13 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
         )
     optimizer = cosine_adam(settings.learning_rate, settings.steps)
     keys = jr.split(jr.key(settings.seed), settings.num_seeds)
-    cases = [(each, key) for each in attentions.values() for key in keys]
-    found = [
+    cases = [(attention, key) for attention in attentions.values() for key in keys]
+    trained = [
         _trained(settings, task, attention, optimizer, context.batch or BATCH, key=key)
         for attention, key in tracked(cases, "training and testing", context)
     ]
     chance = {"num_values": config.num_values}
-    return _dataset(settings, attentions, found).assign_attrs(attributes(config) | chance)
+    return _dataset(settings, attentions, trained).assign_attrs(attributes(config) | chance)
 
 
 def _quick(config: TransformerConfig) -> TransformerConfig:
@@ -116,8 +116,8 @@ def _trained(
     )  # fmt: skip
     tests = zip(_tests(config), jr.split(of_tests, len(config.tested_pairs)), strict=True)
     right = [
-        _answers(fit.network, tested, jr.split(each, config.num_sequences), batch)
-        for tested, each in tests
+        _answers(fit.network, tested, jr.split(test_key, config.num_sequences), batch)
+        for tested, test_key in tests
     ]
     return Trained(np.stack(right), np.asarray(fit.metrics.loss, float))
 
@@ -136,13 +136,13 @@ def _answers(
 
 
 def _dataset(
-    config: TransformerConfig, attentions: dict[str, Attention], found: list[Trained]
+    config: TransformerConfig, attentions: dict[str, Attention], trained: list[Trained]
 ) -> xr.Dataset:
     shape = (len(config.attentions), config.num_seeds)
-    right = np.stack([each.right for each in found]).reshape(
+    right = np.stack([network.right for network in trained]).reshape(
         *shape, len(config.tested_pairs), config.num_sequences
     )
-    losses = np.stack([each.losses for each in found]).reshape(*shape, config.steps)
+    losses = np.stack([network.losses for network in trained]).reshape(*shape, config.steps)
     accuracy = right.mean(axis=-1)
     middle, low, high = over_seeds(right)
     failures = [
@@ -151,11 +151,12 @@ def _dataset(
     ]
     sizes = (config.head_size, config.num_values)
     predicted = [
-        [each.predicted(pairs, *sizes) for pairs in config.tested_pairs]
-        for each in attentions.values()
+        [attention.predicted(pairs, *sizes) for pairs in config.tested_pairs]
+        for attention in attentions.values()
     ]
     predicted_failure = [
-        [each.predicted_failure(at, *sizes) for at in THRESHOLDS] for each in attentions.values()
+        [attention.predicted_failure(at, *sizes) for at in THRESHOLDS]
+        for attention in attentions.values()
     ]
     share, pairs = {"long_name": "queries answered", "units": "1"}, {"units": "pairs"}
     dims = ("attention", "pairs")

@@ -70,8 +70,10 @@ def test_steep_dense_memories_recall_correlated_images_and_flat_ones_do_not(sour
 
     def recalled(name, damage="10% flipped"):
         held = jnp.broadcast_to(~occluded & (damage == binary.HIDDEN), cues[damage].shape)
-        found, known = every[name].recall(patterns, cues[damage], held, jr.key(3))
-        return binary.judged(np.asarray(found), np.asarray(known), np.asarray(patterns[chosen]))[0]
+        answers, known = every[name].recall(patterns, cues[damage], held, jr.key(3))
+        return binary.judged(np.asarray(answers), np.asarray(known), np.asarray(patterns[chosen]))[
+            0
+        ]
 
     names = ("hebb", "covariance", "power-3", "power-10", "power-40")
     rates = {name: recalled(name).mean() for name in (*names, "log-sum-exp-1", "nearest stored")}
@@ -96,8 +98,8 @@ def test_astrocyte_networks_are_asked_the_same_cues_and_projection_recalls():
     every = contenders(compare.study.config(), occluded)
 
     def recalled(name):
-        found, known = every[name].recall(patterns, cues, jnp.zeros(cues.shape, bool), jr.key(2))
-        return binary.judged(np.asarray(found), np.asarray(known), np.asarray(patterns))[0].mean()
+        answers, known = every[name].recall(patterns, cues, jnp.zeros(cues.shape, bool), jr.key(2))
+        return binary.judged(np.asarray(answers), np.asarray(known), np.asarray(patterns))[0].mean()
 
     assert recalled("astrocyte, projection") >= 0.8
     assert recalled("astrocyte, Hebbian") <= 0.2

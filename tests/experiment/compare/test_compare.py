@@ -38,14 +38,14 @@ def digits():
 def test_normalised_weights_do_not_depend_on_unit_and_origin():
     similarities = jnp.array([0.3, -0.2, 0.9, 0.05, 0.8, 0.1])
     for weighting in WEIGHTED.values():
-        each = memory.Normalised(weighting)
-        weights = each(similarities)
+        normalised = memory.Normalised(weighting)
+        weights = normalised(similarities)
         np.testing.assert_allclose(jnp.sum(weights), 1, rtol=1e-5)
         assert float(weights[2]) == float(jnp.max(weights)) and (weights >= 0).all()
-        np.testing.assert_allclose(each(7 * similarities - 40), weights, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(normalised(7 * similarities - 40), weights, rtol=1e-3, atol=1e-5)
     cubed = (similarities + 0.2) ** 3
-    found = memory.Normalised(memory.Polynomial(3))(similarities)
-    np.testing.assert_allclose(found, cubed / cubed.sum(), rtol=1e-5)
+    powers = memory.Normalised(memory.Polynomial(3))(similarities)
+    np.testing.assert_allclose(powers, cubed / cubed.sum(), rtol=1e-5)
     np.testing.assert_allclose(memory.Normalised(memory.Identity())(jnp.ones(4)), 0.25)
 
 
@@ -63,9 +63,9 @@ def test_every_cell_of_the_grid_is_a_universal_network(hidden, getkey):
     rows, targets = jr.uniform(getkey(), (600, 10)), jr.permutation(getkey(), 600)[:40]
     queries = rows[targets] + 0.1 * jr.normal(getkey(), (40, 10))
     queries = queries.at[:, 6:].set(jnp.nan) if hidden else queries
-    found = similarity.grid(rows, targets, queries, *PARTS)
+    judgement = similarity.grid(rows, targets, queries, *PARTS)
     plain = jnp.nan_to_num(queries)
-    places = list(np.ndindex(found.right.shape[:2]))
+    places = list(np.ndindex(judgement.right.shape[:2]))
     for s, w in places[::5]:
         kind = PARTS[0][s]
         network = UniversalHopfield(rows, kind, memory.Normalised(PARTS[1][w]))
@@ -73,17 +73,17 @@ def test_every_cell_of_the_grid_is_a_universal_network(hidden, getkey):
         gaps = np.asarray(answers)[:, None] - np.asarray(rows)[None]
         nearest = (gaps**2).sum(-1).argmin(1)
         # Rounding may decide between rows that are as near.
-        assert (found.right[s, w] == (nearest == np.asarray(targets))).mean() > 0.97
+        assert (judgement.right[s, w] == (nearest == np.asarray(targets))).mean() > 0.97
         gaps = gaps[np.arange(40), targets]
-        np.testing.assert_allclose(found.squares[s, w], (gaps**2).mean(1), rtol=2e-2, atol=1e-5)
-        np.testing.assert_array_equal(found.exact[s, w], abs(gaps).max(1) <= 0.5 / 255)
+        np.testing.assert_allclose(judgement.squares[s, w], (gaps**2).mean(1), rtol=2e-2, atol=1e-5)
+        np.testing.assert_array_equal(judgement.exact[s, w], abs(gaps).max(1) <= 0.5 / 255)
 
 
 def test_a_constant_answer_is_no_success_though_its_error_is_small(digits):
     rows = jnp.asarray(digits.stored)
     targets = labelled.targets_of(200, 400, key=jr.key(1))
-    found = similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))
-    assert found.right.mean() <= 2 / 200 and not found.exact.any()
+    judgement = similarity.judge_constant(rows, targets, jnp.mean(rows, axis=0))
+    assert judgement.right.mean() <= 2 / 200 and not judgement.exact.any()
     perfect = similarity.judge_constant(rows, jnp.full(3, 7), rows[7])
     assert perfect.right.all() and perfect.exact.all()
 
@@ -143,8 +143,8 @@ def test_every_similarity_knows_a_stored_image_and_hidden_pixels_are_held(digits
     queries = jnp.asarray(digits.held_out)
     mean = digits.stored.mean(0)
 
-    def unit(each):
-        return (each - mean) / np.linalg.norm(each - mean, axis=1, keepdims=True)
+    def unit(pictures):
+        return (pictures - mean) / np.linalg.norm(pictures - mean, axis=1, keepdims=True)
 
     scores = np.maximum(unit(digits.held_out) @ unit(digits.stored).T, 0) ** 2
     expected = (scores @ np.eye(10)[digits.stored_labels]).argmax(1)
@@ -162,7 +162,7 @@ def test_orderings_of_the_grid(source):
     rows = jnp.asarray(images.stored)
     targets = labelled.targets_of(1000, 400, key=jr.key(1))
     kinds = labelled.damages(DAMAGES, images.shape)
-    found = {
+    judgements = {
         name: similarity.grid(
             rows, targets, labelled.damaged(damage, rows[targets], key=jr.key(2)), *PARTS
         )
@@ -171,7 +171,7 @@ def test_orderings_of_the_grid(source):
     names, separations = list(COMPARED), list(WEIGHTED)
 
     def right(damage, name, separation="max"):
-        return found[damage].right[names.index(name), separations.index(separation)].mean()
+        return judgements[damage].right[names.index(name), separations.index(separation)].mean()
 
     for name in ("cosine", "euclid", "manhattan"):
         assert right("half hidden", f"visible-{name}") > 0.99

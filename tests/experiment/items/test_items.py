@@ -42,24 +42,24 @@ def signs(key, shape):
 
 def test_covariance_map_is_hebbs_rule_on_deviations_with_one_gain(getkey):
     x, y = jr.normal(getkey(), (7, 12)), jr.normal(getkey(), (7, 5))
-    found = associate(CovarianceMap(), x, y)
+    fitted = associate(CovarianceMap(), x, y)
     deviations = x - x.mean(0, keepdims=True), y - y.mean(0, keepdims=True)
     product = sum(np.outer(b, a) for a, b in zip(*map(np.asarray, deviations), strict=True))
-    gains = np.asarray(found.weights) / product
+    gains = np.asarray(fitted.weights) / product
     np.testing.assert_allclose(gains, gains[0, 0], rtol=1e-3)
     # No other gain has a smaller error, and the mean input is answered by the mean.
-    errors = deviations[1].T - found.weights @ deviations[0].T
-    assert abs(float(jnp.sum(errors * (found.weights @ deviations[0].T)))) < 1e-3
-    np.testing.assert_allclose(found(x.mean(0)), y.mean(0), atol=1e-5)
+    errors = deviations[1].T - fitted.weights @ deviations[0].T
+    assert abs(float(jnp.sum(errors * (fitted.weights @ deviations[0].T)))) < 1e-3
+    np.testing.assert_allclose(fitted(x.mean(0)), y.mean(0), atol=1e-5)
 
 
 @pytest.mark.parametrize("num", [6, 40])
 def test_ridge_map_solves_its_normal_equations(getkey, num):
     x, y = jr.normal(getkey(), (num, 12)), jr.normal(getkey(), (num, 5))
-    found = associate(RidgeMap(0.3), x, y)
-    a, b = (np.asarray(each - each.mean(0, keepdims=True), np.float64) for each in (x, y))
+    fitted = associate(RidgeMap(0.3), x, y)
+    a, b = (np.asarray(rows - rows.mean(0, keepdims=True), np.float64) for rows in (x, y))
     normal = a.T @ a + 0.3 * (a**2).sum() / 12 * np.eye(12)
-    np.testing.assert_allclose(found.weights, np.linalg.solve(normal, a.T @ b).T, atol=1e-4)
+    np.testing.assert_allclose(fitted.weights, np.linalg.solve(normal, a.T @ b).T, atol=1e-4)
 
 
 def test_ridge_penalty_is_the_damage_of_erased_inputs(getkey):
@@ -70,20 +70,20 @@ def test_ridge_penalty_is_the_damage_of_erased_inputs(getkey):
     kept = jr.bernoulli(getkey(), 1 - share, (4000, *x.shape))
     copies = np.asarray(jnp.where(kept, x[None], 0), np.float64).reshape(-1, 8)
     simulated = np.linalg.lstsq(copies, np.tile(np.asarray(y), (4000, 1)), rcond=None)[0].T
-    found = associate(RidgeMap(share / (1 - share)), x, y).weights
-    np.testing.assert_allclose((1 - share) * simulated, found, atol=0.01)
+    fitted = associate(RidgeMap(share / (1 - share)), x, y).weights
+    np.testing.assert_allclose((1 - share) * simulated, fitted, atol=0.01)
 
 
 def test_logistic_map_learns_sets_that_hebbs_rule_confuses(getkey):
     shared = signs(getkey(), (1, 24))
     x = jnp.where(jr.bernoulli(getkey(), 0.7, (12, 24)), shared, -shared)
     members = _items_problem.distinct_members(12, 16, 2, key=getkey())
-    found, losses = nam.train.fit_linear_map(
+    fitted, losses = nam.train.fit_linear_map(
         x, members.astype(x.dtype), erased=0.2, optimizer=optax.adam(0.1), num_steps=150,
         key=getkey(),
     )  # fmt: skip
     assert losses.shape == (150,) and losses[-1] < 0.2 * losses[0]
-    assert ((jax.vmap(found)(x) > 0) == members).all()
+    assert ((jax.vmap(fitted)(x) > 0) == members).all()
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_members_are_distinct_sets_and_damages_are_what_they_say():
 
 def test_batches_of_one_size_change_nothing():
     samples = jnp.arange(150.0)
-    found = _items_problem.in_batches(lambda x: (x[:, None] ** 2, -x), samples)
-    np.testing.assert_array_equal(found[0][:, 0], samples**2)
-    np.testing.assert_array_equal(found[1], -samples)
+    joined = _items_problem.in_batches(lambda x: (x[:, None] ** 2, -x), samples)
+    np.testing.assert_array_equal(joined[0][:, 0], samples**2)
+    np.testing.assert_array_equal(joined[1], -samples)
 
 
 def test_the_cue_map_alone_is_judged_by_thresholds_winners_and_the_nearest_set():
@@ -180,8 +180,8 @@ def test_the_cue_map_alone_is_judged_by_thresholds_winners_and_the_nearest_set()
     assert _items_methods._best_threshold(drives[:2], members[targets[:2]]) == 2.0
     nothing = jnp.zeros((2, 4))
     stored = _items_problem.Items(nothing, members, (nothing, nothing))
-    found = _items_methods._without_dynamics(drives, stored, targets, 2.0)
-    np.testing.assert_array_equal(found, [[True, False, False], [True, True, False],
+    right = _items_methods._without_dynamics(drives, stored, targets, 2.0)
+    np.testing.assert_array_equal(right, [[True, False, False], [True, True, False],
                                           [True, True, True]])  # fmt: skip
 
 
@@ -218,10 +218,10 @@ def test_more_items_can_be_read_from_feature_neurons_than_from_memory_neurons(re
 
 @pytest.mark.slow
 def test_the_attractor_finds_no_more_than_the_winners_of_the_cue_map(result):
-    found = result.found.sel(bound="value")
-    excess = found.sel(decoder="attractor") - found.sel(decoder="winners")
+    right_set = result.found.sel(bound="value")
+    excess = right_set.sel(decoder="attractor") - right_set.sel(decoder="winners")
     assert (excess <= 0.1).all()
-    assert (found.sel(decoder="winners") <= found.sel(decoder="nearest set")).all()
+    assert (right_set.sel(decoder="winners") <= right_set.sel(decoder="nearest set")).all()
 
 
 @pytest.mark.slow
@@ -236,8 +236,8 @@ def test_table_and_figures(result):
         for name, curve in curves(axes).items():
             assert_shows(curve, result.exact.sel(memory=name, damage=damage, answer="features"))
     for name, curve in curves(flipped).items():
-        found = result.found.sel(rule="gradient", damage="flipped", decoder=name)
-        assert_shows(curve, found)
+        right_set = result.found.sel(rule="gradient", damage="flipped", decoder=name)
+        assert_shows(curve, right_set)
     assert_shows(curves(own)["Hebb, from memory"], result.own.sel(rule="hebbian", answer="memory"))
     pictures = items.study.more(result)["figure-pictures"].axes
     for axes, damage in zip(pictures, result.damage.values, strict=True):
@@ -257,5 +257,5 @@ def test_retrieve_recalls_an_image_with_the_associator():
     answer_map = associate(RidgeMap(1e-4), stored.rates[1], patterns)
     network = Associator(base, cue_map, answer_map, gain=40.0)
     cue = nam.data.flip(patterns[0], 0.1, key=jr.key(3))
-    found = eqx.filter_jit(lambda cue: nam.retrieve(network, cue, max_time=400.0))(cue)
-    assert bool(nam.measure.exact_recall(found.pattern, patterns[0]))
+    retrieval = eqx.filter_jit(lambda cue: nam.retrieve(network, cue, max_time=400.0))(cue)
+    assert bool(nam.measure.exact_recall(retrieval.pattern, patterns[0]))
