@@ -1,4 +1,4 @@
-"""From memorising to generalising: what a dense memory returns as it stores ever more samples."""
+"""Measures the outputs of a dense memory that stores more and more samples of a manifold."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -1,4 +1,4 @@
-"""Phases against the number of stored samples; thresholds and attractors against beta."""
+"""The figure of the study `generalise`: phases against K; K_c and attractors against beta."""
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ LOOKS = {"circle": ("o", "black"), "sphere": ("s", "0.45")}
 
 
 def generalise(dataset: xr.Dataset) -> Figure:
-    """Three panels: phases and the gap on the sphere, K_c, and the number of attractors.
+    """The figure. Its panels: phases and the gap on the sphere; K_c; the number of attractors.
 
     Args:
         dataset: What `run` of this study returns.
@@ -35,7 +35,7 @@ def _phases(axes: Axes, dataset: xr.Dataset) -> None:
     x = dataset.samples.values
     for name, style in STYLES.items():
         row = dataset.share.sel(phase=name)
-        y, low, high = (row.sel(bound=each).values for each in ("value", "low", "high"))
+        y, low, high = (row.sel(bound=bound).values for bound in ("value", "low", "high"))
         errors = np.stack([y - low, high - y])
         axes.errorbar(x, y, errors, fmt=style, color="black", capsize=2, markersize=4, label=name)
     other = axes.twinx()
@@ -60,7 +60,7 @@ def _by_beta(axes: Axes, dataset: xr.Dataset, name: str) -> None:
             continue
         for load in range(dataset.sizes["multiple"]):
             times = float(dataset["multiple"][load])
-            # Beside each other, so that both intervals can be seen.
+            # Shifted along x, so that the intervals of both loads can be seen.
             x = row.beta * 1.06 ** (2 * load - 1)
             fill = colour if load else "white"
             label = f"{on}, K near {times:g} K_c"
@@ -72,7 +72,7 @@ def _errors(
     axes: Axes, x: xr.DataArray, values: xr.DataArray, form: str, colour: str, label: str,
     fill: str | None = None,
 ) -> None:  # fmt: skip
-    y, low, high = (values.sel(bound=each).values for each in ("value", "low", "high"))
+    y, low, high = (values.sel(bound=bound).values for bound in ("value", "low", "high"))
     axes.errorbar(
         x, y, np.stack([y - low, high - y]), fmt=form, color=colour, capsize=3, label=label,
         markerfacecolor=colour if fill is None else fill,

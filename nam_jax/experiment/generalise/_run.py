@@ -1,4 +1,4 @@
-"""From memorising to generalising: what a dense memory returns as it stores ever more samples."""
+"""The study `generalise`: phases, thresholds and attractors of a memory full of samples."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,23 +18,26 @@ from nam_jax.record import Context
 
 MANIFOLDS = ("circle", "sphere")
 COUNT = {"circle": theory.circle_attractors, "sphere": theory.sphere_attractors}
+"""Number of attractors at large K by beta, from theory."""
 LADDER = np.unique(np.round(2 ** (np.arange(2, 33) / 2))).astype(int)
-"""Numbers of samples near the threshold: all betas share them, and with them their programs."""
+"""Numbers of samples K for the thresholds of all betas, which therefore share programs."""
 GUESS = {"circle": lambda beta: 1.45 * beta**0.5, "sphere": lambda beta: 0.6 * beta}
+"""Estimates of the threshold K_c by beta, around which it is measured."""
 
 
 @in_context(batched=False)
 def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
-    """Phases, thresholds, and counts of attractors.
+    """Measures phases, thresholds and numbers of attractors.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        Shares of memorised, spurious and generalised cues against K, and how far apart two memories
-        of disjoint samples answer; the K at which half the cues are memorised, by beta, with its
-        exponent; the number of attractors far above it, beside the theory. Intervals are 95 %.
+        Shares of memorised, spurious and generalised cues against K; the distance between outputs
+        of two memories of disjoint samples; the threshold K_c, at which half the cues are
+        memorised, by beta, with its exponent; the number of attractors far above K_c, measured and
+        by theory. Intervals are 95 %.
     """
     if config.fast:
         few = tuple(k for k in config.phase_samples if k <= 900) or config.phase_samples[:1]
@@ -47,11 +50,11 @@ def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
         _phases_at(config, count, key=jr.fold_in(keys[0], count))
         for count in tracked(config.phase_samples, "phases", context)
     ]
-    found = [
+    measured = [
         _cell(config, name, beta, key=jr.fold_in(keys[1], place))
         for place, (name, beta) in enumerate(tracked(cells, "thresholds", context))
     ]
-    return _dataset(config, cells, phased, found)
+    return _dataset(config, cells, phased, measured)
 
 
 class _Interval(NamedTuple):
@@ -66,15 +69,21 @@ def _mean(by_set: np.ndarray) -> _Interval:
 
 
 def _phases_at(config: GeneraliseConfig, num_samples: int, *, key: Key) -> list[_Interval]:
-    """Memorised, spurious, generalised, and the gap."""
+    """Means over sets: the shares memorised, spurious and generalised, and the gap."""
     many = config.num_sets, config.num_queries
-    found = outputs(num_samples, 2, config.phase_beta, config.steps, *many, key=key)
-    shares = phases(found, config.phase_beta, weight=config.weight, distance=config.distance)
-    return [_mean(each) for each in (*shares, found.gap.mean(axis=1))]
+    returned = outputs(num_samples, 2, config.phase_beta, config.steps, *many, key=key)
+    shares = phases(returned, config.phase_beta, weight=config.weight, distance=config.distance)
+    return [_mean(by_set) for by_set in (*shares, returned.gap.mean(axis=1))]
 
 
 class _Cell(NamedTuple):
-    """The threshold K_c, and the number of attractors at much larger K, at one beta."""
+    """Measurements on one manifold at one beta.
+
+    Attributes:
+        threshold: K_c.
+        samples: Numbers of samples K, far above K_c, one for each load.
+        attractors: Numbers of attractors at these K.
+    """
 
     threshold: _Interval
     samples: list[int]
@@ -96,9 +105,10 @@ def _cell(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> 
 
 
 def _threshold(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> _Interval:
-    """K at which half the cues are memorised: a line through the share against log K.
+    """K_c, at which half the cues are memorised, from a line through the share against log K.
 
-    Of the numbers of samples from half to twice the guess; the interval is a bootstrap over sets.
+    The line uses numbers of samples of `LADDER` between the guess over 2.2 and the guess times 2.2.
+    The interval is a bootstrap over sets.
     """
     guess = GUESS[manifold](beta)
     counts = LADDER[(guess / 2.2 < LADDER) & (guess * 2.2 > LADDER)]
@@ -112,12 +122,13 @@ def _threshold(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key
     random = np.random.default_rng(int(counts.sum()))
     chosen = random.integers(0, config.num_sets, (500, len(counts), config.num_sets))
     resampled = np.take_along_axis(shares[None], chosen, axis=2).mean(axis=2)
-    crossings = [_crossing(counts, each) for each in resampled]
+    crossings = [_crossing(counts, sample) for sample in resampled]
     low, high = np.quantile(crossings, [0.025, 0.975])
     return _Interval(_crossing(counts, shares.mean(axis=1)), float(low), float(high))
 
 
 def _crossing(counts: np.ndarray, shares: np.ndarray) -> float:
+    """The count at which a straight line through `shares` against log `counts` is one half."""
     slope, height = np.polyfit(np.log(counts), shares - 0.5, 1)
     return float(np.exp(-height / slope))
 
@@ -126,21 +137,21 @@ def _dataset(
     config: GeneraliseConfig,
     cells: list[tuple[str, float]],
     phased: list[list[_Interval]],
-    found: list[_Cell],
+    measured: list[_Cell],
 ) -> xr.Dataset:
     shares = np.asarray(phased, float)
     bounds = ["value", "low", "high"]
-    exponents = [_exponent(name, cells, found) for name in MANIFOLDS]
+    exponents = [_exponent(name, cells, measured) for name in MANIFOLDS]
     dataset = xr.Dataset(
         {
             "share": (("samples", "phase", "bound"), shares[:, :3]),
             "gap": (("samples", "bound"), shares[:, 3]),
-            "threshold": (("cell", "bound"), np.asarray([c.threshold for c in found])),
+            "threshold": (("cell", "bound"), np.asarray([c.threshold for c in measured])),
             "attractors": (
                 ("cell", "multiple", "bound"),
-                np.asarray([c.attractors for c in found]),
+                np.asarray([c.attractors for c in measured]),
             ),
-            "attractor_samples": (("cell", "multiple"), [c.samples for c in found]),
+            "attractor_samples": (("cell", "multiple"), [c.samples for c in measured]),
             "predicted_attractors": ("cell", [COUNT[name](beta) for name, beta in cells]),
             "exponent": (("manifold", "bound"), np.asarray(exponents)),
             "predicted_exponent": ("manifold", [0.5, 1.0]),
@@ -161,9 +172,11 @@ def _dataset(
     return dataset
 
 
-def _exponent(name: str, cells: Sequence[tuple[str, float]], found: list[_Cell]) -> Slope:
-    """How K_c grows with beta; NaN from one beta."""
-    rows = [(beta, c.threshold) for (on, beta), c in zip(cells, found, strict=True) if on == name]
+def _exponent(name: str, cells: Sequence[tuple[str, float]], measured: list[_Cell]) -> Slope:
+    """The exponent of K_c in beta on one manifold; NaN if it has one beta only."""
+    rows = [
+        (beta, c.threshold) for (on, beta), c in zip(cells, measured, strict=True) if on == name
+    ]
     if len(rows) < 2:
         return Slope(np.nan, np.nan, np.nan)
     errors = [np.log(t.high / t.low) / (2 * 1.96) for _, t in rows]
@@ -171,7 +184,7 @@ def _exponent(name: str, cells: Sequence[tuple[str, float]], found: list[_Cell])
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Thresholds and attractors by beta, and the phases."""
+    """Thresholds and attractors by beta, exponents, and phases by number of samples."""
     result = Table(title="Samples memorised, and attractors when there are many [95 %]")
     for name in ("", "K_c, half memorised", "attractors", "theory"):
         result.add_column(name, justify="left" if not name else "right")
@@ -200,5 +213,5 @@ def table(dataset: xr.Dataset) -> Table:
 
 
 def _text(values: xr.DataArray, digits: int = 1) -> str:
-    value, low, high = (float(each) for each in values.values)
+    value, low, high = values.values.tolist()
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -1,4 +1,4 @@
-"""What a memory with a log-sum-exp energy makes of cues, full of samples of a manifold."""
+"""Recall by a memory with a log-sum-exp energy that stores samples of a circle or a sphere."""
 
 from typing import NamedTuple
 
@@ -18,12 +18,12 @@ States = Float[Array, "queries N"]
 
 
 class Outputs(NamedTuple):
-    """What two memories of disjoint samples return for the same cues.
+    """The outputs of two memories of disjoint samples for equal cues.
 
     Attributes:
-        states: Of the first memory, (sets, queries, N).
-        weight: Its largest attention weight on one stored sample.
-        gap: Distance between the outputs of both, in units of the noise 1 / sqrt(beta).
+        states: Outputs of the first memory, (sets, queries, N).
+        weight: The largest attention weight of that output on one stored sample.
+        gap: Distance between the outputs of both memories, in units of the noise 1 / sqrt(beta).
     """
 
     states: Float[np.ndarray, "sets queries N"]
@@ -40,7 +40,7 @@ def on_sphere(
 
 
 def recall_steps(network: ModernHopfield, states: States, steps: int) -> States:
-    """`steps` passes of the memory from each state.
+    """The states after `steps` passes of the memory.
 
     A pass is the mean shift of exp(-beta |x - y|^2 / 2), because all stored |y| are 1.
     """
@@ -57,16 +57,26 @@ def outputs(
     *,
     key: Key,
 ) -> Outputs:
-    """Two memories of `num_samples` each and fresh cues: points of the manifold with noise."""
-    # Drawn on the host, where another number of samples needs no new program.
+    """Returns the outputs of two memories for cues that are new points of the manifold with noise.
+
+    Args:
+        num_samples: Number of samples K in each memory.
+        dimension: 1 for the circle, 2 for the sphere.
+        beta: Inverse temperature; the standard deviation of the noise is 1 / sqrt(beta).
+        steps: Passes of a recall.
+        num_sets: Independent sets of samples and cues.
+        num_queries: Cues of each set.
+        key: Random key.
+    """
+    # Drawn by NumPy, so that another number of samples needs no new compiled program.
     random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
     samples = on_sphere(num_sets, 2 * num_samples, dimension, random)
     cues = on_sphere(num_sets, num_queries, dimension, random)
     cues = cues + random.normal(size=cues.shape) / np.sqrt(beta)
-    found = _outputs(
+    returned = _outputs(
         jnp.asarray(samples, float), jnp.asarray(cues, float), jnp.asarray(beta), steps
     )
-    return Outputs(*(np.asarray(each) for each in found))
+    return Outputs(*(np.asarray(values) for values in returned))
 
 
 @eqx.filter_jit
@@ -80,33 +90,39 @@ def _outputs(
 
     def of_set(given: tuple[Points, States]) -> tuple[States, Array, Array]:
         samples, cues = given
-        first, second = (ModernHopfield(each, beta) for each in (samples[:half], samples[half:]))
-        found, other = (recall_steps(each, cues, steps) for each in (first, second))
-        weights = jax.vmap(lambda x: jnp.max(first.separation.slope(first.patterns @ x)))(found)
-        return found, weights, jnp.linalg.norm(found - other, axis=1) * jnp.sqrt(beta)
+        first, second = (ModernHopfield(part, beta) for part in (samples[:half], samples[half:]))
+        ends, other = (recall_steps(memory, cues, steps) for memory in (first, second))
+        weights = jax.vmap(lambda x: jnp.max(first.separation.slope(first.patterns @ x)))(ends)
+        return ends, weights, jnp.linalg.norm(ends - other, axis=1) * jnp.sqrt(beta)
 
     return jax.lax.map(of_set, (samples, cues))
 
 
 class Phases(NamedTuple):
-    """Shares of cues, for each set: (sets,)."""
+    """Shares of cues that were memorised, spurious and generalised, for each set; see `phases`."""
 
     memorised: Float[np.ndarray, " sets"]
     spurious: Float[np.ndarray, " sets"]
     generalised: Float[np.ndarray, " sets"]
 
 
-def phases(found: Outputs, beta: float, *, weight: float, distance: float) -> Phases:
-    """What each cue became.
+def phases(returned: Outputs, beta: float, *, weight: float, distance: float) -> Phases:
+    """The shares of cues in three phases.
 
-    Memorised: one stored sample has more than `weight` of the attention. Otherwise spurious:
-    another cue of the set ended nearer than `distance` / sqrt(beta). Otherwise generalised: it
-    stayed a point of its own.
+    A cue is memorised if one stored sample has more than `weight` of the attention. Otherwise it is
+    spurious if the output of another cue of its set is nearer than `distance` / sqrt(beta).
+    Otherwise it is generalised: its output is a point of its own.
+
+    Args:
+        returned: The outputs.
+        beta: Inverse temperature.
+        weight: Attention weight.
+        distance: Distance, in units of the noise 1 / sqrt(beta).
     """
-    memorised = found.weight > weight
-    near = np.stack([_nearest(each) for each in found.states]) * np.sqrt(beta) < distance
+    memorised = returned.weight > weight
+    near = np.stack([_nearest(states) for states in returned.states]) * np.sqrt(beta) < distance
     shares = (memorised, near & ~memorised, ~near & ~memorised)
-    return Phases(*(each.mean(axis=1) for each in shares))
+    return Phases(*(share.mean(axis=1) for share in shares))
 
 
 def _nearest(states: Float[np.ndarray, "queries N"]) -> Float[np.ndarray, " queries"]:
@@ -118,17 +134,27 @@ def _nearest(states: Float[np.ndarray, "queries N"]) -> Float[np.ndarray, " quer
 def attractors(
     num_samples: int, dimension: int, beta: float, num_starts: int, num_sets: int, *, key: Key
 ) -> Float[np.ndarray, " sets"]:
-    """In how many states recall comes to rest, from many starts, for each set of samples."""
+    """The number of states at which recall comes to rest, for each set of samples.
+
+    Args:
+        num_samples: Number of samples K in the memory.
+        dimension: 1 for the circle, 2 for the sphere.
+        beta: Inverse temperature.
+        num_starts: Random points of the manifold that recalls start from.
+        num_sets: Independent sets of samples and starts.
+        key: Random key.
+    """
     random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
     samples = on_sphere(num_sets, num_samples, dimension, random)
     starts = on_sphere(num_sets, num_starts, dimension, random)
-    found = np.asarray(
+    ends = np.asarray(
         _rest(jnp.asarray(samples, float), jnp.asarray(starts, float), jnp.asarray(beta))
     )
-    return np.asarray([_clusters(each, 0.2 / np.sqrt(beta)) for each in found], float)
+    return np.asarray([_clusters(states, 0.2 / np.sqrt(beta)) for states in ends], float)
 
 
 _AT_ONCE = 20
+"""Passes between two tests for rest."""
 _MOST_PASSES = 6000
 
 
@@ -136,7 +162,11 @@ _MOST_PASSES = 6000
 def _rest(
     samples: Float[Array, "sets samples N"], starts: Float[Array, "sets starts N"], beta: Scalar
 ) -> Float[Array, "sets starts N"]:
-    """Where recall ends: until twenty passes move no state by 1e-4 of the noise."""
+    """The states after recall to rest.
+
+    Recall ends when twenty passes move no entry by more than 1e-4 of the noise, or after 6000
+    passes.
+    """
 
     def of_set(given: tuple[Points, States]) -> States:
         network = ModernHopfield(given[0], beta)
@@ -155,7 +185,11 @@ def _rest(
 
 
 def _clusters(states: Float[np.ndarray, "starts N"], distance: float) -> int:
-    """Connected groups of states, neighbours being nearer than `distance`."""
+    """The number of groups of states; states nearer than `distance` are in one group.
+
+    On a line, states at 0, 0.1, 0.2 and 1 form 2 groups for a distance of 0.15: 0 and 0.2 are in
+    one group through 0.1.
+    """
     tree = scipy.spatial.cKDTree(states)
     near = tree.sparse_distance_matrix(tree, distance)
     return int(scipy.sparse.csgraph.connected_components(near)[0])

@@ -1,4 +1,4 @@
-"""Gradient routes against finite differences, from saturation to the critical point."""
+"""Compares gradient routes with finite differences, from saturation to the critical point."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -18,25 +18,27 @@ Distances = Annotated[tuple[Distance, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class GradientsConfig:
-    """Networks whose gradients are judged, and the settings of the routes."""
+    """Networks whose gradients are compared, and the settings of the routes."""
 
     num_neurons: Sizes = (32, 128)
-    """N."""
+    """Numbers of neurons N."""
     num_patterns: Counts = (8, 64)
-    """K, random patterns; every N with every K."""
+    """Numbers of random patterns K; every N is combined with every K."""
     margins: Positives = (0.1, 1.0)
-    """Margins of the certificate; the smaller, the nearer is a critical point of (s, p)."""
+    """Margins of the certificate. With a smaller margin a critical point of (s, p) is nearer."""
     distances: Distances = (0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001)
-    """1 - neural leak over the critical one: near 1 saturated, near 0 about to lose its pattern."""
+    """Values of 1 - (neural leak) / (critical leak). Near 1 the network is saturated, near 0 it is
+    about to lose its pattern."""
     nudges: Positives = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
     """Nudges of equilibrium propagation, in units of a neuron's restoring force."""
     steps: Counts = (1, 5, 20, 80)
     """Steps of the truncated route."""
     num_directions: Count = 6
-    """Random directions for each array of parameters, along which derivatives are compared."""
+    """Number of random directions, along which derivatives are taken, for each array."""
     rounds: Annotated[int, Meta(ge=0)] = 7
-    """Timings of which the median is taken; 0 for no times."""
+    """Number of timings; their median is reported. 0: no times are measured."""
     fast: bool = False
-    """The first N, K and margin only, three distances, three nudges and two step numbers."""
+    """Uses the first N, the first K and the last margin only, with at most three distances, three
+    nudges and two numbers of steps."""
     seed: Seed = 0
     """Seed of everything random."""

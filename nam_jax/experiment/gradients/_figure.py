@@ -1,4 +1,4 @@
-"""How far gradient routes point from the truth: 1 - cosine against nudge, steps and distance."""
+"""The figure of the study `gradients`: 1 - cosine against nudge, steps and distance."""
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ FLOOR = 1e-16
 
 
 def gradients(dataset: xr.Dataset) -> Figure:
-    """Left: equilibrium propagation; middle: truncated; right: all routes by closeness.
+    """The figure. Left: equilibrium propagation; middle: truncated; right: all routes by distance.
 
     Args:
         dataset: What `run` of this study returns.
@@ -63,5 +63,5 @@ def _line(axes: Axes, x: xr.DataArray, y: xr.DataArray, index: int, style: str, 
 
 
 def _spread(dataset: xr.Dataset) -> list[int]:
-    """The first, the middle and the last distance."""
+    """Places of the first, the middle and the last distance."""
     return sorted({0, dataset.sizes["distance"] // 2, dataset.sizes["distance"] - 1})

@@ -1,4 +1,11 @@
-"""What gradient routes are judged by: finite differences in float64 at a polished root."""
+"""References for gradient routes: finite differences in float64 at an accurate equilibrium.
+
+A worked case: a loss L(p) = x(p)^2 at the equilibrium x(p) = 2 p, at p = 1, along the direction 1
+with step h = 1e-3. The equilibria at p = 1.001 and 0.999 are found anew by Newton's method, so that
+(L(1.001) - L(0.999)) / (2 h) = 8. The same difference with twice the step also gives 8 here; in
+general the gap of the two is the error of the reference. A route's gradient, projected on the
+direction, must give 8 too.
+"""
 
 from typing import Any, NamedTuple
 
@@ -16,20 +23,20 @@ from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
 
 COST = train.SquaredError()
 LARGEST_STEP = 1e-5
-"""Relative size of a finite difference; less near a critical point."""
+"""Largest relative step of a finite difference; steps are smaller near a critical point."""
 NEWTON_STEPS = 6
 FINE = train.Effort(rest=1e-8, rtol=1e-9, atol=1e-11)
 
 
 class Reference(NamedTuple):
-    """Derivatives of the loss along some directions, as NumPy float64.
+    """Derivatives of the loss along M directions, as NumPy float64.
 
     Attributes:
-        directions: A network of changes, with a leading axis M; relative to each part's size.
+        directions: Changes of `parts`, with a leading axis M; of the size of the part changed.
         slopes: (M,), the derivatives.
-        error: How far those with twice the step are away, relative.
-        least_curvature: Smallest curvature of the energy met by the adjoint equation.
-        slope: Mean slope of the neurons' activations over its largest: 0 where saturated.
+        error: Relative distance of the derivatives with twice the step.
+        least_curvature: Smallest curvature of the energy that the adjoint equation's solver met.
+        slope: Mean slope of the neurons' activations over the largest slope: 0 if saturated.
     """
 
     directions: Any
@@ -40,7 +47,7 @@ class Reference(NamedTuple):
 
 
 def parts(network: Any) -> list[Any]:
-    """What the loss is differentiated by: patterns, couplings, strength, gains and leaks."""
+    """The parameters of the gradient: patterns, couplings, strength, gains and leaks."""
     tensor = network.tensor
     return [
         tensor.patterns,
@@ -54,13 +61,16 @@ def parts(network: Any) -> list[Any]:
 
 
 def directions(network: NeuronAstrocyte, num: int, *, key: Key) -> Any:
-    """`num` random directions of each array among the parts and one of each number."""
+    """Random directions in the space of `parts`, stacked along a leading axis.
+
+    A direction changes one part only: `num` directions for every array, one for every number.
+    """
     leaves, structure = jax.tree.flatten(parts(network))
     counts = [num if leaf.ndim else 1 for leaf in leaves]
     total, done, made = sum(counts), 0, []
-    for leaf, count, each in zip(leaves, counts, jr.split(key, len(leaves)), strict=True):
+    for leaf, count, own in zip(leaves, counts, jr.split(key, len(leaves)), strict=True):
         size = jnp.sqrt(jnp.mean(leaf**2))
-        drawn = size * jr.normal(each, (count, *leaf.shape), leaf.dtype)
+        drawn = size * jr.normal(own, (count, *leaf.shape), leaf.dtype)
         if leaf.ndim == 0:
             drawn = jnp.broadcast_to(leaf, (1,))
         elif leaf.ndim == 2 and leaf.shape[0] == leaf.shape[1]:
@@ -73,16 +83,16 @@ def directions(network: NeuronAstrocyte, num: int, *, key: Key) -> Any:
 
 @eqx.filter_jit
 def critical_leak(patterns: Patterns, margin: Scalar) -> Scalar:
-    """Neural leak, in units of beta M0 N, at which the first pattern vanishes with a saddle.
+    """The neural leak, in units of beta M0 N, at which the first pattern vanishes with a saddle.
 
-    By bisection; above it the network falls silent from the pattern itself.
+    Above this leak the network falls silent even from the pattern itself. Found by bisection.
     """
 
     def survives(gain: Scalar) -> Array:
         full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
         network = EffectiveNeuronAstrocyte.from_full(full)
-        found = FINE(network, network.initial_state(patterns[0]), None)
-        return jnp.mean(jnp.abs(network.readout(found.state))) > 0.05
+        settled = FINE(network, network.initial_state(patterns[0]), None)
+        return jnp.mean(jnp.abs(network.readout(settled.state))) > 0.05
 
     def halve(_: Any, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = ends
@@ -101,7 +111,7 @@ def _slopes(
     """Central differences along `changes`, with the step and with twice the step."""
 
     def loss(change: Any, size: Scalar) -> Scalar:
-        moved = jax.tree.map(lambda leaf, each: leaf + size * each, parts(network), change)
+        moved = jax.tree.map(lambda leaf, part: leaf + size * part, parts(network), change)
         full = eqx.tree_at(parts, network, moved)
         effective = EffectiveNeuronAstrocyte.from_full(full)
 
@@ -116,8 +126,8 @@ def _slopes(
         shifts = step * jnp.array([1.0, -1.0, 2.0, -2.0], start.dtype)
         return jax.lax.map(lambda size: loss(change, size), shifts)
 
-    # One after another: batches of linear solves that run at once can wait for each other forever
-    # on a CPU of two cores.
+    # One after another, because batches of linear solves that run at once can wait for each other
+    # forever on a CPU of two cores.
     ahead, behind, far_ahead, far_behind = jax.lax.map(losses, changes).T
     return (ahead - behind) / (2 * step), (far_ahead - far_behind) / (4 * step)
 
@@ -129,8 +139,8 @@ def _at_rest(network: NeuronAstrocyte, sample: train.Sample) -> tuple[Pattern, S
     phi = effective.readout(state)
     lifted = effective.lift(state)
     cotangent = jax.grad(lambda lifted: COST(network.readout(lifted), sample))(lifted)
-    found = solve.adjoint(network, lifted, cotangent)
-    return state, found.least_curvature, jnp.mean(1 - phi**2)
+    adjoint = solve.adjoint(network, lifted, cotangent)
+    return state, adjoint.least_curvature, jnp.mean(1 - phi**2)
 
 
 def reference(
@@ -141,29 +151,35 @@ def reference(
     *,
     key: Key,
 ) -> Reference:
-    """Finite differences by the effective network, whose equilibria are those of three layers.
+    """Returns finite differences of the loss, computed with the effective network.
 
-    To be called with 64-bit floats on. Nothing is taken from the routes that are to be judged: the
-    root is found by Newton's method with a dense Jacobian.
+    Its equilibria are those of the three layers. The routes under test are not used: equilibria are
+    found by Newton's method with a dense Jacobian. Call it with 64-bit floats enabled.
 
     Args:
         network: The network.
-        sample: What it recalls.
-        distance: From the critical leak, relative; differences stay a thousandth of it.
-        num_directions: For each array among the parts.
+        sample: The cue and the target of its recall.
+        distance: Relative distance from the critical leak; steps are at most a thousandth of it.
+        num_directions: Number of random directions for each array of `parts`.
         key: Random key.
     """
     step = jnp.asarray(min(LARGEST_STEP, 1e-3 * distance))
     changes = directions(network, num_directions, key=key)
     state, curvature, slope = _at_rest(network, sample)
-    fine, coarse = (np.asarray(each) for each in _slopes(network, sample, state, changes, step))
+    fine, coarse = (np.asarray(slopes) for slopes in _slopes(network, sample, state, changes, step))
     error = np.linalg.norm(fine - coarse) / np.linalg.norm(fine)
     changes = jax.tree.map(np.asarray, changes)
     return Reference(changes, fine, float(error), float(curvature), float(slope))
 
 
 class Judgement(NamedTuple):
-    """How far a gradient is from the reference: 1 - cosine, ratio of norms, relative error."""
+    """The distance of a gradient from the reference.
+
+    Attributes:
+        miss: 1 - cosine.
+        norm_ratio: Norm of the gradient over that of the reference.
+        error: Norm of the difference over the norm of the reference.
+    """
 
     miss: float
     norm_ratio: float
@@ -171,11 +187,11 @@ class Judgement(NamedTuple):
 
 
 def judge(gradient: NeuronAstrocyte, truth: Reference) -> Judgement:
-    """Compares derivatives along the reference's directions."""
+    """Compares a gradient with the reference, along the directions of the reference."""
     pairs = zip(jax.tree.leaves(parts(gradient)), jax.tree.leaves(truth.directions), strict=True)
-    found = sum(np.tensordot(d, np.asarray(g, np.float64), axes=np.ndim(g)) for g, d in pairs)
-    size, other = np.linalg.norm(found), np.linalg.norm(truth.slopes)
-    # By a difference of unit vectors, because 1 - cos of two close vectors is rounding.
-    miss = np.sum((found / size - truth.slopes / other) ** 2) / 2
-    error = np.linalg.norm(found - truth.slopes) / other
+    slopes = sum(np.tensordot(d, np.asarray(g, np.float64), axes=np.ndim(g)) for g, d in pairs)
+    size, other = np.linalg.norm(slopes), np.linalg.norm(truth.slopes)
+    # By a difference of unit vectors, because 1 - cosine of two close vectors is rounding error.
+    miss = np.sum((slopes / size - truth.slopes / other) ** 2) / 2
+    error = np.linalg.norm(slopes - truth.slopes) / other
     return Judgement(float(miss), float(size / other), float(error))

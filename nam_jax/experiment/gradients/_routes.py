@@ -1,4 +1,4 @@
-"""Gradient routes put to the test: their gradients, their outcomes, and what they cost."""
+"""Runs gradient routes: their gradients, how they ended, their memory and time."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,14 +24,14 @@ from nam_jax.train import (
 )
 
 FINE = Effort(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=2**14)
-"""For float64, where a route's own error is looked at and not the solver's."""
+"""Accuracy of solvers in float64, at which only the error of the route itself is left."""
 ROUTE_NAMES = (
     "implicit", "general", "through_solver", "truncated", "equilibrium_propagation",
 )  # fmt: skip
 
 
 def _routes() -> dict[str, AbstractRoute]:
-    """All routes with their defaults, and the implicit one as if the network had no energy."""
+    """All routes with their defaults, and `general`: implicit, as for networks without energy."""
     general = ImplicitRoute(solve.Implicit(general=True))
     return {name: (gradient_routes() | {"general": general})[name] for name in ROUTE_NAMES}
 
@@ -50,11 +50,11 @@ def _forward(network: NeuronAstrocyte, sample: Sample) -> solve.Equilibrium:
 
 
 class Programs(NamedTuple):
-    """One settle and every route, compiled for networks of one size; each only once.
+    """The compiled programs of one settle and of every route, for networks of one size.
 
     Attributes:
-        forward: The settle.
-        routes: By name.
+        forward: The settle, without a gradient.
+        routes: The routes, by name.
     """
 
     forward: Any
@@ -62,7 +62,7 @@ class Programs(NamedTuple):
 
 
 def compile_all(network: NeuronAstrocyte, sample: Sample) -> Programs:
-    """The programs for networks like `network`."""
+    """The programs for networks of the size of `network`."""
     made = {name: _compiled(_gradient, route, network, sample) for name, route in _routes().items()}
     return Programs(_compiled(_forward, network, sample), made)
 
@@ -74,7 +74,7 @@ def _compiled(function: Any, *arguments: Any) -> Any:
 def single(
     programs: Programs, network: NeuronAstrocyte, sample: Sample, truth: Reference
 ) -> tuple[list[Judgement], Int[np.ndarray, "route 2"]]:
-    """Every route with its defaults: how far it is from the truth, and how it ended."""
+    """Judgements of all routes with their defaults, and outcomes of their settle and adjoint."""
     judged, ends = [], []
     for name, route in _routes().items():
         gradient, ended = programs.routes[name](route, network, sample)
@@ -84,7 +84,13 @@ def single(
 
 
 class Cost(NamedTuple):
-    """What each route costs: temporary bytes, the same and time over those of one settle."""
+    """The cost of each route, in the order of `ROUTE_NAMES`.
+
+    Attributes:
+        memory: Temporary bytes.
+        relative_memory: Temporary bytes over those of one settle.
+        relative_time: Time over that of one settle.
+    """
 
     memory: list[float]
     relative_memory: list[float]
@@ -92,7 +98,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(programs: Programs, network: NeuronAstrocyte, sample: Sample, rounds: int) -> Cost:
-    """Memory of the compiled programs, and medians of `rounds` timings; NaN for 0 of them."""
+    """Memory of the compiled programs, and medians of `rounds` timings; NaN if `rounds` is 0."""
     base = _bytes(programs.forward)
     whole = _seconds(lambda: programs.forward(network, sample), rounds)
     sizes, times = [], []
@@ -122,20 +128,23 @@ def _seconds(function: Callable[[], Any], rounds: int) -> float:
 def nudged(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, nudges: Sequence[float]
 ) -> tuple[Float[np.ndarray, "2 nudge 3"], Float[np.ndarray, " 2"]]:
-    """Judgements of equilibrium propagation, one-sided and centred, and their orders."""
+    """Judgements of equilibrium propagation by nudge, and the order of its error in the nudge.
+
+    The first axis of both is (one-sided, centred).
+    """
 
     def one(nudge: float, centred: bool) -> Judgement:
         route = EquilibriumPropagation(jnp.asarray(nudge), centred, FINE)
         return judged_route(route, network, sample, truth)
 
     judged = np.array([[one(nudge, centred) for nudge in nudges] for centred in (False, True)])
-    return judged, np.array([_order(nudges, each[:, 2]) for each in judged])
+    return judged, np.array([_order(nudges, rows[:, 2]) for rows in judged])
 
 
 def truncated(
     network: NeuronAstrocyte, sample: Sample, truth: Reference, steps: Sequence[int]
 ) -> Float[np.ndarray, "steps 3"]:
-    """Judgements of the truncated route."""
+    """Judgements of the truncated route, for each number of steps."""
     routes = [Truncated(count, FINE) for count in steps]
     return np.array([judged_route(route, network, sample, truth) for route in routes])
 
@@ -143,12 +152,12 @@ def truncated(
 def judged_route(
     route: AbstractRoute, network: NeuronAstrocyte, sample: Sample, truth: Reference
 ) -> Judgement:
-    """The gradient of one route, judged."""
+    """The judgement of the gradient of one route."""
     return judge(_gradient(route, network, sample)[0], truth)
 
 
 def _order(nudges: Sequence[float], errors: Float[np.ndarray, " nudge"]) -> float:
-    """Exponent of the error in the nudge, by its two smallest values."""
+    """Exponent of the error in the nudge, from the two smallest nudges; NaN if there is one."""
     if len(nudges) < 2:
         return np.nan
     last = np.argsort(nudges)[:2]

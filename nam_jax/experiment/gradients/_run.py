@@ -1,4 +1,4 @@
-"""Gradient routes against finite differences, from saturation to the critical point."""
+"""The study `gradients`: compares gradient routes with finite differences."""
 
 import itertools
 from dataclasses import replace
@@ -30,7 +30,7 @@ from nam_jax.train import Sample
 
 
 def quick(config: GradientsConfig) -> GradientsConfig:
-    """What is left of `config` when it says `fast`."""
+    """`config` with fewer networks and settings if it says `fast`, else `config` itself."""
     if not config.fast:
         return config
 
@@ -51,19 +51,20 @@ def quick(config: GradientsConfig) -> GradientsConfig:
 
 @in_context(batched=False)
 def run(config: GradientsConfig, context: Context) -> xr.Dataset:
-    """Judges every route on every network, in float32 with its defaults and in float64.
+    """Compares every route with finite differences, on every network.
 
-    Recall starts from the pattern itself: at rest gradients do not depend on the cue, and near the
-    critical leak a damaged one would leave the basin.
+    Routes have their defaults and float32; nudges and numbers of steps are compared in float64.
+    Recall starts from the pattern itself, because gradients at rest do not depend on the cue, and
+    near the critical leak a damaged cue would leave the basin.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
         1 - cosine, ratio of norms and relative error against finite differences, by network,
-        distance and route; temporary memory and time of each route; and on the first network, in
-        float64, the same by nudge and by number of steps, with the orders in the nudge.
+        distance and route; temporary memory and time of each route. For the first network, in
+        float64: these errors by nudge and by number of steps, and their order in the nudge.
     """
     config = quick(config)
     cases = list(itertools.product(config.num_neurons, config.num_patterns, config.margins))
@@ -82,8 +83,8 @@ def run(config: GradientsConfig, context: Context) -> xr.Dataset:
                 judged.append((truth, *single(programs[size], halved, shown, truth)))
             if case == cases[0]:
                 with jax.enable_x64(True):
-                    found = nudged(network, sample, truth, config.nudges)
-                    settings.append((*found, truncated(network, sample, truth, config.steps)))
+                    by_nudge = nudged(network, sample, truth, config.nudges)
+                    settings.append((*by_nudge, truncated(network, sample, truth, config.steps)))
             bar.advance(task)
     return _dataset(config, judged, costs, settings)
 
@@ -95,7 +96,13 @@ def _single(leaf: Any) -> Any:
 def problem(
     config: GradientsConfig, case: tuple[int, int, float], distance: float
 ) -> tuple[NeuronAstrocyte, Sample, Reference]:
-    """A network at a distance from its critical leak, what it recalls, and the reference."""
+    """A network at a distance from its critical leak, its cue and target, and the reference.
+
+    Args:
+        config: Settings of the run.
+        case: N, K and the margin of the certificate.
+        distance: Relative distance from the critical leak.
+    """
     size, count, margin = case
     of_patterns, of_directions = jr.split(jr.key(config.seed))
     with jax.enable_x64(False):
@@ -135,9 +142,9 @@ def _dataset(
         {"long_name": "how it ended", "meanings": " ".join(solve.OUTCOMES)},
     )  # fmt: skip
     for name, unit in (("memory", "B"), ("relative_memory", "1"), ("relative_time", "1")):
-        found = np.reshape([getattr(cost, name) for cost in costs.values()], (*sizes, -1))
-        variables[name] = (("neurons", "stored", "route"), found, {"units": unit})
-    by_nudge, orders, by_step = (np.array(each) for each in zip(*settings, strict=True))
+        values = np.reshape([getattr(cost, name) for cost in costs.values()], (*sizes, -1))
+        variables[name] = (("neurons", "stored", "route"), values, {"units": unit})
+    by_nudge, orders, by_step = (np.array(column) for column in zip(*settings, strict=True))
     for index, name in enumerate(("miss", "norm_ratio", "error")):
         dims = ("distance", "sides", "nudge")
         variables[f"nudged_{name}"] = (dims, by_nudge[..., index], one)
@@ -162,7 +169,7 @@ def _coordinates(config: GradientsConfig) -> dict[str, Any]:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Cosine, cost and outcome of every route, by distance from the critical leak."""
+    """Cosine, cost and outcome of every route, at the first, middle and last distance."""
     result = Table(title="Gradient routes against finite differences, float32")
     for name in ("route", "1 - cos", "norms", "memory", "time"):
         is_name = name == "route"
@@ -179,16 +186,16 @@ def table(dataset: xr.Dataset) -> Table:
         for route in here.route.values:
             result.add_row(*_cells(here.sel(route=route)))
     orders = "; ".join(
-        f"{float(each.order.sel(sides='one')):.2f}, {float(each.order.sel(sides='centred')):.2f} "
-        f"at distance {float(each.distance):g}"
-        for each in (chosen.isel(distance=place) for place in range(chosen.sizes["distance"]))
+        f"{float(here.order.sel(sides='one')):.2f}, {float(here.order.sel(sides='centred')):.2f} "
+        f"at distance {float(here.distance):g}"
+        for here in (chosen.isel(distance=place) for place in range(chosen.sizes["distance"]))
     )
     result.caption = f"Order of equilibrium propagation in the nudge, one-sided, centred: {orders}."
     return result
 
 
 def _cells(row: xr.Dataset) -> tuple[str, ...]:
-    """A route's row; it ended as the gradient did, or as the settle before it if that failed."""
+    """The cells of a route's row; the outcome is the gradient's, or a failed settle's before it."""
     settled, solved = (solve.OUTCOMES[int(place)] for place in row.outcome)
     return (
         "  " + str(row.route.values).replace("_", " "),

@@ -1,4 +1,4 @@
-"""The open question on Hebbian rules: how coefficients of the expanded rule set its capacity."""
+"""Measures how the coefficients of the expanded Hebbian rule set its capacity."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -10,7 +10,7 @@ from nam_jax.record import Seed
 
 @dataclass(frozen=True)
 class HebbianConfig:
-    """Sizes, the error at which capacity is meant, and how finely coefficients are scanned."""
+    """Sizes, the error that defines capacity, and the numbers of scanned coefficients."""
 
     num_neurons: Annotated[int, Meta(ge=50)] = 200
     """N for patterns of -1 and +1."""
@@ -19,18 +19,18 @@ class HebbianConfig:
     activity: Annotated[float, Meta(ge=0.05, le=0.3)] = 0.1
     """a, the share of ones in patterns of 0 and 1."""
     error: Annotated[float, Meta(ge=1e-3, le=0.2)] = 0.01
-    """Wrong bits over 2 a N after one step from a stored pattern, at capacity; for patterns of -1
-    and +1 the probability of a wrong bit."""
+    """Wrong bits over 2 a N after one step from a stored pattern, at capacity. For patterns of -1
+    and +1 this is the probability of a wrong bit."""
     map_points: Annotated[int, Meta(ge=3)] = 17
-    """Points of the theory's map along each coefficient."""
+    """Number of points along each coefficient at which theory is computed."""
     grid_points: Annotated[int, Meta(ge=2)] = 5
-    """Simulated points along each coefficient."""
+    """Number of simulated points along each coefficient."""
     num_sets: Annotated[int, Meta(ge=8)] = 256
     """Independent sets of patterns at each simulated point."""
     num_queries: Annotated[int, Meta(ge=1)] = 4
-    """Patterns of each set that are judged."""
+    """Number of patterns of each set whose errors are counted."""
     steps: Annotated[int, Meta(ge=2)] = 150
-    """Of the gradient ascent."""
+    """Steps of the gradient ascent."""
     fast: bool = False
     """A coarse map, nine simulated points, half the sets: under two minutes on two cores."""
     seed: Seed = 0

@@ -1,4 +1,4 @@
-"""Capacity over pairs of coefficients: theory as contours, simulated points on top, and ascents."""
+"""The figure of the study `hebbian`: capacity over pairs of coefficients, with ascents."""
 
 import numpy as np
 import xarray as xr
@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 
 def hebbian(dataset: xr.Dataset) -> Figure:
-    """One column a setting, one row a pair of coefficients; shades and numbers are capacities.
+    """The figure: a column for each setting, a row for each pair of coefficients.
 
-    Circles are simulated points whose 99 % interval holds the theory, crosses the others.
+    Shades and numbers are capacities by theory. Circles are simulated points whose 99 % interval
+    holds the theory; crosses are the other simulated points.
 
     Args:
         dataset: What `run` of this study returns.

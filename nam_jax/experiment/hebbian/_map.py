@@ -1,4 +1,4 @@
-"""Capacity over two coefficients of the expanded rule by theory, with simulated points."""
+"""Capacity over two coefficients of the expanded rule: by theory, and at simulated points."""
 
 from typing import NamedTuple
 
@@ -11,23 +11,24 @@ from nam_jax.experiment.hebbian._optimum import best_place
 from nam_jax.experiment.hebbian._rule import FEWEST, Measured, Setting, simulate
 
 PLANES = ("linear terms", "constant and c1pre")
-"""c1pre and c1post with a constant of 0; c1pre and the constant with the best c1post."""
+"""Two pairs of axes: c1pre and c1post at constant 0; c1pre and the constant at the best c1post."""
 REACH = {
     False: ((-0.8, 0.8), (-1.2, 1.2), (-0.2, 0.2)),
     True: ((-2.0, 0.0), (-1.5, -0.5), (-0.6, 0.6)),
 }
-"""Of c1pre, c1post and the constant: for -1 and +1, and for 0 and 1 in units of a, a and a^2."""
+"""Ranges of c1pre, c1post and the constant. False: for patterns of -1 and +1. True: for patterns
+of 0 and 1, in units of a, a and a^2."""
 
 
 class Scan(NamedTuple):
-    """How finely a plane is looked at, and how often a point is simulated.
+    """Numbers of points in a plane, and of sets for each simulated point.
 
     Attributes:
-        error: At which capacity is meant.
+        error: Error at capacity, as wrong bits over 2 a N.
         map_points: Points of the map along each axis.
         grid_points: Simulated points along each axis.
         num_sets: Sets of patterns at each simulated point.
-        num_queries: Patterns of a set that are judged.
+        num_queries: Patterns of a set whose errors are counted.
     """
 
     error: float
@@ -38,27 +39,43 @@ class Scan(NamedTuple):
 
 
 class Plane(NamedTuple):
-    """Two axes of coefficients in a setting, by the names in `PLANES`."""
+    """A setting and two axes of coefficients.
+
+    Attributes:
+        setting: The setting.
+        plane: A name of `PLANES`.
+    """
 
     setting: Setting
     plane: str
 
     def axes(self, points: int) -> tuple[np.ndarray, np.ndarray]:
+        """The values x of c1pre and y of the other coefficient, (points,) each."""
         pre, post, constant = REACH[self.setting.activity is not None]
         across = post if self.plane == PLANES[0] else constant
         return np.linspace(*pre, points), np.linspace(*across, points)
 
     def pairs(self, points: int) -> np.ndarray:
+        """All pairs (x, y), (points^2, 2), row by row: x changes fastest."""
         x, y = np.meshgrid(*self.axes(points))
         return np.stack([x.ravel(), y.ravel()], axis=1)
 
     def place(self, x: float, y: float) -> np.ndarray:
+        """The coefficients (c1pre, c1post, constant) at a pair (x, y)."""
         linear = self.plane == PLANES[0]
         return np.array([x, y, 0.0] if linear else [x, best_place(self.setting)[1], y])
 
 
 class Point(NamedTuple):
-    """A simulated point."""
+    """A simulated point.
+
+    Attributes:
+        x: c1pre.
+        y: c1post or the constant.
+        patterns: Number of stored patterns K.
+        theory: Wrong bits over 2 a N by theory.
+        measured: Wrong bits over 2 a N in simulation.
+    """
 
     x: float
     y: float
@@ -68,26 +85,40 @@ class Point(NamedTuple):
 
 
 def over_plane(plane: Plane, scan: Scan, *, key: Key) -> tuple[np.ndarray, list[Point]]:
-    """Capacities over the plane, (y, x), and the simulated points."""
+    """Capacities over the plane by theory, (y, x), and the simulated points.
+
+    Every point is simulated with as many patterns as its own capacity by theory.
+    """
     setting = plane.setting
     many, few = (plane.pairs(points) for points in (scan.map_points, scan.grid_points))
     places = np.stack([plane.place(*pair) for pair in np.concatenate([many, few])])
-    found = np.asarray(setting.capacities(jnp.asarray(places, float), scan.error))
+    capacities = np.asarray(setting.capacities(jnp.asarray(places, float), scan.error))
     keys = jr.split(key, len(few))
     points = [
-        Point(x, y, *at_capacity(setting, place, float(count), scan, key=each))
-        for (x, y), place, count, each in zip(
-            few.tolist(), places[len(many) :], found[len(many) :], keys, strict=True
+        Point(x, y, *at_capacity(setting, place, float(count), scan, key=own))
+        for (x, y), place, count, own in zip(
+            few.tolist(), places[len(many) :], capacities[len(many) :], keys, strict=True
         )
     ]
-    return found[: len(many)].reshape(scan.map_points, -1), points
+    return capacities[: len(many)].reshape(scan.map_points, -1), points
 
 
 def at_capacity(
     setting: Setting, place: np.ndarray, capacity: float, scan: Scan, *, key: Key
 ) -> tuple[int, float, Measured]:
-    """How many patterns are stored at a capacity, and both errors."""
-    coefficients = setting.coefficients(*(jnp.asarray(each, float) for each in place))
+    """Simulates one place with `capacity` patterns.
+
+    Args:
+        setting: The setting.
+        place: (3,), c1pre, c1post and the constant.
+        capacity: Number of patterns; it is rounded, and is at least `FEWEST`.
+        scan: Numbers of sets and queries.
+        key: Random key.
+
+    Returns:
+        The number of patterns, the error by theory, and the measured error.
+    """
+    coefficients = setting.coefficients(*(jnp.asarray(value, float) for value in place))
     count = max(FEWEST, round(capacity))
     predicted = float(setting.error(jnp.asarray(float(count)), coefficients))
     many = scan.num_sets, scan.num_queries

@@ -1,4 +1,10 @@
-"""The expanded rule at its best, found by gradient, and what centring makes of it elsewhere."""
+"""The best coefficients of the expanded rule, by gradient ascent; and centring of weights.
+
+A worked case: patterns of -1 and +1 with one threshold. The ascent starts at (c1pre, c1post,
+constant) = (0.3, -0.5, 0.05) and ends near (0, 0, 0), where only the correlation term is left.
+Centring the weights that the rule makes with the coefficients of the start gives the centred
+weights of that term too.
+"""
 
 from typing import NamedTuple
 
@@ -17,31 +23,36 @@ from nam_jax.network import Hopfield
 from nam_jax.theory import Coefficients
 
 Place = Float[Array, " 3"]
-"""c1pre, c1post and the constant, in the units of a setting."""
+"""c1pre, c1post and the constant, in the units of the setting."""
 
 STARTS = {False: (0.3, -0.5, 0.05), True: (-0.7, -0.6, 0.1)}
-"""Where the ascent starts: for -1 and +1, and for 0 and 1."""
+"""Start of the ascent. False: for patterns of -1 and +1. True: for patterns of 0 and 1."""
 
 
 class Optimum(NamedTuple):
-    """An ascent: where it began and ended, and the capacity at each step."""
+    """An ascent: its first place, its last place, and the capacity before each step."""
 
     start: Place
-    found: Place
+    end: Place
     capacities: Float[np.ndarray, " steps"]
 
 
 def start_of(setting: Setting) -> Place:
-    """The constant starts at 0 with k winners, where it must stay."""
+    """The start of the ascent. With k winners the constant is 0, where the ascent holds it."""
     pre, post, constant = STARTS[setting.activity is not None]
     return jnp.asarray([pre, post, 0.0 if setting.winners else constant])
 
 
 def ascend(setting: Setting, error: float, steps: int) -> Optimum:
-    """Climbs the capacity through the theory, by Adam.
+    """Maximises the capacity by theory over the coefficients, with Adam.
 
-    With k winners only c1post is free. c1pre and the constant act there only because no neuron is
-    coupled to itself: negative ones make any state stay, stored or not.
+    With k winners only c1post is free. There, c1pre and the constant act only because no neuron is
+    coupled to itself: negative values make any state stay, stored or not.
+
+    Args:
+        setting: The setting.
+        error: Error at capacity, as wrong bits over 2 a N.
+        steps: Number of steps.
     """
     optimizer = optax.adam(optax.cosine_decay_schedule(0.05, steps))
     free = jnp.asarray([0.0, 1.0, 0.0] if setting.winners else [1.0, 1.0, 1.0])
@@ -66,7 +77,10 @@ def ascend(setting: Setting, error: float, steps: int) -> Optimum:
 
 
 def centre(weights: Pairs) -> Pairs:
-    """Rows and columns of mean 0: only the correlation term of the expanded rule is left."""
+    """The weights with rows and columns shifted to mean 0.
+
+    Of the terms of the expanded rule, only the correlation term is left.
+    """
     rows, columns = (jnp.mean(weights, axis=axis, keepdims=True) for axis in (1, 0))
     return weights - rows - columns + jnp.mean(weights)
 
@@ -81,15 +95,23 @@ def learned(
     centred: bool,
     key: Key,
 ) -> Measured:
-    """Wrong bits over 2 a N of networks that the rule itself makes, perhaps with centred weights.
+    """Wrong bits over 2 a N of networks whose weights the rule makes.
 
-    Centred, they are those of the covariance rule, and so is their threshold.
+    Args:
+        setting: The setting.
+        num_patterns: Number of stored patterns.
+        coefficients: Coefficients of the rule.
+        num_sets: Number of networks, each with its own set of patterns.
+        num_queries: Patterns of a set whose errors are counted.
+        centred: Whether weights are centred. The weights and the threshold are then those of the
+            best coefficients (`best_place`).
+        key: Random key.
     """
-    best = setting.coefficients(*(jnp.asarray(each) for each in best_place(setting)))
+    best = setting.coefficients(*(jnp.asarray(value) for value in best_place(setting)))
     threshold = setting.threshold(float(num_patterns), best if centred else coefficients)
-    rule = ExpandedHebbian(*(jnp.asarray(each, float) for each in coefficients))
+    rule = ExpandedHebbian(*(jnp.asarray(value, float) for value in coefficients))
     given = setting, rule, num_patterns, num_queries, threshold, centred
-    return measured(np.asarray([_of_set(*given, each) for each in jr.split(key, num_sets)], float))
+    return measured(np.asarray([_of_set(*given, own) for own in jr.split(key, num_sets)], float))
 
 
 @eqx.filter_jit
@@ -112,5 +134,5 @@ def _of_set(
 
 
 def best_place(setting: Setting) -> tuple[float, float, float]:
-    """The closed form: the correlation term alone, or the covariance rule."""
+    """The best place in closed form: the correlation term alone, or the covariance rule."""
     return (0.0, 0.0, 0.0) if setting.activity is None else (-1.0, -1.0, 0.0)

@@ -1,4 +1,4 @@
-"""The open question on Hebbian rules: how coefficients of the expanded rule set its capacity."""
+"""The study `hebbian`: how coefficients of the expanded Hebbian rule set its capacity."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -18,24 +18,29 @@ from nam_jax.experiment.hebbian._rule import Measured, Setting, settings
 from nam_jax.record import Context
 
 AROUND = ("optimum", "c1pre -", "c1pre +", "c1post -", "c1post +", "constant -", "constant +")
+"""Simulated places: the end of an ascent, and places with one coefficient lowered or raised."""
 STEPS = {False: (0.3, 0.5, 0.1), True: (0.4, 0.4, 0.3)}
-"""How far the neighbours of an optimum are that are simulated."""
+"""Changes of c1pre, c1post and the constant to the places of `AROUND`. False: for patterns of -1
+and +1. True: for patterns of 0 and 1."""
 REMEDIES = ("as learned", "k winners", "centred weights", "best coefficients")
+"""Ways to improve bad coefficients, after the coefficients as they are."""
 WIDE = 0.99
+"""Confidence of the wide intervals."""
 
 
 @in_context(batched=False)
 def run(config: HebbianConfig, context: Context) -> xr.Dataset:
-    """Maps, simulated points, optima and remedies, for four settings.
+    """Computes maps of capacity, simulated points, ascents and remedies, for four settings.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        Capacity by theory over pairs of coefficients; at the simulated points the number of
-        patterns, the error by theory and as measured with its interval; the ascents, simulated at
-        their ends and around; and what centring makes of bad coefficients.
+        Capacity by theory over pairs of coefficients. For each simulated point: the number of
+        patterns, the error by theory, and the measured error with its interval. For each ascent:
+        its course, and these errors at its end and around it. For each remedy of bad coefficients:
+        its measured error.
     """
     if config.fast:
         less = {"map_points": 9, "grid_points": 3, "steps": 60}
@@ -43,7 +48,7 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
         config = dataclasses.replace(config, num_sets=sets, **less)
     cases = settings(config.num_neurons, config.sparse_neurons, config.activity)
     tasks: list[tuple[str, Callable[[], object]]] = []
-    found: dict[str, list] = {"maps": [], "optima": [], "remedies": []}
+    results: dict[str, list] = {"maps": [], "optima": [], "remedies": []}
     scan = Scan(
         config.error, config.map_points, config.grid_points, config.num_sets, config.num_queries
     )
@@ -55,38 +60,45 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
         if not setting.winners:
             tasks.append(("remedies", lambda s=setting: _remedies(s, scan, key=next(keys))))
     for name, task in tracked(tasks, "learning", context):
-        found[name].append(task())
-    return _dataset(config, cases, **found)
+        results[name].append(task())
+    return _dataset(config, cases, **results)
 
 
 def _keys(seed: int) -> Iterator[Key]:
+    """Random keys without end."""
     key = jr.key(seed)
     while True:
-        key, each = jr.split(key)
-        yield each
+        key, fresh = jr.split(key)
+        yield fresh
 
 
 def _optimum(
     setting: Setting, steps: int, scan: Scan, *, key: Key
 ) -> tuple[Optimum, list[tuple[int, float, Measured]]]:
-    """The ascent, and what is measured at its end and around it, all at the same K."""
+    """An ascent, and for each place of `AROUND`: K, the error by theory and the measured error.
+
+    K is the last capacity of the ascent, for all places.
+    """
     optimum = ascend(setting, scan.error, steps)
-    best = np.asarray(optimum.found, float)
+    best = np.asarray(optimum.end, float)
     places = [best]
     for axis, step in enumerate(STEPS[setting.activity is not None]):
         places += [best + sign * step * np.eye(3)[axis] for sign in (-1, 1)]
     capacity = float(optimum.capacities[-1])
     keys = jr.split(key, len(places))
     around = [
-        at_capacity(setting, place, capacity, scan, key=each)
-        for place, each in zip(places, keys, strict=True)
+        at_capacity(setting, place, capacity, scan, key=own)
+        for place, own in zip(places, keys, strict=True)
     ]
     return optimum, around
 
 
 def _remedies(setting: Setting, scan: Scan, *, key: Key) -> tuple[int, list[Measured]]:
-    """At the capacity of the best coefficients, the start of the ascent: as it is, and mended."""
-    best = setting.coefficients(*(jnp.asarray(each) for each in best_place(setting)))
+    """The capacity K of the best coefficients, and the errors of all `REMEDIES` at that K.
+
+    The bad coefficients are those at the start of the ascent.
+    """
+    best = setting.coefficients(*(jnp.asarray(value) for value in best_place(setting)))
     bad = setting.coefficients(*start_of(setting))
     count = round(float(setting.capacity(best, scan.error)))
     many = max(8, scan.num_sets // 4), scan.num_queries
@@ -98,8 +110,8 @@ def _remedies(setting: Setting, scan: Scan, *, key: Key) -> tuple[int, list[Meas
         (setting, best, False),
     )
     return count, [
-        learned(each, count, coefficients, *many, centred=centred, key=own)
-        for (each, coefficients, centred), own in zip(cases, keys, strict=True)
+        learned(case, count, coefficients, *many, centred=centred, key=own)
+        for (case, coefficients, centred), own in zip(cases, keys, strict=True)
     ]
 
 
@@ -114,11 +126,11 @@ def _dataset(
     planes = [Plane(setting, name) for setting in cases for name in PLANES]
 
     def by_plane(rows: list) -> np.ndarray:
-        found = np.asarray(rows, float)
-        return found.reshape(*shape, *found.shape[1:])
+        values = np.asarray(rows, float)
+        return values.reshape(*shape, *values.shape[1:])
 
     at = ("setting", "plane", "point")
-    points = [each for _, each in maps]
+    points = [row for _, row in maps]
     axes = [plane.axes(config.map_points) for plane in planes]
     of_points = {
         "x": by_plane([[p.x for p in row] for row in points]),
@@ -127,13 +139,13 @@ def _dataset(
         "predicted": by_plane([[p.theory for p in row] for row in points]),
     }
     of_points |= _intervals([[p.measured for p in row] for row in points], by_plane)
-    around = [each for _, each in optima]
+    around = [row for _, row in optima]
     near = {
         "around_patterns": np.asarray([[k for k, _, _ in row] for row in around]),
         "around_predicted": np.asarray([[p for _, p, _ in row] for row in around]),
     }
-    found = _intervals([[m for _, _, m in row] for row in around], np.asarray)
-    near |= {f"around_{name}": value for name, value in found.items()}
+    errors = _intervals([[m for _, _, m in row] for row in around], np.asarray)
+    near |= {f"around_{name}": value for name, value in errors.items()}
     mended = _intervals([row for _, row in remedies], np.asarray)
     dataset = xr.Dataset(
         {
@@ -141,7 +153,7 @@ def _dataset(
             "map_x": (("setting", "plane", "column"), by_plane([x for x, _ in axes])),
             "map_y": (("setting", "plane", "row"), by_plane([y for _, y in axes])),
             "start": (("setting", "coefficient"), np.stack([o.start for o, _ in optima])),
-            "optimum": (("setting", "coefficient"), np.stack([o.found for o, _ in optima])),
+            "optimum": (("setting", "coefficient"), np.stack([o.end for o, _ in optima])),
             "ascent": (("setting", "step"), np.stack([o.capacities for o, _ in optima])),
             "remedy_patterns": ("kind", [count for count, _ in remedies]),
         }
@@ -149,13 +161,13 @@ def _dataset(
         | {name: (("setting", "around"), value) for name, value in near.items()}
         | {f"remedy_{name}": (("kind", "remedy"), value) for name, value in mended.items()},
         coords={
-            "setting": [each.name for each in cases],
+            "setting": [case.name for case in cases],
             "plane": list(PLANES),
             "coefficient": ["c1pre", "c1post", "constant"],
             "around": list(AROUND),
             "kind": ["-1 and +1", "0 and 1"],
             "remedy": list(REMEDIES),
-            "unit": ("setting", [each.unit for each in cases]),
+            "unit": ("setting", [case.unit for case in cases]),
         },
     )
     dataset["capacity"].attrs = {"long_name": "stored patterns K", "units": "1"}
@@ -167,7 +179,7 @@ def _dataset(
 def _intervals(
     rows: list[list[Measured]], shaped: Callable[[list], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Means over sets, 95 % intervals, and half the width of 99 % intervals."""
+    """Means over sets, ends of 95 % intervals, and half the width of 99 % intervals, by name."""
     reach = shaped([[m.reach(0.95) for m in row] for row in rows])
     value = shaped([[m.value for m in row] for row in rows])
     wide = shaped([[m.reach(WIDE) for m in row] for row in rows])
@@ -175,14 +187,14 @@ def _intervals(
 
 
 def coverage(dataset: xr.Dataset) -> tuple[float, float, int]:
-    """Shares of simulated points with theory in their 95 % and 99 % intervals; their number."""
+    """Shares of simulated points with theory in their 95 % and 99 % intervals; number of points."""
     gap = abs(dataset.error - dataset.predicted)
     narrow, wide = gap <= dataset.high - dataset.error, gap <= dataset.wide
     return float(narrow.mean()), float(wide.mean()), int(narrow.size)
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Where each ascent went, with what is measured there, and what centring mends."""
+    """The start and the end of each ascent with measured errors around it, and the remedies."""
     narrow, wide, number = coverage(dataset)
     title = (
         f"Best coefficients by gradient; theory within 95 % intervals at {narrow:.1%}, "
@@ -195,11 +207,11 @@ def table(dataset: xr.Dataset) -> Table:
         row = dataset.sel(setting=name)
         ascent = row.ascent.values
         result.add_row(f"{name}: start", _numbers(row.start), f"{ascent[0]:.1f}", "", "")
-        for each in row.around.values:
-            one = row.sel(around=each)
-            first = each == "optimum"
+        for place in row.around.values:
+            one = row.sel(around=place)
+            first = place == "optimum"
             result.add_row(
-                f"  {each}", _numbers(row.optimum) if first else "",
+                f"  {place}", _numbers(row.optimum) if first else "",
                 f"{ascent[-1]:.1f}" if first else "",
                 f"{float(one.around_error):.4f} [{float(one.around_low):.4f}, "
                 f"{float(one.around_high):.4f}]", f"{float(one.around_predicted):.4f}",
@@ -215,4 +227,4 @@ def table(dataset: xr.Dataset) -> Table:
 
 
 def _numbers(values: xr.DataArray) -> str:
-    return ", ".join(f"{float(each):+.3f}" for each in values.values)
+    return ", ".join(f"{value:+.3f}" for value in values.values.tolist())

@@ -1,4 +1,4 @@
-"""What recall loses when calcium exchange between astrocyte processes is cut or modulated."""
+"""Measures recall while calcium exchange between astrocyte processes is cut or modulated."""
 
 from nam_jax.record import ImportPath, Study
 

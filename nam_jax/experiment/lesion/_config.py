@@ -17,14 +17,14 @@ Tones = Annotated[tuple[float, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class LesionConfig:
-    """Which memories to store, and how to hinder the astrocyte that holds them."""
+    """The memories to store, and the changes to the astrocyte that holds them."""
 
     num_neurons: Annotated[int, Meta(ge=4, le=64)] = 32
-    """N; tensors are dense, N^4 numbers."""
+    """N. Tensors are dense: they have N^4 entries."""
     num_patterns: Annotated[int, Meta(ge=1)] = 16
     """K, random patterns in each set."""
     num_sets: Annotated[int, Meta(ge=1)] = 6
-    """Independent sets of patterns, each with an astrocyte and lesions of its own."""
+    """Independent sets of patterns; every set has its own astrocyte and its own random lesions."""
     num_cues: Annotated[int, Meta(ge=1)] = 16
     """Cues of each set; a point of a curve has `num_sets` times as many trials."""
     level: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
@@ -34,9 +34,9 @@ class LesionConfig:
     gain: Positive = 0.9
     """Leak of the neurons in units of beta M0 N."""
     cuts: Shares = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-    """Fractions of single fluxes that are cut, and of processes that are isolated."""
+    """Fractions of single fluxes that are cut, and fractions of processes that are isolated."""
     radii: Lengths = (0.0, 30.0, 60.0, 65.0, 70.0, 75.0, 80.0, 120.0)
-    """Farthest exchange of calcium along the branches, in micrometres."""
+    """Largest distance along the branches over which calcium is exchanged, in micrometres."""
     tones: Tones = (-8.0, -4.0, -2.0, 0.0, 1.0, 2.0, 4.0, 8.0)
     """Constant inputs d to every astrocyte process, dimensionless."""
     couplings: Shares = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)

@@ -1,4 +1,4 @@
-"""Recall against hindered calcium exchange: five ways, one panel each."""
+"""The figure of the study `lesion`: recall against five kinds of change, one panel for each."""
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ PANELS = {
 
 
 def lesion(dataset: xr.Dataset) -> Figure:
-    """Rate of exact recall with its 95 % interval along each sweep.
+    """The figure: rate of exact recall with its 95 % interval along each sweep.
 
     Args:
         dataset: What `run` of this study returns.

@@ -1,4 +1,4 @@
-"""Ways to hinder an astrocyte: subjects, sweeps, and the tensors that are left."""
+"""Changes to an astrocyte: the networks they act on, the sweeps, and the tensors after a lesion."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from nam_jax.network import Drive, NeuronAstrocyte
 
 
 class Subject(eqx.Module):
-    """One set of memories and the astrocyte that holds them; stacked along a leading set axis.
+    """One set of memories and the astrocyte that holds it; arrays may have a leading axis of sets.
 
     Attributes:
-        network: Unharmed, with a pattern tensor.
-        morphology: Where its processes stand.
+        network: The network before any lesion, with a pattern tensor.
+        morphology: Positions of its processes.
         territory: True for processes of the first of two astrocytes.
         problem: Stored patterns, cues and their targets.
     """
@@ -31,14 +31,14 @@ class Subject(eqx.Module):
 
 
 class Sweep(NamedTuple):
-    """A way to hinder or modulate one astrocyte, and how strongly.
+    """One kind of change to an astrocyte, and its strengths.
 
     Attributes:
         coordinate: Name of the strength's coordinate in the Dataset.
         values: Strengths.
-        lesion: Subject, strength and key to the tensor that is left.
-        drive: Strength to constant inputs.
-        released: Whether the released parameters are tried instead of the certified ones.
+        lesion: Function of a subject, a strength and a key; returns the tensor after the lesion.
+        drive: Function of a strength; returns the constant inputs.
+        released: Whether networks have the released parameters instead of the certified ones.
     """
 
     coordinate: str
@@ -49,37 +49,37 @@ class Sweep(NamedTuple):
 
 
 def dense(tensor: AbstractProcessTensor) -> DenseTensor:
-    """All entries of a small tensor."""
+    """A small tensor with all its entries."""
     return tensor if isinstance(tensor, DenseTensor) else DenseTensor(tensor.to_dense())
 
 
 def cut_fluxes(subject: Subject, cut: Scalar, key: Key) -> AbstractProcessTensor:
-    """Single fluxes cut at random."""
+    """The tensor with a fraction `cut` of its single fluxes cut at random."""
     return memory.lesion(dense(subject.network.tensor), cut, key=key)
 
 
 def isolate_processes(subject: Subject, cut: Scalar, key: Key) -> AbstractProcessTensor:
-    """Whole processes isolated at random."""
+    """The tensor with a fraction `cut` of its processes isolated at random."""
     return memory.lesion(subject.network.tensor, cut, key=key)
 
 
 def within(subject: Subject, radius: Scalar, key: Key) -> AbstractProcessTensor:
-    """Exchange within a radius along the branches."""
+    """The tensor with exchange only within `radius`, in micrometres along the branches."""
     del key
     return memory.exchange_within(subject.network.tensor, subject.morphology, radius)
 
 
 def as_many_as_within(subject: Subject, radius: Scalar, key: Key) -> AbstractProcessTensor:
-    """As many fluxes as within the radius, kept at random."""
+    """The tensor with as many fluxes as `within` keeps, chosen at random."""
     return cut_fluxes(subject, 1 - subject.morphology.share_within(radius), key)
 
 
 def with_tone(tone: Scalar) -> Drive:
-    """One constant input to every process."""
+    """The constant input `tone` to every process."""
     return Drive(process=tone)
 
 
 def joined(subject: Subject, coupling: Scalar, key: Key) -> AbstractProcessTensor:
-    """Two astrocytes joined by gap junctions."""
+    """The tensor of two astrocytes joined by gap junctions."""
     del key
     return GapJunctionTensor(subject.network.tensor, subject.territory, coupling)

@@ -1,4 +1,4 @@
-"""What recall loses when calcium exchange between astrocyte processes is cut or modulated."""
+"""The study `lesion`: recall while calcium exchange is cut or modulated in five ways."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ from nam_jax.record import Context
 
 
 class Point(NamedTuple):
-    """Recalls (set, cue) of one point of a sweep, and the certificate's margin of each set."""
+    """Recalls of one point of a sweep, (sets, cues), and the certificate's margin of each set."""
 
     recalls: Recalls
     margin: Float[Array, " sets"]
@@ -73,14 +73,15 @@ _QUANTITIES = {
 
 @in_context(batched=False)
 def run(config: LesionConfig, context: Context) -> xr.Dataset:
-    """Recalls from damaged cues while calcium exchange is hindered in five ways.
+    """Recalls from damaged cues while calcium exchange is cut or modulated in five ways.
 
-    Certified networks recall by their effective one. Where a lesion takes the certificate away,
-    all three layers are integrated instead, from silent synapses and processes.
+    Certified networks recall by their effective network. If a lesion makes the margin of the
+    certificate 0 or less, all three layers are integrated instead, from silent synapses and
+    processes.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
         For each sweep in `SWEEPS`, variables `<sweep>_<quantity>`: recall rate with interval and
@@ -101,7 +102,7 @@ def run(config: LesionConfig, context: Context) -> xr.Dataset:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Recall at the ends of each sweep, and where in it recall falls below one half."""
+    """Recall at both ends of each sweep, and the strengths with recall below one half."""
     result = Table(title="Recall with hindered calcium exchange")
     for name in ("sweep", "strengths", "recall at both ends", "best", "below 1/2 at"):
         result.add_column(name)
@@ -131,10 +132,10 @@ def _subjects(config: LesionConfig, *, key: Key) -> Subject:
 
     of_problems, of_growth = jr.split(key)
     what = config.num_patterns, size, config.level, config.num_cues
-    problems = [random_problem(*what, key=each) for each in jr.split(of_problems, sets)]
+    problems = [random_problem(*what, key=own) for own in jr.split(of_problems, sets)]
     problem = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
     network = remembering(problem.patterns)
-    grown = [memory.grow_astrocyte(size, key=each) for each in jr.split(of_growth, sets)]
+    grown = [memory.grow_astrocyte(size, key=own) for own in jr.split(of_growth, sets)]
     morphology = jax.tree.map(lambda *leaves: jnp.stack(leaves), *grown)
     territory = jnp.stack([astrocyte.halves() for astrocyte in grown])
     return Subject(network, morphology, territory, problem)
@@ -156,7 +157,7 @@ def _sweeps(config: LesionConfig) -> dict[str, Sweep]:
 def _point(
     config: LesionConfig, sweep: Sweep, subjects: Subject, value: Scalar, *, key: Key
 ) -> Point:
-    """All recalls of one point, by the effective network where that is certified."""
+    """All recalls of one point; by the effective network for sets whose network is certified."""
     if sweep.released:
         released = eqx.filter_vmap(NeuronAstrocyte.released)(subjects.problem.patterns)
         subjects = eqx.tree_at(lambda one: one.network, subjects, released)
@@ -164,22 +165,22 @@ def _point(
     if sweep.released:
         return jax.device_get(_recall(harmed, None, effective=False))
     drive = sweep.drive(value)
-    found = jax.device_get(_recall(harmed, drive, effective=True))
-    if (found.margin > 0).all():
-        return found
+    reduced = jax.device_get(_recall(harmed, drive, effective=True))
+    if (reduced.margin > 0).all():
+        return reduced
     cold = Cold(subjects.network.start.voltage)
     harmed = eqx.tree_at(lambda one: one.network.start, harmed, cold)
     full = _recall(harmed, drive, effective=False, max_time=config.end_time)
 
     def chosen(effective: np.ndarray, full: Array) -> np.ndarray:
-        return np.where((found.margin > 0)[:, None], effective, full)
+        return np.where((reduced.margin > 0)[:, None], effective, full)
 
-    return Point(jax.tree.map(chosen, found.recalls, full.recalls), found.margin)
+    return Point(jax.tree.map(chosen, reduced.recalls, full.recalls), reduced.margin)
 
 
 @eqx.filter_jit
 def _harmed(lesion: Callable, subjects: Subject, value: Scalar, keys: Array) -> Subject:
-    """`subjects` with a dense tensor each, after the lesion."""
+    """`subjects` after the lesion, with dense tensors."""
 
     def one(subject: Subject, key: Key) -> Subject:
         tensor = dense(lesion(subject, value, key))
@@ -190,7 +191,15 @@ def _harmed(lesion: Callable, subjects: Subject, value: Scalar, keys: Array) -> 
 
 @eqx.filter_jit
 def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **options: Any) -> Point:
-    """Recalls of all sets at once; those of uncertified effective networks mean nothing."""
+    """Recalls of all sets at once.
+
+    Args:
+        subjects: The networks and cues of all sets.
+        drive: Constant inputs.
+        effective: Whether to recall by the effective networks. Their recalls mean nothing for sets
+            with a margin of 0 or less.
+        **options: Further arguments of `recall_all`; used by full networks only.
+    """
 
     def one(subject: Subject) -> Point:
         network, (_, targets, cues) = subject.network, subject.problem
@@ -204,7 +213,7 @@ def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **option
 
 
 def _numbers(point: Point) -> dict[str, float]:
-    """The quantities of one point; a silent network counts as recalling nothing."""
+    """The quantities of one point. A recall that ends in a silent network is not exact."""
     recalls = point.recalls
     rate = measure.rate(recalls.exact & recalls.known)
     return dict(zip(("rate", "low", "high", "trials"), rate, strict=True)) | {
@@ -228,7 +237,7 @@ def _dataset(
     for name, sweep in sweeps.items():
         numbers = [_numbers(point) for point in points[name]]
         for quantity, text in _QUANTITIES.items():
-            column = [each[quantity] for each in numbers]
+            column = [row[quantity] for row in numbers]
             attrs = {"units": "1", "long_name": f"{SWEEPS[name]}: {text}"}
             dataset[f"{name}_{quantity}"] = (sweep.coordinate, column, attrs)
     shares = [

@@ -1,4 +1,4 @@
-"""Leak gating: does the network stay active for known cues, and fall silent for unknown ones?"""
+"""Tells known cues from unknown cues by leak gating: the network stays active or falls silent."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -16,7 +16,7 @@ Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class RecogniseConfig:
-    """Which memories to load, and which cues to show them."""
+    """The memories to store, and the cues to show."""
 
     num_neurons: Annotated[int, Meta(ge=8)] = 64
     """N."""
@@ -27,10 +27,10 @@ class RecogniseConfig:
     gains: Positives = (0.01, 0.9, 1.5, 3.0)
     """Leaks of the neurons in units of beta M0 N."""
     gain: Positive = 0.9
-    """The gain whose operating curves are drawn; one of `gains`."""
+    """The gain for the operating curves of the figure; one of `gains`."""
     margin: Positive = 0.2
     """Margin of the certificate."""
     num_cues: Annotated[int, Meta(ge=2)] = 100
-    """Known cues of each level, and unknown cues: random patterns that are not stored."""
+    """Number of known cues of each level, and of unknown cues, which are patterns not stored."""
     seed: Seed = 0
     """Seed of everything random."""

@@ -1,4 +1,4 @@
-"""Known or unknown: operating curves of leak-gated recognition, and the gain that makes it."""
+"""The figure of the study `recognise`: operating curves, and recall against the gain."""
 
 import json
 
@@ -11,7 +11,7 @@ MARKERS = ("o", "s", "^", "d", "v", "x")
 
 
 def recognise(dataset: xr.Dataset) -> Figure:
-    """Operating curves of one gain by load and level; recall and rejection against the gain.
+    """The figure. Above: operating curves of one gain. Below: recall and activity against the gain.
 
     Args:
         dataset: What `run` of this study returns.

@@ -1,4 +1,4 @@
-"""Leak gating: does the network stay active for known cues, and fall silent for unknown ones?"""
+"""The study `recognise`: activity of leak-gated networks after known and after unknown cues."""
 
 import equinox as eqx
 import jax
@@ -18,23 +18,24 @@ from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.record import ConfigError, Context
 
 UNRESOLVED = 0.02
-"""Activity below which a recall that came to rest at residual 1e-2 cannot be told from silence."""
+"""Activity below which a state at rest counts as silent, because rest means a residual of 1e-2."""
 
 THRESHOLDS = np.linspace(0, 1, 201)
-"""Activities above which a cue counts as known, along an operating curve."""
+"""Thresholds along an operating curve: a cue with at least this activity counts as known."""
 
 
 @in_context(batched=False)
 def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
-    """Shows known and unknown cues to leak-gated networks and records their activity at rest.
+    """Shows known and unknown cues to leak-gated networks and measures their activity at rest.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        For each load and gain: exact recall (with interval) and activity by level, activity of
-        unknown cues, the receiver-operating curve and the area under it with its interval.
+        For each load and gain: exact recall with its interval and mean activity by level, mean
+        activity after unknown cues, the receiver-operating curve, and the area under it with its
+        interval.
 
     Raises:
         ConfigError: If `gain` is not one of `gains`.
@@ -50,23 +51,23 @@ def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
 
 
 def _load(config: RecogniseConfig, num_patterns: int, *, key: Key) -> tuple[Recalls, Recalls]:
-    """Recalls (gain, level, cue) of known cues and (gain, cue) of unknown ones."""
+    """Recalls of known cues, (gains, levels, cues), and of unknown cues, (gains, cues)."""
     of_patterns, of_flips, of_unknown = jr.split(key, 3)
     patterns = data.random_patterns(num_patterns, config.num_neurons, key=of_patterns)
     targets = patterns[jnp.arange(config.num_cues) % num_patterns]
 
     def damaged(level: float, key: Key) -> Patterns:
         keys = jr.split(key, config.num_cues)
-        flip = jax.vmap(lambda target, each: data.flip(target, level, key=each))
+        flip = jax.vmap(lambda target, own: data.flip(target, level, key=own))
         return flip(targets, keys)
 
     keys = jr.split(of_flips, len(config.levels))
-    known = [damaged(level, each) for level, each in zip(config.levels, keys, strict=True)]
+    known = [damaged(level, own) for level, own in zip(config.levels, keys, strict=True)]
     unknown = data.random_patterns(config.num_cues, config.num_neurons, key=of_unknown)
     cues = jnp.concatenate([*known, unknown])
     wanted = jnp.concatenate([*(targets for _ in known), unknown])
-    found = [_recall(patterns, config.margin, gain, cues, wanted) for gain in config.gains]
-    every = jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+    recalls = [_recall(patterns, config.margin, gain, cues, wanted) for gain in config.gains]
+    every = jax.tree.map(lambda *leaves: np.stack(leaves), *recalls)
     split = len(known) * config.num_cues
     shape = (len(config.gains), len(known), config.num_cues)
     return (
@@ -90,18 +91,20 @@ def _recall(
 
 
 def area_under_curve(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
-    """Probability that a known cue is more active than an unknown one, ties counted half."""
+    """Probability that a known cue has more activity than an unknown cue; ties count half."""
     return float(scipy.stats.mannwhitneyu(known, unknown).statistic / (known.size * unknown.size))
 
 
-def _silenced(found: Recalls) -> Recalls:
-    """Recalls with unresolved activities at 0, and only active networks counted as recalling."""
-    activity = np.where(found.activity < UNRESOLVED, 0, found.activity)
-    return Recalls(found.exact & found.known, found.overlap, activity, found.known, found.outcome)
+def _silenced(recalls: Recalls) -> Recalls:
+    """The recalls with activities below `UNRESOLVED` set to 0, and with silent ones not exact."""
+    activity = np.where(recalls.activity < UNRESOLVED, 0, recalls.activity)
+    return Recalls(
+        recalls.exact & recalls.known, recalls.overlap, activity, recalls.known, recalls.outcome
+    )
 
 
 def _dataset(config: RecogniseConfig, loads: tuple[Recalls, Recalls]) -> xr.Dataset:
-    known, unknown = (_silenced(found) for found in loads)
+    known, unknown = (_silenced(recalls) for recalls in loads)
     dims = ("stored", "gain", "level")
     rates = np.apply_along_axis(lambda exact: measure.rate(exact)[:3], -1, known.exact)
     areas = _areas(config, np.asarray(known.activity), np.asarray(unknown.activity))
@@ -139,7 +142,7 @@ def _areas(
     known: Float[np.ndarray, "a g l c"],
     unknown: Float[np.ndarray, "a g c"],
 ) -> Float[np.ndarray, "a g l 3"]:
-    """Area under each operating curve with its bootstrap interval (95 %, percentile)."""
+    """The area under each operating curve with its bootstrap interval (95 %, percentiles)."""
     areas = np.empty((*known.shape[:3], 3))
     for place in np.ndindex(known.shape[:3]):
         pair = known[place].astype(float), unknown[place[:2]].astype(float)
@@ -157,7 +160,7 @@ def interval(value: float, low: float, high: float) -> str:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Recall, rejection and area under the curve at each load and gain."""
+    """Exact recall, activity after unknown cues and area under the curve, by load and gain."""
     result = Table(title="Recognition by activity at rest")
     level = dataset.level.values[len(dataset.level) // 2]
     for name in ("K", "gain", f"exact recall, {level:.0%} flips", "unknown cues: activity", "area"):

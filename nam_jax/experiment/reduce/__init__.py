@@ -1,4 +1,4 @@
-"""Walk from the full neuron-astrocyte network to the discrete dense memory on the same cues."""
+"""Recalls equal cues with the full network and with its reductions, down to a dense memory."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -13,24 +13,24 @@ Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class ReduceConfig:
-    """Which networks to reduce, and on which cues."""
+    """The networks to reduce, and their cues."""
 
     num_neurons: Annotated[int, Meta(ge=8)] = 64
     """N."""
     num_patterns: Annotated[int, Meta(ge=1)] = 20
-    """K random patterns."""
+    """K, the number of random patterns."""
     level: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
     """Fraction of the bits of each cue that are flipped."""
     num_cues: Annotated[int, Meta(ge=1)] = 20
-    """Cues, one for each of the first patterns."""
+    """Number of cues; each is a damaged copy of one of the first patterns."""
     leaks: tuple[Annotated[float, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
-    """Leaks alpha = gamma of the released parameters."""
+    """Leaks alpha = gamma of networks with the released parameters."""
     margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
-    """Margins of the certified preset."""
+    """Margins of networks with the certified preset."""
     ratios: Positives = (10.0, 1.0, 0.1)
     """Time constants of synapses and processes, in membrane times."""
     gain: Positive = 0.9
-    """Certified only: leak of the neurons in units of beta M0 N."""
+    """Leak of the neurons in units of beta M0 N, for certified networks only."""
     max_time: Positive = 50.0
     """Membrane times after which a recall is read out."""
     seed: Seed = 0

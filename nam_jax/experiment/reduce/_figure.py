@@ -1,4 +1,4 @@
-"""The ladder of reductions as a map: which rungs recall the same cues?"""
+"""The figure of the study `reduce`: a map of overlaps by network and rung, one rung a reduction."""
 
 import numpy as np
 import xarray as xr
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 def reduce(dataset: xr.Dataset) -> Figure:
-    """Mean overlap with the target for each network and rung; hatched where not defined.
+    """The figure: mean overlap with the target for each network and rung, or "not defined".
 
     Args:
         dataset: What `run` of this study returns.

@@ -1,4 +1,4 @@
-"""Walk from the full neuron-astrocyte network to the discrete dense memory on the same cues."""
+"""The study `reduce`: recalls equal cues with a network and with each of its reductions (rungs)."""
 
 import jax.random as jr
 import numpy as np
@@ -15,14 +15,15 @@ from nam_jax.record import ConfigError, Context
 
 @in_context(batched=False)
 def run(config: ReduceConfig, context: Context) -> xr.Dataset:
-    """One `measure.reduction_report` for each network.
+    """Runs `measure.reduction_report` for each network.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: Settings of the run.
+        context: Folder, device and progress bar of the run.
 
     Returns:
-        Overlap, exact recall, activity and agreement of each network, rung and cue; certificates.
+        Overlap, exact recall, activity and agreement by network, rung and cue; and the certificate
+        of each network.
 
     Raises:
         ConfigError: If there is no network.
@@ -89,7 +90,7 @@ def _dataset(
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Mean overlap of each rung, with the certificate's margin; a dash where not defined."""
+    """Mean overlap by rung and network, with margins; a dash if a network has no such rung."""
     result = Table(title="Mean overlap after recall, down the ladder of reductions")
     result.add_column("rung")
     for name, margin in zip(dataset.network.values, dataset.margin.values, strict=True):

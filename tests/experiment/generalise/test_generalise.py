@@ -45,8 +45,8 @@ def test_on_the_sphere_attention_is_the_mean_shift(getkey):
 def test_each_phase_gets_its_name():
     states = np.zeros((1, 4, 2))
     states[0, :, 0] = [0.0, 1.0, 1.001, 2.0]
-    found = Outputs(states, np.array([[0.95, 0.5, 0.5, 0.5]]), np.zeros((1, 4)))
-    shares = phases(found, 1.0, weight=0.9, distance=0.05)
+    returned = Outputs(states, np.array([[0.95, 0.5, 0.5, 0.5]]), np.zeros((1, 4)))
+    shares = phases(returned, 1.0, weight=0.9, distance=0.05)
     np.testing.assert_allclose(np.stack(shares)[:, 0], [0.25, 0.5, 0.25])
 
 
@@ -76,43 +76,43 @@ def test_attractors_are_as_many_as_a_gaussian_field_has_peaks(dimension, beta, c
     """Within 10 %, at two numbers of samples."""
     expected = (theory.circle_attractors, theory.sphere_attractors)[dimension - 1](beta)
     for count in counts:
-        found = attractors(count, dimension, beta, 500, 24, key=jr.key(count))
-        np.testing.assert_allclose(found.mean(), expected, rtol=0.1)
+        counted = attractors(count, dimension, beta, 500, 24, key=jr.key(count))
+        np.testing.assert_allclose(counted.mean(), expected, rtol=0.1)
 
 
 @pytest.mark.slow
 def test_exponents_of_the_threshold_and_the_order_of_phases():
     """0.5 +- 0.1 on the circle, 1.0 +- 0.2 on the sphere; spurious cues peak in between."""
     config = generalise.study.config(loads=(2.0,), num_starts=10, phase_samples=(9, 90, 225, 3000))
-    found = generalise.study.run(config)
-    value = found.exponent.sel(bound="value")
+    dataset = generalise.study.run(config)
+    value = dataset.exponent.sel(bound="value")
     assert abs(float(value[0]) - 0.5) < 0.1 and abs(float(value[1]) - 1.0) < 0.2
-    share = found.share.sel(bound="value")
+    share = dataset.share.sel(bound="value")
     assert float(share.sel(samples=9, phase="memorised")) > 0.8
     assert share.sel(phase="spurious").argmax().item() in {1, 2}
     assert float(share.sel(samples=3000, phase="generalised")) > 0.9
-    assert (found.gap.sel(bound="value").diff("samples") < 0).all()
+    assert (dataset.gap.sel(bound="value").diff("samples") < 0).all()
 
 
 @pytest.mark.slow
 def test_figure_and_table():
-    found = generalise.study.run(
+    dataset = generalise.study.run(
         generalise.study.config(
             circle_betas=(20.0,), sphere_betas=(10.0,), phase_samples=(4,), num_sets=4,
             num_queries=4, num_starts=20,
         )
     )  # fmt: skip
-    phases, threshold, attractors, gap = generalise.study.figure(found).axes
-    assert list(curves(phases)) == list(found.phase.values)
+    phases, threshold, attractors, gap = generalise.study.figure(dataset).axes
+    assert list(curves(phases)) == list(dataset.phase.values)
     for name, curve in curves(phases).items():
-        assert_shows(curve, found.share.sel(phase=name))
-    np.testing.assert_allclose(curves(gap)["gap (right axis)"].y, found.gap.sel(bound="value"))
+        assert_shows(curve, dataset.share.sel(phase=name))
+    np.testing.assert_allclose(curves(gap)["gap (right axis)"].y, dataset.gap.sel(bound="value"))
     for on, name in (("circle", "circle, exponent nan"), ("sphere", "sphere, exponent nan")):
-        assert_shows(curves(threshold)[name], found.threshold[found.on == on])
-    assert len(curves(attractors)) == 2 * found.sizes["multiple"] + 1  # and theory
+        assert_shows(curves(threshold)[name], dataset.threshold[dataset.on == on])
+    assert len(curves(attractors)) == 2 * dataset.sizes["multiple"] + 1  # and theory
     assert labels(phases) == ("stored samples K (1)", "share of cues (1)")
-    assert generalise.study.table(found).row_count == 5
-    assert np.isnan(found.exponent).all()
+    assert generalise.study.table(dataset).row_count == 5
+    assert np.isnan(dataset.exponent).all()
 
 
 def test_empty_lists_are_refused():

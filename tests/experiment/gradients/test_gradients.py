@@ -28,9 +28,9 @@ def test_finite_differences_agree_with_themselves_at_twice_the_step(problem):
 
 def test_implicit_gradient_is_that_of_finite_differences(problem):
     with jax.enable_x64(True):
-        found = judged_route(ImplicitRoute(effort=FINE), *problem)
-    assert found.miss < 1e-10 and found.error < 1e-5
-    np.testing.assert_allclose(found.norm_ratio, 1, rtol=1e-5)
+        judgement = judged_route(ImplicitRoute(effort=FINE), *problem)
+    assert judgement.miss < 1e-10 and judgement.error < 1e-5
+    np.testing.assert_allclose(judgement.norm_ratio, 1, rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -53,5 +53,7 @@ def test_judge_tells_direction_from_size():
     changes = jax.tree.map(lambda leaf: np.stack([np.ones_like(leaf), 0 * leaf]), parts(net))
     slope = sum(float(np.sum(leaf)) for leaf in parts(net))
     truth = Reference(changes, np.array([slope / 2, 0.0]), 0.0, 1.0, 0.1)
-    found = judge(net, truth)
-    np.testing.assert_allclose([found.miss, found.norm_ratio, found.error], [0, 2, 1], atol=1e-5)
+    judgement = judge(net, truth)
+    np.testing.assert_allclose(
+        [judgement.miss, judgement.norm_ratio, judgement.error], [0, 2, 1], atol=1e-5
+    )

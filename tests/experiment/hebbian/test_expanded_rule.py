@@ -59,14 +59,14 @@ def test_winners_of_independent_fields(getkey):
     assert abs(lost.mean() - float(expected)) < 4 * lost.std() / np.sqrt(4000)
 
 
-@pytest.mark.parametrize("setting", [SIGNS, SPARSE], ids=lambda each: each.name)
+@pytest.mark.parametrize("setting", [SIGNS, SPARSE], ids=lambda setting: setting.name)
 def test_fields_are_those_of_the_network_that_the_rule_makes(setting, getkey):
     patterns = draw(setting._replace(num_neurons=40), 9, key=getkey())
     filled = jnp.concatenate([patterns, jnp.zeros_like(patterns[:3])])
     network = Hopfield.from_patterns(patterns, ExpandedHebbian(*RANDOM))
-    found = fields(filled, jnp.asarray(9.0), RANDOM, patterns[:4])
+    computed = fields(filled, jnp.asarray(9.0), RANDOM, patterns[:4])
     expected = jax.vmap(network.local_field)(patterns[:4])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-3)
 
 
 CASES = [
@@ -83,42 +83,44 @@ CASES = [
 @pytest.mark.parametrize(("setting", "place", "count"), CASES)
 def test_laws_are_those_of_simulated_networks(setting, place, count, getkey):
     """3.5 standard errors over 600 sets, or 4 % of the errors, whichever is more."""
-    coefficients = setting.coefficients(*(jnp.asarray(each) for each in place))
-    found = simulate(setting, count, coefficients, 600, 4, key=getkey())
+    coefficients = setting.coefficients(*(jnp.asarray(value) for value in place))
+    measured = simulate(setting, count, coefficients, 600, 4, key=getkey())
     expected = float(setting.error(jnp.asarray(float(count)), coefficients))
-    assert abs(found.value - expected) < max(3.5 * found.error, 0.04 * expected)
+    assert abs(measured.value - expected) < max(3.5 * measured.error, 0.04 * expected)
 
 
 @pytest.mark.slow
 def test_the_law_of_winners_is_off_where_a_neuron_is_in_few_patterns(getkey):
     """a K = 3, c1post = -2a: 20 % too high, as its docstring says; the fixed threshold is not."""
     place = (-2.0, -2.0, 0.0)
-    coefficients = SPARSE_WINNERS.coefficients(*(jnp.asarray(each) for each in place))
-    found = simulate(SPARSE_WINNERS, 30, coefficients, 600, 4, key=getkey())
+    coefficients = SPARSE_WINNERS.coefficients(*(jnp.asarray(value) for value in place))
+    measured = simulate(SPARSE_WINNERS, 30, coefficients, 600, 4, key=getkey())
     expected = float(SPARSE_WINNERS.error(jnp.asarray(30.0), coefficients))
-    assert 1.1 < expected / found.value < 1.35
+    assert 1.1 < expected / measured.value < 1.35
 
 
 @pytest.mark.slow
 def test_the_law_of_winners_is_high_where_errors_are_rare_and_weights_positive(getkey):
     """-1 and +1, C = 0.1, K = 18: 1.5 times too high at 1e-4, as docs/hebbian.md says."""
     coefficients = Coefficients(c0=0.1)
-    found = simulate(SIGNS_WINNERS, 18, coefficients, 3000, 4, key=getkey())
+    measured = simulate(SIGNS_WINNERS, 18, coefficients, 3000, 4, key=getkey())
     expected = float(SIGNS_WINNERS.error(jnp.asarray(18.0), coefficients))
-    assert expected < 1e-3 and 1.2 < expected / found.value < 1.9
+    assert expected < 1e-3 and 1.2 < expected / measured.value < 1.9
 
 
 @pytest.mark.slow
 def test_capacity_is_where_the_law_has_the_error_and_is_differentiable():
-    """At N = 1000 and 0.5 %: 151, 98 and 82 of science page 3.1, to 1.5 %; slopes to 2 %."""
+    """At N = 1000 and 0.5 %: 151, 98 and 82, which we derived before, to 1.5 %; slopes to 2 %."""
 
     def capacity(c):
         return theory.patterns_at_error(
             lambda k: theory.hebbian_one_step_error(1000, k, c), 0.005, 400
         )
 
-    found = [capacity(c) for c in (Coefficients(), Coefficients(c1pre=0.25), Coefficients(c0=0.1))]
-    np.testing.assert_allclose(found, [151, 98, 82], rtol=0.015)
+    capacities = [
+        capacity(c) for c in (Coefficients(), Coefficients(c1pre=0.25), Coefficients(c0=0.1))
+    ]
+    np.testing.assert_allclose(capacities, [151, 98, 82], rtol=0.015)
     slope = jax.grad(lambda g: capacity(Coefficients(c1pre=g)))(0.25)
     step = capacity(Coefficients(c1pre=0.27)) - capacity(Coefficients(c1pre=0.23))
     np.testing.assert_allclose(slope, step / 0.04, rtol=0.02)
@@ -126,22 +128,22 @@ def test_capacity_is_where_the_law_has_the_error_and_is_differentiable():
 
 
 def test_the_ascent_ends_at_the_correlation_term():
-    found = ascend(SIGNS, 0.01, 60)
-    np.testing.assert_allclose(found.found, 0, atol=0.03)
+    ascent = ascend(SIGNS, 0.01, 60)
+    np.testing.assert_allclose(ascent.end, 0, atol=0.03)
     pure = SIGNS.capacity(Coefficients(), 0.01)
-    np.testing.assert_allclose(found.capacities[-1], pure, rtol=0.005)
-    assert found.capacities[0] < 0.6 * pure
+    np.testing.assert_allclose(ascent.capacities[-1], pure, rtol=0.005)
+    assert ascent.capacities[0] < 0.6 * pure
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("setting", [SPARSE, SPARSE_WINNERS, SIGNS_WINNERS], ids=lambda s: s.name)
 def test_other_ascents_need_the_postsynaptic_term_of_covariance(setting):
     """c1post = -a c2corr to 6 %, and 0 for -1 and +1; a capacity no worse than the closed form."""
-    found = ascend(setting, 0.01, 100)
+    ascent = ascend(setting, 0.01, 100)
     wanted = 0.0 if setting.activity is None else -1.0
-    np.testing.assert_allclose(found.found[1], wanted, atol=0.06)
+    np.testing.assert_allclose(ascent.end[1], wanted, atol=0.06)
     best = setting.coefficients(jnp.asarray(wanted), jnp.asarray(wanted), jnp.asarray(0.0))
-    assert found.capacities[-1] > 0.99 * float(setting.capacity(best, 0.01))
+    assert ascent.capacities[-1] > 0.99 * float(setting.capacity(best, 0.01))
 
 
 def test_centring_leaves_the_correlation_term_alone(getkey):
@@ -156,8 +158,10 @@ def test_centring_restores_capacity(getkey):
     """N = 200, K = 40: from 8 to below 2 % wrong."""
     many = {"num_sets": 200, "num_queries": 4}
     raw, centred = (
-        learned(SIGNS, 40, Coefficients(0.1, 0.4, 0.5), centred=each, key=getkey(), **many)
-        for each in (False, True)
+        learned(
+            SIGNS, 40, Coefficients(0.1, 0.4, 0.5), centred=centre_weights, key=getkey(), **many
+        )
+        for centre_weights in (False, True)
     )
     assert raw.value > 0.06 and centred.value < 0.02
 
@@ -169,13 +173,13 @@ TINY = hebbian.study.config(
 
 @pytest.mark.slow
 def test_the_experiment_says_what_it_found():
-    found = hebbian.study.run(TINY)
-    assert found.capacity.dims == ("setting", "plane", "row", "column")
-    assert ((found.low <= found.error) & (found.error <= found.high)).all()
-    panels = np.reshape(hebbian.study.figure(found).axes, (2, 4))
-    assert [axes.get_title() for axes in panels[0]] == list(found.setting.values)
+    dataset = hebbian.study.run(TINY)
+    assert dataset.capacity.dims == ("setting", "plane", "row", "column")
+    assert ((dataset.low <= dataset.error) & (dataset.error <= dataset.high)).all()
+    panels = np.reshape(hebbian.study.figure(dataset).axes, (2, 4))
+    assert [axes.get_title() for axes in panels[0]] == list(dataset.setting.values)
     for (row, column), axes in np.ndenumerate(panels):
-        part = found.isel(plane=row, setting=column)
+        part = dataset.isel(plane=row, setting=column)
         inside, outside, ascent, optimum = (np.array(line.get_data()) for line in axes.get_lines())
         assert inside.shape[1] == (abs(part.error - part.predicted) <= part.wide).sum()
         points = np.concatenate([inside, outside], axis=1)
@@ -184,14 +188,14 @@ def test_the_experiment_says_what_it_found():
         across = [0, 1 + row]
         np.testing.assert_allclose(ascent.T, np.stack([part.start, part.optimum])[:, across])
         np.testing.assert_allclose(optimum.ravel(), part.optimum[across])
-    assert "simulated points" in str(hebbian.study.table(found).title)
+    assert "simulated points" in str(hebbian.study.table(dataset).title)
 
 
 @pytest.mark.slow
 def test_theory_lies_within_intervals_of_the_map():
     """Within 99 % intervals at 95 % of the points, which a right theory all but never misses."""
-    found = hebbian.study.run(
+    dataset = hebbian.study.run(
         hebbian.study.config(map_points=3, grid_points=5, num_sets=256, steps=2)
     )
-    narrow, wide, number = coverage(found)
+    narrow, wide, number = coverage(dataset)
     assert number == 200 and wide >= 0.95 and narrow >= 0.88
