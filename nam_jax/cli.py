@@ -1,7 +1,7 @@
 """The command `nam-jax`: studies from the command line.
 
-Only the list of studies is imported at once: tyro, JAX and the parts of a study come when they are
-used, so that help appears quickly.
+The module itself imports only the list of studies. It imports tyro, JAX and the parts of a study
+when a command uses them, so that help appears quickly.
 """
 
 import argparse
@@ -56,10 +56,10 @@ or a file was wrong; 130 interrupted. Studies need the extra: pip install "nam-j
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Runs one command and returns its exit status.
 
     Args:
-        arguments: Words after `nam-jax`; by default those of the process.
+        arguments: Words after `nam-jax`; by default the arguments of the process.
 
     Returns:
         The exit status: 0, 1 for a failed run, 2 for wrong input, 130 when interrupted.
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _command(words)
         finally:
-            sys.stdout.flush()  # here, where a closed pipe can still be told
+            sys.stdout.flush()  # here, where a closed pipe is still caught below
     except KeyboardInterrupt:
         print("nam-jax: interrupted; nothing was written.", file=sys.stderr)
         return 130
@@ -78,13 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"nam-jax: {error.name} is missing; {INSTALL}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # as of `nam-jax ... | head`, which has read enough
+    except BrokenPipeError:  # the reader has closed the pipe, as in `nam-jax ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def _command(words: list[str]) -> int:
-    """Runs the study that the first word names; tells wrong input and a failed run."""
+    """Runs the command that the first word names and returns its exit status.
+
+    Wrong input gives 2 and a failed run gives 1; the message goes to standard error.
+    """
     name = _parser().parse_args(words[:1]).command
     from nam_jax.record import ConfigError, RunError
 
@@ -103,7 +106,7 @@ def _command(words: list[str]) -> int:
 
 
 def _plot(words: list[str]) -> None:
-    """Draws the figures of a run anew."""
+    """Draws the figures of a run again from its numbers."""
     from nam_jax.record import read_run, redraw, study_of
 
     parser = argparse.ArgumentParser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
@@ -118,6 +121,7 @@ def _plot(words: list[str]) -> None:
 
 
 def _run(study: Study, words: list[str]) -> None:
+    """Runs a study with the settings that `words` give, and prints its table."""
     from nam_jax.record import reading_input, run_study, validate
 
     options = _options(study, words)
@@ -133,7 +137,7 @@ def _run(study: Study, words: list[str]) -> None:
 
 
 def _show(table: Any) -> None:
-    """Prints a table of rich; through `print`, as rich itself ends the process on a closed pipe."""
+    """Prints a `rich` table by `print`, because rich ends the process if the pipe is closed."""
     from rich.console import Console
 
     console = Console()
@@ -143,6 +147,7 @@ def _show(table: Any) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The parser of the first word; each command parses the words after it by itself."""
     parser = argparse.ArgumentParser(
         prog="nam-jax",
         description="Associative memory in JAX: store patterns, recall them from damaged cues.",
@@ -158,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Prints the version, which is looked up only when it is asked for."""
+    """Prints the version; looks it up only when `--version` is given."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
@@ -168,7 +173,7 @@ class _Version(argparse.Action):
 
 
 def _options(study: Study, words: list[str]) -> Any:
-    """The settings of a study and the options that all studies share."""
+    """Parses `words` into the settings of a study and the options that all studies share."""
     import tyro
 
     def option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, Any]:
@@ -195,7 +200,7 @@ def _options(study: Study, words: list[str]) -> Any:
 
 
 def _default(study: Study, words: list[str]) -> Any:
-    """The settings that flags overrule: those of the file after --config, or the defaults."""
+    """The settings before flags change them: read from the file after --config, or defaults."""
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config", type=Path)
     path = finder.parse_known_args(words)[0].config

@@ -1,4 +1,4 @@
-"""The front doors: one network, or a tensor, or any public module, in one safetensors file."""
+"""Functions `save` and `load`: one network, tensor or other module in one safetensors file."""
 
 import importlib.metadata
 import json
@@ -13,19 +13,20 @@ from nam_jax.files._structure import build, describe
 from nam_jax.record import staged_file
 
 _FORMAT = 1
-"""Raised when files of this version cannot be read by the one before."""
+"""Version of the format; it goes up by 1 when older versions of nam-jax cannot read new files."""
 
 _ENTRY = "nam_jax"
-"""Where in the metadata of the file the structure stands."""
+"""Key of the structure in the metadata of the file."""
 
 _MOST_DIGITS = 19
+"""Digits of the largest integer that a field can hold."""
 
 
 def save(path: str | Path, network: eqx.Module) -> None:
-    """Writes a network to a file, from which `load` makes the same one.
+    """Writes a network to a file that `load` reads.
 
-    The file is in the safetensors format, which holds arrays and texts and no code, so that it is
-    safe to load one from a stranger. It appears by one rename: an earlier file stays until then.
+    The file is in the safetensors format, which holds arrays and texts and no code, so that a file
+    from a stranger is safe to load. An earlier file at `path` stays until the new one is complete.
 
     Args:
         path: The file; its folder must exist.
@@ -35,8 +36,8 @@ def save(path: str | Path, network: eqx.Module) -> None:
             are elementwise ones of `jax.numpy` or `jax.nn`.
 
     Raises:
-        ValueError: If `network` holds what a file cannot name, such as a function or class of
-            one's own; the message says where.
+        ValueError: If `network` holds an object that a file cannot name, such as a function or
+            class that the user wrote; the message says where it is.
         ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
     """
     if not isinstance(network, eqx.Module):
@@ -55,19 +56,18 @@ def save(path: str | Path, network: eqx.Module) -> None:
 
 
 def load(path: str | Path) -> Any:
-    """The network that `save` wrote to a file.
+    """Returns the network that `save` wrote to a file.
 
-    Its structure, its arrays and so all its answers are those of the network that was saved.
-    Nothing in the file is executed, and nothing that is computed when a network is made is
-    computed again.
+    Its structure and arrays equal those of the network that was saved, so that its answers do too.
+    Nothing in the file is executed. Fields are read from the file and not computed again.
 
     Args:
         path: The file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, was not written by `save` or by a newer version of it, or
-            holds 64-bit arrays while `jax_enable_x64` is off.
+        ValueError: If the file is damaged, was not written by `save`, was written by a newer
+            version of `save`, or holds 64-bit arrays while `jax_enable_x64` is off.
         ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
     """
     safetensors = _safetensors()
@@ -88,7 +88,7 @@ def load(path: str | Path) -> Any:
 
 
 def _network(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Any:
-    """The module of which a file holds these."""
+    """The module of a file with this metadata and these arrays."""
     if _ENTRY not in metadata:
         raise ValueError("holds no network, as it was not written by `nam_jax.save`.")
     content = _read_json(metadata[_ENTRY])
@@ -107,7 +107,7 @@ def _network(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _read_json(text: str) -> Any:
-    """JSON without keys that stand twice, and without integers that no field can hold."""
+    """Parses JSON; refuses a key that stands twice and an integer that no field can hold."""
     try:
         return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Whether a value is of the kind that a field is declared to hold."""
+"""Checks that a value fits the annotation of its field."""
 
 import types
 import typing
@@ -11,11 +11,11 @@ from jaxtyping import AbstractArray
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a field that is annotated with `kind` may hold `value`.
+    """Returns whether a field that is annotated with `kind` may hold `value`.
 
-    By the kind of value only: shapes and dtypes are not looked at, as a batch of networks has more
-    axes than its classes announce. Annotations that say nothing here, such as a text, fit
-    everything.
+    Only the class of the value counts. Shapes and dtypes do not, because a batch of networks has
+    more axes than its annotations say. An annotation that is no type, such as a string, fits every
+    value.
     """
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):

@@ -1,4 +1,4 @@
-"""What a file may name: classes at the front doors of fixed rooms, and functions of one array."""
+"""The names that a file may hold: public classes of some modules, and functions of one array."""
 
 import functools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _ROOMS = (
     *(rule, tensor, astrocyte, dendritic, dense, one_pass),
 )
 _EQUINOX = ("Identity", "LayerNorm", "Linear", "MLP")
-"""Layers of `equinox.nn` that networks of ours are made of."""
+"""Layers of `equinox.nn` that networks of this library hold."""
 
 _FUNCTIONS: dict[ModuleType, tuple[str, ...]] = {
     jnp: (
@@ -46,10 +46,11 @@ _FUNCTIONS: dict[ModuleType, tuple[str, ...]] = {
 
 @functools.cache
 def classes() -> dict[str, type]:
-    """Modules and named tuples by room and name, such as "network:Hopfield".
+    """Returns Equinox modules and named tuples by room and name, such as "network:Hopfield".
 
-    What the front door of a room gives, whether or not users need it. The first name of a class is
-    the one that is written; its name in a room inside a room can be read as well.
+    A room is a package of this library, such as `network`. The table has each class that can be
+    imported from a room. A class may have two names, one in a room and one in a room inside it:
+    `save` writes the first, and `load` reads both.
     """
     named = {
         f"{room.__name__.removeprefix('nam_jax.')}:{name}": kind
@@ -62,7 +63,7 @@ def classes() -> dict[str, type]:
 
 @functools.cache
 def functions() -> dict[str, Callable[..., Any]]:
-    """Functions of one array by module and name, such as "jax.numpy:tanh"."""
+    """Returns functions of one array by module and name, such as "jax.numpy:tanh"."""
     return {
         f"{module.__name__}:{name}": getattr(module, name)
         for module, names in _FUNCTIONS.items()
@@ -71,11 +72,12 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def name_of(thing: Any, names: dict[str, Any]) -> str | None:
-    """The first name of `thing` itself in one of the tables above, or None."""
+    """Returns the first name in `names` of the object `thing` itself; None if it has none."""
     return next((name for name, named in names.items() if named is thing), None)
 
 
 def _is_structure(kind: Any) -> bool:
+    """Whether `kind` is a named tuple or an Equinox module that is not abstract."""
     if not isinstance(kind, type):
         return False
     named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")

@@ -1,4 +1,4 @@
-"""A module as JSON, beside which its arrays stand by name, and back.
+"""Turns a module into JSON and named arrays, and back.
 
 For example the JSON of `Hopfield(jnp.eye(2))` is
 
@@ -33,23 +33,25 @@ _DTYPES = {
     )
 }
 _DTYPES = {dtype.name: dtype for dtype in _DTYPES.values()}
-"""What both JAX and safetensors hold."""
+"""Dtypes, by name, that JAX and safetensors both have."""
 
 _KEYS = ("threefry2x32", "rbg", "unsafe_rbg")
 """JAX's own kinds of random keys."""
 
 _LARGEST = 2**63
+"""Integers must be smaller than this in size."""
+
 _NOT_FINITE = ("nan", "inf", "-inf")
-"""Numbers of Python that JSON does not know."""
+"""Floats of Python that JSON cannot write."""
 
 
 def describe(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
-    """The JSON of `value`, for `json.dumps`.
+    """Returns the JSON of `value`, for `json.dumps`.
 
     Args:
-        value: A module, or what a field of one holds.
-        place: Where it stands, such as "network.start.voltage".
-        arrays: To which its arrays are added, by place.
+        value: A module, or the value of one of its fields.
+        place: The path of fields to `value`, such as "network.start.voltage".
+        arrays: Dictionary from place to array, to which the arrays in `value` are added.
 
     Raises:
         ValueError: If a part of it cannot be named; the message says which.
@@ -70,17 +72,17 @@ def describe(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def build(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
-    """What `describe` made `node` of.
+    """Returns the value that `describe` turned into `node`.
 
-    No `__init__` runs: fields are set as they were, then each `__check_init__` looks at them.
+    No `__init__` runs: fields are set to the values in the file, then each `__check_init__` runs.
 
     Args:
-        node: JSON, which nobody has checked.
-        place: Where it stands.
-        arrays: The arrays of the file, by place; those of `node` are taken out.
+        node: JSON, which may be damaged or made by a stranger.
+        place: The path of fields to the value, such as "network.start.voltage".
+        arrays: The arrays of the file, by place; the arrays of `node` are removed from it.
 
     Raises:
-        ValueError: If the JSON is none of `describe`, or does not agree with `arrays`.
+        ValueError: If `describe` cannot have made `node`, or if `node` and `arrays` disagree.
         RecursionError: If it is nested too deeply.
     """
     if isinstance(node, list):
@@ -132,6 +134,7 @@ def _describe_array(value: Any, place: str, arrays: dict[str, np.ndarray]) -> di
 
 
 def _refusal(value: Any, place: str) -> ValueError:
+    """The error for a value that a file cannot name."""
     if isinstance(value, eqx.Module) or not callable(value):
         requirement = "be a number, a text, an array, a tuple or of a public class of nam_jax"
         kind = type(value)
@@ -147,7 +150,7 @@ def _name(function: Any) -> str:
 
 
 def _fields(kind: type) -> dict[str, Any]:
-    """The names of the fields of a module or named tuple, and what they may hold."""
+    """The annotations of the fields of a module or named tuple, by name of field."""
     if issubclass(kind, tuple):
         return dict.fromkeys(kind._fields, Any) | kind.__annotations__  # type: ignore[attr-defined]
     return {field.name: field.type for field in dataclasses.fields(kind)}
@@ -180,7 +183,7 @@ def _check(module: Any, place: str) -> None:
         if "__check_init__" in vars(kind):
             try:
                 vars(kind)["__check_init__"](module)
-            except Exception as error:  # of whatever kind, as fields may hold anything
+            except Exception as error:  # of any class, because fields may hold any value
                 message = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 raise ValueError(f"`{place}` cannot be what it says ({message}).") from error
 
@@ -228,10 +231,10 @@ _KINDS: dict[tuple[str, ...], Callable[[Any, str, dict[str, np.ndarray]], Any]] 
     ("dtype", "numpy", "shape"): _build_array,
     ("dtype", "key", "shape"): _build_array,
 }
-"""What makes an object of JSON into a value, by the words in it."""
+"""Functions that make a value from a JSON object, by the sorted keys of the object."""
 
 
 def _short(value: Any) -> str:
-    """`value` for a message: on one line, without control characters, and not long."""
+    """`value` as text for a message, on one line and with at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

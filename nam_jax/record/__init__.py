@@ -1,4 +1,4 @@
-"""What studies, sweeps and the site share: studies, strict settings, and folders of runs.
+"""The class of a study, strict reading of settings, and folders of runs.
 
 Names are imported when they are used, so that the list of studies needs none of the extras.
 """

@@ -1,4 +1,4 @@
-"""Configs: frozen dataclasses, read strictly from TOML, with one check for file and flags alike."""
+"""Configs: frozen dataclasses, read from TOML; files and flags pass the same strict check."""
 
 import contextlib
 import dataclasses
@@ -14,12 +14,12 @@ import msgspec
 import tomli_w
 
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-"""Seed of random keys; JAX without 64 bits would draw the same from seeds that differ by 2^32."""
+"""Seed of random keys, below 2^32: without 64 bits, seeds s and s + 2^32 give equal numbers."""
 
 
 @final
 class ConfigError(ValueError):
-    """Input of the user that cannot be used: a setting, a flag, or a file that one of them names.
+    """The user's input is wrong: a setting, a flag, or a file that a setting or flag names.
 
     The message is one line and names what is wrong. Any other error of a run is a fault of the run.
     """
@@ -36,10 +36,10 @@ def one_line(text: str) -> str:
 
 @contextlib.contextmanager
 def reading_input() -> Iterator[None]:
-    """A block that does nothing but read settings, and files that they name.
+    """Returns a context manager for a block that only reads settings and the files they name.
 
     Raises:
-        ConfigError: In place of a `ValueError` or `OSError` of the block, with the same message.
+        ConfigError: If the block raises a `ValueError` or `OSError`; the message is the same.
     """
     try:
         yield
@@ -50,7 +50,12 @@ def reading_input() -> Iterator[None]:
 
 
 def read_config(kind: type, path: Path) -> Any:
-    """Reads a TOML file into `kind`, a frozen dataclass; keys left out take its defaults.
+    """Reads a TOML file into a config.
+
+    Args:
+        kind: The class of the config, a frozen dataclass. A key that the file leaves out takes the
+            default of its field.
+        path: The TOML file.
 
     Raises:
         ConfigError: If the file cannot be read, is not TOML, or has an unknown key, a value of
@@ -64,27 +69,28 @@ def read_config(kind: type, path: Path) -> Any:
         raise ConfigError(
             f"{path}: is not TOML that can be read (it is nested too deep)."
         ) from error
-    except ValueError as error:  # also of numbers of too many digits, and of bytes that are no text
+    except ValueError as error:  # not TOML, not UTF-8, or a number with too many digits
         raise ConfigError(f"{path}: is not TOML ({error}).") from error
     return _convert(kind, content, f"{path}: ")
 
 
 def validate(config: Any) -> Any:
-    """`config` again if every field is of its type and in range; for values from flags.
+    """Returns a copy of `config`, whose fields are checked for type and range.
 
     Raises:
-        ConfigError: Naming the first key at fault.
+        ConfigError: If a field is of the wrong type or out of range; the message names the first.
     """
     return _convert(type(config), dataclasses.asdict(config), "")
 
 
 def write_config(config: Any, path: Path) -> None:
-    """Writes `config` as TOML that `read_config` reads back; fields that are None are left out."""
+    """Writes `config` to a TOML file, for `read_config`; leaves out fields that are None."""
     fields = {key: value for key, value in dataclasses.asdict(config).items() if value is not None}
     path.write_text(tomli_w.dumps(fields), encoding="utf-8")
 
 
 def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
+    """The config of class `kind` with these fields; error texts start with `where`."""
     known = [field.name for field in dataclasses.fields(kind)]
     for key in content:
         if key not in known:

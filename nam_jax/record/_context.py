@@ -1,4 +1,4 @@
-"""The circumstances of a run, which change none of its numbers beyond rounding."""
+"""Where and how a study runs; this changes its numbers only by rounding."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +8,18 @@ from typing import final
 @final
 @dataclass(frozen=True)
 class Context:
-    """Where and how a study is run; every study takes one."""
+    """Where and how a study runs; every study takes a `Context`."""
 
     folder: Path | None = None
     """Folder for files that a study writes besides its Dataset (`train-codec` writes weights,
-    `compare` and `claims` pages); None: such files are not written."""
+    `compare` and `claims` pages); None: the study writes no files."""
     progress: bool = False
     """Whether to show a progress bar."""
     device: str | None = None
     """Platform, as in `cpu` or `gpu`, or one device of it, as in `gpu:1`; None: JAX's choice."""
     batch: int | None = None
-    """Samples computed at once; None: the study's own choice. A study that does not compute its
-    samples in batches refuses a number."""
+    """Number of samples computed at once; None: the study's own choice. A study that does not
+    compute its samples in batches raises an error if this is a number."""
 
     def __post_init__(self):
         if self.batch is not None and self.batch < 1:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def staged_file(path: str | Path) -> Iterator[Path]:
-    """A place for a new file, which moves to `path` only if the block ends without error.
+    """Returns a context manager that yields a temporary path, and then moves that file to `path`.
 
-    The move is one rename within a folder, so that nobody ever sees half a file, and an earlier
-    file stays as it was until then. The block must write the file.
+    The block must write the file. If the block raises, nothing moves and an earlier file at `path`
+    stays. The move is one rename within a folder, so that no reader sees half a file.
 
     Args:
-        path: The file; its folder must exist. A symbolic link stays, and its target is replaced.
+        path: The file to write; its folder must exist. If it is a symbolic link, the link stays
+            and the file that it points to is replaced.
 
     Raises:
         FileExistsError: If `path` is a folder or anything else that is no ordinary file.

@@ -12,10 +12,11 @@ from nam_jax.record._config import ConfigError
 
 @contextlib.contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose items move into `folder` only if the block ends without error.
+    """Returns a context manager that yields a temporary folder, and then moves its items.
 
-    Items of an earlier run with the same names are replaced, each by one rename. Folders made for
-    this are removed again if nothing came to stand in them.
+    If the block ends without error, its files and folders move into `folder`; an item of an earlier
+    run with the same name is replaced by one rename. If the block raises, nothing moves. Folders
+    that were made for `folder` and stay empty are removed again.
 
     Raises:
         ConfigError: If `folder` cannot be made or written; raised before the block runs.
@@ -30,13 +31,13 @@ def staged_folder(folder: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     finally:
-        with contextlib.suppress(OSError, ValueError):  # the first that is not empty ends it
+        with contextlib.suppress(OSError, ValueError):  # stop at the first folder that has items
             for path in made:
                 path.rmdir()
 
 
 def _made(folder: Path) -> Path:
-    """A new hidden folder inside `folder`, which is made with its parents."""
+    """Makes `folder` and its parents, and returns a new hidden folder inside it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
@@ -48,6 +49,7 @@ def _made(folder: Path) -> Path:
 
 
 def _replace(item: Path, target: Path, staging: Path) -> None:
+    """Renames `item` to `target`; a folder at `target` is first moved into `staging`."""
     if target.is_dir():  # a folder cannot be renamed over a full one
         old = Path(tempfile.mkdtemp(dir=staging)) / "old"
         os.replace(target, old)

@@ -1,4 +1,4 @@
-"""What makes a run reproducible."""
+"""The attributes that let a run be repeated."""
 
 import dataclasses
 import importlib.metadata
@@ -18,9 +18,12 @@ _PACKAGES = (
 
 
 def provenance(config: Any, *, device: str, seed: int | None = None) -> dict[str, Any]:
-    """What makes a run reproducible: its config and seed, versions of packages, the device.
+    """Returns the attributes of a run: config, seed, versions of packages, device.
 
-    `seed` is for configs without one.
+    Args:
+        config: The settings of the run, a dataclass.
+        device: The device of the run, in words.
+        seed: The seed of the run, for a config that has no field `seed`.
     """
     return {
         "seed": config.seed if seed is None else seed,

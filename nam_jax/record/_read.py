@@ -1,4 +1,4 @@
-"""What a run left, read back."""
+"""Reads the numbers and settings of a run from its folder."""
 
 import json
 from collections.abc import Sequence
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 COMPRESSOR = "blosc"
-"""The only codec of zarr that a run writes. Others are refused: one of them unpickles."""
+"""The only zarr codec that a run writes. Others are refused, because one of them can run code
+from the file (it unpickles)."""
 
 
 class Run(NamedTuple):
-    """What a run left.
+    """The numbers and settings of a finished run.
 
     Attributes:
         dataset: The numbers, in memory.
-        config: The settings, as they were used.
+        config: The settings that the run used.
     """
 
     dataset: "xr.Dataset"
@@ -29,11 +30,11 @@ class Run(NamedTuple):
 
 
 def read_run(folder: Path, studies: Sequence[Study]) -> Run:
-    """Reads the numbers and settings that `run_study` left in a folder; executes nothing of it.
+    """Reads the numbers and settings that `run_study` wrote to a folder; runs no code from it.
 
     Args:
         folder: The folder of the run.
-        studies: Studies of which the run may be; `study_of` says which.
+        studies: The studies that are known; the run must be a run of one of them.
 
     Raises:
         ConfigError: If the folder holds no such run, or one that is damaged.
@@ -64,14 +65,15 @@ def _read_dataset(path: Path) -> "xr.Dataset":
 
     try:
         _check_codecs(path)
-        # Only the metadata that were checked are read, not the copy of them all in one file.
+        # Zarr may keep a second copy of all metadata in one file; only the checked ones are read.
         with xr.open_zarr(path, zarr_format=2, consolidated=False) as dataset:
             return dataset.load()
-    except Exception as error:  # zarr tells a damaged file by errors of many kinds
+    except Exception as error:  # zarr raises errors of many classes if a file is damaged
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__}: {error}).") from error
 
 
 def _check_codecs(path: Path) -> None:
+    """Raises a ValueError if an array is encoded in another way than runs encode theirs."""
     for file in path.rglob(".zarray"):
         array = json.loads(file.read_text(encoding="utf-8"))
         codecs = [array["compressor"], *(array["filters"] or [])]

@@ -1,4 +1,4 @@
-"""The one writer of runs: settings, numbers and figures, written whole or not at all."""
+"""Runs a study and writes its settings, numbers and figures; after an error it writes none."""
 
 import contextlib
 import dataclasses
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 CONFIG, RESULT, LOG = "config.toml", "result.zarr", "log.txt"
 LONGEST = 300
-"""Characters of an error's text that are shown; some of XLA fill pages."""
+"""Characters of an error's text that are shown; some errors of XLA fill pages."""
 
 
 @final
 class RunError(RuntimeError):
-    """A fault inside a run; the message is one line and says where the traceback is."""
+    """A run failed though its input was right; its one-line message says where the traceback is."""
 
     def __init__(self, message: str):
         super().__init__(one_line(message))
 
 
 class Finished(NamedTuple):
-    """What a run left.
+    """The result of `run_study`.
 
     Attributes:
         dataset: The numbers, as written.
-        table: A short `rich` table of them.
+        table: A short `rich` table of the numbers.
         files: Names of the files and folders written, the most important first.
     """
 
@@ -45,14 +45,14 @@ class Finished(NamedTuple):
 def run_study(study: Study, config: Any, folder: Path, context: Context) -> Finished:
     """Runs a study and writes `config.toml`, `result.zarr` and the figures as PNG into a folder.
 
-    Files of an earlier run in the folder are replaced, or left alone if this run fails. After a
-    fault the traceback stands in `log.txt`, which the next run that succeeds removes.
+    If the run succeeds, its files replace those of an earlier run in the folder. If it fails, the
+    earlier files stay and the traceback is in `log.txt`; the next run that succeeds removes it.
 
     Args:
-        study: What to run.
-        config: Its settings.
-        folder: Where the files go.
-        context: How to run it; its own folder is not used.
+        study: The study to run.
+        config: The settings of the study.
+        folder: The folder for the files.
+        context: How to run the study; `context.folder` is not used.
 
     Raises:
         ImportError: If a package that the study needs is not installed.
@@ -80,7 +80,10 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
 
 @contextlib.contextmanager
 def _faults_logged(folder: Path) -> Iterator[None]:
-    """A block whose errors, if they are no wrong input, become a `RunError` with a log."""
+    """Returns a context manager that turns errors other than `ConfigError` into a `RunError`.
+
+    It writes the traceback to the log; if the block succeeds, it removes the log of an earlier run.
+    """
     try:
         yield
         (folder / LOG).unlink(missing_ok=True)
@@ -101,14 +104,14 @@ def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished
 
 
 def _sentence(error: Exception) -> str:
-    """The kind of an error with the first line of its message."""
+    """The class of an error with the first line of its message."""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _log(folder: Path) -> str:
-    """Writes the traceback of the error at hand to the log; returns where it is."""
+    """Writes the traceback of the current error to the log and says where the log is."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / LOG).write_text(traceback.format_exc(), encoding="utf-8")
@@ -118,6 +121,7 @@ def _log(folder: Path) -> str:
 
 
 def _draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
+    """Draws all figures as PNG into `folder` and returns the names of the files."""
     names = []
     for title, figure in study.figures(dataset).items():
         names.append(f"{title}.png")

@@ -9,9 +9,9 @@ from typing import Any, final
 @final
 @dataclass(frozen=True)
 class ImportPath:
-    """An object by its address, imported when it is first used.
+    """The address of an object that is imported only when it is used.
 
-    Calling the path calls the object: `ImportPath("math:sqrt")(4.0)` is 2.0.
+    Calling the `ImportPath` calls the object: `ImportPath("math:sqrt")(4.0)` is 2.0.
     """
 
     path: str
@@ -41,7 +41,7 @@ class ImportPath:
 @final
 @dataclass(frozen=True)
 class Study:
-    """One experiment: its settings, what computes it, and what shows its numbers.
+    """One experiment: the class of its settings, and functions that run, tabulate and draw it.
 
     For example:
 
@@ -55,19 +55,19 @@ class Study:
     """
 
     name: str
-    """Word of the command line."""
+    """Name of the study on the command line."""
     summary: str
     """One sentence for the help of the command line."""
     config: ImportPath
     """Class of the settings, a frozen dataclass; every field has a default."""
     run: ImportPath
-    """From the settings and a `Context` to the labelled numbers, an `xarray.Dataset`."""
+    """Function of the settings and a `Context` that returns the numbers, an `xarray.Dataset`."""
     table: ImportPath
-    """From the Dataset to a short `rich` table."""
+    """Function of the Dataset that returns a short `rich` table."""
     figure: ImportPath
-    """From the Dataset to a Matplotlib figure."""
+    """Function of the Dataset that returns a Matplotlib figure."""
     more: ImportPath | None = None
-    """From the Dataset to further figures by their names; None if there are none."""
+    """Function of the Dataset that returns further figures by name; None if there are none."""
     batched: bool = False
     """Whether samples are computed batch by batch, so that `Context.batch` applies."""
 
@@ -79,7 +79,7 @@ class Study:
             )
 
     def resolve(self) -> None:
-        """Imports all parts, so that a missing package is told before anything is computed."""
+        """Imports all parts, so that a missing package is reported before anything is computed."""
         for part in (self.config, self.run, self.table, self.figure, self.more):
             if part is not None:
                 part.resolve()
