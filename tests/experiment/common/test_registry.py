@@ -48,7 +48,11 @@ def test_every_part_of_a_memory_has_a_name():
     assert made[PATTERN_RULES] == concrete(memory.AbstractPatternRule) - {memory.Weighted}
 
 
-@pytest.mark.parametrize("rule", concrete(memory.AbstractLearningRule), ids=lambda r: r.__name__)
+@pytest.mark.parametrize(
+    "rule",
+    sorted(concrete(memory.AbstractLearningRule), key=lambda rule: rule.__name__),
+    ids=lambda rule: rule.__name__,
+)
 def test_rules_that_start_at_random_are_those_that_need_a_key(rule):
     needed = {memory.ClampedOja: (0.1,), memory.Unlearning: (2,)}
     made = rule(*needed.get(rule, ()))
