@@ -50,6 +50,13 @@ TENSORS = {
     "real-valued": lambda key, xi: PatternTensor(xi * jr.uniform(key, xi.shape)),
     "dense": lambda key, xi: DenseTensor(PatternTensor(xi, strength=0.7).to_dense()),
     "scaled": lambda key, xi: 0.5 * PatternTensor(xi, "projection"),
+    "sum": lambda key, xi: (
+        0.7 * (PatternTensor(xi) + weighted(key, xi[::-1])) + -0.2 * PatternTensor(xi[:1])
+    ),
+    "sum-autapses": lambda key, xi: PatternTensor(xi) + PatternTensor(xi[:2], autapses=True),
+    "sum-dense": lambda key, xi: (
+        PatternTensor(xi, "projection") + 0.4 * DenseTensor(PatternTensor(xi).to_dense())
+    ),
 }
 each_tensor = pytest.mark.parametrize("name", TENSORS)
 
@@ -222,7 +229,7 @@ REFUSED = {
     ),
     "diffusion": (
         lambda key: NeuronAstrocyte(DiffusionTensor(lattice_edges(N)), leaks=(1.0, 1.0, 2.0)),
-        "`tensor` must be a PatternTensor, .*but has the type DiffusionTensor",
+        "`tensor` must be made of PatternTensors .*but has the type DiffusionTensor",
     ),
 }
 

@@ -4,15 +4,17 @@ Functions that choose by the kind of tensor, because most kinds have neither.
 """
 
 import functools
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
 from einops import rearrange
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, symmetrise
 from nam_jax._types import Pattern, Patterns, Scalar
-from nam_jax.memory.tensor._base import AbstractProcessTensor, ScaledTensor
+from nam_jax.memory.tensor._base import AbstractProcessTensor, ScaledTensor, SumTensor
 from nam_jax.memory.tensor._dense import DenseTensor
 from nam_jax.memory.tensor._pattern import PatternTensor, couple, pair_gram
 from nam_jax.memory.tensor._rule import Weighted
@@ -24,7 +26,8 @@ def resolvent(tensor: AbstractProcessTensor, shift: Scalar) -> AbstractProcessTe
 
     With it (shift - T)^-1 = (1 + T (shift - T)^-1) / shift. That of a
     [`nam_jax.memory.PatternTensor`][] is one on the same patterns, by a K x K solve (the Woodbury
-    identity). Dense tensors and scalings of both have it too.
+    identity). Dense tensors have it too, and scalings and sums of both; a sum with dense parts, or
+    of pattern tensors with and without autapses, becomes a dense tensor, for at most 64 neurons.
 
     Args:
         tensor: The process tensor T.
@@ -33,8 +36,7 @@ def resolvent(tensor: AbstractProcessTensor, shift: Scalar) -> AbstractProcessTe
     Raises:
         ValueError: If `tensor` is of another kind, whose resolvent would need N^4 numbers.
     """
-    requirement = "be a PatternTensor, a DenseTensor or a scaled one to have a closed form"
-    raise argument_error("tensor", requirement, f"the type {type(tensor).__name__}")
+    raise _no_closed_form(tensor)
 
 
 @resolvent.register
@@ -65,11 +67,54 @@ def _(tensor: ScaledTensor, shift: Scalar) -> AbstractProcessTensor:
     return resolvent(tensor.tensor, shift / tensor.factor)
 
 
+@resolvent.register
+def _(tensor: SumTensor, shift: Scalar) -> AbstractProcessTensor:
+    parts = list(_parts(tensor, jnp.ones_like(shift)))
+    patterns = [(factor, part) for factor, part in parts if isinstance(part, PatternTensor)]
+    if len(patterns) == len(parts) and len({part.autapses for _, part in patterns}) == 1:
+        return resolvent(_joined(patterns), shift)
+    return resolvent(DenseTensor(sum(factor * part.to_dense() for factor, part in parts)), shift)
+
+
+def _parts(
+    tensor: AbstractProcessTensor, factor: Scalar
+) -> Iterator[tuple[Scalar, PatternTensor | DenseTensor]]:
+    """Yields the pattern and dense tensors that `factor` times a tensor is a weighted sum of."""
+    if isinstance(tensor, SumTensor):
+        for part in tensor.tensors:
+            yield from _parts(part, factor)
+    elif isinstance(tensor, ScaledTensor):
+        yield from _parts(tensor.tensor, factor * tensor.factor.astype(factor.dtype))
+    elif isinstance(tensor, PatternTensor | DenseTensor):
+        yield factor, tensor
+    else:
+        raise _no_closed_form(tensor)
+
+
+def _joined(parts: Sequence[tuple[Scalar, PatternTensor]]) -> PatternTensor:
+    """The weighted sum of pattern tensors, as one on all patterns: no two parts are coupled."""
+    dtype = parts[0][1].patterns.dtype
+    blocks = []
+    for factor, part in parts:
+        identity = jnp.eye(part.patterns.shape[0], dtype=part.couplings.dtype)
+        weight = factor.astype(dtype) * part.strength.astype(dtype)
+        blocks.append(weight * couple(part.couplings, identity).astype(dtype))
+    patterns = jnp.concatenate([part.patterns.astype(dtype) for _, part in parts])
+    rule = Weighted(jax.scipy.linalg.block_diag(*blocks))
+    return PatternTensor(patterns, rule, autapses=parts[0][1].autapses)
+
+
+def _no_closed_form(tensor: AbstractProcessTensor) -> ValueError:
+    requirement = "be made of PatternTensors and DenseTensors to have a closed form"
+    return argument_error("tensor", requirement, f"the type {type(tensor).__name__}")
+
+
 @functools.singledispatch
 def contract(tensor: AbstractProcessTensor, phi: Pattern) -> Pattern:
     """The vector (T phi phi^T) phi: what neurons receive through fluxes that they drive.
 
-    O(K N + K^2) for a [`nam_jax.memory.PatternTensor`][], the cost of one call for any other.
+    O(K N + K^2) for a [`nam_jax.memory.PatternTensor`][], also scaled or in a sum; the cost of one
+    call for any other.
 
     Args:
         tensor: The process tensor T.
@@ -99,6 +144,12 @@ def _(tensor: PatternTensor, phi: Pattern) -> Pattern:
 @contract.register
 def _(tensor: ScaledTensor, phi: Pattern) -> Pattern:
     return tensor.factor.astype(phi.dtype) * contract(tensor.tensor, phi)
+
+
+@contract.register
+def _(tensor: SumTensor, phi: Pattern) -> Pattern:
+    first, *others = (contract(part, phi) for part in tensor.tensors)
+    return sum(others, start=first)
 
 
 @jax.custom_jvp

@@ -60,8 +60,8 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         """Eliminates synapses and processes of `network`.
 
         Args:
-            network: Certified, with linear synapses and processes, and a pattern tensor, a dense
-                one or a scaled one. Its neurons start at the voltage of its `start`.
+            network: Certified, with linear synapses and processes, and a tensor that has a
+                [`nam_jax.memory.resolvent`][]. Its neurons start at the voltage of its `start`.
             drive: Constant inputs c to synapses and d to processes; costs O(K N^2) once, and
                 O(N^2) at each evaluation. The neural input is given at each evaluation instead.
 
