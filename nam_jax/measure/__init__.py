@@ -18,6 +18,7 @@ from nam_jax.measure._criterion import (
     one_by_one,
 )
 from nam_jax.measure._energy import largest_energy_rise
+from nam_jax.measure._probit import ProbitLine as ProbitLine
 from nam_jax.measure._rates import separable_recall, strict_recall
 from nam_jax.measure._recall import Rate, bit_error, exact_recall, overlap, rate
 from nam_jax.measure._reduction import ReductionReport as ReductionReport

@@ -4,11 +4,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
+from nam_jax.measure._probit import ProbitLine
 from nam_jax.measure._sampling import (
     Maker,
     Sampler,
@@ -21,11 +21,8 @@ _FACTOR = 1.6
 """Ratio of successive numbers of patterns K while the capacity is bracketed."""
 _PLACES = 4
 """Number of places per factor of 1.6: neighbouring places differ by a factor 1.6^(1/4)."""
-_ITERATIONS = 6
 _MOVES = 5
 """How often the numbers of patterns may be moved until the crossing is among them."""
-_FARTHEST = 5.0
-"""Probits are cut off at this size, so that a score beyond it counts as 0 or 1."""
 
 
 class Capacity(NamedTuple):
@@ -117,9 +114,9 @@ def capacity(
     counts, scores = search.around(search.crossing(low, high), points)
     by_set = scores.mean(axis=2)
     means = by_set.mean(axis=1)
-    fit = _Fit(np.log(counts), criterion)
-    value = float(fit.crossing(means[None])[0])
-    over_sets = fit.crossing(resampled(num_sets, key=key) @ by_set.T)
+    line = _line(counts, criterion)
+    value = float(line.crossing(means[None])[0])
+    over_sets = line.crossing(resampled(num_sets, key=key) @ by_set.T)
     low, high = (float(end) for end in np.nanquantile(over_sets, ends_at))
     shown = tuple(float(mean) for mean in means)
     return Capacity(
@@ -176,7 +173,7 @@ class _Search:
         """Returns the place nearest to the crossing of the line through the ends of a bracket."""
         numbers = [self.number_at(place) for place in (low, high)]
         ends = np.array([[self.sampler([number]).mean() for number in numbers]])
-        crossing = _Fit(np.log(numbers), self.sampler.criterion).crossing(ends)[0]
+        crossing = _line(numbers, self.sampler.criterion).crossing(ends)[0]
         return round(_PLACES * math.log(crossing / self.start) / math.log(_FACTOR))
 
     def around(
@@ -201,61 +198,5 @@ class _Search:
         return sorted(counts | ({1, 2} if len(counts) == 1 else set()))
 
 
-class _Fit:
-    """Fits the maximum-likelihood probit line of scores against log K, for many samples at once."""
-
-    def __init__(self, log_counts: np.ndarray, criterion: AbstractCriterion):
-        self.log_counts, self.criterion = log_counts, criterion
-
-    def crossing(self, scores: Float[np.ndarray, "R counts"]) -> Float[np.ndarray, " R"]:
-        """Returns the K at which each line reaches the level, limited to the numbers measured.
-
-        The result is NaN for a line that does not fall with K.
-
-        Args:
-            scores: Mean score at each number of patterns, one row for each of R samples.
-        """
-        # Example: scores 0.9 and 0.1 at K = 10 and 40 have the probits 1.28 and -1.28, and the line
-        # between them is 0, the probit of the level 1/2, at K = sqrt(10 x 40) = 20. With more
-        # numbers of patterns the line is fitted by Fisher scoring, that is, by weighted least
-        # squares repeated with the weights of a binomial likelihood.
-        line = self._transformed(scores)
-        weights = np.ones_like(line)
-        for _ in range(_ITERATIONS):
-            mean_x, mean_line, slope = self._straight(line, weights)
-            line = mean_line + slope * (self.log_counts - mean_x)
-            # The probit of a score is linearised at the line; its weight is the Fisher information
-            # of a binomial score there.
-            probit = np.exp(line) if self.criterion.one_sided else line
-            probit = np.clip(probit, -_FARTHEST, _FARTHEST)
-            share = scipy.stats.norm.cdf(probit)
-            growth = scipy.stats.norm.pdf(probit) * (probit if self.criterion.one_sided else 1)
-            weights = growth**2 / (share * (1 - share))
-            line = line + (scores - share) / growth
-        mean_x, mean_line, slope = self._straight(line, weights)
-        goal = self._transformed(np.array([self.criterion.level]))[0]
-        falls = slope < 0
-        place = mean_x + (goal - mean_line) / np.where(falls, slope, -1)
-        place = np.clip(place, self.log_counts[0], self.log_counts[-1])
-        return np.where(falls, np.exp(place), np.nan)[:, 0]
-
-    def _straight(
-        self, y: Float[np.ndarray, "R counts"], weights: Float[np.ndarray, "R counts"]
-    ) -> tuple[Float[np.ndarray, "R 1"], ...]:
-        """Returns mean log K, mean value and slope of the weighted least-squares line."""
-        weights = weights / weights.sum(axis=1, keepdims=True)
-        mean_x = (weights * self.log_counts).sum(axis=1, keepdims=True)
-        mean_y = (weights * y).sum(axis=1, keepdims=True)
-        x = self.log_counts - mean_x
-        slope = (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
-        return mean_x, mean_y, slope[:, None]
-
-    def _transformed(self, scores: np.ndarray) -> np.ndarray:
-        """Returns probits of scores, or their logarithms for a one-sided criterion.
-
-        Scores near 0 and 1 are cut off; only the start of the iteration depends on this.
-        """
-        level = self.criterion.level
-        least = 0.1 * min(level, 1 - level)
-        probit = scipy.stats.norm.ppf(np.clip(scores, least, 1 - least))
-        return np.log(np.maximum(probit, 1e-3)) if self.criterion.one_sided else probit
+def _line(counts: list[int], criterion: AbstractCriterion) -> ProbitLine:
+    return ProbitLine(np.log(counts), criterion.level, one_sided=criterion.one_sided)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import jax.random as jr
 import numpy as np
-import scipy
 
+from nam_jax import measure
 from nam_jax._types import Patterns
 from nam_jax.experiment.claims._finding import Curve, Finding, Series
 from nam_jax.experiment.claims._registry import claim
@@ -119,18 +119,11 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
     for index in range(points):
         seed += 1
         rate_at(last * (number / last) ** ((index + 1) / (points + 1)))
-    return _probit(np.array(numbers, float), np.array(rates), num_cues)
-
-
-def _probit(numbers: np.ndarray, rates: np.ndarray, num_cues: int) -> HalfPoint:
-    """The half point of a weighted straight line through probits of the rates against log K."""
-    clipped = np.clip(rates, 0.5 / num_cues, 1 - 0.5 / num_cues)
-    probit = scipy.stats.norm.ppf(clipped)
-    weight = scipy.stats.norm.pdf(probit) * np.sqrt(num_cues / (clipped * (1 - clipped)))
-    (slope, offset), covariance = np.polyfit(np.log(numbers), probit, 1, w=weight, cov="unscaled")
-    half = -offset / slope
-    spread = np.array([half, 1.0]) / slope
-    return HalfPoint(float(np.exp(half)), float(np.sqrt(spread @ covariance @ spread)))
+    order = np.argsort(numbers, kind="stable")
+    line = measure.ProbitLine(np.log(np.array(numbers)[order]), level=0.5)
+    scores = np.array(rates)[None, order]
+    number, error = line.crossing(scores)[0], line.log_error(scores, num_cues)[0]
+    return HalfPoint(float(number), float(error))
 
 
 _ONE_AT_A_TIME = threading.Lock()

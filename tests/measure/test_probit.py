@@ -1,0 +1,40 @@
+"""The one fit of capacities: exact on a line, unbiased on draws, with an honest error."""
+
+import numpy as np
+import pytest
+import scipy
+
+from nam_jax.measure import ProbitLine
+
+COUNTS = np.array([30.0, 40.0, 50.0, 70.0, 90.0])
+
+
+@pytest.mark.parametrize("level", [0.3, 0.5, 0.9])
+def test_a_straight_line_crosses_where_it_does(level):
+    """Probits -2 log(K / 50) - Phi^-1(1 / 2): the level is at 50 exp(-Phi^-1(level) / 2)."""
+    scores = scipy.stats.norm.cdf(-2 * np.log(COUNTS / 50))[None]
+    expected = np.clip(50 * np.exp(-scipy.stats.norm.ppf(level) / 2), 30, 90)
+    found = ProbitLine(np.log(COUNTS), level).crossing(scores)
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
+def test_a_one_sided_line_is_straight_in_the_logarithm_of_the_probit():
+    scores = scipy.stats.norm.cdf((COUNTS / 50) ** -0.5)[None]
+    level = float(scipy.stats.norm.cdf(1.0))
+    found = ProbitLine(np.log(COUNTS), level, one_sided=True).crossing(scores)
+    np.testing.assert_allclose(found, [50], rtol=1e-6)
+
+
+def test_a_line_that_rises_crosses_nowhere():
+    line = ProbitLine(np.log(COUNTS), 0.5)
+    assert np.isnan(line.crossing(np.array([[0.1, 0.2, 0.5, 0.8, 0.9]])))[0]
+
+
+@pytest.mark.parametrize("steepness", [4.0, 12.0])
+def test_the_crossing_is_unbiased_and_its_error_is_the_spread(steepness):
+    share = scipy.stats.norm.cdf(-steepness * np.log(COUNTS / 50))
+    draws = np.random.default_rng(0).binomial(200, share, (2000, len(COUNTS))) / 200
+    line = ProbitLine(np.log(COUNTS), 0.5)
+    logs = np.log(line.crossing(draws) / 50)
+    assert abs(logs.mean()) < 0.1 * logs.std()
+    assert np.median(line.log_error(draws, 200)) == pytest.approx(logs.std(), rel=0.1)
