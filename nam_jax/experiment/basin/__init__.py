@@ -1,4 +1,4 @@
-"""From how damaged a cue a memory recalls at several loads, and what it reaches instead."""
+"""The study `basin`: the shares of cues that recall their pattern, by damage and by load."""
 
 from nam_jax.record import ImportPath, Study
 

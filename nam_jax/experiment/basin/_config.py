@@ -15,7 +15,7 @@ Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class BasinConfig:
-    """Which memory, how full, and from which cues."""
+    """The memory, its numbers of patterns, and the damage of the cues."""
 
     memory: Annotated[str, MEMORIES.doc("The memory")] = "power-3"
     num_neurons: Annotated[int, Meta(ge=4)] = 64

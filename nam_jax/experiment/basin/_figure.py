@@ -1,4 +1,4 @@
-"""What recall ends in against the damage of the cue, one panel for each number of patterns."""
+"""The figure of endings of recall against damage of the cue, a panel for each load."""
 
 import numpy as np
 import xarray as xr
@@ -10,10 +10,10 @@ GREYS = ("0.35", "0.95", "0.8", "0.9", "white", "0.7", "0.6")
 
 
 def basin(dataset: xr.Dataset) -> Figure:
-    """Stacked shares of all endings; a line at the measured radius and one at mean field's.
+    """Draws stacked shares of all endings, and lines at the measured and the mean-field radius.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     panels = dataset.sizes["stored"]
     figure = Figure(figsize=(1.2 + 3.4 * panels, 4.2), layout="constrained")
@@ -37,7 +37,7 @@ def _panel(axes: Axes, row: xr.Dataset) -> None:
         )  # fmt: skip
         bottom = top
     radius, predicted = float(row.radius.sel(bound="value")), float(row.predicted_radius)
-    # Outside the axes where there is none, so that the legend of the first panel has both.
+    # A radius that is not finite is drawn outside the axes, so that the legend has both lines.
     axes.axvline(
         radius if np.isfinite(radius) else 2, color="black", label="radius (half recalled)"
     )

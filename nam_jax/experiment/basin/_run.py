@@ -1,4 +1,4 @@
-"""From how damaged a cue a memory recalls at several loads, and what it reaches instead."""
+"""Measures from how damaged a cue a memory recalls, and which states it reaches instead."""
 
 import dataclasses
 import math
@@ -26,19 +26,20 @@ from nam_jax.record import Context, reading_input
 
 @in_context(batched=False)
 def run(config: BasinConfig, context: Context) -> xr.Dataset:
-    """One `measure.basin` for each number of patterns.
+    """Runs `measure.basin` for each number of patterns.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
-        What recall ends in, by number of patterns and fraction of flipped bits, with intervals;
-        the radius at which half the cues are recalled, and what mean field predicts.
+        The shares of cues that reach each ending, by number of patterns and fraction of flipped
+        bits, with intervals; the radius, which is the fraction of flipped bits at which half the
+        cues are recalled; and the radius that mean-field theory predicts.
 
     Raises:
-        ConfigError: On an unknown memory, one that does not exist at the number of neurons, or
-            fractions that do not ascend.
+        ConfigError: If the memory is unknown or does not exist at the number of neurons, or if the
+            fractions do not ascend.
     """
     if config.fast:
         config = dataclasses.replace(config, num_sets=max(2, config.num_sets // 4))
@@ -88,7 +89,10 @@ def _dataset(config: BasinConfig, memory: Memory, basins: list[measure.Basin]) -
 
 
 def _predicted(memory: Memory, num_neurons: int, num_patterns: int) -> float:
-    """The flips at which mean field predicts `num_patterns`; NaN where none, or no theory."""
+    """The fraction of flipped bits at which mean field predicts the capacity `num_patterns`.
+
+    It is NaN if no fraction does, or if the memory has no theory.
+    """
 
     def excess(flips: float) -> float:
         return memory.predicted(num_neurons, measure.Recall(flips=flips)) - num_patterns
@@ -99,7 +103,7 @@ def _predicted(memory: Memory, num_neurons: int, num_patterns: int) -> float:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Recall against damage, and the radius, for each number of patterns."""
+    """Returns a table of recall against damage, and of the radius, by number of patterns."""
     result = Table(title="Share of cues recalled")
     result.add_column("flipped bits", justify="right")
     for count in dataset.stored.values:

@@ -1,4 +1,4 @@
-"""How many random patterns memories hold, at several sizes, and how that grows."""
+"""The study `capacity`: how many random patterns memories hold, at several numbers of neurons."""
 
 from nam_jax.record import ImportPath, Study
 

@@ -21,25 +21,26 @@ class CapacityConfig:
     sizes: Sizes = (32, 64, 128)
     """Numbers of neurons N."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
-    """One step leaves few wrong bits; a pattern is a fixed point; recall from a damaged cue."""
+    """When a pattern counts as stored. one-step: one update leaves few wrong bits; fixed-point: no
+    update changes it; recall: it is recalled from a damaged cue."""
     error: Annotated[float, Meta(gt=0, lt=0.5)] = 0.005
     """one-step: probability of a wrong bit."""
     flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
     """recall: fraction of flipped bits of a cue."""
     overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
-    """recall: least overlap that counts; 1 is every bit, with which capacity grows a little slower
-    than N^(n-1)."""
+    """recall: least overlap that counts as recalled. 1 asks for every bit; capacity then grows a
+    little slower than N^(n-1)."""
     updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
-    """recall: in which order neurons of a binary network are updated. A single pass is always
-    all at once."""
+    """recall: in which order neurons of a binary network are updated. The memories single-pass
+    are always updated all at once."""
     all_patterns: bool = False
-    """Ask for all K patterns at once, rather than for a given one."""
+    """Require that all K patterns are stored, rather than a given one."""
     num_sets: Annotated[int, Meta(ge=2)] = 24
     """Independent sets of patterns."""
     num_queries: Annotated[int, Meta(ge=1)] = 8
     """Patterns of each set that are asked for."""
     largest: Annotated[int, Meta(ge=1)] = 30_000
-    """The largest K tried; sizes at which a memory holds more are reported as beyond it."""
+    """The largest K that is tried; a memory that holds more is reported as above a bound."""
     fast: bool = False
     """The first two sizes and half the sets: under three minutes on two cores."""
     seed: Seed = 0

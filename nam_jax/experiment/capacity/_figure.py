@@ -1,4 +1,4 @@
-"""Capacity against the number of neurons: measured, predicted, and per unit of what it costs."""
+"""Figures of capacity against the number of neurons: in all, and per neuron, synapse or unit."""
 
 import numpy as np
 import xarray as xr
@@ -11,15 +11,16 @@ COSTS = {
     "synapse": ("synapses", r"stored patterns per synapse, K / N$^2$ (1)"),
     "unit": ("compute_units", r"stored patterns per compute unit, K / (N + 2 N$^2$) (1)"),
 }
-"""What capacity can be divided by; synapses and units are those of an astrocyte network."""
+"""Numbers by which capacity can be divided: their name in the Dataset and the label of the axis.
+The numbers of synapses and compute units are those of a neuron-astrocyte network."""
 
 
 def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
-    """Capacities with their intervals on logarithmic axes; theory as thin lines without markers.
+    """Draws capacities with their intervals on logarithmic axes; thin lines are theory.
 
     Args:
-        dataset: What `run` of this study returns.
-        per: None, or a key of `COSTS`.
+        dataset: The result of `run` of this study.
+        per: The key of `COSTS` by which capacities are divided; None: they are not.
     """
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -51,5 +52,5 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
 
 
 def capacity_per_cost(dataset: xr.Dataset) -> dict[str, Figure]:
-    """The same per neuron, per synapse and per compute unit, by the names of the files."""
+    """Draws capacity per neuron, per synapse and per compute unit; figures by file name."""
     return {f"figure-per-{per}": capacity(dataset, per) for per in COSTS}

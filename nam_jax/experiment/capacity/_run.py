@@ -1,4 +1,4 @@
-"""How many random patterns memories hold, at several sizes, and how that grows."""
+"""Measures how many random patterns memories hold, at several numbers of neurons."""
 
 import dataclasses
 import itertools
@@ -27,19 +27,20 @@ from nam_jax.record import Context, reading_input
 
 @in_context(batched=False)
 def run(config: CapacityConfig, context: Context) -> xr.Dataset:
-    """Measures every memory at every size.
+    """Measures the capacity of each memory at each number of neurons.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
-        Capacity with its interval and what theory predicts, by memory and number of neurons;
-        exponents; every number of patterns that was measured, with its score, and all trials.
+        By memory and number of neurons: capacity with its interval, predicted capacity, number of
+        trials, and each number of patterns that was measured with its score. By memory: the
+        exponent of capacity against the number of neurons.
 
     Raises:
-        ConfigError: On an unknown memory, one that does not exist at a size, or a criterion without
-            meaning for all patterns at once.
+        ConfigError: If a memory is unknown or does not exist at a size, or if `all_patterns` is
+            set with the criterion one-step.
     """
     with reading_input():
         if config.all_patterns and config.criterion == "one-step":
@@ -123,7 +124,7 @@ def _dataset(config: CapacityConfig, measured: list[tuple[measure.Capacity, floa
 
 
 def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
-    """How the capacity grows with N, with its 95 % interval; NaN from fewer than two sizes."""
+    """The exponent of capacity against N with its 95 % interval; NaN with fewer than two sizes."""
     there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
     if there.sum() < 2:
         return math.nan, math.nan, math.nan
@@ -135,7 +136,7 @@ def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Capacity of each memory at each size, and the exponent."""
+    """Returns a table of the capacity of each memory at each size, and of its exponent."""
     result = Table(title="Stored patterns K [95 %], and what theory predicts")
     result.add_column("memory")
     for size in dataset.neurons.values:

@@ -1,4 +1,4 @@
-"""What studies share: random problems, memories by name, styles of figures.
+"""Code that several studies use: random problems, memories by name, styles of figures.
 
 Names are imported when they are used, so that settings import no jax.
 """

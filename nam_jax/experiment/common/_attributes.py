@@ -1,4 +1,4 @@
-"""What makes a run reproducible, its device included."""
+"""The attributes that let a run be repeated, with its device."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from nam_jax import record
 
 
 def attributes(config: Any, *, seed: int | None = None) -> dict[str, Any]:
-    """Attributes of the Dataset of a run: config, seed, versions of packages, device.
+    """Returns the attributes of a run's Dataset: config, seed, versions of packages, device.
 
-    `seed` is for configs without one.
+    Args:
+        config: The settings of the run, a dataclass.
+        seed: The seed of the run, for a config that has no field `seed`.
     """
-    (device,) = jnp.zeros(()).devices()  # that of the context, if one is set
+    (device,) = jnp.zeros(()).devices()  # the device of the context, if it sets one
     return record.provenance(config, device=f"{device.platform}: {device.device_kind}", seed=seed)

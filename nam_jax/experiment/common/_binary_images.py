@@ -14,9 +14,9 @@ class BinaryImages(NamedTuple):
     """Images as patterns.
 
     Attributes:
-        patterns: (M, N), +1 where a pixel is at least as bright as the threshold and -1 elsewhere;
-            no two alike, in random order.
-        shape: Rows and columns, with N pixels.
+        patterns: (M, N), +1 for a pixel at least as bright as the threshold and -1 for a darker
+            one. All patterns differ, and their order is random.
+        shape: Numbers of rows and columns of an image; their product is N.
     """
 
     patterns: Patterns
@@ -26,9 +26,15 @@ class BinaryImages(NamedTuple):
 def binary_images(source: str, threshold: float, num_images: int, *, key: Key) -> BinaryImages:
     """Loads images, makes them grey and binary at one threshold and drops duplicates.
 
+    Args:
+        source: The source of the images, as for `data.load_images`.
+        threshold: The intensity from which a pixel is +1.
+        num_images: Number M of images, chosen at random among the distinct ones.
+        key: Random key of the choice.
+
     Raises:
         ValueError: If there are fewer than `num_images` distinct binary images.
-        FileNotFoundError: If the source is not there.
+        FileNotFoundError: If the source does not exist.
     """
     images = np.asarray(data.load_images(source).images).mean(axis=-1)
     bright = images.reshape(len(images), -1) >= threshold

@@ -1,4 +1,4 @@
-"""What every `run` of a study does with its context."""
+"""Applies a `Context` to the `run` of a study: progress bar, device, check of settings."""
 
 import contextlib
 import functools
@@ -17,21 +17,27 @@ Item = TypeVar("Item")
 
 
 def tracked(items: Sequence[Item], text: str, context: Context) -> Iterable[Item]:
-    """`items`, with a progress bar named `text` on standard error if the context asks for one."""
+    """Returns `items` to loop over; a progress bar named `text` follows the loop.
+
+    The bar is on standard error, and only if `context.progress` is true.
+    """
     console = Console(stderr=True)
     return track(items, text, console=console, disable=not context.progress)
 
 
 def progress_bar(context: Context) -> Progress:
-    """A progress bar on standard error, which stays empty unless the context asks for one."""
+    """Returns a progress bar on standard error; it shows nothing if `context.progress` is false."""
     return Progress(console=Console(stderr=True), disable=not context.progress)
 
 
 def device_named(name: str) -> Any:
-    """Returns the device of that name: a platform (its first device), or as in `gpu:1`.
+    """Returns a device of JAX by its name.
+
+    Args:
+        name: A platform, such as `cpu`, for its first device; or platform and index, as in `gpu:1`.
 
     Raises:
-        ValueError: If there is no such device.
+        ValueError: If JAX has no such device.
     """
     platform, _, index = name.partition(":")
     requirement = "name a platform of JAX, or a device as in gpu:1"
@@ -45,9 +51,12 @@ def device_named(name: str) -> Any:
 
 
 def on_device(name: str | None) -> contextlib.AbstractContextManager[Any]:
-    """A block that computes on the device of that name; None: on JAX's choice.
+    """Returns a context manager whose block computes on a device.
 
-    Threads that are started inside need a block of their own.
+    A thread that is started inside the block needs a block of its own.
+
+    Args:
+        name: The device, as for `device_named`; None: JAX's choice.
     """
     return contextlib.nullcontext() if name is None else jax.default_device(device_named(name))
 
@@ -55,13 +64,14 @@ def on_device(name: str | None) -> contextlib.AbstractContextManager[Any]:
 def in_context(
     *, batched: bool
 ) -> Callable[[Callable[[Any, Context], xr.Dataset]], Callable[..., xr.Dataset]]:
-    """Decorates a study's `run`: settings are checked, and the device of the context is used.
+    """Returns a decorator for the `run` of a study: it checks the settings and sets the device.
 
     The decorated function takes the context as an optional second argument. It raises a
     `ConfigError` if a setting is not of its type or out of range, or if there is no such device.
 
     Args:
-        batched: Whether the study uses `Context.batch`; where it does not, a number is refused.
+        batched: Whether the study uses `Context.batch`. If false, a context whose `batch` is a
+            number raises a `ConfigError`.
     """
 
     def decorate(run: Callable[[Any, Context], xr.Dataset]) -> Callable[..., xr.Dataset]:

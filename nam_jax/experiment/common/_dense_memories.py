@@ -1,4 +1,4 @@
-"""Dense memories by name: by separation function, and what theory predicts of each."""
+"""The dense memories that names make, with the capacity that theory predicts for each."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from nam_jax.network import AbstractNetwork, DenseAssociativeMemory
 
 
 def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Memory:
-    """The dense memory whose separation function is `separation(**numbers)`."""
+    """Returns the dense memory whose separation function is `separation(**numbers)`."""
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
         del key
@@ -31,7 +31,8 @@ def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Memo
 
 
 def distinct(n: int) -> Memory:
-    """The dense memory of products of n different bits; its F depends on the number of neurons."""
+    """Returns the dense memory of products of n different bits; its F depends on N."""
+    # How many times as many patterns as F = z^n / n: (2 n - 3)!! / (n - 1)!.
     more = math.prod(range(2 * n - 3, 0, -2)) / math.factorial(n - 1)
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
@@ -49,7 +50,7 @@ def distinct(n: int) -> Memory:
 
 
 def single_pass(n: int) -> Memory:
-    """The dense memory of F = z^n / n that repeats its literal pass."""
+    """Returns the dense memory of F = z^n / n with self-coupling, which repeats one pass."""
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
         del key
@@ -92,13 +93,14 @@ _LAWS: dict[Any, Callable[..., Memory]] = {
     Exponential: _exponential_law,
     LogSumExp: _exponential_law,
 }
-"""What theory adds to the dense memory of a separation function."""
+"""Functions that add the predicted capacity to a dense memory, by separation function."""
 
 
 def _scale(n: int, size: int) -> float:
-    """A guess of the capacity of F = z^n / n, by the law of large N at 0.5 % wrong bits.
+    """A guess of the capacity of F = z^n / n: the law of large N at 0.5 % wrong bits.
 
-    The law falls again where 2 n is larger than N; the guess stays at its largest value.
+    The law decreases with n where 2 n > N, which capacities do not. There the guess is the law at
+    n = N // 2 + 1.
     """
     return float(theory.capacity_at_error(size, min(n, size // 2 + 1), 0.005))
 
@@ -106,7 +108,8 @@ def _scale(n: int, size: int) -> float:
 def _predicted(n: int, size: int, criterion: measure.AbstractCriterion) -> float:
     """The capacity of F = z^n / n by energy differences.
 
-    NaN where no law is known, or where a law of large N falls with n, which capacities do not.
+    It is NaN if no law is known, or if the law of large N decreases with n, which capacities do
+    not.
     """
     if isinstance(criterion, measure.OneStep):
         return _one_step(n, size, theory.power_difference(n), criterion)

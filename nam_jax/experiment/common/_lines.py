@@ -7,7 +7,7 @@ _MARKERS = ("o", "s", "^", "d", "v", "x", "P", "*")
 
 
 def styled(index: int) -> dict[str, Any]:
-    """Colour, line style and marker of the line with this index."""
+    """Returns colour, line style and marker of line `index`, as arguments of `Axes.plot`."""
     grey = str(0.6 * (index % 3) / 2)
     filled = grey if index % 2 == 0 else "white"
     return {

@@ -1,4 +1,4 @@
-"""What the names of memories make: how a memory stores patterns, how many, and at what cost.
+"""The memories that names make: how each stores patterns, about how many, and at what cost.
 
 Dense memories are in `_dense_memories.py`.
 """
@@ -47,7 +47,7 @@ UPDATES: dict[str, Callable[..., solve.Retrieval]] = {
 
 
 class Costs(NamedTuple):
-    """What a memory of K patterns over N neurons is made of."""
+    """Numbers of neurons, synapses and compute units of a memory of K patterns over N neurons."""
 
     neurons: float
     synapses: float
@@ -55,32 +55,32 @@ class Costs(NamedTuple):
 
 
 def pairwise_costs(num_neurons: int, num_patterns: int) -> Costs:
-    """N neurons, and a synapse for each pair of them."""
+    """Returns the costs of a pairwise network: N neurons and N^2 synapses."""
     del num_patterns
     units = theory.compute_units_two_layer(num_neurons, 0)
     return Costs(num_neurons, num_neurons**2, units)
 
 
 def dense_costs(num_neurons: int, num_patterns: int) -> Costs:
-    """Those of the two-layer form, which has a hidden neuron for each pattern."""
+    """Returns the costs of a dense memory in two-layer form: one hidden neuron for each pattern."""
     units = theory.compute_units_two_layer(num_neurons, num_patterns)
     return Costs(num_neurons + num_patterns, num_neurons * num_patterns, units)
 
 
 def astrocyte_costs(num_neurons: int, num_patterns: int) -> Costs:
-    """N neurons, and a synapse and a process for each pair of them."""
+    """Returns the costs of a neuron-astrocyte network: each pair has a synapse and a process."""
     del num_patterns
     return Costs(num_neurons, num_neurons**2, theory.compute_units_astrocyte(num_neurons))
 
 
 def not_counted(num_neurons: int, num_patterns: int) -> Costs:
-    """NaN for each number."""
+    """Returns NaN for every cost."""
     del num_neurons, num_patterns
     return Costs(math.nan, math.nan, math.nan)
 
 
 def not_known(num_neurons: int, criterion: measure.AbstractCriterion) -> float:
-    """NaN: there is no closed form of the capacity."""
+    """Returns NaN, because no closed form of the capacity is known."""
     del num_neurons, criterion
     return math.nan
 
@@ -89,15 +89,18 @@ class Memory(NamedTuple):
     """One kind of memory.
 
     Attributes:
-        make: From patterns (K, N) of -1 and +1, and a random key or None, to the network.
-        guess: From N to a number of patterns near its capacity, where a search may start.
-        predicted: From N and a criterion to the capacity by theory; NaN where none is known.
-        costs: From N and K to what it is made of.
-        keyed: Whether storing can use a key: a learning rule then sees the patterns in the order
+        make: Function of patterns, (K, N), of -1 and +1, and of a random key or None; returns the
+            network.
+        guess: Function of N that returns a number of patterns near the capacity, at which a search
+            may start.
+        predicted: Function of N and a criterion that returns the capacity by theory; NaN if no
+            theory is known.
+        costs: Function of N and K that returns the `Costs`.
+        keyed: Whether `make` can use a key: a learning rule then sees the patterns in the order
             that the key gives.
-        random: Whether storing needs a key, as it starts from random weights or states.
+        random: Whether `make` needs a key, because it starts from random weights or states.
         slow: Whether it takes long to store many patterns.
-        together: Whether its neurons are always updated all at once.
+        together: Whether the neurons are always updated all at once.
     """
 
     make: Callable[[Patterns, Key | None], AbstractNetwork]
@@ -110,19 +113,19 @@ class Memory(NamedTuple):
     together: bool = False
 
     def maker(self, key: Key) -> Callable[[Patterns], AbstractNetwork]:
-        """From patterns alone to the network.
+        """Returns a function of patterns alone that makes the network.
 
         Args:
-            key: A key that its user splits for other things; one of its children is used where
-                storing needs a key.
+            key: A key that the caller may also split or fold for other uses. If storing needs a
+                key, a key that is derived from it is used.
         """
-        # Far from the places of sets, samples and the like that users fold in.
+        # Callers fold in small numbers, such as the index of a set; 2^31 differs from all of them.
         of_storing = jr.fold_in(key, 2**31) if self.random else None
         return jax.tree_util.Partial(self.make, key=of_storing)
 
 
 def stored(network: Callable[..., AbstractNetwork], **settings: Any) -> Memory:
-    """The memory `network(patterns, **settings)`, of which no more than that is known."""
+    """Returns the memory `network(patterns, **settings)`; all other fields are the defaults."""
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
         del key
@@ -132,7 +135,7 @@ def stored(network: Callable[..., AbstractNetwork], **settings: Any) -> Memory:
 
 
 def learned(rule: Callable[..., AbstractLearningRule], **numbers: Any) -> Memory:
-    """The pairwise network whose weights are learned by `rule(**numbers)`."""
+    """Returns the pairwise network whose weights are learned by `rule(**numbers)`."""
     made = rule(**numbers)
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
@@ -149,12 +152,12 @@ def learned(rule: Callable[..., AbstractLearningRule], **numbers: Any) -> Memory
 
 
 def slowly_learned(rule: Callable[..., AbstractLearningRule], **numbers: Any) -> Memory:
-    """As `learned`, for a rule that takes long to store many patterns."""
+    """Returns `learned(rule, **numbers)`, marked as slow to store many patterns."""
     return learned(rule, **numbers)._replace(slow=True)
 
 
 def decay(rate: float) -> Memory:
-    """Hebb's rule, where each pattern costs a share `rate` of each weight."""
+    """Hebb's rule with decay: each new pattern takes a share `rate` off each weight."""
     return learned(ExpandedHebbian, c0=Decay(rate))
 
 
@@ -170,9 +173,9 @@ def expanded_hebb() -> Memory:
 
 
 def covariance() -> Memory:
-    """The covariance rule, with thresholds that give each neuron its mean back.
+    """The covariance rule, with thresholds that drive each neuron towards its mean.
 
-    Without them a neuron on which all patterns agree has no input.
+    Without these thresholds, a neuron that has the same state in all patterns gets no input.
     """
 
     def make(patterns: Patterns, key: Key | None = None) -> AbstractNetwork:
@@ -241,30 +244,30 @@ def released() -> Memory:
 
 
 def check_size(memory: Memory, num_neurons: int) -> None:
-    """Builds the memory of one pattern of that size in the abstract, which computes nothing.
+    """Checks that a memory of `num_neurons` neurons exists; computes no numbers.
 
     Raises:
-        ValueError: If there is no such memory of that size.
+        ValueError: If it does not exist.
     """
     patterns = jax.ShapeDtypeStruct((1, num_neurons), jnp.result_type(float))
     eqx.filter_eval_shape(memory.make, patterns, jr.key(0))
 
 
 def exponentially_many(num_neurons: int) -> float:
-    """A guess of the capacity of memories that separate exponentially."""
+    """Returns a guess of the capacity of memories with exponential separation, exp(0.2 N)."""
     return math.exp(0.2 * num_neurons)
 
 
 def quadratically_many(num_neurons: int) -> float:
-    """A guess of the capacity of the literal pass of the quartic dense memory, and of its like."""
+    """Returns a guess of the capacity, 0.2 N^2, for the quartic dense memory and related ones."""
     return 0.2 * num_neurons**2
 
 
 def visible(similarity: Callable[..., AbstractSimilarity]) -> AbstractSimilarity:
-    """The similarity of what is visible of a query."""
+    """Returns the similarity that compares only the visible entries of a query."""
     return similarity(visible=True)
 
 
 def slope(separation: Callable[..., AbstractSeparation], **numbers: Any) -> memory.Slope:
-    """The force of a dense memory, as a weighting."""
+    """Returns the slope F' of a separation function, a dense memory's force, as a weighting."""
     return memory.Slope(separation(**numbers))

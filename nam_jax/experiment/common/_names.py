@@ -34,7 +34,7 @@ class Whole:
     """What stands for the number in texts."""
 
     def read(self, text: str) -> int | None:
-        """The number that `text` writes; None if it is none, or out of range."""
+        """Returns the number in `text`; None if `text` is not a whole number or out of range."""
         if not re.fullmatch(r"0|[1-9]\d*", text):
             return None
         return int(text) if self.least <= int(text) <= self.most else None
@@ -60,7 +60,7 @@ class Real:
     """What stands for the number in texts."""
 
     def read(self, text: str) -> float | None:
-        """The number that `text` writes; None if it is none, or out of range."""
+        """Returns the number in `text`; None if `text` is not a number or out of range."""
         if not re.fullmatch(r"\d+(\.\d+)?", text):
             return None
         return float(text) if self.above < float(text) <= self.most else None
@@ -95,7 +95,10 @@ class Row:
         return self.word + (f"[{number}]" if self.number.optional else number)
 
     def read(self, name: str) -> dict[str, float | int] | None:
-        """The number that `name` carries, by argument; None if `name` is not of this row."""
+        """Returns the number in `name` as a keyword argument; None if the row does not fit `name`.
+
+        For example, the row of `power-N` reads `power-3` as {"n": 3}.
+        """
         if name == self.word and (self.number is None or self.number.optional):
             return {}
         word, _, text = name.rpartition("-")
@@ -105,7 +108,7 @@ class Row:
         return None if number is None else {self.number.argument: number}
 
     def make(self, numbers: dict[str, float | int]) -> Any:
-        """The object: `makes(**numbers)`, or `wrap(makes, **numbers)`."""
+        """Returns the object: `makes(**numbers)`, or `wrap(makes, **numbers)` with a wrap."""
         if self.wrap is None:
             return self.makes(**numbers)
         return self.wrap(self.makes.resolve(), **numbers)
@@ -120,7 +123,7 @@ class Names:
     """The names of one kind of thing."""
 
     things: str
-    """What they name, in the plural."""
+    """The kind of thing that they name, in the plural, such as `memories`."""
     rows: tuple[Row, ...]
 
     def __post_init__(self):
@@ -129,10 +132,14 @@ class Names:
             raise ValueError(f"Argument `rows` must have different words, but has {words}.")
 
     def row_of(self, name: str, argument: str) -> Row:
-        """The row of `name`, which was given as `argument`.
+        """Returns the row that fits a name.
+
+        Args:
+            name: The name, such as `power-3`.
+            argument: The argument or setting that holds the name, for the error text.
 
         Raises:
-            ValueError: If there is none; its text lists what there is.
+            ValueError: If no row fits; the text lists all names.
         """
         for row in self.rows:
             if row.read(name) is not None:
@@ -144,19 +151,27 @@ class Names:
         )
 
     def make(self, name: str, argument: str) -> Any:
-        """The object of that name, which was given as `argument`.
+        """Returns the object that a name makes.
+
+        Args:
+            name: The name, such as `power-3`.
+            argument: The argument or setting that holds the name, for the error text.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If no row fits the name.
         """
         row = self.row_of(name, argument)
         return row.make(row.read(name) or {})
 
     def make_all(self, names: Iterable[str], argument: str) -> dict[str, Any]:
-        """The objects by their names, which were given as `argument`.
+        """Returns the objects that several names make, by name.
+
+        Args:
+            names: The names.
+            argument: The argument or setting that holds the names, for the error text.
 
         Raises:
-            ValueError: If there is none of some name, or a name is given twice.
+            ValueError: If no row fits a name, or a name is given twice.
         """
         made: dict[str, Any] = {}
         for name in names:
@@ -168,11 +183,11 @@ class Names:
         return made
 
     def doc(self, text: str) -> Doc:
-        """The help of a field that takes such names: `text`, then all names and their meanings."""
+        """Returns the help of a field that takes these names: `text`, then names and meanings."""
         return Doc(f"{text}. " + "; ".join(f"{row}: {row.meaning}" for row in self.rows) + ".")
 
     def _hint(self, name: str) -> str:
-        """The end of an error text: what was perhaps meant."""
+        """The end of an error text: the known name that is most like `name`, if one is near."""
         number = re.search(r"-[\d.]+$", name)
         word = name if number is None else name[: number.start()]
         near = difflib.get_close_matches(word, [row.word for row in self.rows], n=1)

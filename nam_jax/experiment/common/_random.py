@@ -1,4 +1,4 @@
-"""Random patterns and damaged cues, and what one network recalls from them."""
+"""Random patterns and damaged cues, and the recall of one network from them."""
 
 from typing import Any, NamedTuple
 
@@ -21,11 +21,11 @@ from nam_jax.network import (
 
 
 class RandomProblem(NamedTuple):
-    """Patterns to store, and cues with the patterns that they stem from.
+    """Patterns to store, and cues with their targets.
 
     Attributes:
         patterns: (K, N), -1 and +1.
-        targets: (C, N), the first patterns, again from the start where there are fewer than C.
+        targets: (C, N), the patterns that the cues are made of: target c is pattern c mod K.
         cues: (C, N), damaged targets.
     """
 
@@ -37,9 +37,16 @@ class RandomProblem(NamedTuple):
 def random_problem(
     num_patterns: int, num_neurons: int, flipped: float, num_cues: int, *, key: Key
 ) -> RandomProblem:
-    """Independent random bits; a fraction `flipped` of each target's bits is flipped.
+    """Returns patterns of independent random bits, and cues with flipped bits.
 
-    Drawn on the host, where other numbers of patterns and neurons need no new program.
+    The numbers are drawn by NumPy, so that new sizes K and N need no new compilation.
+
+    Args:
+        num_patterns: Number K of patterns.
+        num_neurons: Number N of bits.
+        flipped: Fraction of the bits of each target that is flipped.
+        num_cues: Number C of cues.
+        key: Random key.
     """
     random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
     bits = random.random((num_patterns, num_neurons)) < 0.5
@@ -51,19 +58,22 @@ def random_problem(
 
 
 def padded(patterns: Patterns, num_patterns: int) -> Patterns:
-    """With patterns of zeros up to a number of them: stored nowhere, but sharing a program."""
+    """Returns the patterns with rows of zeros added, so that there are `num_patterns` rows.
+
+    Rows of zeros store nothing; with them, sets of different sizes share one compiled program.
+    """
     return jnp.asarray(np.pad(patterns, ((0, num_patterns - len(patterns)), (0, 0))))
 
 
 class Recalls(eqx.Module):
-    """What a network recalled from one cue, or from a batch.
+    """The result of recall from one cue, or from a batch of cues.
 
     Attributes:
         exact: Whether every bit of the target was recalled.
-        overlap: Of the read-out's signs with the target.
+        overlap: Overlap of the signs of the read-out with the target.
         activity: Mean |read-out|.
         known: Whether the network is active at rest.
-        outcome: Place in `solve.OUTCOMES`.
+        outcome: How recall ended: index in `solve.OUTCOMES`.
     """
 
     exact: Bool[Array | np.ndarray, "*batch"]
@@ -74,16 +84,23 @@ class Recalls(eqx.Module):
 
 
 def patterns_of(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:
-    """Independent random bits, (K, N); drawn on the host as those of `random_problem` are."""
+    """Returns the patterns of `random_problem` alone, (K, N): independent random bits."""
     return random_problem(num_patterns, num_neurons, 0.0, 1, key=key).patterns
 
 
 def recall_all(
     network: AbstractNetwork, cues: Patterns, targets: Patterns, **options: Any
 ) -> Recalls:
-    """`retrieve` for every cue at once, with `options` for it.
+    """Recalls all cues in one batch.
 
-    Three layers start in a program of their own, so that one for their recall serves every start.
+    For a neuron-astrocyte network the initial states are computed by a separate program, so that
+    networks that differ only in `start` share the program of recall.
+
+    Args:
+        network: The network.
+        cues: (C, N).
+        targets: (C, N), the pattern that each cue should recall.
+        **options: Arguments of `solve.retrieve`.
     """
     if not isinstance(network, NeuronAstrocyte):
         return _recall_all(network, cues, targets, None, **options)
@@ -93,7 +110,7 @@ def recall_all(
 
 
 class Given(AbstractStart):
-    """A state that is known, whatever the cue."""
+    """A start at a given state, which does not depend on the cue."""
 
     state: TripartiteState
     voltage: float = 1.0
@@ -104,7 +121,7 @@ class Given(AbstractStart):
 
 @eqx.filter_jit
 def starts(network: NeuronAstrocyte, cues: Patterns) -> TripartiteState:
-    """The states in which recall from cues starts."""
+    """Returns the initial states of recall from cues, with a leading axis of C."""
     return jax.vmap(network.initial_state)(cues)
 
 

@@ -1,9 +1,9 @@
-"""The one registry: names of memories and of their parts, as commands take them; imports no jax.
+"""The names of memories and of their parts that commands take; imports no jax.
 
 To add a memory, a separation function, a learning rule, a similarity or a weighting, add one row:
-each command that takes such a name then knows it and lists it in its help. A row of `MEMORIES` that
-is wrapped by `STORED` needs only a function of patterns, (K, N), that returns a network; the wrap
-`DENSE` takes a separation function, and `LEARNED` a learning rule.
+each command that takes a name of this kind then knows it and lists it in its help. In `MEMORIES`, a
+row with the wrap `STORED` needs a function of patterns, (K, N), that returns a network; a row with
+the wrap `DENSE` needs a separation function, and a row with `LEARNED` a learning rule.
 """
 
 from nam_jax.experiment.common._names import Names, Real, Row, Whole
@@ -24,7 +24,7 @@ def _dense(name: str) -> ImportPath:
 
 DENSE, LEARNED, STORED = _dense("dense"), _memory("learned"), _memory("stored")
 SLOWLY_LEARNED = _memory("slowly_learned")
-"""As `LEARNED`, for rules that take long to store many patterns."""
+"""The wrap of a learning rule that takes long to store many patterns."""
 
 POWER = Whole("n", least=2, most=99)
 BETA = Real("beta", optional=True)
@@ -33,7 +33,12 @@ MARGIN = Real("margin", symbol="M", optional=True)
 
 
 def separations(wrap: ImportPath | None = None) -> tuple[Row, ...]:
-    """Rows of the separation functions F of an overlap z, or of what `wrap` makes of them."""
+    """Returns rows of the separation functions F of an overlap z.
+
+    Args:
+        wrap: A function that makes an object of the separation function, such as a memory; by
+            default the object is the separation function itself.
+    """
     return (
         Row("power", _part("Power"), "F = z^N / N", POWER, wrap),
         Row("rectified", _part("RectifiedPower"), "F = max(z, 0)^N / N", POWER, wrap),
@@ -84,7 +89,7 @@ MEMORIES = Names(
 
 
 def _similarities(prefix: str = "", wrap: ImportPath | None = None) -> tuple[Row, ...]:
-    """Rows of the similarities of a query to stored patterns, their words after a prefix."""
+    """Rows of the similarities of a query to stored patterns; names start with `prefix`."""
     return (
         Row(f"{prefix}dot", _part("Dot"), "dot product", None, wrap),
         Row(f"{prefix}cosine", _part("Cosine"), "cosine", None, wrap),
@@ -97,7 +102,7 @@ def _similarities(prefix: str = "", wrap: ImportPath | None = None) -> tuple[Row
 SIMILARITIES = Names(
     "similarities", (*_similarities(), *_similarities("visible-", _memory("visible")))
 )
-"""Similarities; those that start with `visible-` leave out what is hidden of a query."""
+"""Similarities; a name that starts with `visible-` leaves out the hidden entries of a query."""
 
 WEIGHTINGS = Names(
     "weightings",
@@ -111,7 +116,7 @@ WEIGHTINGS = Names(
         *separations(_memory("slope")),
     ),
 )
-"""What similarities become, before answers are averaged."""
+"""Weightings: functions that turn similarities into weights of the average of stored patterns."""
 
 PATTERN_RULES = Names(
     "pattern rules",
@@ -120,4 +125,4 @@ PATTERN_RULES = Names(
         Row("projection", _part("Projection"), "inverse of the patterns' Gram matrix"),
     ),
 )
-"""How patterns couple in the tensor of a neuron-astrocyte network."""
+"""Rules by which patterns couple in the tensor of a neuron-astrocyte network."""

@@ -1,4 +1,4 @@
-"""What studies that train share: gradient routes by their names in configs, and one optimizer."""
+"""Gradient routes by their names in configs, and the optimizer of all studies that train."""
 
 import optax
 
@@ -13,12 +13,12 @@ from nam_jax.train import (
 
 
 def gradient_routes(effort: Effort | None = None) -> dict[str, AbstractRoute]:
-    """Every gradient route by its name in a config.
+    """Returns all gradient routes by their names in configs.
 
     Args:
-        effort: How hard the routes look for an equilibrium; by default `Effort()`. Equilibrium
-            propagation keeps its own effort, because it compares two equilibria that differ by
-            little.
+        effort: Tolerances with which the routes solve for an equilibrium; by default `Effort()`.
+            Equilibrium propagation keeps its own, because it compares two equilibria that differ
+            by little.
     """
     effort = Effort() if effort is None else effort
     return {
@@ -30,6 +30,11 @@ def gradient_routes(effort: Effort | None = None) -> dict[str, AbstractRoute]:
 
 
 def cosine_adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam on gradients of a norm of at most 1; its rate falls to 0 along half a cosine."""
+    """Returns Adam on gradients that are clipped to a norm of 1; the rate falls to 0 as a cosine.
+
+    Args:
+        learning_rate: The rate at the first step.
+        steps: Number of steps after which the rate is 0.
+    """
     schedule = optax.cosine_decay_schedule(learning_rate, steps)
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))

@@ -1,4 +1,4 @@
-"""Variants of the presets that tables of the theory ask for."""
+"""Networks that differ from the presets of `NeuronAstrocyte` in one respect, such as a leak."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def certified(
     rule: AbstractPatternRule | None = None,
     autapses: bool = False,
 ) -> NeuronAstrocyte:
-    """The certified preset, in one program whatever its margin and gain."""
+    """Returns `NeuronAstrocyte.certified`; all margins and gains share one compiled program."""
     margin_, gain_ = as_float(margin), as_float(gain)
     return _certified(patterns, margin=margin_, gain=gain_, rule=rule, autapses=autapses)
 
@@ -42,7 +42,14 @@ def released_with(
     time_constants: tuple[float, float, float] = (1.0, 1.0, 1.0),
     start: AbstractStart | None = None,
 ) -> NeuronAstrocyte:
-    """The released parameters with leaks alpha = gamma = `leak` and other time constants."""
+    """Returns `NeuronAstrocyte.released` with other leaks, time constants and start.
+
+    Args:
+        patterns: (K, N), the patterns to store.
+        leak: The leaks alpha and gamma of synapses and processes.
+        time_constants: Those of neurons, synapses and processes.
+        start: The start of recall; None: that of the preset.
+    """
     network = _released(patterns)
     leaks = PerLayer(network.leaks.neural, as_float(leak), as_float(leak))
     times = PerLayer(*(as_float(time) for time in time_constants))
@@ -51,21 +58,21 @@ def released_with(
 
 
 def ungated(network: NeuronAstrocyte, leak: float | Scalar = 1.0) -> NeuronAstrocyte:
-    """`network` with a weak neural leak, and its membrane time 1 again."""
+    """Returns `network` with its neural leak and its neural time constant set to `leak`."""
     leaks = network.leaks._replace(neural=as_float(leak))
     times = network.time_constants._replace(neural=as_float(leak))
     return eqx.tree_at(lambda n: (n.leaks, n.time_constants), network, (leaks, times))
 
 
 def with_gain(network: EffectiveNeuronAstrocyte, gain: float) -> EffectiveNeuronAstrocyte:
-    """`network` with a neural leak, and a membrane time, of `gain` in units of beta M0 N."""
+    """Returns `network` with neural leak and membrane time set to `gain`, in units of beta M0 N."""
     unit = network.neural.slope_bound * network.background * network.num_neurons
     leak = (gain * unit).astype(network.leak.dtype)
     return eqx.tree_at(lambda net: (net.leak, net.time_constant), network, (leak, leak))
 
 
 class Exchanged(AbstractStart):
-    """The algebraic start as printed in the paper's section 3, with s and p exchanged."""
+    """The algebraic start with s and p exchanged, as printed in section 3 of the paper."""
 
     voltage: float = 1.0
 

@@ -1,4 +1,4 @@
-"""Binary images recalled by memories of many kinds, each asked the same cues."""
+"""Recall of binary images by memories of many kinds, all from the same cues."""
 
 import dataclasses
 import functools
@@ -29,29 +29,30 @@ from nam_jax.network import (
 Cues = Float[Array, "C N"]
 
 Recalled = tuple[Float[Array, "C N"], Bool[Array, " C"]]
-"""Read-outs, and whether the network is active."""
+"""Read-outs, (C, N), and whether the network is active, (C,)."""
 
 OVERLAP = 0.95
-"""Least overlap of the signs recalled with the image that counts as recalled."""
+"""Overlap of the recalled signs with the image from which the image counts as recalled."""
 
 HIDDEN = "half hidden"
-"""The cue of which some bits are not known."""
+"""Name of the cue in which some bits are hidden."""
 
 CERTIFIED = ("astrocyte, Hebbian", "astrocyte, projection", "astrocyte, trained")
-"""Names of the rows that are no memories by name: they have the margin and gain of the config."""
+"""Names of the certified networks, which have no name in `MEMORIES`."""
 
 MOST_SWEEPS = 100
-"""Sweeps after which recall is given up; asymmetric weights need not come to rest."""
+"""Sweeps after which recall stops, because networks with asymmetric weights may never rest."""
 
 
 class Contender(NamedTuple):
-    """One memory.
+    """One memory of the comparison.
 
     Attributes:
-        recall: (patterns, cues, held, key) -> read-outs; bits (C, N) that are held are known.
-        costs: (N, K) -> what it is made of.
-        most: The largest K it is tried at, and how many cues; None for all.
-        cues: How many cues, at most.
+        recall: Function of patterns, cues, `held` and a random key that returns `Recalled`. `held`,
+            (C, N), is true for bits that the cue gives for certain and recall may not change.
+        costs: Function of N and K that returns the `Costs`.
+        most: The largest K that is tried; None: all.
+        cues: The largest number of cues; None: all.
     """
 
     recall: Callable[..., Recalled]
@@ -63,7 +64,13 @@ class Contender(NamedTuple):
 def contenders(
     config: CompareConfig, memories: Mapping[str, Memory], occluded: Bool[Array, " N"]
 ) -> dict[str, Contender]:
-    """Memories by name, certified networks, and last the nearest stored image."""
+    """Returns all contenders by name: memories, certified networks, and the nearest stored image.
+
+    Args:
+        config: The settings.
+        memories: Memories by name.
+        occluded: Whether each bit is hidden in the cue `HIDDEN`.
+    """
     made = {name: _contender(memory, config, len(occluded)) for name, memory in memories.items()}
     for name, recall in _certified(config, occluded).items():
         made[name] = Contender(
@@ -76,7 +83,14 @@ def contenders(
 def make_cues(
     targets: Cues, flips: tuple[float, ...], occluded: Bool[Array, " N"], *, key: Key
 ) -> dict[str, Cues]:
-    """Cues by kind of damage: flipped bits, and hidden ones, which are 0 (the others are held)."""
+    """Returns cues by kind of damage: flipped bits for each fraction, and hidden bits.
+
+    Args:
+        targets: (C, N), the patterns to damage.
+        flips: Fractions of flipped bits.
+        occluded: Whether each bit is hidden; hidden bits are 0.
+        key: Random key of the flips.
+    """
     keys = jr.split(key, (len(flips), len(targets)))
     flipped = {
         f"{fraction:.0%} flipped": jax.vmap(lambda x, k, f=fraction: data.flip(x, f, key=k))(
@@ -88,7 +102,7 @@ def make_cues(
 
 
 def _contender(memory: Memory, config: CompareConfig, num_neurons: int) -> Contender:
-    """A named memory, tried with fewer patterns and cues where it is slow."""
+    """The contender of a named memory; a slow memory gets fewer patterns or cues."""
 
     def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         of_storing, of_order = jr.split(key) if memory.keyed else (None, key)
@@ -116,7 +130,7 @@ def _nearest(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key)
 def _one_by_one(
     network: AbstractDiscreteNetwork, cues: Cues, held: Bool[Array, "C N"], *, key: Key
 ) -> Recalled:
-    """Neurons one by one in a random order, the same for all cues: much faster in a batch."""
+    """Updates neurons one by one, in one random order for all cues, which is faster in a batch."""
     order = jr.permutation(key, cues.shape[1])
     return _discrete(network, cues, held, functools.partial(solve.Asynchronous, order=order))
 
@@ -138,7 +152,7 @@ def _discrete(
 def _certified(
     config: CompareConfig, occluded: Bool[Array, " N"]
 ) -> dict[str, Callable[..., Recalled]]:
-    """Certified networks with the margin and the gain of `config`, by rule and trained."""
+    """Recall by the certified networks, by name: two with a pattern rule and one trained."""
 
     def untrained(rule: AbstractPatternRule) -> Callable[..., Recalled]:
         def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
@@ -164,14 +178,14 @@ def _certified(
 
 @eqx.filter_jit
 def _answered(network: AbstractNetwork, cues: Cues) -> Recalled:
-    """The answers of a network without dynamics, which can hold no bits."""
+    """The answers of a network without dynamics; it cannot hold bits."""
     answers = jax.vmap(lambda cue: solve.retrieve(network, cue).pattern)(cues)
     return answers, jnp.ones(len(cues), bool)
 
 
 @eqx.filter_jit
 def _continuous(network: AbstractEnergyNetwork, cues: Cues, held: Bool[Array, "C N"]) -> Recalled:
-    """One cue after another: an N x N state each, which a CPU does not batch well."""
+    """Recalls one cue after another, because a batch of N x N states is slow on a CPU."""
 
     def one(asked: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:
         cue, held = asked
@@ -186,7 +200,15 @@ def judged(
     known: Bool[np.ndarray, "*kinds C"],
     targets: Float[np.ndarray, "C N"],
 ) -> tuple[Bool[np.ndarray, "*kinds C"], Bool[np.ndarray, "*kinds C"]]:
-    """Whether nearly all signs are right (`OVERLAP`), and whether all are."""
+    """Returns whether the overlap of signs reaches `OVERLAP`, and whether all signs are right.
+
+    Both are false where the network is not active.
+
+    Args:
+        readouts: Read-outs by kind of cue.
+        known: Whether the network is active, by kind of cue.
+        targets: The patterns that should be recalled.
+    """
     right = np.sign(readouts) == targets
     share = 2 * right.mean(axis=-1) - 1
     return (share >= OVERLAP) & known, right.all(axis=-1) & known

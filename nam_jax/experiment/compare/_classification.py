@@ -1,4 +1,4 @@
-"""Classes by association with memories, or by recall and then a classifier, beside baselines."""
+"""Classifiers of images: memories that answer with a class, and baselines of scikit-learn."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -22,15 +22,15 @@ from nam_jax.network import (
 
 Classes = Int[np.ndarray, " T"]
 Classifier = Callable[[Queries], Classes]
-"""From queries, with NaN for what is hidden, to classes."""
+"""Function of queries, with NaN for hidden pixels, that returns classes."""
 
 BATCH = 500
-"""Queries at a time."""
+"""Queries computed at once."""
 
 
 @eqx.filter_jit
 def answers(network: AbstractFeedforwardNetwork, queries: Queries) -> Float[Array, "Q M"]:
-    """What `network` answers, batch after batch, so that similarities of few are held at once."""
+    """Returns the answers of `network`; batches keep the memory for similarities small."""
     return jax.lax.map(network.respond, queries, batch_size=BATCH)
 
 
@@ -40,7 +40,14 @@ def classifiers(
     images: Patterns,
     labels: Int[Array, " K"],
 ) -> dict[str, Classifier]:
-    """Every method by name, each of which knows `images`, (K, N), and their classes."""
+    """Returns all classifiers by name.
+
+    Args:
+        config: The settings `beta`, `threshold` and `ridge`.
+        separations: Separation functions of dense memories, by name.
+        images: (K, N), the images that the classifiers know.
+        labels: Their classes.
+    """
     classes = jax.nn.one_hot(labels, int(jnp.max(labels)) + 1, dtype=images.dtype)
     return (
         _linear(images, classes)
@@ -66,9 +73,15 @@ def _linear(images: Patterns, classes: Float[Array, "K M"]) -> dict[str, Classif
 def dense(
     images: Patterns, classes: Float[Array, "K M"], separation: memory.AbstractSeparation
 ) -> Classifier:
-    """A dense memory: y = Y^T F'(X q), rows and queries of length 1.
+    """Returns the classifier of a dense memory: scores y = Y^T F'(X q), largest score wins.
 
-    Less the mean image, which all images share.
+    The mean image is taken off the images (rows of X) and the query q; then their length is set
+    to 1. A row of Y is 1 at the class of its image and 0 elsewhere.
+
+    Args:
+        images: The images that the memory stores.
+        classes: Y.
+        separation: The separation function F.
     """
     mean = jnp.mean(images, axis=0)
 
@@ -106,7 +119,7 @@ def _by(network: UniversalHopfield) -> Classifier:
 
 
 def _minerva(images: Patterns, classes: Float[Array, "K M"], threshold: float) -> Classifier:
-    """Traces of black and white images and of their classes, for which the probe asks."""
+    """Minerva 2 with traces of black and white images and classes; a probe has no class."""
 
     def signs(rows: Queries) -> Queries:
         return jnp.where(jnp.isnan(rows), 0, jnp.where(rows >= threshold, 1.0, -1.0))
@@ -125,8 +138,8 @@ def _minerva(images: Patterns, classes: Float[Array, "K M"], threshold: float) -
 def baselines(
     config: Any, images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]
 ) -> dict[str, Classifier]:
-    """What scikit-learn makes of the same images; it sees zeros where pixels are hidden."""
-    # Imported where it is used: every command would wait a second for it.
+    """Returns the classifiers of scikit-learn by name; for them, hidden pixels are 0."""
+    # scikit-learn takes a second to import, so that only this study imports it.
     from sklearn.linear_model import Ridge
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -142,7 +155,7 @@ def baselines(
 
 
 def logistic_regression(images: Float[np.ndarray, "K N"], labels: Int[np.ndarray, " K"]) -> Any:
-    """Of labels on pixels, with scikit-learn's penalty at C = 0.1."""
+    """Returns scikit-learn's logistic regression of labels on pixels, fitted with C = 0.1."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=0.1, max_iter=300).fit(images, labels)
@@ -151,7 +164,15 @@ def logistic_regression(images: Float[np.ndarray, "K N"], labels: Int[np.ndarray
 def recallers(
     images: Patterns, similarities: Mapping[str, memory.AbstractSimilarity], beta: float
 ) -> Mapping[str, Callable[[Queries], Queries]]:
-    """What queries become before they are classified: themselves, or images that are recalled."""
+    """Returns functions by name that turn queries into the images to classify.
+
+    The first returns the queries themselves, the others the images that a memory recalls.
+
+    Args:
+        images: (K, N), the stored images.
+        similarities: Similarities by name.
+        beta: Steepness of the softmax.
+    """
 
     def recall(network: UniversalHopfield, queries: Queries) -> Queries:
         return answers(network, queries if network.similarity.visible else filled(queries))

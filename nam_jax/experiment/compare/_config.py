@@ -1,4 +1,4 @@
-"""What `nam-jax compare` stores, damages and compares."""
+"""Settings of `nam-jax compare`."""
 
 import dataclasses
 import itertools
@@ -23,7 +23,7 @@ Texts = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Which images to store, how to damage them, and with which memories to recall them."""
+    """The images to store, the damage of queries and cues, and the memories to compare."""
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
     """Labelled images, as for `data.load_images`: digits, fashion-mnist, or a path."""
@@ -34,9 +34,9 @@ class CompareConfig:
     hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Fraction of the rows, from below, that are hidden."""
     clamped: tuple[Positive, ...] = (0.3, 0.5)
-    """Standard deviations of noise n of which a pixel x becomes min(|x + n|, 1)."""
+    """Standard deviations of the noise n with which a pixel x becomes min(|x + n|, 1)."""
     unbiased: tuple[Positive, ...] = (1.0,)
-    """Standard deviations of noise that is only added."""
+    """Standard deviations of the noise n with which a pixel x becomes x + n."""
     similarities: Annotated[Texts, SIMILARITIES.doc("Similarities of grey images")] = (
         *("dot", "cosine", "pearson", "euclid", "manhattan"),
         *("visible-cosine", "visible-euclid", "visible-manhattan"),
@@ -55,7 +55,7 @@ class CompareConfig:
         0.1,
         0.3,
     )
-    """Fractions of flipped bits; the rows that grey images lack are hidden too."""
+    """Fractions of flipped bits. One more cue has the lower rows hidden, as set by `hidden`."""
     memories: Annotated[tuple[str, ...], MEMORIES.doc("Memories of black and white images")] = (
         *("hebb", "covariance", "expanded-hebb", "decay-0.1", "clamped-oja-0.1", "free-oja-100"),
         *("sanger-100", "oja-subspace-100", "unlearning-100", "storkey", "perceptron-100"),
@@ -65,17 +65,18 @@ class CompareConfig:
         "released",
     )
     largest_iterated: Count = 160
-    """Largest K of rules that are shown the patterns again and again, and of Storkey's."""
+    """Largest K for learning rules that see the patterns many times, and for Storkey's rule."""
     largest_astrocyte: Count = 160
-    """Largest K of memories that flow in time, such as neuron-astrocyte networks."""
+    """Largest K for memories with continuous time, such as neuron-astrocyte networks."""
     num_astrocyte_cues: Count = 100
-    """Cues of each damage for them: the first of those of all memories."""
+    """Cues of each damage for memories with continuous time: the first cues of all memories."""
     margin: Positive = 0.1
     """Margin of the certified networks, whose tensor is Hebbian, a projection, or trained."""
     gain: Positive = 0.9
-    """Their neural leak, in units of that beyond which no memory supports itself."""
+    """Neural leak of the certified networks, in units of the leak above which no memory supports
+    itself."""
     training_steps: Count = 150
-    """Steps in which the trained tensor is trained, at each K."""
+    """Steps of training of the trained tensor, at each K."""
     num_known: Counts = (100, 1000)
     """Numbers of labelled images that classifiers know."""
     num_test: Count = 500
@@ -96,7 +97,7 @@ class CompareConfig:
 
 
 def quick(config: CompareConfig) -> CompareConfig:
-    """Fewer loads, memories and queries."""
+    """Returns the config of a fast run: fewer loads, memories and queries."""
     small = [num for num in config.num_patterns if num <= config.largest_astrocyte]
     return dataclasses.replace(
         config,
@@ -113,7 +114,10 @@ def quick(config: CompareConfig) -> CompareConfig:
 
 
 def _thinned(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Of three or more names of one kind every second: of the powers 3, 4, 6 and 10, 4 and 10."""
+    """Every second name of a kind that has three or more names in a row.
+
+    For example, power-3, power-4, power-6 and power-10 become power-4 and power-10.
+    """
     kept: list[str] = []
     for _, group in itertools.groupby(names, key=lambda name: MEMORIES.row_of(name, "memories")):
         kind = list(group)

@@ -14,11 +14,14 @@ from nam_jax.experiment.compare._similarity_grid import Grid
 ONE = {"units": "1"}
 
 LENIENT = 50 / 784
-"""Squared error of a pixel below which the code of Universal Hopfield Networks sees a success."""
+"""Squared error of a pixel up to which the code of Universal Hopfield Networks counts a success."""
 
 
 class BinaryCell(NamedTuple):
-    """One memory at one K: what it recalled, for D kinds of cue; what it is made of."""
+    """One memory at one K: whether each cue was nearly and exactly recalled, and its costs.
+
+    `near` and `exact` have an axis of D kinds of cue and an axis of C cues.
+    """
 
     near: Bool[np.ndarray, "D C"]
     exact: Bool[np.ndarray, "D C"]
@@ -28,7 +31,13 @@ class BinaryCell(NamedTuple):
 def grid_dataset(
     config: CompareConfig, grids: dict[int, dict[str, Grid]], means: dict[int, dict[str, Grid]]
 ) -> xr.Dataset:
-    """By number of stored images, damage, similarity and separation; and of the mean image."""
+    """Returns accuracies and errors by number of images, damage, similarity and separation.
+
+    Args:
+        config: The settings.
+        grids: Results by number of stored images and by damage.
+        means: Results of the mean image as the answer, by number of stored images.
+    """
     dims = ("stored", "damage", "similarity", "separation")
     kinds = list(next(iter(grids.values())))
 
@@ -64,13 +73,18 @@ def grid_dataset(
 
 
 def _psnr(squares: np.ndarray) -> np.ndarray:
-    """Of intensities from 0 to 1; infinite where nothing is wrong."""
+    """Peak signal-to-noise ratio in dB for intensities in [0, 1]; infinite if the error is 0."""
     with np.errstate(divide="ignore"):
         return -10 * np.log10(squares)
 
 
 def binary_dataset(cells: dict[str, dict[int, BinaryCell]], cues: list[str]) -> xr.Dataset:
-    """By memory, number of stored patterns and cue; NaN where a memory was not tried."""
+    """Returns recall by memory, number of patterns and cue; NaN where a memory was not tried.
+
+    Args:
+        cells: Results by memory and number of stored patterns.
+        cues: Names of the kinds of cue.
+    """
     patterns = sorted({num for row in cells.values() for num in row})
     shape = (len(cells), len(patterns), len(cues))
     near, exact = np.full((*shape, 3), np.nan), np.full((*shape, 3), np.nan)
@@ -101,7 +115,10 @@ def binary_dataset(cells: dict[str, dict[int, BinaryCell]], cues: list[str]) -> 
 
 
 def _held(near: np.ndarray, costs: np.ndarray, patterns: np.ndarray) -> xr.Dataset:
-    """The most memories held: the largest K times share recalled, and what they cost there."""
+    """The number of memories held, the largest K times share recalled, in all and per unit of cost.
+
+    For example, shares 1 and 0.9 at K = 10 and 20 hold 18 memories; the costs are those at K = 20.
+    """
     products = np.nan_to_num(near) * patterns[None, :, None]
     best = products.argmax(axis=1)
     held = np.where(np.isnan(near).all(axis=1), np.nan, products.max(axis=1))
@@ -116,11 +133,13 @@ def class_dataset(
     classified: dict[int, dict[str, dict[str, np.ndarray]]],
     recalled: dict[str, dict[str, dict[str, np.ndarray]]],
 ) -> xr.Dataset:
-    """Shares of right classes.
+    """Returns shares of right classes, with intervals.
 
     Args:
-        classified: By number of images known, query and classifier, whether classes are right.
-        recalled: By origin of the images (stored, new), query and recaller.
+        classified: Whether the class of each test image is right, by number of known images, kind
+            of query and classifier.
+        recalled: Whether the class is right after recall, by origin of the images (stored or new),
+            kind of query and recaller.
     """
     queries = list(next(iter(classified.values())))
     first = _by_name(classified, queries)
@@ -157,7 +176,13 @@ def picture_dataset(
     binary: dict[str, Float[np.ndarray, "patterns M"]],
     shapes: tuple[tuple[int, int], tuple[int, int]],
 ) -> xr.Dataset:
-    """Example recalls: images (rows are examples, one a kind of damage or more) and patterns."""
+    """Returns example recalls of grey and of black and white images.
+
+    Args:
+        pictures: Recalled grey images by method; a row for each kind of damage.
+        binary: Recalled black and white images by method; a row for each example.
+        shapes: Rows and columns of a grey image, and of a black and white one.
+    """
     grey, black = (
         np.stack([rows.reshape(-1, *shape) for rows in images.values()])
         for images, shape in zip((pictures, binary), shapes, strict=True)

@@ -1,4 +1,4 @@
-"""What the comparison on real images adds: the grid, loads, binary memories, classes, recalls."""
+"""Figures of the comparison on real images: grid, loads, binary memories, classes, recalls."""
 
 import numpy as np
 import xarray as xr
@@ -11,10 +11,10 @@ SHADES = ("0.0", "0.45", "0.7")
 
 
 def compare(dataset: xr.Dataset) -> Figure:
-    """Nearest-memory accuracy of every similarity and separation at the largest K.
+    """Draws the nearest-memory accuracy of every similarity and separation at the largest K.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     num = dataset.sizes["damage"]
     columns = min(num, 2)
@@ -34,7 +34,7 @@ def compare(dataset: xr.Dataset) -> Figure:
 
 
 def compare_more(dataset: xr.Dataset) -> dict[str, Figure]:
-    """The other figures, by name."""
+    """Draws the other figures of the study, by name."""
     return {
         "figure-load": _load_figure(dataset),
         "figure-binary": _binary_figure(dataset),
@@ -44,7 +44,7 @@ def compare_more(dataset: xr.Dataset) -> dict[str, Figure]:
 
 
 def _cells(axes: Axes, values: xr.DataArray):
-    """A grey square a cell, with its number."""
+    """Draws a grey square for each value, with its number."""
     shown = axes.imshow(values, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values.values):
         colour = "white" if value > 0.5 else "black"
@@ -84,7 +84,10 @@ def _load_figure(dataset: xr.Dataset) -> Figure:
 
 
 def _differs(dataset: xr.Dataset, name: str) -> bool:
-    """Whether a similarity of what is visible is another than the plain one, if that is there."""
+    """Whether the accuracy of a `visible-` similarity differs from that of the plain similarity.
+
+    True if the plain similarity is not in the Dataset.
+    """
     plain = name.removeprefix("visible-")
     if plain not in dataset.similarity.values:
         return True
@@ -95,7 +98,7 @@ def _differs(dataset: xr.Dataset, name: str) -> bool:
 
 
 def _binary_figure(dataset: xr.Dataset) -> Figure:
-    """A square for each memory and K, one panel a cue: white 0, black 1, crossed where untried."""
+    """Squares by memory and K, a panel for each cue: white is 0, black is 1, x was not tried."""
     num = dataset.sizes["cue"]
     height = 0.23 * dataset.sizes["memory"] + 1.6
     figure = Figure(figsize=(3.1 * num + 2.5, height), layout="constrained")
@@ -165,7 +168,7 @@ def _recall_figure(dataset: xr.Dataset) -> Figure:
 def _pictures(
     axes: Axes, pictures: xr.DataArray, limits: tuple[float | int, float | int], names: list[str]
 ) -> None:
-    """One column a method, one row an example, in one image with white gaps."""
+    """Joins the pictures into one image with white gaps: columns are methods, rows examples."""
     kind, example, height, width = pictures.sizes.values()
     gap = max(width // 8, 1)
     grid = np.full((kind, example, height + gap, width + gap), np.nan)

@@ -14,22 +14,23 @@ from nam_jax import data
 from nam_jax._types import Key, Pattern
 
 Damage = Callable[[Pattern, Key], Pattern]
-"""Damages one image, (N,); NaN marks what is hidden."""
+"""Function of an image, (N,), and a random key that returns a damaged image; NaN marks hidden
+pixels."""
 
 
 Queries = Float[Array, "Q N"]
-"""Damaged images, one a row."""
+"""Damaged images, one in each row."""
 
 
 class LabelledImages(NamedTuple):
-    """Images as rows of intensities in [0, 1]; no two of them are alike, stored or held out.
+    """Images as rows of intensities in [0, 1]; all of them differ, stored and held out.
 
     Attributes:
-        stored: (K, N), in random order.
-        stored_labels: (K,) classes from 0 on.
-        held_out: (T, N).
-        held_out_labels: (T,).
-        shape: Rows and columns, with N pixels.
+        stored: (K, N), images in random order.
+        stored_labels: (K,), their classes, from 0 on.
+        held_out: (T, N), images to test on.
+        held_out_labels: (T,), their classes.
+        shape: Numbers of rows and columns of an image; their product is N.
     """
 
     stored: Float[np.ndarray, "K N"]
@@ -42,9 +43,15 @@ class LabelledImages(NamedTuple):
 def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key) -> LabelledImages:
     """Loads images, makes them grey, drops duplicates and splits them at random.
 
+    Args:
+        source: The source of the images, as for `data.load_images`.
+        num_stored: Number K of images to store.
+        num_held_out: Number T of images to test on.
+        key: Random key of the split.
+
     Raises:
-        ValueError: If there are no labels, or fewer distinct images than are asked for.
-        FileNotFoundError: If the source is not there.
+        ValueError: If there are no labels, or fewer than K + T distinct images.
+        FileNotFoundError: If the source does not exist.
     """
     loaded = data.load_images(source)
     if loaded.labels is None:
@@ -67,13 +74,13 @@ def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key
 
 
 def _bytes(rows: Float[np.ndarray, "M N"]) -> np.ndarray:
-    """One opaque item a row, which is much faster to sort than its pixels one by one."""
+    """The rows as opaque items, (M,), which sort much faster than rows of pixels."""
     rows = np.ascontiguousarray(rows)
     return rows.view([("", f"V{rows.shape[1] * rows.itemsize}")]).ravel()
 
 
 def damages(config: Any, shape: tuple[int, int]) -> dict[str, Damage]:
-    """Every kind of damage that `config` asks for, by name."""
+    """Returns all kinds of damage that `config` asks for, by name; `shape` is that of an image."""
     kinds: dict[str, Damage] = {"half hidden": functools.partial(_hide, shape, config.hidden)}
     for level in config.clamped:
         kinds[f"clamped noise {level:g}"] = functools.partial(_clamped_noise, level)
@@ -83,23 +90,23 @@ def damages(config: Any, shape: tuple[int, int]) -> dict[str, Damage]:
 
 
 def damaged(damage: Damage, images: Queries, *, key: Key) -> Queries:
-    """All of `images`, (Q, N), each damaged by itself."""
+    """Returns `images`, (Q, N), each damaged with its own random key."""
     return jax.vmap(damage)(images, jr.split(key, len(images)))
 
 
 def filled(queries: Queries) -> Queries:
-    """Queries with 0 for what is hidden, as a memory sees them that knows of no mask."""
+    """Returns queries with 0 for hidden pixels, for a memory that cannot leave pixels out."""
     return jnp.where(jnp.isnan(queries), 0, queries)
 
 
 def _hide(shape: tuple[int, int], hidden: float, image: Pattern, key: Key) -> Pattern:
-    """Without the lower rows, the share `hidden` of them."""
+    """Hides the lower rows of an image, a share `hidden` of all rows."""
     del key
     return data.occlude(image.reshape(shape), hidden, value=jnp.nan).ravel()
 
 
 def _clamped_noise(level: float, image: Pattern, key: Key) -> Pattern:
-    """min(|x + noise|, 1), which brightens: that of Millidge et al., arXiv 2202.04557."""
+    """min(|x + noise|, 1), the noise of Millidge et al., arXiv 2202.04557; it brightens images."""
     return jnp.minimum(jnp.abs(data.add_noise(image, level, key=key)), 1)
 
 
@@ -108,9 +115,10 @@ def _unbiased_noise(level: float, image: Pattern, key: Key) -> Pattern:
 
 
 def targets_of(num_stored: int, num_queries: int, *, key: Key) -> Int[Array, " Q"]:
-    """Which stored rows are asked for: at random, so that no tie favours one by its place.
+    """Returns the random indices, (Q,), of the stored rows that queries are made of.
 
-    Without repetition as long as there are enough.
+    No row is drawn a second time before all rows are drawn once. The order is random, so that no
+    row wins ties by its place.
     """
     rounds = -(-num_queries // num_stored)
     orders = [jr.permutation(round_key, num_stored) for round_key in jr.split(key, rounds)]

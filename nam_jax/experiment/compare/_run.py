@@ -1,4 +1,4 @@
-"""Memories on real images: recall from damaged queries, and classes by what is recalled."""
+"""Compares memories on real images: recall from damaged queries, and classification."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -50,17 +50,17 @@ from nam_jax.memory import AbstractSeparation, AbstractSimilarity, AbstractWeigh
 from nam_jax.record import Context, reading_input
 
 SHOWN = ("dot", "cosine", "pearson", "euclid", "manhattan", "visible-euclid")
-"""Similarities whose recalls are drawn, where they are compared."""
+"""Similarities whose recalls are drawn, if the config names them."""
 
 PICTURED = ("hebb", "covariance", "pseudo-inverse", "power-40", "released")
-"""Memories whose recalls are drawn, where they are compared, besides certified networks."""
+"""Memories whose recalls are drawn, if the config names them, besides certified networks."""
 
 EXAMPLES = 4
 """Black and white images that are drawn."""
 
 
 class _Compared(NamedTuple):
-    """What the names in a config make, by name."""
+    """The objects that the names in a config make, by name."""
 
     similarities: dict[str, AbstractSimilarity]
     weightings: dict[str, AbstractWeighting]
@@ -73,18 +73,19 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
     """Compares all memories.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study; tables are written to `context.folder`.
 
     Returns:
-        Of each similarity and separation, by damage and K, how often the target is the stored
-        image nearest to the answer, how often it is exact, and the signal-to-noise ratio; of
-        binary memories how often they recall, and how much they hold for what they are made of;
-        shares of right classes, directly and after recall; and pictures.
+        For each similarity and separation, by damage and K: the share of answers whose nearest
+        stored image is the target, the share of exact answers, and the signal-to-noise ratio. For
+        binary memories: the rates of recall, and the numbers of memories held, in all and per
+        neuron, synapse and compute unit. Shares of right classes, directly and after recall.
+        Pictures.
 
     Raises:
-        ConfigError: On an unknown name, or if the source is not there, has no labels, or has too
-            few distinct images.
+        ConfigError: If a name is unknown, or if the source does not exist, has no labels, or has
+            too few distinct images.
     """
     with reading_input():
         settings = quick(config) if config.fast else config
@@ -124,7 +125,7 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
 def _grids(
     config: CompareConfig, compared: _Compared, images: LabelledImages, bar: Progress, *, key: Key
 ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
-    """Every similarity with every weighting; and recalls of some queries at the largest K."""
+    """Judges every similarity with every weighting; also recalls one image at the largest K."""
     kinds = damages(config, images.shape)
     parts = list(compared.similarities.values()), list(compared.weightings.values())
     task = bar.add_task("grid", total=len(config.num_stored) * len(kinds))
@@ -148,7 +149,7 @@ def _grids(
 def _pictures(
     recallers: Mapping[str, Callable[[Queries], Queries]], clean: Pattern, queries: Queries
 ) -> dict[str, np.ndarray]:
-    """One image damaged in every way, and what is recalled of it."""
+    """One image, its queries with every kind of damage, and the recalls from them."""
     recalls = {
         name: recallers[f"{name}, max"](queries) for name in SHOWN if f"{name}, max" in recallers
     }
@@ -159,7 +160,11 @@ def _pictures(
 def _binary(
     config: CompareConfig, compared: _Compared, images: BinaryImages, bar: Progress, *, key: Key
 ) -> tuple[dict[str, dict[int, BinaryCell]], list[str], dict[str, np.ndarray], int]:
-    """Every binary memory at every K on the same cues; the cues' names; some recalls at one K."""
+    """Recalls of every binary memory at every K, from the same cues.
+
+    Returns:
+        Results by memory and K, names of the kinds of cue, recalls to draw, and K of those.
+    """
     rows, columns = images.shape
     occluded = jnp.repeat(jnp.arange(rows) >= rows - round(config.hidden * rows), columns)
     memories = binary.contenders(config, compared.memories, occluded)
@@ -196,7 +201,7 @@ def _recall(
     *,
     key: Key,
 ) -> tuple[BinaryCell, np.ndarray]:
-    """One memory on all kinds of cue at once; what is visible of half an image is held."""
+    """Recall of one memory from all kinds of cue; visible bits of the cue `HIDDEN` are held."""
     few, size = len(chosen), patterns.shape[1]
     first_cues = {name: rows[:few] for name, rows in cues.items()}
     free = jnp.zeros_like(occluded)
@@ -226,7 +231,7 @@ def _binary_pictures(
 
 
 def _padded(rows: np.ndarray, num: int) -> np.ndarray:
-    """With NaN, which is drawn white, for cues that a memory was not asked."""
+    """`rows` with rows of NaN added, which are drawn white, for cues that were not recalled."""
     missing = np.full((num - len(rows), rows.shape[1]), np.nan, rows.dtype)
     return np.concatenate([rows, missing])
 
@@ -234,7 +239,7 @@ def _padded(rows: np.ndarray, num: int) -> np.ndarray:
 def _classes(
     config: CompareConfig, compared: _Compared, images: LabelledImages, bar: Progress, *, key: Key
 ) -> xr.Dataset:
-    """Classes of images that no memory has seen, and of recalls of stored and of new ones."""
+    """Shares of right classes of new images, and of recalls of stored and of new images."""
     task = bar.add_task("classes", total=len(config.num_known) + 2)
     of_new, of_stored, of_targets = jr.split(key, 3)
     stored, labels = jnp.asarray(images.stored), jnp.asarray(images.stored_labels)

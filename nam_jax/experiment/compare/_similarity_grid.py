@@ -1,4 +1,4 @@
-"""Every similarity with every separation: each similarity is computed once, and shared."""
+"""Judges every similarity with every weighting; each similarity is computed only once."""
 
 import dataclasses
 import functools
@@ -17,17 +17,18 @@ from nam_jax.experiment.compare._labelled_images import Queries, filled
 from nam_jax.memory import AbstractSimilarity, AbstractWeighting, unit_range
 
 HALF_LEVEL = 0.5 / 255
-"""Half a grey level: answers with no larger error are the image itself."""
+"""Half a grey level: an answer whose error is at most this counts as exact."""
 
 CHUNK = 1000
-"""Queries at a time: with K = 10,000 their similarities take 40 MB."""
+"""Queries computed at once: with K = 10,000 their similarities take 40 MB."""
 
 FEW = 512
-"""Stored rows that are looked at first: most wrong answers are nearer to one of them."""
+"""Stored rows that are compared first: most wrong answers are nearer to one of them than to the
+target, and then the other rows need not be compared."""
 
 
 class Grid(NamedTuple):
-    """What came of each query, for S similarities and W separations.
+    """The result of each query, for S similarities and W weightings.
 
     Attributes:
         right: (S, W, Q), whether the target is the stored row nearest to the answer.
@@ -41,10 +42,16 @@ class Grid(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The targets: places, (Q,), rows, (Q, N), and a squared distance within which each is nearest.
+    """The targets of the queries.
 
-    That is a quarter of the squared distance from the target to the nearest other stored row: an
-    answer nearer than half way is nearer to it than to any other. Less a little, for rounding.
+    For example, if the nearest other row is at a distance of 2 from the target, an answer within a
+    distance of 1 of the target is nearer to the target than to any other row; `room` is then
+    0.99 * 1, slightly less than the square of 1 to allow for rounding.
+
+    Attributes:
+        places: (Q,), the index of each target in the stored rows.
+        rows: (Q, N), the targets.
+        room: (Q,), squared distance from the target below which the target is surely nearest.
     """
 
     places: Int[Array, " Q"]
@@ -53,7 +60,7 @@ class _Asked(NamedTuple):
 
 
 class _Stored(NamedTuple):
-    """The memory: rows; rows and a column of ones; halves of the rows' squared lengths."""
+    """The stored rows, the rows with a column of ones, and half of each row's squared length."""
 
     rows: Patterns
     extended: Float[Array, "K N+1"]
@@ -69,15 +76,15 @@ def grid(
 ) -> Grid:
     """Judges every similarity with every weighting on the same queries.
 
-    Right is judged by the nearest stored row and not by a distance, which would count the mean
-    image as a success: many images are near to it.
+    An answer is right if the target is the nearest stored row. A limit on the distance would not
+    do: many images are near to the mean image, which would count as right.
 
     Args:
-        rows: The memory, (K, N), of which no two rows are alike.
-        targets: (Q,), the row of which each query was made.
-        queries: (Q, N); NaN marks what is hidden. Similarities that are not `visible` see 0 there.
-        similarities: S of them.
-        weightings: W of them; each takes similarities that were scaled to [0, 1].
+        rows: The stored rows, (K, N), which all differ.
+        targets: (Q,), the index of the row that each query is made of.
+        queries: (Q, N); NaN marks hidden pixels. Similarities that are not `visible` see 0 there.
+        similarities: The S similarities.
+        weightings: The W weightings; each takes similarities that were scaled to [0, 1].
     """
     stored = _store(rows)
     parts = [
@@ -88,7 +95,13 @@ def grid(
 
 
 def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -> Grid:
-    """The same judgement of one answer to every query, such as the mean image; S = W = 1."""
+    """Judges one answer to all queries, such as the mean image, as `grid` does; S = W = 1.
+
+    Args:
+        rows: The stored rows, (K, N).
+        targets: (Q,), the index of the row that each query is made of.
+        answer: (N,), the answer.
+    """
     stored = _store(rows)
     answers = jnp.broadcast_to(answer, (len(targets), rows.shape[1]))
     wrong = _another_is_nearer(answers, targets, stored)
@@ -100,9 +113,15 @@ def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -
 def each_similarity(
     rows: Patterns, queries: Queries, similarities: Sequence[AbstractSimilarity]
 ) -> Iterator[tuple[list[int], Float[Array, "Q K"]]]:
-    """Yields every different similarity of all queries, after its places in `similarities`.
+    """Yields the values of each different similarity, (Q, K), and its places in `similarities`.
 
-    Where all is visible, a similarity of what is visible is the plain one.
+    If no pixel is hidden, a similarity of visible pixels equals the plain one, and both are yielded
+    together.
+
+    Args:
+        rows: The stored rows, (K, N).
+        queries: (Q, N); NaN marks hidden pixels.
+        similarities: The similarities, some of which may be equal.
     """
     complete, plain = not bool(jnp.isnan(queries).any()), filled(queries)
     different: list[tuple[AbstractSimilarity, list[int]]] = []
@@ -157,13 +176,18 @@ _scaled = jax.jit(jax.vmap(unit_range))
 def _judged(
     weighting: AbstractWeighting, stored: _Stored, asked: _Asked, scaled: Float[Array, "Q K"]
 ) -> Grid:
-    """One cell; which row is nearest to an answer is looked for only where it is not plain."""
+    """Judges one weighting of one similarity.
+
+    Most answers are judged by two quick tests: within `room` of the target an answer is right, and
+    nearer to one of the first `FEW` rows than to the target it is wrong. Only the other answers are
+    compared with all rows.
+    """
     if isinstance(weighting, memory.TopQ):
         weighting = memory.TopQ(min(weighting.q, len(stored.rows)))
     answers, right, wrong, squares, furthest = _answered(weighting, stored, asked, scaled)
     right, unclear = np.array(right), np.flatnonzero(~np.asarray(right) & ~np.asarray(wrong))
     if len(unclear):
-        # Up to the next power of two, so that few sizes are compiled.
+        # Filled up to the next power of two, so that few sizes are compiled.
         padded = np.resize(unclear, 2 ** int(np.ceil(np.log2(max(len(unclear), 32)))))
         nearer = _another_is_nearer(answers[padded], asked.places[padded], stored)
         right[unclear] = ~np.asarray(nearer)[: len(unclear)]
@@ -182,7 +206,7 @@ def _asked(targets: Int[Array, " Q"], stored: _Stored) -> _Asked:
 def _answered(
     weighting: AbstractWeighting, stored: _Stored, asked: _Asked, scaled: Float[Array, "Q K"]
 ) -> tuple[Queries, Bool[Array, " Q"], Bool[Array, " Q"], Float[Array, " Q"], Float[Array, " Q"]]:
-    """Answers; where they are plainly right; where they are plainly wrong; and errors."""
+    """Answers; whether each is surely right; surely wrong; mean squared and largest error."""
     weights = jax.vmap(weighting)(scaled)
     sums = weights @ stored.extended
     answers = sums[:, :-1] / sums[:, -1:]
@@ -204,13 +228,13 @@ def _another_is_nearer(
 
 
 def _scores(answers: Queries, rows: Queries, halves: Float[Array, " Q"]) -> Float[Array, " Q"]:
-    """Half the squared length of an answer less half its squared distance from a row."""
+    """Score a.r - |r|^2 / 2 of a row r for an answer a; the nearest row has the largest score."""
     return jnp.sum(answers * rows, axis=1) - halves
 
 
 def _scores_of_others(
     answers: Queries, targets: Int[Array, " Q"], stored: _Stored
 ) -> Float[Array, "Q K"]:
-    """The scores of all rows but the target, whose own is minus infinity."""
+    """The scores of all rows, with minus infinity for the target."""
     scores = answers @ stored.rows.T - stored.halves[None, :]
     return scores.at[jnp.arange(len(targets)), targets].set(-jnp.inf, mode="drop")

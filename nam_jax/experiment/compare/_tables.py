@@ -13,7 +13,7 @@ HTML_WIDTH = 220
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """All tables, one under the other."""
+    """Returns all tables, one under the other."""
     result = Table.grid(padding=(1, 0))
     for damage in dataset.damage.values:
         result.add_row(_grid_table(dataset.sel(damage=damage, stored=dataset.stored[-1])))
@@ -27,7 +27,7 @@ def table(dataset: xr.Dataset) -> Table:
 
 
 def write_html(dataset: xr.Dataset, path: Path) -> None:
-    """Writes the same tables to an HTML file."""
+    """Writes the tables of `table` to an HTML file."""
     console = Console(record=True, file=io.StringIO(), width=HTML_WIDTH)
     console.print(table(dataset))
     path.write_text(console.export_html(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where the names in a config become objects."""
+"""Solvers, starts and networks by their names in a config."""
 
 from typing import Protocol, runtime_checkable
 
@@ -39,7 +39,7 @@ class NetworkChoice(Protocol):
 
 
 def build_network(config: NetworkChoice, patterns: Patterns) -> NeuronAstrocyte:
-    """The network that `config` describes, with `patterns` stored."""
+    """Returns the network that `config` describes, with `patterns`, (K, N), stored."""
     if config.dynamics == "released":
         network = NeuronAstrocyte.released(patterns)
     else:

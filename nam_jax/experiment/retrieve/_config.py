@@ -10,18 +10,19 @@ from nam_jax.record import Seed
 
 @dataclass(frozen=True)
 class RetrieveConfig:
-    """What to store, how to damage it, and with which network to recall it."""
+    """The images to store, the damage of their cues, and the network that recalls them."""
 
     source: str = "photos"
     """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, PNG/JPEG folder."""
     num_patterns: Annotated[int, Meta(ge=1)] = 25
     """K, how many images are stored."""
     num_recalled: Annotated[int, Meta(ge=1)] | None = None
-    """How many of them are recalled, the first ones; left out: all."""
+    """How many of the stored images are recalled, from the first on; left out: all."""
     codec: Literal["autoencoder", "threshold", "projection"] = "autoencoder"
-    """Image to bits: the trained autoencoder (32 x 32 colour), a bit a pixel, or projections."""
+    """How an image becomes bits: the trained autoencoder (32 x 32 colour), a threshold with one bit
+    a pixel, or random projections."""
     codec_path: str | None = None
-    """Weights of an autoencoder of yours, as written by `nam-jax train-codec`."""
+    """File of weights that `nam-jax train-codec` wrote, for the autoencoder."""
     num_bits: Annotated[int, Meta(ge=2)] = 768
     """N for random projections; the other codecs have their own number of bits."""
     corruption: Literal["flip", "mask", "noise", "occlude"] = "flip"
@@ -43,7 +44,7 @@ class RetrieveConfig:
     atol: Annotated[float, Meta(gt=0)] = 1e-5
     """Absolute tolerance of a step."""
     step: Annotated[float, Meta(gt=0)] | None = None
-    """Fixed step instead of tolerances, in time constants; euler has no other way."""
+    """Fixed step instead of tolerances, in time constants; the solver euler needs one."""
     end_time: Annotated[float, Meta(gt=0)] = 12.0
     """Longest time of a recall, in time constants."""
     num_times: Annotated[int, Meta(ge=2)] = 61
@@ -53,7 +54,7 @@ class RetrieveConfig:
     max_steps: Annotated[int, Meta(ge=1)] = 4096
     """Solver steps after which a recall is given up."""
     batch_size: Annotated[int, Meta(ge=1)] = 1
-    """Cues integrated at once: 1 suits a CPU, an accelerator wants what its memory holds."""
+    """Cues integrated at once: 1 is best on a CPU, as many as memory holds on an accelerator."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the whole run."""
     seed: Seed = 0

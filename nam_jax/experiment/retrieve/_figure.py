@@ -1,4 +1,4 @@
-"""Recall of images: what came in, what came out, and what the three layers did meanwhile."""
+"""The figure of recalled images: originals, cues and recalls; activity, energy and overlap."""
 
 import numpy as np
 import xarray as xr
@@ -11,10 +11,13 @@ STYLES = ("-", "--", "-.", ":")
 
 
 def retrieve(dataset: xr.Dataset) -> Figure:
-    """Figure 2 of Kozachkov, Slotine & Krotov: images above, one recall in the middle, all below.
+    """Draws Figure 2 of Kozachkov, Slotine & Krotov.
+
+    Images are above, the activity of the three layers in one recall in the middle, and energy and
+    overlap of several recalls below.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.05, 0.95))
@@ -48,7 +51,7 @@ def _image(axes: Axes, image: np.ndarray) -> None:
 
 
 def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:
-    """Activations of the first recall, entries sorted by where they end."""
+    """Activations of the first recall, entries sorted by their last value."""
     first = dataset.activation.isel(pattern=0)
     axes = figure.subplots(1, 3)
     figure.suptitle(

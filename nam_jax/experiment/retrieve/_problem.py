@@ -15,14 +15,14 @@ from nam_jax._types import Key, Patterns
 
 
 class Problem(NamedTuple):
-    """What is stored, and what recall starts from.
+    """The images and patterns to store, and the cues from which recall starts.
 
     Attributes:
         images: (K, H, W, C), the originals.
         names: A short name for each image.
-        codec: Between images and patterns.
+        codec: The codec that turns images into patterns and back.
         patterns: (K, N), the codes of the originals.
-        cues: (K, N), damaged.
+        cues: (K, N), damaged patterns.
     """
 
     images: Float[Array, "K H W C"]
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
     cues: Patterns
 
     def first(self, num: int | None) -> "Problem":
-        """The problem of the first `num` images alone; all of them if None."""
+        """Returns the problem of the first `num` images alone; of all images if None."""
         return Problem(
             self.images[:num], self.names[:num], self.codec, self.patterns[:num], self.cues[:num]
         )
@@ -60,6 +60,10 @@ class ProblemChoice(Protocol):
 
 def make_problem(config: ProblemChoice, *, key: Key) -> Problem:
     """Loads images, encodes them and damages them as `config` says.
+
+    Args:
+        config: The choice of source, codec and damage.
+        key: Random key of random projections and of the damage.
 
     Raises:
         ValueError: If the source has too few images, they do not suit the codec, or the level of
@@ -118,14 +122,14 @@ def _damage(
     return damage_all(patterns, jr.split(key, len(patterns)))
 
 
-# Compiled as wholes: operations one by one, each a program of its own, take longer to compile.
+# Each function is one program: compiling its operations one by one would take longer.
 @eqx.filter_jit
 def encoded(codec: data.AbstractCodec, images: Float[Array, "K H W C"]) -> Patterns:
-    """The codes of images."""
+    """Returns the codes of images, (K, N)."""
     return jax.vmap(codec.encode)(images)
 
 
 @eqx.filter_jit
 def decoded(codec: data.AbstractCodec, codes: Patterns) -> Float[Array, "K H W C"]:
-    """The images of codes."""
+    """Returns the images of codes, (K, H, W, C)."""
     return jax.vmap(codec.decode)(codes)

@@ -1,4 +1,4 @@
-"""Store images in an astrocyte's process tensor and recall them from damaged cues (Figure 2)."""
+"""Stores images in an astrocyte's process tensor and recalls them from damaged cues (Figure 2)."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ from nam_jax.network import NeuronAstrocyte
 from nam_jax.record import ConfigError, Context, reading_input
 
 NUM_SHOWN = 40
-"""Entries of each layer whose activation is saved along every recall."""
+"""Number of entries of each layer whose activation is saved during each recall."""
 
 
 class LayerSample(solve.AbstractObservable):
@@ -48,16 +48,16 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
     """Stores K images, damages each and recalls it by integrating all three layers.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
         Images, patterns, cues and recalled patterns; energy, overlap and activity at each time of
         each recall; activations of some neurons, synapses and processes; the certificate.
 
     Raises:
-        ConfigError: If the source is not there, has too few images or images that do not suit the
-            codec, if the level is out of range, or if euler has no step.
+        ConfigError: If the source does not exist, has too few images or images that do not suit the
+            codec, if the level is out of range, or if the solver is euler and `step` is None.
     """
     if config.solver == "euler" and config.step is None:
         raise ConfigError(
@@ -79,7 +79,7 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """The run in a few lines."""
+    """Returns a table that sums up the run in a few lines."""
     exact = measure.rate(dataset.exact.values)
     ends = dataset.overlap.isel(time=[0, -1]).mean("pattern").values
     energy_rise = float(dataset.energy_rise.max())
@@ -111,7 +111,7 @@ def _recall_all(
     *,
     key: Key,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Observables of every recall, a batch at a time so that memory stays bounded."""
+    """Observables of every recall, and seconds taken; batches keep the use of memory bounded."""
     rows, columns = jr.randint(key, (2, NUM_SHOWN), 0, network.tensor.num_neurons)
     sample = LayerSample(rows, columns)
     num = len(problem.cues)
@@ -119,7 +119,7 @@ def _recall_all(
     begun, parts = time.perf_counter(), []
     starts = range(0, num, size)
     for first in tracked(starts, "recalling", context):
-        # The last batch is filled up with the first cues, so that one compilation serves.
+        # The last batch is filled up with the first cues, so that all batches share one program.
         chosen = jnp.arange(first, first + size) % num
         parts.append(
             jax.device_get(

@@ -1,4 +1,4 @@
-"""The trained codec beside simpler ways to describe an image, all judged on held-out images."""
+"""Errors of the trained codec and of simpler codecs on held-out images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +18,7 @@ Flat = Float[np.ndarray, "M D"]
 
 
 class _Method(NamedTuple):
-    """How to restore flattened images, and the codes in {-1, +1} where the method has any."""
+    """A method that restores flattened images; `codes` gives codes of -1 and +1 if it has any."""
 
     bits: int
     restore: Callable[[Flat], Flat]
@@ -33,13 +33,13 @@ def measure(
     *,
     seed: int,
 ) -> xr.Dataset:
-    """Held-out error and code overlaps of the codec and of the methods it must beat.
+    """Returns held-out errors and code overlaps of the codec and of simpler methods.
 
     Args:
         codec: The trained autoencoder.
-        training: What the others are fitted to (the first 5000).
-        validation: Images none of them has seen.
-        stored: Images among whose codes overlaps are taken.
+        training: Images to which the simpler methods are fitted (the first 5000).
+        validation: Held-out images, on which errors are measured.
+        stored: Images between whose codes overlaps are measured.
         seed: Seed of the random projection and of the randomised PCA.
     """
     fitted = training[:MAX_FIT].astype(np.float32) / 255
@@ -93,14 +93,17 @@ def _unflattened(flat: Flat, codec: data.AbstractCodec) -> Float[Array, "M H W C
 
 
 def _majority(flat: Flat) -> Float[np.ndarray, " D"]:
-    """One bit a pixel by majority vote (bright or dark), shown as the mean of those who won."""
+    """An image in which each pixel is bright or dark by majority vote of the training images.
+
+    Its intensity is the mean over the images of the majority.
+    """
     bright = flat >= 0.5
     winners = bright == (bright.mean(axis=0) >= 0.5)
     return np.where(winners, flat, 0).sum(axis=0) / winners.sum(axis=0)
 
 
 def _principal_components(flat: Flat, num: int, *, seed: int) -> dict[str, _Method]:
-    """As many components as bits: real-valued scores, and their signs times their mean size."""
+    """Two methods with `num` principal components: real scores, and signs times mean |score|."""
     from sklearn.decomposition import PCA
 
     num = min(num, *flat.shape)

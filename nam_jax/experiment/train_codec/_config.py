@@ -10,7 +10,7 @@ from nam_jax.record import Seed
 
 @dataclass(frozen=True)
 class TrainCodecConfig:
-    """What to train on, for how long, and what to weigh."""
+    """The training images, the codec, and how it is trained."""
 
     seed: Seed = 0
     """Seed of everything random: weights, crops, batches."""

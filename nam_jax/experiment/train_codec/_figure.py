@@ -1,4 +1,4 @@
-"""How well the binary autoencoder was trained: loss, reconstructions, overlaps of codes."""
+"""The figure of the trained codec: loss, overlaps of codes, reconstructions."""
 
 import numpy as np
 import xarray as xr
@@ -10,10 +10,10 @@ ROWS = {"original": "original", "reconstruction": "restored", "damaged": "10 % o
 
 
 def train_codec(dataset: xr.Dataset) -> Figure:
-    """Loss against steps, overlaps of the stored codes, and held-out images with what is restored.
+    """Draws loss against steps, overlaps of stored codes, and held-out images with restored ones.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     figure = Figure(figsize=(9, 7), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.2))

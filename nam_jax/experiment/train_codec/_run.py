@@ -1,7 +1,7 @@
-"""Train the binary autoencoder on crops of photographs and compare it with simple codecs.
+"""Trains the binary autoencoder on crops of photographs and compares it with simple codecs.
 
-The decoder learns to restore the image from the bits; a penalty on the overlaps between the
-codes of a batch makes different images look like independent random patterns to a memory.
+The decoder learns to restore the image from the bits. A penalty on the overlaps between the codes
+of a batch makes the codes of different images nearly as independent as random patterns.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from nam_jax.experiment.train_codec._images import split_columns
 from nam_jax.record import Context, reading_input
 
 CHUNK = 50
-"""Training steps between two movements of the progress bar."""
+"""Training steps in one call of the compiled program, after which the progress bar moves."""
 
 NUM_STORED, NUM_EXAMPLES = 25, 8
 
@@ -46,8 +46,8 @@ def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
     """Trains a codec and measures it on held-out images.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study; weights are written to `context.folder`.
 
     Returns:
         Loss at each `step`; mean squared error, signal-to-noise ratio and code overlaps of each
@@ -73,7 +73,7 @@ def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Error on held-out images and code overlaps, one method a row."""
+    """Returns a table of errors on held-out images and of code overlaps; a row for each method."""
     held_out, stored = dataset.attrs["num_validation"], dataset.sizes["stored"]
     result = Table(title=f"{held_out} held-out images; overlaps among {stored} stored images")
     for heading in ("method", "bits", "MSE", "PSNR (dB)", "mean |overlap|", "max |overlap|"):
@@ -88,17 +88,18 @@ def table(dataset: xr.Dataset) -> Table:
 
 
 def losses(codec: data.BinaryAutoencoder, images: Float[Array, "B H W C"]) -> _Losses:
-    """Mean squared error of the reconstructions, and mean squared overlap of the codes."""
+    """Returns the mean squared error of the reconstructions and mean squared overlap of codes."""
     codes = jax.vmap(codec.soft_code)(images)
     error = jax.vmap(codec.reconstruct)(codes) - images
     return _Losses(jnp.mean(error**2), mean_squared_overlap(codes))
 
 
 def mean_squared_overlap(codes: Float[Array, "B N"]) -> Float[Array, ""]:
-    """Mean of (c_a . c_b / N)^2 over pairs of different codes; 1/N for independent bits."""
+    """Returns the mean of (c_a . c_b / N)^2 over pairs of codes a != b; 1/N for random bits."""
     num, num_bits = codes.shape
     overlaps = codes @ codes.T / num_bits
-    # The diagonal is always 1, yet it has a gradient, which would pull all logits to 0.
+    # The diagonal is 1 for codes of -1 and +1, but the gradient of its square is not 0 and would
+    # pull all logits to 0.
     return (jnp.sum(overlaps**2) - jnp.sum(jnp.diag(overlaps) ** 2)) / (num * (num - 1))
 
 
@@ -163,7 +164,7 @@ def _optimizer(config: TrainCodecConfig):
 
 @eqx.filter_jit
 def _run_chunk(carry, images, start, config: TrainCodecConfig, key: Key):
-    """`CHUNK` steps; those past the last one change nothing, so that one compilation serves."""
+    """Runs `CHUNK` steps; steps after the last one change nothing, so that one program serves."""
 
     def objective(codec, batch):
         parts = losses(codec, batch)

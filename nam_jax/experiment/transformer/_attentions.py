@@ -1,4 +1,4 @@
-"""What names of attentions make, laws of their errors, and statistics over seeds and lengths."""
+"""The attentions that names make, laws of their errors, and statistics over seeds and lengths."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,8 +18,9 @@ class Attention(NamedTuple):
     """One kind of attention.
 
     Attributes:
-        make: From the size of a head and a random key to the attention.
-        power: n where weights are overlaps to the power n - 1, which has a law of random codes.
+        make: Function of the size of a head and a random key that returns the attention.
+        power: n, if the weights are overlaps to the power n - 1, for which a law of random codes
+            is known; otherwise None.
         rectified: Whether overlaps below 0 have no weight.
     """
 
@@ -28,14 +29,26 @@ class Attention(NamedTuple):
     rectified: bool = False
 
     def predicted(self, pairs: int, head_size: int, num_values: int) -> float:
-        """The accuracy of random keys and codes of `head_size`; NaN where no law is known."""
+        """Returns the accuracy that theory predicts for random codes; NaN if no law is known.
+
+        Args:
+            pairs: Number K of stored pairs.
+            head_size: Numbers in a key or value.
+            num_values: Number of tokens among which the answer is chosen.
+        """
         if self.power is None:
             return math.nan
         sizes = head_size, head_size, num_values
         return 1 - theory.superposition_error(pairs, *sizes, n=self.power, rectified=self.rectified)
 
     def predicted_failure(self, accuracy: float, head_size: int, num_values: int) -> float:
-        """The number of pairs at which that accuracy is `accuracy`."""
+        """Returns the number of pairs K at which `predicted` is `accuracy`; NaN if no law is known.
+
+        Args:
+            accuracy: The accuracy, in (0, 1).
+            head_size: Numbers in a key or value.
+            num_values: Number of tokens among which the answer is chosen.
+        """
         if self.power is None:
             return math.nan
         sizes = head_size, head_size, num_values
@@ -45,12 +58,12 @@ class Attention(NamedTuple):
 
 
 def softmax() -> Attention:
-    """Scaled dot-product attention, a pass of the modern Hopfield network."""
+    """Returns scaled dot-product attention, which is a pass of the modern Hopfield network."""
     return Attention(lambda head_size, key: DenseAttention.softmax(head_size))
 
 
 def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Attention:
-    """The attention whose separation function is `separation(**numbers)`."""
+    """Returns the attention whose separation function is `separation(**numbers)`."""
     made = separation(**numbers)
     return Attention(
         lambda head_size, key: DenseAttention(made),
@@ -60,21 +73,28 @@ def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Atte
 
 
 def hebbian() -> Attention:
-    """Linear attention, a correlation matrix."""
+    """Returns linear attention, which is a correlation matrix."""
     return Attention(lambda head_size, key: HebbianAttention(), power=2)
 
 
 def features() -> Attention:
-    """Linear attention of a trained feature map with as many features as a head has numbers."""
+    """Returns linear attention with a trained feature map of `head_size` features."""
     return Attention(
         lambda head_size, key: HebbianAttention(FeatureMap(head_size, head_size, key=key))
     )
 
 
 def failure(pairs: Sequence[int], accuracy: Float[np.ndarray, " lengths"], least: float) -> float:
-    """The number of pairs at which accuracy first falls below `least`; infinite if it does not.
+    """Returns the number of pairs K at which accuracy first falls below `least`.
 
-    Between two tested numbers by a line in log K; the first one if it is below already.
+    It is infinite if accuracy never does, and the first tested number if accuracy is below from the
+    start. Between two tested numbers, accuracy is taken as linear in log K: with accuracies 0.9 at
+    10 pairs and 0.5 at 40, the answer for 0.7 is 20.
+
+    Args:
+        pairs: Ascending numbers of pairs that were tested.
+        accuracy: The accuracy at each of them.
+        least: The threshold.
     """
     below = np.flatnonzero(accuracy < least)
     if below.size == 0:
@@ -90,10 +110,13 @@ def failure(pairs: Sequence[int], accuracy: Float[np.ndarray, " lengths"], least
 def over_seeds(
     right: Bool[np.ndarray, "attentions seeds lengths sequences"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over seeds, and the wider of two 95 % intervals at each end, (attentions, lengths) each.
+    """Returns mean, low and high end of the accuracy over seeds, each (attentions, lengths).
 
-    Student's over seeds, which is empty where all of them are perfect, and Wilson's over all
-    sequences, which does not know that networks differ.
+    Each end is the outer one of two 95 % intervals. Student's interval over seeds has no width
+    where all seeds are perfect. Wilson's interval over all sequences ignores that networks differ.
+
+    Args:
+        right: Whether each tested sequence was answered.
     """
     by_seed = right.mean(axis=-1)
     seeds = by_seed.shape[1]

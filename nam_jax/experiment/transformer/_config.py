@@ -29,7 +29,7 @@ ATTENTIONS = Names(
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Which attentions, how long sequences are, and how to train."""
+    """The attentions, the lengths of sequences, and how to train."""
 
     attentions: Annotated[
         tuple[str, ...], Meta(min_length=1), ATTENTIONS.doc("Attentions to compare")
@@ -41,21 +41,21 @@ class TransformerConfig:
     num_values: Annotated[int, Meta(ge=2)] = 64
     """Tokens that are values."""
     num_keys: Count = 1024
-    """Tokens that are keys, in training; as many others are keys in tests."""
+    """Tokens that are keys in training; tests use as many other tokens as keys."""
     num_queries: Count = 8
-    """Queries of a training sequence; a tested one has one."""
+    """Queries of a training sequence; a tested sequence has one query."""
     size: Annotated[int, Meta(ge=2, multiple_of=2)] = 64
     """Numbers in the vector of a token."""
     head_size: Annotated[int, Meta(ge=2)] = 32
-    """Numbers in a query, key or value of the one head: the memory of hebbian is their square."""
+    """Numbers in a query, key or value of the one head; the memory of hebbian has their square."""
     num_blocks: Count = 1
     """Blocks of the Transformer."""
     steps: Count = 400
     """Steps of training."""
     batch_size: Count = 64
-    """Sequences a step, or the next multiple of the number of trained lengths."""
+    """Sequences a step, rounded up to a multiple of the number of trained lengths."""
     learning_rate: Annotated[float, Meta(gt=0)] = 0.003
-    """Of Adam, at first; it falls as a cosine."""
+    """Learning rate of Adam at the first step; it falls as a cosine."""
     num_seeds: Annotated[int, Meta(ge=2)] = 5
     """Independent codes, weights and batches, each tested on sequences of its own."""
     num_sequences: Annotated[int, Meta(ge=2)] = 256

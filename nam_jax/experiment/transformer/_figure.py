@@ -9,10 +9,10 @@ MARKERS = ("o", "s", "^", "d", "v", "x")
 
 
 def transformer(dataset: xr.Dataset) -> Figure:
-    """Accuracies with their intervals, and theory for random codes as thin lines.
+    """Draws accuracies with their intervals, and theory for random codes as thin lines.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     axes = figure.subplots()

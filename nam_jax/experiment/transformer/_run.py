@@ -1,4 +1,4 @@
-"""Which attention recalls: a Transformer block on associative recall, beyond trained lengths."""
+"""Trains a Transformer with each attention on associative recall, and tests longer sequences."""
 
 import dataclasses
 import functools
@@ -24,13 +24,13 @@ from nam_jax.experiment.transformer._config import ATTENTIONS, TransformerConfig
 from nam_jax.record import Context, reading_input
 
 BATCH = 16
-"""Tested sequences computed at once: a few, as overlaps of long sequences are large."""
+"""Tested sequences computed at once: few, because overlaps of long sequences need much memory."""
 THRESHOLDS = (0.99, 0.5)
-"""Accuracies whose loss is reported as a failure length."""
+"""Accuracies; the study reports the number of pairs at which accuracy falls below each."""
 
 
 class Trained(eqx.Module):
-    """One trained Transformer: what it gets right at each length, and its losses."""
+    """One trained Transformer: whether it answers each tested sequence, and its losses."""
 
     right: Bool[np.ndarray, "lengths sequences"]
     losses: Float[np.ndarray, " steps"]
@@ -41,23 +41,23 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
     """Trains each attention from each seed, and tests it on keys that training never shows.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
-        Accuracy by attention, seed and number of pairs, its mean with an interval, what the theory
-        of superposition predicts for random codes, the numbers of pairs at which accuracy falls
-        below thresholds, and the losses.
+        Accuracy by attention, seed and number of pairs, and its mean with an interval; the accuracy
+        that the theory of superposition predicts for random codes; the numbers of pairs at which
+        accuracy falls below thresholds; and the losses.
 
     Raises:
-        ConfigError: On an unknown attention, lengths that do not ascend, or too few keys.
+        ConfigError: If an attention is unknown, lengths do not ascend, or keys are too few.
     """
     settings = _quick(config) if config.fast else config
     with reading_input():
         if list(settings.tested_pairs) != sorted(set(settings.tested_pairs)):
             raise argument_error("tested_pairs", "hold ascending numbers", settings.tested_pairs)
         attentions = ATTENTIONS.make_all(settings.attentions, "attentions")
-        _tests(settings)  # too few keys are told before anything is trained
+        _tests(settings)  # raises if keys are too few, before anything is trained
         most_pairs = max(settings.trained_pairs)
         task = data.RecallTask(
             settings.num_values, settings.num_keys, most_pairs, settings.num_queries
@@ -84,7 +84,7 @@ def _quick(config: TransformerConfig) -> TransformerConfig:
 
 
 def _tests(config: TransformerConfig) -> list[data.RecallTask]:
-    """One task for each tested length, of keys that training does not show."""
+    """One task for each tested length, with keys that training does not show."""
     return [
         data.RecallTask(config.num_values, config.num_keys, pairs, held_out=True)
         for pairs in config.tested_pairs
@@ -126,7 +126,7 @@ def _trained(
 def _answers(
     network: Transformer, task: data.RecallTask, keys: Keys, batch: int
 ) -> Bool[Array, " sequences"]:
-    """Whether the one query of each sequence, its last token, is answered; `batch` at a time."""
+    """Whether the query of each sequence, its last token, is answered; runs `batch` at once."""
 
     def one(key: Key) -> Bool[Array, ""]:
         sequence = task(task.most_pairs, key=key)
@@ -183,7 +183,7 @@ def _dataset(
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Accuracy at each length, and where it falls below the thresholds."""
+    """Returns a table of accuracy at each length, and of the lengths where it is too low."""
     result = Table(title="Queries answered, mean over seeds [95 %]; held-out keys")
     result.add_column("pairs K", justify="right")
     for name in dataset.attention.values:
@@ -212,7 +212,7 @@ def _length(row: xr.Dataset) -> str:
 
 
 def _number(pairs: float, first: float) -> str:
-    """Words where a threshold is crossed beyond the tested numbers, or at or before the first."""
+    """The number as text; in words if it is beyond the tested numbers, or at most the first."""
     if math.isinf(pairs):
         return "beyond"
     return f"<= {first:.3g}" if pairs <= first else f"{pairs:.3g}"
