@@ -14,7 +14,7 @@ Positive = Annotated[float, Meta(gt=0)]
 
 @dataclass(frozen=True)
 class ItemsConfig:
-    """Which images to store in which memory, how maps are learned, and how cues are damaged."""
+    """The images and the memory, the ways to learn maps, and the damage of cues."""
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
     """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
@@ -27,7 +27,7 @@ class ItemsConfig:
     num_feature: Count = 2000
     """Feature neurons, N2."""
     num_branches: Count = 100
-    """Branches of each feature neuron, D; thresholds are those known for these three sizes."""
+    """Branches of each feature neuron, D; thresholds are known only for some sizes N1, N2, D."""
     num_members: Count = 2
     """Memory neurons that stand for an image, k."""
     methods: Annotated[tuple[str, ...], Meta(min_length=1)] = (
@@ -51,11 +51,11 @@ class ItemsConfig:
     steps: Count = 600
     """Steps of gradient training."""
     learning_rate: Positive = 0.05
-    """Of Adam."""
+    """Learning rate of Adam."""
     num_networks: Annotated[int, Meta(ge=2)] = 3
     """Independent networks, each with images, sets and cues of its own."""
     num_cues: Annotated[int, Meta(ge=2)] = 48
-    """Cues of each damage, one an image; at most K count."""
+    """Cues of each damage, one for each image; at most K of them count."""
     num_selection: Annotated[int, Meta(ge=2)] = 64
     """Cues with erased pixels on which gains and thresholds are chosen."""
     time: Positive = 200.0

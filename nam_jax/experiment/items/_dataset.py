@@ -19,15 +19,16 @@ BOUND = ("value", "low", "high")
 
 
 class Load(NamedTuple):
-    """One network and one number of items: what each method found, and what others recalled.
+    """The results of one network and one number of items, with C cues of P pixels.
 
     Attributes:
-        by_method: What each method recalled, by its name.
-        others: (answers, damages, C), exact recall by memories that are not dendritic, with as many
-            synapses as the learned ones with each read-out; images beyond them are not stored.
-        cues: (damages, C, P).
-        targets: (C, P).
-        shape: Rows and columns of an image.
+        by_method: The outcome of each method, by its name.
+        others: (answers, damages, C), whether memories that are not dendritic recalled every pixel,
+            by their names. Such a memory has as many synapses as the learned maps with each
+            read-out; it stores only as many images as that allows.
+        cues: (damages, C, P), the damaged images.
+        targets: (C, P), the images.
+        shape: Numbers of rows and columns of an image.
     """
 
     by_method: dict[str, Outcome]
@@ -40,12 +41,18 @@ class Load(NamedTuple):
 def dataset(
     config: Any, chosen: dict[str, Method], loads: dict[tuple[int, int], Load]
 ) -> xr.Dataset:
-    """Everything that is to be kept."""
+    """Returns the Dataset of the study.
+
+    Args:
+        config: The settings.
+        chosen: The methods by name.
+        loads: Results by index of the network and number of items.
+    """
     names, stored = list(chosen), list(config.num_items)
     others = list(next(iter(loads.values())).others)
 
     def outcomes(pick: Any, rows: list[Any]) -> list[list[list[np.ndarray]]]:
-        """By row, load and network; repeated cues of fewer images than cues do not count."""
+        """Picks arrays by row, load and network; cues that repeat an image are left out."""
         networks = range(config.num_networks)
         return [
             [[pick(loads[net, num], row)[..., :num] for net in networks] for num in stored]
@@ -60,7 +67,7 @@ def dataset(
              for m in names]  # fmt: skip
     rates = xr.Dataset(
         {
-            "found": (("rule", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
+            "right_set": (("rule", "stored", "decoder", "damage", "bound"), _pooled(sets), ONE),
             "exact": (("memory", "stored", "answer", "damage", "bound"), _pooled(exact), ONE),
             "own": (("rule", "stored", "answer", "bound"), _pooled(own), ONE),
             "set_capacity": (
@@ -97,7 +104,7 @@ def _pooled(outcomes: list[list[list[np.ndarray]]]) -> np.ndarray:
 
 
 def _crossings(outcomes: list[list[list[np.ndarray]]], stored: list[int]) -> np.ndarray:
-    """Where the rate of each network falls through 1/2: (rows, ..., networks)."""
+    """The `crossing` of the rate of each network: (rows, ..., networks)."""
     means = np.array([[[part.mean(-1) for part in parts] for parts in row] for row in outcomes])
     means = np.moveaxis(means, (1, 2), (-1, -2))  # rows, ..., networks, loads
     flat = means.reshape(-1, len(stored))
@@ -105,9 +112,14 @@ def _crossings(outcomes: list[list[list[np.ndarray]]], stored: list[int]) -> np.
 
 
 def crossing(rates: np.ndarray, stored: list[int]) -> float:
-    """K at which a rate first falls through 1/2, between loads in proportion to log K.
+    """Returns the number K of images at which a rate first falls below 1/2.
 
-    Infinite where it never does, 0 where it starts below.
+    It is infinite if the rate never does, and 0 if the first rate is below 1/2. Between two loads,
+    the rate is taken as linear in log K: rates 0.75 at K = 20 and 0.25 at K = 80 give 40.
+
+    Args:
+        rates: The rate at each load.
+        stored: The loads, ascending numbers K.
     """
     below = np.flatnonzero(rates < 0.5)
     if not below.size:
@@ -122,7 +134,7 @@ def crossing(rates: np.ndarray, stored: list[int]) -> float:
 
 
 def crossing_text(values: Float[np.ndarray, " networks"]) -> str:
-    """Mean and range over networks."""
+    """Returns mean and range over networks as text."""
     low, high = values.min(), values.max()
     if low == 0 and high == 0:
         return "below all"

@@ -1,4 +1,4 @@
-"""Images stored in a dendritic memory: recall by load, who finds the set, and pictures."""
+"""Figures of images stored in a dendritic memory: recall by load, right sets, and pictures."""
 
 import numpy as np
 import xarray as xr
@@ -21,10 +21,10 @@ DECODERS = {
 
 
 def items(dataset: xr.Dataset) -> Figure:
-    """Exact recall, the sets found by the last cue map to memory neurons, and read-outs alone.
+    """Draws exact recall by load, rates of finding the right set, and read-outs alone.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     figure = Figure(figsize=(12, 8.5), layout="constrained")
     upper, lower = np.asarray(figure.subfigures(2, 1))
@@ -39,7 +39,7 @@ def items(dataset: xr.Dataset) -> Figure:
     own, *rest = np.asarray(lower.subplots(1, 3, sharey=True))
     method = _shown(dataset)
     for axes, damage in zip(rest, ("flipped", "hidden"), strict=True):
-        _sets(axes, dataset.found.sel({"rule": method, "damage": damage}))
+        _sets(axes, dataset.right_set.sel({"rule": method, "damage": damage}))
         axes.set_title(f"right set found, {method}: {TITLES[damage]}", fontsize="medium")
     _own(own, dataset)
     return figure
@@ -87,7 +87,7 @@ def _sets(axes: Axes, rates: xr.DataArray) -> None:
 
 
 def _own(axes: Axes, dataset: xr.Dataset) -> None:
-    """What the read-out makes of the right set: Hebb's rule where there is one, and another."""
+    """Rates of exact read-out from the right set, for one Hebbian method and one other."""
     names = [str(name) for name in dataset.rule.values]
     hebbian = [name for name in names if name.startswith("hebbian")][:1]
     others = [name for name in names if not name.startswith("hebbian")][:1]
@@ -103,7 +103,7 @@ def _own(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def item_pictures(dataset: xr.Dataset) -> dict[str, Figure]:
-    """Cues, recalls and originals, by the name of the file."""
+    """Draws cues, recalls and originals; returns the figure by the name of its file."""
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     number = int(dataset.pictured)
     figure.suptitle(f"recalls read from feature neurons, K = {number}")

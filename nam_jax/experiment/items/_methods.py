@@ -1,4 +1,4 @@
-"""Ways to learn a cue map and a read-out for a dendritic memory, and what they recall."""
+"""Ways to learn a cue map and a read-out for a dendritic memory, and recall with them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,8 +19,9 @@ from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator, AssociatorState
 
 DECODERS = ("attractor", "threshold", "winners", "nearest set")
-"""How the set is found: by the network; without it by one threshold, as the k memory neurons with
-the most input, or as the stored set with the most."""
+"""Ways to find the set of an image. attractor: the network settles. The others use the input to
+memory neurons alone. threshold: neurons with an input above one threshold; winners: the k neurons
+with the most input; nearest set: the stored set with the most input."""
 
 ANSWERS = ("memory", "features")
 """The neurons from which the image is read."""
@@ -30,9 +31,9 @@ EXACT = RidgeMap(1e-4)
 
 
 class CovarianceMap(AbstractMapRule):
-    """W = g Y^T X: Hebb's rule on deviations from the mean, g fitted to the answers.
+    """Hebb's rule on deviations from the mean: W = g Y^T X for inputs X and answers Y.
 
-    One product of pre- and postsynaptic deviations a pair, and one gain for all synapses.
+    One gain g serves all synapses; it is fitted to the answers by least squares.
     """
 
     def weights(self, inputs: Patterns, answers: Float[Array, "K M"]) -> Float[Array, "M N"]:
@@ -49,8 +50,10 @@ class Method(NamedTuple):
     Attributes:
         cue: The rule of the cue map; None for logistic regression by gradient.
         answer: The rule of the read-out.
-        to_features: Whether cues are rates of feature neurons.
-        gains: Among which the best is taken, on cues with the damage of training.
+        to_features: Whether the cue map gives rates of feature neurons, and not input to memory
+            neurons.
+        gains: Gains of the cue map; the gain that is best on cues with the damage of training is
+            taken.
     """
 
     cue: memory.AbstractMapRule | None
@@ -60,7 +63,7 @@ class Method(NamedTuple):
 
 
 def methods(erased: float) -> Mapping[str, Method]:
-    """Every method by its name, for training with that share of erased pixels."""
+    """Returns all methods by name; `erased` is the share of pixels erased in training."""
     ridge = RidgeMap(erased / (1 - erased))
     of_drive, of_features = (18.0, 22.0, 26.0, 32.0, 40.0), (0.5, 0.65, 0.8, 1.0, 1.3)
     return {
@@ -73,14 +76,15 @@ def methods(erased: float) -> Mapping[str, Method]:
 
 
 class Outcome(NamedTuple):
-    """What one method recalled; C cues of each damage.
+    """The recalls of one method from C cues of each damage.
 
     Attributes:
         sets: (decoders, damages, C), whether the right set was found.
         exact: (answers, damages, C), whether every pixel was right.
-        own: (answers, K), the same from the item's own set, which tests the read-out alone.
-        readouts: (answers, damages, C, P).
-        gain: The one chosen.
+        own: (answers, K), whether every pixel was right when read from the item's own set, which
+            tests the read-out alone.
+        readouts: (answers, damages, C, P), the images read.
+        gain: The gain of the cue map that was chosen.
     """
 
     sets: Bool[np.ndarray, "decoders damages C"]
@@ -99,7 +103,16 @@ def recalled(
     *,
     key: Key,
 ) -> Outcome:
-    """Learns both maps from `items` and recalls them from cues, the first for the first item."""
+    """Learns both maps from `items`, recalls the items from cues, and returns the outcome.
+
+    Args:
+        bench: The network.
+        items: The items to store.
+        method: The way to learn the maps.
+        cues: Damaged images; cue c of a damage is made of item c mod K.
+        config: The settings.
+        key: Random key of training and of the selection of gain and threshold.
+    """
     of_training, of_selection = jr.split(key)
     place = jnp.arange(config.num_selection) % len(items.patterns)
     selection = erased(items.patterns[place], config.erased, key=of_selection)
@@ -146,7 +159,11 @@ def _cue_map(
     config: Any,
     key: Key,
 ) -> LinearMap:
-    """The learned cue map; one to memory neurons in the unit of what members get."""
+    """The learned cue map.
+
+    A map to memory neurons is scaled so that its mean output on `selection` is 1 for members of the
+    right set and 0 for other neurons.
+    """
     if method.to_features:
         assert method.cue is not None
         features = in_batches(lambda sets: _features(base, sets), items.members)
@@ -176,7 +193,7 @@ def _chosen(
     cues: Patterns,
     members: Bool[Array, "C N1"],
 ) -> tuple[float, float]:
-    """The gain, and with it the threshold of the cue map alone, that find most sets."""
+    """The gain with which the network finds most sets, and the best threshold of the cue map."""
     starts = [_started(_with_gain(network, gain), cues) for gain in method.gains]
     rates = [_strict(settled(bench, states)[0], members).mean() for states, _ in starts]
     best = int(np.argmax(rates))
@@ -188,7 +205,7 @@ def _with_gain(network: Associator, gain: float) -> Associator:
 
 
 def _started(network: Associator, cues: Patterns) -> tuple[AssociatorState, Float[Array, "C N1"]]:
-    """Initial states, and the input to memory neurons before anything has moved."""
+    """Initial states, and the input to memory neurons in these states."""
     return in_batches(lambda batch: _start(network, batch), cues)
 
 
@@ -204,13 +221,19 @@ def _strict(rates: Float[Array, "C N1"], members: Bool[Array, "C N1"]) -> Bool[n
 def _gaps(
     drives: Float[Array, "C N1"], members: Bool[Array, "C N1"]
 ) -> tuple[Float[np.ndarray, " C"], Float[np.ndarray, " C"]]:
-    """The least input of a member and the most of another neuron, for each cue."""
+    """For each cue, the smallest input of a member and the largest input of another neuron."""
     least = jnp.min(jnp.where(members, drives, jnp.inf), axis=1)
     return np.asarray(least), np.asarray(jnp.max(jnp.where(members, -jnp.inf, drives), axis=1))
 
 
 def _best_threshold(drives: Float[Array, "C N1"], members: Bool[Array, "C N1"]) -> float:
-    """The threshold that finds the most sets."""
+    """The threshold with which the cue map alone finds most sets.
+
+    A threshold finds the set of a cue if it is above the largest input of another neuron and at
+    most the smallest input of a member. With members' inputs from 2 on and others' up to 1 for one
+    cue, and 3 and 2.5 for another, no threshold finds both sets. It is enough to try the smallest
+    inputs of members: here 2 and 3.
+    """
     least, most = _gaps(drives, members)
     right = (most[None, :] < least[:, None]) & (least[:, None] <= least[None, :])
     return float(least[right.sum(axis=1).argmax()])
@@ -219,7 +242,7 @@ def _best_threshold(drives: Float[Array, "C N1"], members: Bool[Array, "C N1"]) 
 def _without_dynamics(
     drives: Float[Array, "C N1"], items: Items, targets: Array, threshold: float
 ) -> list[Bool[np.ndarray, " C"]]:
-    """Whether the cue map alone finds the set: by a threshold, by winners, by the nearest set."""
+    """Whether the cue map alone finds the set: by threshold, by winners, by the nearest set."""
     least, most = _gaps(drives, items.members[targets])
     nearest = jnp.argmax(drives @ items.members.T.astype(drives.dtype), axis=1)
     return [

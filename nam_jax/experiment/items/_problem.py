@@ -21,18 +21,20 @@ from nam_jax.record import reading_input
 
 DAMAGES = ("none", "flipped", "hidden", "noisy")
 BATCH = 64
-"""Recalls that are simulated at once."""
+"""Number of recalls that are simulated at once."""
 
 Rates = tuple[Float[Array, "C N1"], Float[Array, "C N2"]]
 
 
 class Items(NamedTuple):
-    """What is to be stored in one network.
+    """The items to store in one network.
 
     Attributes:
-        patterns: (K, P), -1 and +1.
-        members: (K, N1), which memory neurons stand for each; no two sets are alike.
-        rates: Rates of memory and of feature neurons once an item's own set has settled.
+        patterns: (K, P), the images, -1 and +1.
+        members: (K, N1), whether each memory neuron is in the set that stands for each image; all
+            sets differ.
+        rates: (K, N1) and (K, N2), rates of memory and of feature neurons after the network has
+            settled from each item's own set.
     """
 
     patterns: Patterns
@@ -40,18 +42,18 @@ class Items(NamedTuple):
     rates: Rates
 
     def first(self, num: int) -> "Items":
-        """The first `num` items."""
+        """Returns the first `num` items."""
         memory, feature = self.rates
         return Items(self.patterns[:num], self.members[:num], (memory[:num], feature[:num]))
 
 
 class Bench(NamedTuple):
-    """One network, and how recalls with it are followed.
+    """One network, and how its recalls are simulated.
 
     Attributes:
         base: The network.
-        flow: The same with a stimulus, and with maps of which following makes no use, so that one
-            program serves all.
+        flow: The network with a stimulus. Its maps are 0, because the simulation does not use them;
+            so all methods share one compiled program.
         time: Duration of a recall, in ms.
         step: Step of exponential Euler, in ms.
     """
@@ -63,7 +65,7 @@ class Bench(NamedTuple):
 
 
 def make_bench(base: DendriticMemory, time: float, step: float) -> Bench:
-    """How recalls with `base` are followed: for `time` ms in steps of `step` ms."""
+    """Returns the bench of a network; recalls take `time` ms in steps of `step` ms."""
     n1, n2 = base.num_memory, base.num_feature
     nothing = (
         LinearMap(jnp.zeros((n1, 1)), jnp.zeros(n1)),
@@ -73,7 +75,17 @@ def make_bench(base: DendriticMemory, time: float, step: float) -> Bench:
 
 
 def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) -> Items:
-    """Gives each pattern a set of its own, and settles the memory at every one of them."""
+    """Gives each pattern its own random set of memory neurons, and settles the network at each.
+
+    Args:
+        bench: The network.
+        patterns: (K, P), the images.
+        num_members: Number of memory neurons in a set.
+        key: Random key of the sets.
+
+    Raises:
+        ConfigError: If there are too few different sets.
+    """
     with reading_input():
         members = distinct_members(len(patterns), bench.base.num_memory, num_members, key=key)
     states = in_batches(lambda sets: _ideal(bench.base, sets), members)
@@ -82,7 +94,7 @@ def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) 
 
 @eqx.filter_jit
 def _ideal(base: DendriticMemory, members: Bool[Array, "C N1"]) -> AssociatorState:
-    """Memory neurons at rest, feature neurons as a set makes them, no stimulus."""
+    """States with memory neurons at rest, feature neurons as each set drives them, no stimulus."""
 
     def one(members: Bool[Array, " N1"]) -> AssociatorState:
         features = base.features_of(members)
@@ -95,10 +107,16 @@ def _ideal(base: DendriticMemory, members: Bool[Array, "C N1"]) -> AssociatorSta
 def distinct_members(
     num_sets: int, num_neurons: int, num_members: int, *, key: Key
 ) -> Bool[Array, "K N1"]:
-    """Random sets of memory neurons, no two alike.
+    """Returns random sets of memory neurons, all different, (K, N1).
+
+    Args:
+        num_sets: Number K of sets.
+        num_neurons: Number N1 of memory neurons.
+        num_members: Number of neurons in a set.
+        key: Random key.
 
     Raises:
-        ValueError: If twice as many random sets hold fewer different ones.
+        ValueError: If 2 K random sets have fewer than K different ones among them.
     """
     keys = jr.split(key, 2 * num_sets)
     drawn = jax.vmap(lambda key: data.random_members(num_neurons, num_members, key=key))(keys)
@@ -110,7 +128,7 @@ def distinct_members(
 
 
 def settled(bench: Bench, states: AssociatorState) -> Rates:
-    """The rates of memory and feature neurons after recalls from C initial states."""
+    """Returns the rates of memory and feature neurons after recalls from C initial states."""
     return in_batches(lambda batch: _follow(bench.flow, batch, bench.time, bench.step), states)
 
 
@@ -126,7 +144,14 @@ def _follow(network: Associator, states: AssociatorState, time: float, step: flo
 
 
 def in_batches(function: Callable[[Any], Any], samples: Any) -> Any:
-    """A batched function of C samples, in batches of one size: one program, whatever C is."""
+    """Applies a batched function to C samples in batches of `BATCH`, so that one program serves.
+
+    The last batch is filled up with copies of the last sample; their results are dropped.
+
+    Args:
+        function: Function of a batch, a tree of arrays with a leading axis.
+        samples: The samples, a tree of arrays with a leading axis of C.
+    """
     num = len(jax.tree.leaves(samples)[0])
     padding = -num % BATCH
     padded = jax.tree.map(lambda leaf: jnp.concatenate([leaf, *[leaf[-1:]] * padding]), samples)
@@ -141,9 +166,17 @@ def in_batches(function: Callable[[Any], Any], samples: Any) -> Any:
 def damaged(
     targets: Patterns, shape: tuple[int, int], level: float, noise: float, *, key: Key
 ) -> Float[Array, "damages C P"]:
-    """The targets as they are, with flipped pixels, without their lower half, and noisy.
+    """Returns the targets undamaged, with flipped pixels, with a hidden lower half, and noisy.
 
-    Hidden pixels are 0: nothing is claimed about them.
+    Args:
+        targets: (C, P), images of -1 and +1.
+        shape: Numbers of rows and columns of an image.
+        level: Share of flipped pixels.
+        noise: Standard deviation of the noise.
+        key: Random key.
+
+    Returns:
+        (damages, C, P), in the order of `DAMAGES`. Hidden pixels are 0.
     """
     of_flips, of_noise = (jr.split(damage_key, len(targets)) for damage_key in jr.split(key))
     flipped = jax.vmap(lambda x, key: data.flip(x, level, key=key))(targets, of_flips)
@@ -153,5 +186,5 @@ def damaged(
 
 
 def erased(targets: Patterns, share: float, *, key: Key) -> Patterns:
-    """The damage of training: each pixel is 0 with probability `share`."""
+    """Returns the targets with the damage of training: each pixel is 0 with probability `share`."""
     return jnp.where(jr.bernoulli(key, share, targets.shape), 0, targets)

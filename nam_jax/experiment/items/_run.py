@@ -1,4 +1,4 @@
-"""Images stored as sets of neurons of a dendritic memory, by a learned cue map and read-out."""
+"""Stores images as sets of neurons of a dendritic memory, by a learned cue map and read-out."""
 
 import dataclasses
 import itertools
@@ -35,8 +35,8 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
     """Stores images in several networks by every method and recalls them from damaged images.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
         Rates, with intervals over the cues of all networks: of finding the right set, by the
@@ -44,8 +44,8 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
         set. Capacities of each network, numbers of synapses, and pictures.
 
     Raises:
-        ConfigError: On an unknown method, loads that do not ascend, sizes of a memory without known
-            thresholds, or a source that is not there or has too few distinct images.
+        ConfigError: If a method is unknown, loads do not ascend, no thresholds are known for the
+            sizes of the memory, or the source does not exist or has too few distinct images.
     """
     settings = _quick(config) if config.fast else config
     with reading_input():
@@ -91,7 +91,7 @@ def _chosen(config: ItemsConfig) -> dict[str, Method]:
 
 
 def _prepared(config: ItemsConfig, *, key: Key) -> tuple[Bench, Items, tuple[int, int]]:
-    """A network with the sets of all images, settled."""
+    """A random network, all images with their sets and settled rates, and an image's shape."""
     of_wiring, of_images, of_sets = jr.split(key, 3)
     sizes = config.num_memory, config.num_feature, config.num_branches
     with reading_input():
@@ -113,7 +113,7 @@ def _load(
     *,
     key: Key,
 ) -> Load:
-    """Everything about one network and one number of items; all memories get the same cues."""
+    """The results of one network and one number of items; all memories get the same cues."""
     of_cues, of_methods, of_updates = jr.split(key, 3)
     targets = items.patterns[jnp.arange(config.num_cues) % len(items.patterns)]
     cues = damaged(targets, shape, config.level, config.noise, key=of_cues)
@@ -125,7 +125,7 @@ def _load(
         min(_inputs(bench.base, method) for method in chosen.values()) + size
         for size in (bench.base.num_memory, bench.base.num_feature)
     ]
-    # Which images have no room is chance, so that cues ask for them too.
+    # A memory with few synapses stores a random part of the images; cues ask for the others too.
     mixed = jr.permutation(jr.fold_in(of_updates, 1), items.patterns)
     others = {
         name: np.stack(
@@ -150,7 +150,7 @@ def _recalled(
     targets: Float[Array, "C P"],
     key: Key,
 ) -> np.ndarray:
-    """Exact recall, (damages, C), by a memory that stores `patterns`, maybe not all."""
+    """Whether a memory of `patterns`, which may lack some targets, recalls each: (damages, C)."""
     network = memory.maker(key)(patterns)
     flat = cues.reshape(-1, cues.shape[-1])
     wanted = jnp.tile(targets, (cues.shape[0], 1))
@@ -159,7 +159,7 @@ def _recalled(
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Numbers of images at which half of the recalls fail, by method and damage."""
+    """Returns a table of the numbers of images at which half of the recalls fail."""
     result = Table(title="Images K at which half of the recalls fail: mean over networks [range]")
     result.add_column("memory")
     for damage in dataset.damage.values:

@@ -14,7 +14,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Which images to store, how to damage them, and how to train."""
+    """The images to store, the damage of cues, and how to train."""
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
     """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
@@ -29,9 +29,9 @@ class TrainConfig:
     margin: Positive = 0.1
     """Margin of the certificate: that of untrained networks, and the least of trained ones."""
     gains: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (0.01, 0.3, 0.6, 0.8, 0.9)
-    """Leaks among which each certified network takes the one that recalls other cues best."""
+    """Neural leaks; each certified network is run with the leak that is best on other cues."""
     gain: Positive = 0.9
-    """The leak in training."""
+    """The neural leak in training."""
     start: Literal["projection", "hebbian"] = "projection"
     """The rule from which training starts."""
     gradient: Literal["implicit", "through_solver", "equilibrium_propagation", "truncated"] = (
@@ -50,9 +50,9 @@ class TrainConfig:
     batch_size: Count = 32
     """Samples a step."""
     learning_rate: Positive = 0.01
-    """Of Adam, at first."""
+    """Learning rate of Adam at the first step."""
     num_cues: Annotated[int, Meta(ge=2)] = 200
-    """Cues of each damage on which a method is judged, one a stored image; at most K."""
+    """Cues of each damage on which a method is judged, one for each stored image; at most K."""
     num_stored: Count = 100
     """Images stored for inpainting."""
     num_training: Count = 1200
@@ -60,7 +60,7 @@ class TrainConfig:
     num_held_out: Annotated[int, Meta(ge=2)] = 300
     """Images that are only completed."""
     checkpoints: str | None = None
-    """Folder for the state of training; the same command goes on from it."""
+    """Folder for the state of training; after a break, the same command continues from it."""
     fast: bool = False
     """Two loads, half the steps and cues: under two minutes on two cores."""
     seed: Seed = 0

@@ -18,7 +18,7 @@ ONE = {"units": "1"}
 
 
 class Load(NamedTuple):
-    """All about one K: what each method recalled, the training, its margin, and some recalls."""
+    """Results at one K: recalls of each method, the training and its margin, recalls to draw."""
 
     outcomes: dict[str, Outcomes]
     fit: training.Fit
@@ -33,7 +33,15 @@ def dataset(
     occluded: Bool[np.ndarray, " N"],
     shape: tuple[int, int],
 ) -> xr.Dataset:
-    """Everything that is to be kept; `shape` is that of an image."""
+    """Returns the Dataset of the study.
+
+    Args:
+        loads: Results by number K of stored images.
+        inpainted: Results of inpainting.
+        held_out: The images that were completed.
+        occluded: Whether each pixel is hidden.
+        shape: Numbers of rows and columns of an image.
+    """
     parts = [
         _recalled(loads),
         _trained(loads, inpainted),
@@ -67,7 +75,7 @@ def _recalled(loads: dict[int, Load]) -> xr.Dataset:
 
 
 def _trained(loads: dict[int, Load], inpainted: Inpainting) -> xr.Dataset:
-    """Losses, ends and certificates; runs that ended early are filled up with NaN."""
+    """Losses, endings and margins of all trainings; a loss after an early end is NaN."""
     runs = {f"recall, K = {stored}": (load.fit, load.margin) for stored, load in loads.items()}
     runs["inpainting"] = (inpainted.fit, inpainted.margin)
     histories = [fit.dataset()[["loss", "failed"]].astype(float) for fit, _ in runs.values()]

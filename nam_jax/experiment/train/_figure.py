@@ -1,4 +1,4 @@
-"""What training adds: recall against the load, pictures before and after, losses, inpainting."""
+"""The figure of training: recall against the load, losses, recalled and completed images."""
 
 import numpy as np
 import xarray as xr
@@ -14,16 +14,16 @@ STYLES = {
     "nearest stored": ("", "-", "0.75"),
 }
 OTHERS = ("x", "*", "P", "h", "<")
-"""Markers of other memories, in their order."""
+"""Markers of other memories, in the order of the Dataset."""
 
 TITLES = {"flipped": "flipped bits", "occluded": "hidden rows"}
 
 
 def train(dataset: xr.Dataset) -> Figure:
-    """Recall by load for both kinds of damage, losses, and pictures.
+    """Draws recall by load for both kinds of damage, losses, and pictures.
 
     Args:
-        dataset: What `run` of this study returns.
+        dataset: The result of `run` of this study.
     """
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))
@@ -78,7 +78,7 @@ def _losses(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _pictures(axes: Axes, pictures: xr.DataArray, title: str) -> None:
-    """One column a method, one row an example, in one image with white gaps."""
+    """Joins the pictures into one image with white gaps: columns are methods, rows examples."""
     kind, example, height, width = pictures.sizes.values()
     gap = max(width // 8, 1)
     grid = np.full((kind, example, height + gap, width + gap), np.nan)

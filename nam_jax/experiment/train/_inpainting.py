@@ -1,4 +1,4 @@
-"""Inpainting of held-out images: a network trained to complete others, beside what is not."""
+"""Inpainting of held-out images by a network that is trained to complete images, and by others."""
 
 from typing import Any, NamedTuple
 
@@ -15,10 +15,11 @@ from nam_jax.experiment.train._settings import EFFORT, RULES
 from nam_jax.network import Clamped, EffectiveNeuronAstrocyte
 
 GAINS = (0.9, 1.0, 2.0, 4.0)
-"""Gains of which the untrained networks take the one with the least error on training images."""
+"""Gains of untrained networks; the gain with the least error on training images is taken."""
 
 START_GAIN, START_MARGIN = 2.0, 1.0
-"""Where training starts: weak memories and a strong leak, so that neurons are graded."""
+"""Gain and margin at the start of training: memories are weak and the leak is strong, so that
+read-outs are graded."""
 
 RIDGE = 30.0
 """Penalty of the linear regression."""
@@ -28,9 +29,9 @@ class Inpainting(NamedTuple):
     """Held-out images completed by several methods.
 
     Attributes:
-        readouts: Method -> (M, N), graded; visible pixels are those of the image.
-        fit: The training.
-        margin: Of the trained network's certificate.
+        readouts: Completed images, (M, N), by method; visible pixels are those of the image.
+        fit: The result of training.
+        margin: Margin of the trained network's certificate.
     """
 
     readouts: dict[str, Float[np.ndarray, "M N"]]
@@ -47,9 +48,15 @@ def inpaint(
     key: Key,
     checkpoint: train.Checkpoint | None,
 ) -> Inpainting:
-    """Completes `held_out`, of which nothing was seen before, from pixels that are not `occluded`.
+    """Trains a network to complete images, and completes held-out images by all methods.
 
-    All networks store the first `config.num_stored` of the `training` images.
+    Args:
+        training: Images whose completion is trained; networks store the first `config.num_stored`.
+        held_out: Images to complete, which training does not see.
+        occluded: Whether each pixel is hidden.
+        config: The settings.
+        key: Random key of training.
+        checkpoint: Where the state of training is kept; None: nowhere.
     """
     stored = training[: config.num_stored]
     fit = _fit(training, stored, occluded, config, key=key, checkpoint=checkpoint)
@@ -74,7 +81,7 @@ def inpaint(
 def complete(
     network: EffectiveNeuronAstrocyte, images: Float[Array, "M N"], occluded: Bool[Array, " N"]
 ) -> Float[Array, "M N"]:
-    """Read-outs at rest, with visible neurons held."""
+    """Returns read-outs at rest, (M, N), while visible neurons are held at their pixels."""
 
     def one(image: Float[Array, " N"]) -> Float[Array, " N"]:
         cue = jnp.where(occluded, 0, image)
@@ -86,7 +93,7 @@ def complete(
 def regression(
     training: Float[Array, "K N"], held_out: Float[Array, "M N"], occluded: Bool[Array, " N"]
 ) -> Float[Array, "M N"]:
-    """Ridge regression of all pixels on the visible ones and a constant."""
+    """Returns held-out images completed by ridge regression on visible pixels and a constant."""
 
     def inputs(images: Float[Array, "k N"]) -> Float[Array, "k n"]:
         ones = jnp.ones((len(images), 1), images.dtype)

@@ -27,12 +27,12 @@ HOLD = 4.0
 
 
 class Variant(NamedTuple):
-    """A network, or the way in which it is run, among which a method may choose.
+    """A network and the way in which it is run; a method chooses its best variant.
 
     Attributes:
-        setting: What tells it from the others.
+        setting: Name of the variant, such as "gain 0.9".
         network: The network.
-        options: For `retrieve`.
+        options: Arguments of `retrieve`.
     """
 
     setting: str
@@ -41,12 +41,12 @@ class Variant(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """What one method recalled.
+    """The recalls of one method, for both kinds of damage.
 
     Attributes:
-        exact: (2, C), for both kinds of damage, whether every bit was right and the network active.
-        settings: For both, the variant chosen on other cues.
-        readouts: (2, C, N), graded.
+        exact: (2, C), whether every bit was right and the network active.
+        settings: Names of the two variants that were chosen, on other cues.
+        readouts: (2, C, N), graded read-outs.
     """
 
     exact: Bool[np.ndarray, "2 C"]
@@ -55,11 +55,11 @@ class Outcomes(NamedTuple):
 
 
 class Cues(NamedTuple):
-    """Damaged patterns; the same for all methods.
+    """Damaged patterns, which all methods share.
 
     Attributes:
-        targets: (C, N).
-        damaged: (2, C, N), with flipped bits, and with hidden ones, which are 0.
+        targets: (C, N), the patterns.
+        damaged: (2, C, N), the patterns with flipped bits, and with hidden bits, which are 0.
     """
 
     targets: Patterns
@@ -69,10 +69,17 @@ class Cues(NamedTuple):
 def make_cues(
     patterns: Patterns, level: float, occluded: Bool[Array, " N"], num_cues: int, *, key: Key
 ) -> Cues:
-    """One cue for each of the first patterns.
+    """Returns one cue of each damage for each of the first patterns.
 
-    Hidden bits are 0, that is, no bit is claimed to be known: continuous networks start those
-    neurons silent, and in discrete ones their first field decides.
+    Hidden bits are 0. A continuous network starts their neurons silent; a discrete network sets
+    them by their first field.
+
+    Args:
+        patterns: (K, N).
+        level: Fraction of flipped bits.
+        occluded: Whether each bit is hidden.
+        num_cues: Number C of cues, at most K.
+        key: Random key of the flips.
     """
     targets = patterns[:num_cues]
     keys = jr.split(key, num_cues)
@@ -83,12 +90,12 @@ def make_cues(
 def certified_variants(
     network: EffectiveNeuronAstrocyte, gains: tuple[float, ...]
 ) -> list[Variant]:
-    """One network at several neural leaks."""
+    """Returns variants of a network with several neural leaks, one for each of `gains`."""
     return [Variant(f"gain {g:g}", with_gain(network, g), {}) for g in gains]
 
 
 def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
-    """One discrete network with its neurons updated all at once, and one by one."""
+    """Returns variants of a discrete network: neurons updated all at once, and one by one."""
     return [
         Variant("synchronous", network, {"updates": solve.Synchronous()}),
         Variant("asynchronous", network, {"updates": solve.Asynchronous(key)}),
@@ -96,7 +103,7 @@ def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
 
 
 def named_variants(memory: Memory, patterns: Patterns, *, key: Key) -> list[Variant]:
-    """A memory by name; one of binary neurons with both orders of updates."""
+    """Returns the variants of a memory: both orders of updates if its neurons are binary."""
     network = memory.maker(key)(patterns)
     if isinstance(network, AbstractDiscreteNetwork) and not memory.together:
         return discrete_variants(network, key=key)
@@ -104,7 +111,10 @@ def named_variants(memory: Memory, patterns: Patterns, *, key: Key) -> list[Vari
 
 
 def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
-    """Recalls of the variant that recalls most of `selection`, for each damage by itself."""
+    """Returns the recalls from `test` by the best variant, chosen for each damage separately.
+
+    The best variant is the one that recalls most of the cues in `selection`.
+    """
     both = jnp.concatenate([selection.damaged, test.damaged], axis=1)
     targets = np.concatenate([selection.targets, test.targets])
     recalls = [
@@ -122,7 +132,7 @@ def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
 
 
 def nearest(patterns: Patterns, test: Cues) -> Outcomes:
-    """The stored pattern of largest overlap with each cue: what no memory can be asked to beat."""
+    """Returns the nearest stored pattern (largest overlap) to each cue; no memory need beat it."""
     answers = patterns[jnp.argmax(test.damaged @ patterns.T, axis=-1)]
     exact = np.asarray((answers == test.targets[None]).all(-1))
     return Outcomes(exact, ("", ""), np.asarray(answers))
@@ -136,7 +146,15 @@ def trained(
     key: Key,
     checkpoint: train.Checkpoint | None,
 ) -> train.Fit:
-    """Trains the couplings, from those of the rule `config.start`, on damaged cues."""
+    """Trains the couplings on damaged cues, starting from those of the rule `config.start`.
+
+    Args:
+        patterns: (K, N), the patterns to store.
+        occluded: Whether each bit is hidden in occluded cues.
+        config: The settings.
+        key: Random key of training.
+        checkpoint: Where the state of training is kept; None: nowhere.
+    """
     rule = RULES[config.start]
     start = train.certified_reduction(patterns, rule, margin=config.margin, gain=config.gain)
     make: Callable[..., train.Sample] = jax.tree_util.Partial(

@@ -32,20 +32,20 @@ from nam_jax.record import Context, reading_input
 
 @in_context(batched=False)
 def run(config: TrainConfig, context: Context) -> xr.Dataset:
-    """Trains and compares.
+    """Trains networks for recall and for inpainting, and compares them with other methods.
 
     Args:
-        config: What to do.
-        context: Where and how to run it.
+        config: The settings.
+        context: Where and how to run the study.
 
     Returns:
-        For each method, K and damage: the rate of exact recall (by an active network, where leaks
-        gate) with its interval and the variant chosen; the losses; errors of inpainting with
-        intervals; and the pictures of the figure.
+        For each method, K and damage: the rate of exact recall with its interval, where the network
+        must be active if its leak can silence it, and the variant chosen. The losses; errors of
+        inpainting with intervals; and the pictures of the figure.
 
     Raises:
-        ConfigError: If the source is not there or has too few distinct images, or if more images
-            are stored than are trained on.
+        ConfigError: If a memory is unknown, the source does not exist or has too few distinct
+            images, or more images are stored than are trained on.
     """
     settings = _quick(config) if config.fast else config
     of_images, of_loads, of_inpainting = jr.split(jr.key(settings.seed), 3)
@@ -105,7 +105,7 @@ def _load(
     """Trains on some patterns and judges all methods on the same cues."""
     checkpoint = _checkpoint(config, f"recall-{len(patterns)}")
     of_test, of_selection, of_updates, of_training = jr.split(key, 4)
-    # Variants are chosen on other cues: fresh flips, and the rows hidden from the other end.
+    # Variants are chosen on other cues, with other flips and with the upper rows hidden.
     num_cues = min(config.num_cues, len(patterns))
     test, selection = (
         recall.make_cues(patterns, config.level, hidden, num_cues, key=cue_key)
@@ -131,7 +131,7 @@ def _load(
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Exact recall of each memory at each K, and errors of inpainting, with their intervals."""
+    """Returns tables of exact recall by memory and K, and of errors of inpainting."""
     result = Table.grid(padding=(1, 0))
     for damage in dataset.damage.values:
         result.add_row(_recall_table(dataset.sel(damage=damage)))

@@ -1,4 +1,4 @@
-"""What trainings for recall and for inpainting share."""
+"""Settings of both trainings, for recall and for inpainting."""
 
 from nam_jax.memory import AbstractPatternRule, Hebbian, Projection
 from nam_jax.train import Effort
@@ -7,6 +7,6 @@ RULES: dict[str, AbstractPatternRule] = {"hebbian": Hebbian(), "projection": Pro
 """Rules of the process tensor by their names in a config and in the Dataset."""
 
 EFFORT = Effort(rest=1e-2, rtol=1e-3, atol=1e-4, max_steps=512)
-"""How hard training looks for equilibria: as `retrieve` does by default, because trained networks
-are judged by `retrieve`. `Effort()` is ten times harder, for gradients compared with a reference;
-a step of training averages over a batch and needs less."""
+"""Tolerances with which training solves for equilibria: those of `retrieve` by default, because
+trained networks are judged by `retrieve`. Those of `Effort()` are ten times smaller, for gradients
+that are compared with a reference; a step of training averages over a batch and needs less."""

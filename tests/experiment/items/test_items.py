@@ -218,7 +218,7 @@ def test_more_items_can_be_read_from_feature_neurons_than_from_memory_neurons(re
 
 @pytest.mark.slow
 def test_the_attractor_finds_no_more_than_the_winners_of_the_cue_map(result):
-    right_set = result.found.sel(bound="value")
+    right_set = result.right_set.sel(bound="value")
     excess = right_set.sel(decoder="attractor") - right_set.sel(decoder="winners")
     assert (excess <= 0.1).all()
     assert (right_set.sel(decoder="winners") <= right_set.sel(decoder="nearest set")).all()
@@ -236,7 +236,7 @@ def test_table_and_figures(result):
         for name, curve in curves(axes).items():
             assert_shows(curve, result.exact.sel(memory=name, damage=damage, answer="features"))
     for name, curve in curves(flipped).items():
-        right_set = result.found.sel(rule="gradient", damage="flipped", decoder=name)
+        right_set = result.right_set.sel(rule="gradient", damage="flipped", decoder=name)
         assert_shows(curve, right_set)
     assert_shows(curves(own)["Hebb, from memory"], result.own.sel(rule="hebbian", answer="memory"))
     pictures = items.study.more(result)["figure-pictures"].axes
