@@ -1,4 +1,4 @@
-"""Where and how a study runs; this changes its numbers only by rounding."""
+"""The context of a run: its folder, device and batches; it changes numbers only by rounding."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import final
 @final
 @dataclass(frozen=True)
 class Context:
-    """Where and how a study runs; every study takes a `Context`."""
+    """The context of a run, which every study takes: folder, progress bar, device and batches."""
 
     folder: Path | None = None
     """Folder for files that a study writes besides its Dataset (`train-codec` writes weights,

@@ -13,7 +13,7 @@ Sizes = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
 
 @dataclass(frozen=True)
 class CapacityConfig:
-    """Which memories, at which sizes, and when a pattern counts as stored."""
+    """The memories, their sizes, and the criterion by which a pattern counts as stored."""
 
     memories: Annotated[
         tuple[str, ...], Meta(min_length=1), MEMORIES.doc("Memories to measure")

@@ -31,7 +31,7 @@ class Whole:
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "N"
-    """What stands for the number in texts."""
+    """Letter that stands for the number in texts."""
 
     def read(self, text: str) -> int | None:
         """Returns the number in `text`; None if `text` is not a whole number or out of range."""
@@ -57,7 +57,7 @@ class Real:
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "B"
-    """What stands for the number in texts."""
+    """Letter that stands for the number in texts."""
 
     def read(self, text: str) -> float | None:
         """Returns the number in `text`; None if `text` is not a number or out of range."""
@@ -88,7 +88,7 @@ class Row:
 
     @property
     def form(self) -> str:
-        """How the name is written, as in `power-N`; an optional number stands in brackets."""
+        """The written form of the name, such as `power-N`; an optional number is in brackets."""
         if self.number is None:
             return self.word
         number = f"-{self.number.symbol}"

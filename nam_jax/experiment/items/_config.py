@@ -17,7 +17,7 @@ class ItemsConfig:
     """The images and the memory, the ways to learn maps, and the damage of cues."""
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
-    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
+    """Images, as for `data.load_images`: digits, fashion-mnist, or a path, such as an IDX file."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Intensity from which a pixel is +1; duplicates are dropped."""
     num_items: Annotated[tuple[Count, ...], Meta(min_length=1)] = (20, 40, 80, 160, 320, 640)
@@ -36,7 +36,7 @@ class ItemsConfig:
         "gradient",
         "ridge-features",
     )
-    """How maps are learned: hebbian, ridge, gradient (cues drive memory neurons), or
+    """Ways to learn maps: hebbian, ridge, gradient (cues drive memory neurons), or
     hebbian-features, ridge-features (cues are the rates of feature neurons)."""
     erased: Annotated[float, Meta(gt=0, lt=1)] = 0.3
     """Share of pixels erased at random in training, a damage that is not tested."""

@@ -45,7 +45,7 @@ class CovarianceMap(AbstractMapRule):
 
 
 class Method(NamedTuple):
-    """How the maps are learned.
+    """A way to learn the maps.
 
     Attributes:
         cue: The rule of the cue map; None for logistic regression by gradient.

@@ -17,9 +17,9 @@ class RetrieveConfig:
     num_patterns: Annotated[int, Meta(ge=1)] = 25
     """K, how many images are stored."""
     num_recalled: Annotated[int, Meta(ge=1)] | None = None
-    """How many of the stored images are recalled, from the first on; left out: all."""
+    """Number of stored images that are recalled, from the first on; left out: all."""
     codec: Literal["autoencoder", "threshold", "projection"] = "autoencoder"
-    """How an image becomes bits: the trained autoencoder (32 x 32 colour), a threshold with one bit
+    """Codec of images as bits: the trained autoencoder (32 x 32 colour), a threshold with one bit
     a pixel, or random projections."""
     codec_path: str | None = None
     """File of weights that `nam-jax train-codec` wrote, for the autoencoder."""

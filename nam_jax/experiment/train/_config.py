@@ -17,7 +17,7 @@ class TrainConfig:
     """The images to store, the damage of cues, and how to train."""
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
-    """As for `data.load_images`: digits, fashion-mnist, or a path, such as that of an IDX file."""
+    """Images, as for `data.load_images`: digits, fashion-mnist, or a path, such as an IDX file."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Intensity from which a pixel is +1; duplicates are dropped."""
     num_patterns: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 20, 40, 80, 160)

@@ -1,4 +1,4 @@
-"""Which attention recalls: a Transformer block on associative recall, beyond trained lengths."""
+"""The study `transformer`: associative recall by Transformers with several kinds of attention."""
 
 from nam_jax.record import ImportPath, Study
 
