@@ -136,7 +136,8 @@ def _describe_array(value: Any, place: str, arrays: dict[str, np.ndarray]) -> di
 def _refusal(value: Any, place: str) -> ValueError:
     """The error for a value that a file cannot name."""
     if isinstance(value, eqx.Module) or not callable(value):
-        requirement = "be a number, a text, an array, a tuple or of a public class of nam_jax"
+        rooms = "lagrangian, memory, network or attention"
+        requirement = f"be a number, text, array or tuple, or of a class of {rooms}"
         kind = type(value)
         description = f"an object of the class {kind.__module__}.{kind.__qualname__}"
     else:
