@@ -37,7 +37,7 @@ class ReductionReport(eqx.Module):
         activity: Mean |readout|, shape (R, C).
         agreement: Fraction of neurons with the same sign as on the previous rung that is defined,
             shape (R, C); 1 on the first rung.
-        outcome: How recall ended, an index into `nam_jax.solve.OUTCOMES`, shape (R, C).
+        result: How recall ended, an index into `nam_jax.solve.OUTCOMES`, shape (R, C).
         certificate: Certificate of the full network.
     """
 
@@ -48,7 +48,7 @@ class ReductionReport(eqx.Module):
     exact: Bool[Array, "R C"]
     activity: Float[Array, "R C"]
     agreement: Float[Array, "R C"]
-    outcome: Array
+    result: Array
     certificate: Certificate
 
     def __str__(self) -> str:
@@ -145,7 +145,7 @@ def _recall(
             "overlap": overlap(jnp.sign(retrieval.pattern), target),
             "exact": exact_recall(retrieval.pattern, target),
             "activity": retrieval.activity,
-            "outcome": outcome(retrieval.result),
+            "result": outcome(retrieval.result),
         }
 
     return jax.vmap(one)(cues, targets)
@@ -159,7 +159,7 @@ def _undefined(cues: Patterns) -> dict[str, Any]:
         "overlap": missing,
         "exact": jnp.zeros(cues.shape[0], bool),
         "activity": missing,
-        "outcome": jnp.full(cues.shape[0], -1),
+        "result": jnp.full(cues.shape[0], -1),
     }
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WEIGHTINGS,
         separations,
     )
+    from nam_jax.experiment.common._results import result_variable
     from nam_jax.experiment.common._slopes import Slope, log_slope
     from nam_jax.experiment.common._training import cosine_adam, gradient_routes
     from nam_jax.experiment.common._variants import (
@@ -82,6 +83,7 @@ __getattr__, __dir__ = attach(
             "WEIGHTINGS",
             "separations",
         ],
+        "_results": ["result_variable"],
         "_slopes": ["Slope", "log_slope"],
         "_training": ["cosine_adam", "gradient_routes"],
         "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated", "with_gain"],
@@ -122,6 +124,7 @@ __all__ = [
     "recall_all",
     "reduced",
     "released_with",
+    "result_variable",
     "separations",
     "starts",
     "styled",

@@ -73,14 +73,14 @@ class Recalls(eqx.Module):
         overlap: Overlap of the signs of the read-out with the target.
         activity: Mean |read-out|.
         known: Whether the network is active at rest.
-        outcome: How recall ended: index in `solve.OUTCOMES`.
+        result: How recall ended: index in `solve.OUTCOMES`.
     """
 
     exact: Bool[Array | np.ndarray, "*batch"]
     overlap: Float[Array | np.ndarray, "*batch"]
     activity: Float[Array | np.ndarray, "*batch"]
     known: Bool[Array | np.ndarray, "*batch"]
-    outcome: Int[Array | np.ndarray, "*batch"]
+    result: Int[Array | np.ndarray, "*batch"]
 
 
 def patterns_of(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:

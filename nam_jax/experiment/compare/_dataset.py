@@ -94,7 +94,7 @@ def binary_dataset(cells: dict[str, dict[int, BinaryCell]], cues: list[str]) -> 
             place = i, patterns.index(num)
             near[place], exact[place] = _rates(cell.near), _rates(cell.exact)
             costs[place], trials[place] = cell.costs, cell.near.shape[1]
-    dims = ("memory", "patterns", "cue")
+    dims = ("memory", "binary_stored", "binary_damage")
     dataset = xr.Dataset(
         {
             "recalled": (dims, near[..., 0], ONE | {"long_name": "recalled, overlap 0.95"}),
@@ -107,8 +107,8 @@ def binary_dataset(cells: dict[str, dict[int, BinaryCell]], cues: list[str]) -> 
         },
         coords={
             "memory": list(cells),
-            "patterns": ("patterns", patterns, {"long_name": "stored patterns K"}),
-            "cue": cues,
+            "binary_stored": ("binary_stored", patterns, {"long_name": "stored patterns K"}),
+            "binary_damage": cues,
         },
     )
     return dataset.merge(_held(near[..., 0], costs, np.array(patterns)))
@@ -123,9 +123,9 @@ def _held(near: np.ndarray, costs: np.ndarray, patterns: np.ndarray) -> xr.Datas
     best = products.argmax(axis=1)
     held = np.where(np.isnan(near).all(axis=1), np.nan, products.max(axis=1))
     paid = np.take_along_axis(costs[:, :, None, :], best[:, None, :, None], axis=1)[:, 0]
-    variables = {"held": (("memory", "cue"), held, ONE | {"long_name": "memories held"})}
+    variables = {"held": (("memory", "binary_damage"), held, ONE | {"long_name": "memories held"})}
     for place, name in enumerate(("neuron", "synapse", "unit")):
-        variables[f"per_{name}"] = (("memory", "cue"), held / paid[..., place], ONE)
+        variables[f"per_{name}"] = (("memory", "binary_damage"), held / paid[..., place], ONE)
     return xr.Dataset(variables)
 
 
@@ -144,8 +144,8 @@ def class_dataset(
     queries = list(next(iter(classified.values())))
     first = _by_name(classified, queries)
     second = _by_name(recalled, queries)
-    dims = ("known", "query", "classifier")
-    others = ("origin", "query", "recaller")
+    dims = ("known", "class_damage", "classifier")
+    others = ("origin", "class_damage", "recaller")
     return xr.Dataset(
         {
             "classified": (dims, first[..., 0], ONE | {"long_name": "right classes"}),
@@ -157,7 +157,7 @@ def class_dataset(
         },
         coords={
             "known": ("known", list(classified), {"long_name": "labelled images K"}),
-            "query": queries,
+            "class_damage": queries,
             "classifier": list(next(iter(classified.values()))[queries[0]]),
             "origin": list(recalled),
             "recaller": list(next(iter(recalled.values()))[queries[0]]),
@@ -190,8 +190,8 @@ def picture_dataset(
     place = ("row", "column")
     return xr.Dataset(
         {
-            "recalls": (("picture", "example", *place), grey, ONE),
-            "binary_recalls": (("binary_picture", "binary_example", *place), black, ONE),
+            "recalls": (("picture", "damage", *place), grey, ONE),
+            "binary_recalls": (("binary_picture", "sample", *place), black, ONE),
         },
         coords={"picture": list(pictures), "binary_picture": list(binary)},
     )

@@ -99,19 +99,20 @@ def _differs(dataset: xr.Dataset, name: str) -> bool:
 
 def _binary_figure(dataset: xr.Dataset) -> Figure:
     """Squares by memory and K, a panel for each cue: white is 0, black is 1, x was not tried."""
-    num = dataset.sizes["cue"]
+    num = dataset.sizes["binary_damage"]
     height = 0.23 * dataset.sizes["memory"] + 1.6
     figure = Figure(figsize=(3.1 * num + 2.5, height), layout="constrained")
     panels = figure.subplots(1, num, squeeze=False, sharey=True)[0]
     shown = None
-    for axes, cue in zip(panels, dataset.cue.values, strict=True):
-        values = dataset.recalled.sel(cue=cue)
+    for axes, cue in zip(panels, dataset.binary_damage.values, strict=True):
+        values = dataset.recalled.sel(binary_damage=cue)
         shown = axes.imshow(values, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
         for (row, column), value in np.ndenumerate(values.values):
             text = "x" if np.isnan(value) else f"{value:.2f}"
             colour = "white" if value > 0.5 else "0.6" if np.isnan(value) else "black"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
-        axes.set_xticks(range(dataset.sizes["patterns"]), [str(k) for k in values.patterns.values])
+        loads = values.binary_stored.values
+        axes.set_xticks(range(len(loads)), [str(k) for k in loads])
         axes.set(title=str(cue), xlabel="stored patterns K (1)")
     panels[0].set_yticks(
         range(dataset.sizes["memory"]), [str(name) for name in dataset.memory.values]
@@ -131,15 +132,15 @@ def _class_figure(dataset: xr.Dataset) -> Figure:
     _dots(right, dataset.sel(origin="new"), "recall_classified", "recaller")
     right.set_title("recalled, then classified by logistic regression")
     handles = left.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=dataset.sizes["query"])
+    figure.legend(*handles, loc="outside upper center", ncols=dataset.sizes["class_damage"])
     return figure
 
 
 def _dots(axes: Axes, dataset: xr.Dataset, name: str, dim: str) -> None:
     places = np.arange(dataset.sizes[dim])
-    count = dataset.sizes["query"]
-    for index, query in enumerate(dataset["query"].values):
-        cell = dataset.sel(query=query)
+    count = dataset.sizes["class_damage"]
+    for index, query in enumerate(dataset.class_damage.values):
+        cell = dataset.sel(class_damage=query)
         errors = np.abs([cell[name] - cell[f"{name}_low"], cell[f"{name}_high"] - cell[name]])
         axes.errorbar(
             cell[name], places + 0.12 * (index - count / 2), xerr=errors, fmt=MARKERS[index],
@@ -159,7 +160,7 @@ def _recall_figure(dataset: xr.Dataset) -> Figure:
     damages = [str(name) for name in dataset.damage.values]
     _pictures(upper, dataset.recalls, (0, 1), damages)
     upper.set_title(f"grey images by max, K = {int(dataset.stored[-1])}", pad=30)
-    flipped = str(dataset.cue.values[0])
+    flipped = str(dataset.binary_damage.values[0])
     _pictures(lower, dataset.binary_recalls, (-1, 1), [])
     lower.set_title(f"black and white images, {flipped}, K = {dataset.attrs['shown']}", pad=30)
     return figure

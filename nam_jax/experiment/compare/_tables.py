@@ -18,8 +18,8 @@ def table(dataset: xr.Dataset) -> Table:
     for damage in dataset.damage.values:
         result.add_row(_grid_table(dataset.sel(damage=damage, stored=dataset.stored[-1])))
     result.add_row(_load_table(dataset))
-    for cue in dataset.cue.values:
-        result.add_row(_binary_table(dataset.sel(cue=cue)))
+    for cue in dataset.binary_damage.values:
+        result.add_row(_binary_table(dataset.sel(binary_damage=cue)))
     result.add_row(_class_table(dataset))
     for origin in dataset.origin.values:
         result.add_row(_recall_table(dataset.sel(origin=origin)))
@@ -73,13 +73,14 @@ def _load_table(dataset: xr.Dataset) -> Table:
 
 
 def _binary_table(dataset: xr.Dataset) -> Table:
-    columns = [f"K = {num}" for num in dataset.patterns.values]
+    columns = [f"K = {num}" for num in dataset.binary_stored.values]
     more = ("all bits, most K", "held", "per neuron", "per synapse", "per unit")
-    title = f"{dataset.cue.item()}: recalled to an overlap of 0.95 [95 %], and memories held"
+    damage = dataset.binary_damage.item()
+    title = f"{damage}: recalled to an overlap of 0.95 [95 %], and memories held"
     result = _headed(title, "memory", *columns, *more)
     for name in dataset.memory.values:
         row = dataset.sel(memory=name)
-        cells = [_with_interval(row.isel(patterns=i), "recalled") for i in range(len(columns))]
+        cells = [_with_interval(row.isel(binary_stored=i), "recalled") for i in range(len(columns))]
         tried = np.flatnonzero(row.trials.values)
         exact = f"{float(row.all_bits[tried[-1]]):.2f}" if len(tried) else "-"
         held = [_short(float(row[k])) for k in ("held", "per_neuron", "per_synapse", "per_unit")]
@@ -92,23 +93,23 @@ def _short(value: float) -> str:
 
 
 def _class_table(dataset: xr.Dataset) -> Table:
-    queries = [str(name) for name in dataset["query"].values]
+    queries = [str(name) for name in dataset.class_damage.values]
     known = " / ".join(str(num) for num in dataset.known.values)
     result = _headed(f"Right classes of new images, {known} known", "classifier", *queries)
     for name in dataset.classifier.values:
         row = dataset.classified.sel(classifier=name)
-        cells = [" / ".join(f"{v:.3f}" for v in row.sel(query=q).values) for q in queries]
+        cells = [" / ".join(f"{v:.3f}" for v in row.sel(class_damage=q).values) for q in queries]
         result.add_row(str(name), *cells)
     return result
 
 
 def _recall_table(dataset: xr.Dataset) -> Table:
-    queries = [str(name) for name in dataset["query"].values]
+    queries = [str(name) for name in dataset.class_damage.values]
     title = f"Right classes of {dataset.origin.item()} images after recall [95 %]"
     result = _headed(title, "recalled by", *queries)
     for name in dataset.recaller.values:
         row = dataset.sel(recaller=name)
-        cells = [_with_interval(row.sel(query=q), "recall_classified") for q in queries]
+        cells = [_with_interval(row.sel(class_damage=q), "recall_classified") for q in queries]
         result.add_row(str(name), *cells)
     return result
 

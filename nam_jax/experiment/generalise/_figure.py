@@ -32,7 +32,7 @@ def generalise(dataset: xr.Dataset) -> Figure:
 
 
 def _phases(axes: Axes, dataset: xr.Dataset) -> None:
-    x = dataset.samples.values
+    x = dataset.stored.values
     for name, style in STYLES.items():
         row = dataset.share.sel(phase=name)
         y, low, high = (row.sel(bound=bound).values for bound in ("value", "low", "high"))

@@ -144,8 +144,8 @@ def _dataset(
     exponents = [_exponent(name, cells, measured) for name in MANIFOLDS]
     dataset = xr.Dataset(
         {
-            "share": (("samples", "phase", "bound"), shares[:, :3]),
-            "gap": (("samples", "bound"), shares[:, 3]),
+            "share": (("stored", "phase", "bound"), shares[:, :3]),
+            "gap": (("stored", "bound"), shares[:, 3]),
             "threshold": (("cell", "bound"), np.asarray([c.threshold for c in measured])),
             "attractors": (
                 ("cell", "multiple", "bound"),
@@ -157,7 +157,7 @@ def _dataset(
             "predicted_exponent": ("manifold", [0.5, 1.0]),
         },
         coords={
-            "samples": list(config.phase_samples),
+            "stored": list(config.phase_samples),
             "phase": ["memorised", "spurious", "generalised"],
             "bound": bounds,
             "multiple": list(config.loads),
@@ -166,7 +166,7 @@ def _dataset(
             "manifold": list(MANIFOLDS),
         },
     )
-    dataset["samples"].attrs = {"long_name": "stored samples K", "units": "1"}
+    dataset["stored"].attrs = {"long_name": "stored samples K", "units": "1"}
     dataset["gap"].attrs = {"long_name": "distance of two memories' outputs", "units": "noise"}
     dataset.attrs = attributes(config)
     return dataset
@@ -204,8 +204,8 @@ def table(dataset: xr.Dataset) -> Table:
         text = f"{_text(row.exponent, 3)}, theory {float(row.predicted_exponent):g}"
         result.add_row(f"{name}: exponent of K_c", text, "", "")
     result.add_section()
-    for count in dataset.samples.values:
-        row = dataset.sel(samples=count)
+    for count in dataset.stored.values:
+        row = dataset.sel(stored=count)
         parts = [f"{name} {float(row.share.sel(phase=name, bound='value')):.2f}"
                  for name in dataset.phase.values]  # fmt: skip
         result.add_row(f"sphere, K = {count}", ", ".join(parts), f"gap {_text(row.gap, 2)}", "")

@@ -12,7 +12,7 @@ import xarray as xr
 from rich.table import Table
 
 from nam_jax import data, solve
-from nam_jax.experiment.common import attributes, in_context, progress_bar
+from nam_jax.experiment.common import attributes, in_context, progress_bar, result_variable
 from nam_jax.experiment.gradients._config import GradientsConfig
 from nam_jax.experiment.gradients._reference import Reference, critical_leak, reference
 from nam_jax.experiment.gradients._routes import (
@@ -137,10 +137,8 @@ def _dataset(
     values = np.reshape(judgements, (*full, -1, 3))
     for index, name in enumerate(("miss", "norm_ratio", "error")):
         variables[name] = ((*where, "route"), values[..., index], one)
-    variables["outcome"] = (
-        (*where, "route", "stage"), np.reshape(outcomes, (*full, -1, 2)),
-        {"long_name": "how it ended", "meanings": " ".join(solve.OUTCOMES)},
-    )  # fmt: skip
+    places = np.reshape(outcomes, (*full, -1, 2))
+    variables["result"] = result_variable((*where, "route", "stage"), places)
     for name, unit in (("memory", "B"), ("relative_memory", "1"), ("relative_time", "1")):
         values = np.reshape([getattr(cost, name) for cost in costs.values()], (*sizes, -1))
         variables[name] = (("neurons", "stored", "route"), values, {"units": unit})
@@ -196,7 +194,7 @@ def table(dataset: xr.Dataset) -> Table:
 
 def _cells(row: xr.Dataset) -> tuple[str, ...]:
     """The cells of a route's row; the outcome is the gradient's, or a failed settle's before it."""
-    settled, solved = (solve.OUTCOMES[int(place)] for place in row.outcome)
+    settled, solved = (solve.OUTCOMES[int(place)] for place in row.result)
     return (
         "  " + str(row.route.values).replace("_", " "),
         f"{float(row.miss):.1e}",

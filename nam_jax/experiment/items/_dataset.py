@@ -168,7 +168,7 @@ def _pictures(chosen: dict[str, Method], loads: dict[tuple[int, int], Load]) -> 
     pictures = rows.reshape(*rows.shape[:-1], *load.shape)
     return xr.Dataset(
         {
-            "pictures": (("picture", "damage", "example", "row", "column"), pictures, ONE),
+            "pictures": (("picture", "damage", "sample", "row", "column"), pictures, ONE),
             "pictured": ((), case[1], {"long_name": "stored images K"}),
         },
         coords={"picture": list(shown), "damage": list(DAMAGES)},

@@ -27,11 +27,11 @@ def recognise(dataset: xr.Dataset) -> Figure:
 
 
 def _curves(axes: Axes, dataset: xr.Dataset) -> None:
-    for index, level in enumerate(dataset.level.values):
-        area = float(dataset.area.sel(level=level, bound="value"))
+    for index, level in enumerate(dataset.flips.values):
+        area = float(dataset.area.sel(flips=level, bound="value"))
         axes.plot(
             dataset.false_positive,
-            dataset.true_positive.sel(level=level),
+            dataset.true_positive.sel(flips=level),
             STYLES[index % len(STYLES)],
             color=str(0.25 * (index // len(STYLES))),
             marker=MARKERS[index % len(MARKERS)],
@@ -51,11 +51,11 @@ def _curves(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _gains(axes: Axes, dataset: xr.Dataset) -> None:
-    middle = dataset.isel(level=dataset.sizes["level"] // 2)
+    middle = dataset.isel(flips=dataset.sizes["flips"] // 2)
     errors = [middle.exact - middle.exact_low, middle.exact_high - middle.exact]
     axes.errorbar(
         dataset.gain, middle.exact, errors, fmt="o-", color="black", capsize=3,
-        label=f"exact recall, {float(middle.level):.0%} flipped",
+        label=f"exact recall, {float(middle.flips):.0%} flipped",
     )  # fmt: skip
     axes.plot(dataset.gain, dataset.unknown_activity, "s--", color="0.45",
               label="activity after an unknown cue")  # fmt: skip

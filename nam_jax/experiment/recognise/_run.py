@@ -33,7 +33,7 @@ def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
         context: Folder, device and progress bar of the run.
 
     Returns:
-        For each load and gain: exact recall with its interval and mean activity by level, mean
+        For each load and gain: exact recall with its interval and mean activity by flips, mean
         activity after unknown cues, the receiver-operating curve, and the area under it with its
         interval.
 
@@ -99,13 +99,13 @@ def _silenced(recalls: Recalls) -> Recalls:
     """The recalls with activities below `UNRESOLVED` set to 0, and with silent ones not exact."""
     activity = np.where(recalls.activity < UNRESOLVED, 0, recalls.activity)
     return Recalls(
-        recalls.exact & recalls.known, recalls.overlap, activity, recalls.known, recalls.outcome
+        recalls.exact & recalls.known, recalls.overlap, activity, recalls.known, recalls.result
     )
 
 
 def _dataset(config: RecogniseConfig, loads: tuple[Recalls, Recalls]) -> xr.Dataset:
     known, unknown = (_silenced(recalls) for recalls in loads)
-    dims = ("stored", "gain", "level")
+    dims = ("stored", "gain", "flips")
     rates = np.apply_along_axis(lambda exact: measure.rate(exact)[:3], -1, known.exact)
     areas = _areas(config, np.asarray(known.activity), np.asarray(unknown.activity))
     above = known.activity[..., None] >= THRESHOLDS
@@ -129,7 +129,7 @@ def _dataset(config: RecogniseConfig, loads: tuple[Recalls, Recalls]) -> xr.Data
         coords={
             "stored": ("stored", list(config.num_patterns), {"long_name": "stored patterns K"}),
             "gain": ("gain", list(config.gains), {"units": "beta M0 N"}),
-            "level": ("level", list(config.levels), {"long_name": "flipped bits", "units": "1"}),
+            "flips": ("flips", list(config.levels), {"long_name": "flipped bits", "units": "1"}),
             "threshold": ("threshold", THRESHOLDS, {"units": "mean |read-out|"}),
             "bound": ["value", "low", "high"],
         },
@@ -162,13 +162,13 @@ def interval(value: float, low: float, high: float) -> str:
 def table(dataset: xr.Dataset) -> Table:
     """Exact recall, activity after unknown cues and area under the curve, by load and gain."""
     result = Table(title="Recognition by activity at rest")
-    level = dataset.level.values[len(dataset.level) // 2]
+    level = dataset.flips.values[len(dataset.flips) // 2]
     for name in ("K", "gain", f"exact recall, {level:.0%} flips", "unknown cues: activity", "area"):
         result.add_column(name, justify="right")
     for stored in dataset.stored.values:
         for gain in dataset.gain.values:
             row = dataset.sel(stored=stored, gain=gain)
-            cell = row.sel(level=level)
+            cell = row.sel(flips=level)
             exact = interval(*(float(cell[k]) for k in ("exact", "exact_low", "exact_high")))
             area = interval(*(float(v) for v in cell.area))
             result.add_row(

@@ -11,8 +11,8 @@ def reduce(dataset: xr.Dataset) -> Figure:
     Args:
         dataset: What `run` of this study returns.
     """
-    overlap = dataset.overlap.mean("cue").transpose("rung", "network")
-    activity = dataset.activity.mean("cue").transpose("rung", "network")
+    overlap = dataset.overlap.mean("sample").transpose("rung", "network")
+    activity = dataset.activity.mean("sample").transpose("rung", "network")
     rungs, networks = overlap.shape
     figure = Figure(figsize=(2.5 + 1.35 * networks, 1.8 + 0.5 * rungs), layout="constrained")
     axes = figure.subplots()

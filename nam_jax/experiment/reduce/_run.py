@@ -7,7 +7,14 @@ from rich.table import Table
 
 from nam_jax import measure
 from nam_jax._types import Patterns
-from nam_jax.experiment.common import attributes, in_context, random_problem, released_with, tracked
+from nam_jax.experiment.common import (
+    attributes,
+    in_context,
+    random_problem,
+    released_with,
+    result_variable,
+    tracked,
+)
 from nam_jax.experiment.reduce._config import ReduceConfig
 from nam_jax.network import NeuronAstrocyte
 from nam_jax.record import ConfigError, Context
@@ -62,14 +69,13 @@ _VARIABLES = {
     "exact": "every bit recalled",
     "activity": "mean |read-out|",
     "agreement": "fraction of neurons with the sign they have on the rung above",
-    "outcome": "how recall ended: place in solve.OUTCOMES; -1 where not defined",
 }
 
 
 def _dataset(
     config: ReduceConfig, names: list[str], reports: list[measure.ReductionReport]
 ) -> xr.Dataset:
-    dims = ("network", "rung", "cue")
+    dims = ("network", "rung", "sample")
     dataset = xr.Dataset(
         {
             key: (
@@ -81,6 +87,7 @@ def _dataset(
         },
         coords={"network": names, "rung": list(reports[0].rungs)},
     )
+    dataset["result"] = result_variable(dims, np.stack([r.result for r in reports]))
     dataset["defined"] = (dims[:2], np.stack([r.defined for r in reports]))
     for name in ("margin", "memory_gain", "recall_threshold", "relaxation_time"):
         values = [float(getattr(r.certificate, name)) for r in reports]

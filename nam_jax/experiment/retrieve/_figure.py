@@ -31,11 +31,11 @@ def retrieve(dataset: xr.Dataset) -> Figure:
 
 
 def _images(figure: SubFigure, dataset: xr.Dataset) -> None:
-    num = min(MOST_IMAGES, dataset.sizes["pattern"])
+    num = min(MOST_IMAGES, dataset.sizes["sample"])
     axes = figure.subplots(len(ROWS), num, squeeze=False)
     exact = int(dataset.exact.sum())
     figure.suptitle(
-        f"{num} of {dataset.sizes['pattern']} stored images; all bits recalled in {exact}",
+        f"{num} of {dataset.sizes['sample']} stored images; all bits recalled in {exact}",
         fontsize="medium",
     )
     for row, (name, label) in enumerate(ROWS.items()):
@@ -52,7 +52,7 @@ def _image(axes: Axes, image: np.ndarray) -> None:
 
 def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:
     """Activations of the first recall, entries sorted by their last value."""
-    first = dataset.activation.isel(pattern=0)
+    first = dataset.activation.isel(sample=0)
     axes = figure.subplots(1, 3)
     figure.suptitle(
         f"one recall: {first.sizes['entry']} neurons, synapses and processes", fontsize="medium"
@@ -72,8 +72,8 @@ def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:
 
 
 def _energy(axes: Axes, dataset: xr.Dataset) -> None:
-    for index, style in zip(range(dataset.sizes["pattern"]), STYLES, strict=False):
-        curve = dataset.energy.isel(pattern=index)
+    for index, style in zip(range(dataset.sizes["sample"]), STYLES, strict=False):
+        curve = dataset.energy.isel(sample=index)
         axes.plot(curve.time, curve, style, color="black", label=f"image {index + 1}")
     axes.set(
         xlabel="time (time constants)",
@@ -86,7 +86,7 @@ def _energy(axes: Axes, dataset: xr.Dataset) -> None:
 
 def _overlap(axes: Axes, dataset: xr.Dataset) -> None:
     axes.plot(dataset.time, dataset.overlap.values.T, color="0.7", linewidth=0.8)
-    axes.plot(dataset.time, dataset.overlap.mean("pattern"), color="black", label="mean of all")
+    axes.plot(dataset.time, dataset.overlap.mean("sample"), color="black", label="mean of all")
     axes.axhline(1, color="black", linestyle=":", linewidth=0.8)
     axes.set(
         xlabel="time (time constants)",

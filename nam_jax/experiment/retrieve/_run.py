@@ -16,7 +16,7 @@ from rich.table import Table
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import attributes, in_context, tracked
+from nam_jax.experiment.common import attributes, in_context, result_variable, tracked
 from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
 from nam_jax.experiment.retrieve._config import RetrieveConfig
 from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
@@ -81,18 +81,18 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
 def table(dataset: xr.Dataset) -> Table:
     """Returns a table that sums up the run in a few lines."""
     exact = measure.rate(dataset.exact.values)
-    ends = dataset.overlap.isel(time=[0, -1]).mean("pattern").values
+    ends = dataset.overlap.isel(time=[0, -1]).mean("sample").values
     energy_rise = float(dataset.energy_rise.max())
     size = dataset.sizes
     certified = "holds" if dataset.attrs["certified"] else "does not hold"
-    at_rest = sum(name == "converged" for name in dataset.attrs["results"])
+    at_rest = int((dataset.result == solve.OUTCOMES.index("converged")).sum())
     rows = {
-        "patterns K, neurons N": f"{size['pattern']}, {size['neuron']}",
-        "exact recalls": f"{int(dataset.exact.sum())} of {size['pattern']}, rate {exact} (95 %)",
+        "patterns K, neurons N": f"{size['sample']}, {size['neuron']}",
+        "exact recalls": f"{int(dataset.exact.sum())} of {size['sample']}, rate {exact} (95 %)",
         "mean overlap with the stored pattern": f"{ends[0]:.3f} in the cue, {ends[1]:.3f} recalled",
         "mean wrong bits": f"{float(dataset.bit_error.mean()):.2%} after recall",
         "mean |overlap| of two stored patterns": f"{dataset.attrs['pattern_overlap']:.3f}",
-        "came to rest": f"{at_rest} of {size['pattern']}",
+        "came to rest": f"{at_rest} of {size['sample']}",
         "largest relative energy rise": f"{energy_rise:.1e}",
         "certificate": f"{certified}, margin {dataset.attrs['margin']:.3g}",
         "time of all recalls": f"{dataset.attrs['seconds']:.1f} s on {dataset.attrs['device']}",
@@ -167,7 +167,7 @@ def _recall(
             "energy_rise": measure.largest_energy_rise(path.energy),
             "steps": path.stats["num_steps"],
             "stop_time": path.stop,
-            "outcome": solve.outcome(path.result),
+            "result": solve.outcome(path.result),
         }
 
     return jax.vmap(one)(cues, patterns)
@@ -184,7 +184,6 @@ _NUMBERS = {
     "energy_rise": "largest rise of energy between saved times, relative to the largest |energy|",
     "steps": "solver steps",
     "stop_time": "time at which recall ended, in time constants",
-    "outcome": "how recall ended: place in solve.OUTCOMES",
 }
 
 
@@ -194,18 +193,18 @@ def _dataset(
     recalls: dict[str, np.ndarray],
     recalled_images: Float[Array, "K H W C"],
 ) -> xr.Dataset:
-    image = ("pattern", "row", "column", "channel")
+    image = ("sample", "row", "column", "channel")
     damaged = decoded(problem.codec, problem.cues)
     dataset = xr.Dataset(
         {
             "original": (image, problem.images, {"units": "intensity in [0, 1]"}),
             "damaged": (image, damaged, {"units": "intensity in [0, 1]"}),
             "recalled": (image, recalled_images, {"units": "intensity in [0, 1]"}),
-            "stored_pattern": (("pattern", "neuron"), problem.patterns, {"units": "1"}),
-            "cue": (("pattern", "neuron"), problem.cues, {"units": "1"}),
-            "recalled_pattern": (("pattern", "neuron"), recalls["pattern"], {"units": "1"}),
+            "stored_pattern": (("sample", "neuron"), problem.patterns, {"units": "1"}),
+            "cue": (("sample", "neuron"), problem.cues, {"units": "1"}),
+            "recalled_pattern": (("sample", "neuron"), recalls["pattern"], {"units": "1"}),
             "activation": (
-                ("layer", "pattern", "time", "entry"),
+                ("layer", "sample", "time", "entry"),
                 rearrange(recalls["layers"], "k t layer m -> layer k t m"),
                 {"units": "1", "long_name": "phi, g and psi of some entries"},
             ),
@@ -217,14 +216,14 @@ def _dataset(
     )
     for name, (text, units) in _CURVES.items():
         attrs = {"long_name": text, "units": units}
-        dataset[name] = (("pattern", "time"), recalls[name], attrs)
+        dataset[name] = (("sample", "time"), recalls[name], attrs)
     for name, text in _NUMBERS.items():
-        dataset[name] = ("pattern", recalls[name], {"long_name": text, "units": "1"})
+        dataset[name] = ("sample", recalls[name], {"long_name": text, "units": "1"})
+    dataset["result"] = result_variable("sample", recalls["result"])
     overlaps = problem.patterns @ problem.patterns.T / problem.patterns.shape[1]
     apart = np.asarray(overlaps)[~np.eye(len(overlaps), dtype=bool)]
     dataset.attrs = {
         "images": list(problem.names),
-        "results": [solve.OUTCOMES[place] for place in recalls["outcome"]],
         "pattern_overlap": float(np.abs(apart).mean()) if apart.size else 0.0,
     }
     return dataset

@@ -127,8 +127,8 @@ def _pictures(
     place = ("row", "column")
     return xr.Dataset(
         {
-            "recalls": (("picture", "example", *place), recalls, ONE),
-            "paintings": (("painting", "image", *place), paintings, ONE),
+            "recalls": (("picture", "sample", *place), recalls, ONE),
+            "paintings": (("painting", "held_out_sample", *place), paintings, ONE),
         },
         coords={"picture": list(load.pictures), "painting": list(painted)},
     )

@@ -37,7 +37,7 @@ def _loss(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _overlaps(axes: Axes, dataset: xr.Dataset) -> None:
-    overlap = dataset.overlap.values[np.triu_indices(dataset.sizes["stored"], 1)]
+    overlap = dataset.overlap.values[np.triu_indices(dataset.sizes["stored_sample"], 1)]
     num_bits = int(dataset.bits.sel(codec="autoencoder"))
     limit = max(0.2, float(np.abs(overlap).max()))
     edges = np.linspace(-limit, limit, 41)
@@ -45,7 +45,8 @@ def _overlaps(axes: Axes, dataset: xr.Dataset) -> None:
     chance = _normal(edges, 1 / num_bits) * overlap.size * (edges[1] - edges[0])
     axes.plot(edges, chance, "k--", label=f"independent bits, N = {num_bits}")
     axes.margins(y=0.25)
-    axes.set(xlabel="overlap of two codes", ylabel=f"pairs of {dataset.sizes['stored']} images")
+    num = dataset.sizes["stored_sample"]
+    axes.set(xlabel="overlap of two codes", ylabel=f"pairs of {num} images")
     axes.legend(fontsize="small")
 
 
@@ -54,7 +55,7 @@ def _normal(x: Float[np.ndarray, " n"], variance: float) -> Float[np.ndarray, " 
 
 
 def _examples(figure: SubFigure, dataset: xr.Dataset) -> None:
-    grid = figure.subplots(len(ROWS), dataset.sizes["example"], squeeze=False)
+    grid = figure.subplots(len(ROWS), dataset.sizes["sample"], squeeze=False)
     figure.suptitle("held-out images")
     for axes_row, (name, label) in zip(grid, ROWS.items(), strict=True):
         axes_row[0].set_ylabel(label, rotation=0, ha="right", va="center")

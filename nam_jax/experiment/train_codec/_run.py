@@ -51,8 +51,8 @@ def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
 
     Returns:
         Loss at each `step`; mean squared error, signal-to-noise ratio and code overlaps of each
-        `codec` (error on held-out images, overlaps among 25 `stored` images); overlap matrix;
-        held-out `example` images with their reconstructions, also from 10 % flipped bits.
+        `codec` (error on held-out images, overlaps among 25 stored images); overlap matrix;
+        held-out images along `sample` with their reconstructions, also from 10 % flipped bits.
     """
     with reading_input():
         images = _images(config)
@@ -74,7 +74,7 @@ def run(config: TrainCodecConfig, context: Context) -> xr.Dataset:
 
 def table(dataset: xr.Dataset) -> Table:
     """Returns a table of errors on held-out images and of code overlaps; a row for each method."""
-    held_out, stored = dataset.attrs["num_validation"], dataset.sizes["stored"]
+    held_out, stored = dataset.attrs["num_validation"], dataset.sizes["stored_sample"]
     result = Table(title=f"{held_out} held-out images; overlaps among {stored} stored images")
     for heading in ("method", "bits", "MSE", "PSNR (dB)", "mean |overlap|", "max |overlap|"):
         result.add_column(heading, justify="left" if heading == "method" else "right")
@@ -211,7 +211,7 @@ def _dataset(
     codes = jax.vmap(codec.encode)(examples)
     keys = jax.random.split(jax.random.key(config.seed), len(examples))
     flipped = jax.vmap(lambda code, key: data.flip(code, 0.1, key=key))(codes, keys)
-    pixels = ("example", "row", "column", "channel")
+    pixels = ("sample", "row", "column", "channel")
     intensity = {"units": "1", "long_name": "intensity"}
     stored = jax.vmap(codec.encode)(jnp.asarray(images.stored))
     overlap = np.asarray(stored @ stored.T / codec.num_bits)
@@ -219,7 +219,7 @@ def _dataset(
         {
             "loss": ("step", losses.reconstruction, {"units": "1", "long_name": "squared error"}),
             "overlap_loss": ("step", losses.overlap, {"units": "1"}),
-            "overlap": (("stored", "other"), overlap, {"units": "1"}),
+            "overlap": (("stored_sample", "other_sample"), overlap, {"units": "1"}),
             "original": (pixels, np.asarray(examples), intensity),
             "reconstruction": (pixels, np.asarray(jax.vmap(codec.decode)(codes)), intensity),
             "damaged": (pixels, np.asarray(jax.vmap(codec.decode)(flipped)), intensity),

@@ -88,10 +88,10 @@ def test_exponents_of_the_threshold_and_the_order_of_phases():
     value = dataset.exponent.sel(bound="value")
     assert abs(float(value[0]) - 0.5) < 0.1 and abs(float(value[1]) - 1.0) < 0.2
     share = dataset.share.sel(bound="value")
-    assert float(share.sel(samples=9, phase="memorised")) > 0.8
+    assert float(share.sel(stored=9, phase="memorised")) > 0.8
     assert share.sel(phase="spurious").argmax().item() in {1, 2}
-    assert float(share.sel(samples=3000, phase="generalised")) > 0.9
-    assert (dataset.gap.sel(bound="value").diff("samples") < 0).all()
+    assert float(share.sel(stored=3000, phase="generalised")) > 0.9
+    assert (dataset.gap.sel(bound="value").diff("stored") < 0).all()
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def test_released_network_has_no_eliminated_rungs_and_says_so():
     report = nam.measure.reduction_report(network, problem.cues, problem.targets, ratios=(1.0,))
     assert report.defined.tolist() == [True, False, False, True, True, True]
     assert not bool(report.exact[1:3].any()) and bool(jnp.isnan(report.overlap[1:3]).all())
-    assert (report.outcome[1:3] == -1).all()
+    assert (report.result[1:3] == -1).all()
     text = str(report)
     assert text.count("not defined") == 2 and "certificate margin -0.9" in text
 
@@ -74,8 +74,8 @@ def recognised():
 
 def test_gated_network_knows_its_memories_and_rejects_the_rest(recognised):
     gated = recognised.sel(gain=0.9, stored=20)
-    assert float(gated.exact.sel(level=0.05)) > 0.9 and float(gated.unknown_activity) < 0.1
-    assert float(gated.area.sel(level=0.05, bound="low")) > 0.9
+    assert float(gated.exact.sel(flips=0.05)) > 0.9 and float(gated.unknown_activity) < 0.1
+    assert float(gated.area.sel(flips=0.05, bound="low")) > 0.9
 
 
 def test_ungated_network_cannot_tell(recognised):

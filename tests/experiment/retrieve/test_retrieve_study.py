@@ -27,6 +27,13 @@ def numbers(dataset):
     return {name: np.asarray(dataset[name].values) for name in dataset.data_vars}
 
 
+def ends(dataset):
+    """How recalls ended, by the names that the Dataset itself gives."""
+    attrs = dataset.result.attrs
+    names = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
+    return [names[int(place)] for place in dataset.result]
+
+
 @pytest.fixture(scope="module")
 def result():
     return retrieve.study.run(TINY)
@@ -34,12 +41,12 @@ def result():
 
 def test_result_is_labelled(result):
     assert dict(result.sizes) == {
-        **{"pattern": 3, "row": 8, "column": 8, "channel": 1, "neuron": 64},
+        **{"sample": 3, "row": 8, "column": 8, "channel": 1, "neuron": 64},
         **{"layer": 3, "time": 5, "entry": NUM_SHOWN},
     }
     for name in ("original", "damaged", "recalled", "time", "energy", "overlap", "activity"):
         assert result[name].attrs["units"], name
-    for name in ("exact", "bit_error", "energy_rise", "steps", "stop_time", "outcome"):
+    for name in ("exact", "bit_error", "energy_rise", "steps", "stop_time", "result"):
         assert result[name].attrs["long_name"], name
     attrs = result.attrs
     assert attrs["seed"] == 0 and attrs["device"] and attrs["seconds"] > 0
@@ -60,7 +67,7 @@ def test_result_holds_what_was_stored_and_recalled(result):
     np.testing.assert_allclose(result.bit_error, wrong, atol=1e-6)
     np.testing.assert_array_equal(result.exact, wrong == 0)
     assert np.mean(wrong) < 0.1 and np.max(result.energy_rise) < 1e-6
-    assert set(result.attrs["results"]) <= {"converged", "time_reached"}
+    assert set(ends(result)) <= {"converged", "time_reached"}
     assert not result.attrs["certified"]
 
 
@@ -103,7 +110,7 @@ def test_batches_change_nothing(result, config, batch):
 def test_every_choice_runs(changes):
     config = tiny(**changes)
     dataset = retrieve.study.run(config)
-    assert dataset.sizes["pattern"] == config.num_patterns
+    assert dataset.sizes["sample"] == config.num_patterns
     assert dataset.sizes["neuron"] == (config.num_bits if config.codec == "projection" else 64)
     assert dataset.recalled_pattern.dtype == config.dtype == dataset.energy.dtype
     for name, values in numbers(dataset).items():
@@ -114,7 +121,7 @@ def test_every_choice_runs(changes):
 
 def test_a_recall_that_is_given_up_says_so():
     dataset = retrieve.study.run(tiny(max_steps=2))
-    assert dataset.attrs["results"] == ["step_limit"] * 3
+    assert ends(dataset) == ["step_limit"] * 3
     assert all(np.isfinite(values).all() for values in numbers(dataset).values())
 
 
