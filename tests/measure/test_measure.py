@@ -15,7 +15,7 @@ from nam_jax.measure import (
     overlap,
     rate,
 )
-from nam_jax.memory import PatternTensor
+from nam_jax.memory import Hebbian, PatternTensor, Projection
 from nam_jax.network import NeuronAstrocyte
 
 N = 8
@@ -77,7 +77,7 @@ def dense_eigenvalues(tensor):
     return np.linalg.eigvalsh(np.asarray(tensor.to_dense(), float).reshape(size, size))
 
 
-@pytest.mark.parametrize("rule", ["hebbian", "projection"])
+@pytest.mark.parametrize("rule", [Hebbian(), Projection()])
 def test_certificate_eigenvalues_are_those_of_the_dense_tensor(rule, getkey):
     tensor = PatternTensor(signs(getkey(), (5, N)), rule, strength=0.8)
     values = dense_eigenvalues(tensor)
@@ -98,7 +98,7 @@ def test_released_network_is_not_certified():
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.4])
-@pytest.mark.parametrize("rule", ["hebbian", "projection"])
+@pytest.mark.parametrize("rule", [Hebbian(), Projection()])
 def test_certified_preset_has_the_margin_asked_for(margin, rule, getkey):
     net = NeuronAstrocyte.certified(signs(getkey(), (5, 20)), margin=margin, rule=rule)
     verdict = certificate(net)
@@ -108,7 +108,7 @@ def test_certified_preset_has_the_margin_asked_for(margin, rule, getkey):
 
 
 def test_slope_bounds_enter_the_margin(getkey):
-    tensor = PatternTensor(signs(getkey(), (5, 20)), "projection", strength=0.7)
+    tensor = PatternTensor(signs(getkey(), (5, 20)), Projection(), strength=0.7)
     arguments = {"synaptic": LogCosh(1.5), "process": LogCosh(2.0), "leaks": (1.0, 3.0, 4.0)}
     verdict = certificate(NeuronAstrocyte(tensor, **arguments))
     np.testing.assert_allclose(verdict.margin, 3 / 1.5 * (4 / 2 - 0.7) - 1, rtol=1e-3)
@@ -119,14 +119,14 @@ def test_slope_bounds_enter_the_margin(getkey):
 
 def test_both_factors_negative_is_no_certificate(getkey):
     """gamma below lambda_max: the process layer alone has no unique equilibrium."""
-    tensor = PatternTensor(signs(getkey(), (2, 20)), "projection", strength=3.0)
+    tensor = PatternTensor(signs(getkey(), (2, 20)), Projection(), strength=3.0)
     verdict = certificate(NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 1.0)))
     assert float(verdict.margin) < 0 and not bool(verdict.certified)
 
 
 def test_linear_numbers_are_those_of_the_closed_form(getkey):
     """M(t) = (gamma - t) / (alpha (gamma - t) - 1), R = M(t) / M(0) - 1, R m^3 = 1."""
-    tensor = PatternTensor(signs(getkey(), (3, 20)), "projection", strength=1.2)
+    tensor = PatternTensor(signs(getkey(), (3, 20)), Projection(), strength=1.2)
     alpha, gamma, t = 0.9, 2.6, 1.2
     net = NeuronAstrocyte(tensor, leaks=(1.0, alpha, gamma), time_constants=(1.0, 0.2, 0.5))
     verdict = certificate(net)

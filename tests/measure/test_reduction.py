@@ -16,6 +16,7 @@ from nam_jax.memory import (
     DiffusionTensor,
     DistinctTensor,
     PatternTensor,
+    Projection,
     Weighted,
     contract,
     lattice_edges,
@@ -45,17 +46,17 @@ def weighted(key, patterns):
 
 TENSORS = {
     "hebbian": lambda key, xi: PatternTensor(xi, strength=0.6),
-    "projection": lambda key, xi: PatternTensor(xi, "projection", autapses=True),
+    "projection": lambda key, xi: PatternTensor(xi, Projection(), autapses=True),
     "weighted": weighted,
     "real-valued": lambda key, xi: PatternTensor(xi * jr.uniform(key, xi.shape)),
     "dense": lambda key, xi: DenseTensor(PatternTensor(xi, strength=0.7).to_dense()),
-    "scaled": lambda key, xi: 0.5 * PatternTensor(xi, "projection"),
+    "scaled": lambda key, xi: 0.5 * PatternTensor(xi, Projection()),
     "sum": lambda key, xi: (
         0.7 * (PatternTensor(xi) + weighted(key, xi[::-1])) + -0.2 * PatternTensor(xi[:1])
     ),
     "sum-autapses": lambda key, xi: PatternTensor(xi) + PatternTensor(xi[:2], autapses=True),
     "sum-dense": lambda key, xi: (
-        PatternTensor(xi, "projection") + 0.4 * DenseTensor(PatternTensor(xi).to_dense())
+        PatternTensor(xi, Projection()) + 0.4 * DenseTensor(PatternTensor(xi).to_dense())
     ),
 }
 each_tensor = pytest.mark.parametrize("name", TENSORS)
@@ -192,7 +193,7 @@ def test_settle_fast_ends_where_a_long_run_with_held_neurons_ends(getkey):
 def test_settle_fast_converges_however_saturated(voltage):
     """Steep activations at a small margin, where undamped Newton steps overshoot."""
     net = NeuronAstrocyte(
-        PatternTensor(signs(jr.key(0), (K, N)), "projection"),
+        PatternTensor(signs(jr.key(0), (K, N)), Projection()),
         synaptic=LogCosh(5.0),
         process=LogCosh(5.0),
         leaks=(1.0, 5.0, 5 * 2.1),
@@ -205,7 +206,7 @@ def test_settle_fast_converges_however_saturated(voltage):
 
 def test_settle_fast_is_nan_where_the_memory_mode_is_singular(getkey):
     """alpha (gamma - t) = 1 at t = 1, and neurons at a memory push along that mode."""
-    tensor = PatternTensor(signs(getkey(), (K, N)), "projection")
+    tensor = PatternTensor(signs(getkey(), (K, N)), Projection())
     net = NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 2.0))
     state = settle_fast(net, tensor.patterns[0])
     assert bool(jnp.isnan(state.synapses).all()) and bool(jnp.isnan(state.processes).all())
@@ -224,7 +225,7 @@ def test_quasi_static_is_the_effective_network_where_layers_are_linear(getkey):
 REFUSED = {
     "nonlinear": (certified_nonlinear, "`network` must have linear synapses and processes"),
     "not certified": (
-        lambda key: NeuronAstrocyte(PatternTensor(signs(key, (K, N)), "projection")),
+        lambda key: NeuronAstrocyte(PatternTensor(signs(key, (K, N)), Projection())),
         "`network` must be certified, .*but has a margin of -1",
     ),
     "diffusion": (

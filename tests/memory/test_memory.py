@@ -13,7 +13,9 @@ from nam_jax.memory import (
     DenseTensor,
     DiffusionTensor,
     DistinctTensor,
+    Hebbian,
     PatternTensor,
+    Projection,
     Weighted,
     lattice_edges,
     lesion,
@@ -73,11 +75,11 @@ def test_distinct_tensor_is_zero_where_indices_coincide(getkey):
 
 
 def test_projection_eigenvalues_are_zero_and_strength(getkey):
-    tensor = PatternTensor(signs(getkey(), (12, 20)), "projection", strength=1.3)
+    tensor = PatternTensor(signs(getkey(), (12, 20)), Projection(), strength=1.3)
     np.testing.assert_allclose(tensor.eigenvalues(), 1.3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("rule", ["hebbian", "projection"])
+@pytest.mark.parametrize("rule", [Hebbian(), Projection()])
 def test_more_patterns_than_pairs_still_give_the_right_spectrum(rule, getkey):
     tensor = PatternTensor(signs(getkey(), (30, 4)), rule, autapses=True)
     values = np.linalg.eigvalsh(np.asarray(tensor.to_dense(), float).reshape(16, 16))
@@ -135,7 +137,7 @@ BAD = {
     "K = 0": (lambda: PatternTensor(jnp.zeros((0, 4))), r"`patterns` must have shape \(K, N\)"),
     "one axis": (lambda: PatternTensor(jnp.zeros(4)), "`patterns` must have shape"),
     "nan": (lambda: PatternTensor(jnp.full((2, 4), jnp.nan)), "`patterns` must be finite"),
-    "rule": (lambda: PatternTensor(jnp.ones((2, 4)), "oja"), "`rule` must be .*hebbian"),
+    "rule": (lambda: PatternTensor(jnp.ones((2, 4)), "oja"), "`rule` must be .* but has 'oja'"),
     "couplings": (
         lambda: PatternTensor(jnp.ones((2, 4)), Weighted(jnp.ones(3))),
         r"`couplings` must have shape \(2,\)",

@@ -7,7 +7,15 @@ import jax.random as jr
 
 from nam_jax._misc import symmetrise
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, LogCosh, LogSumExp, Softplus
-from nam_jax.memory import DiffusionTensor, DistinctTensor, LinearMap, PatternTensor, lattice_edges
+from nam_jax.memory import (
+    DiffusionTensor,
+    DistinctTensor,
+    Hebbian,
+    LinearMap,
+    PatternTensor,
+    Projection,
+    lattice_edges,
+)
 from nam_jax.network import (
     Algebraic,
     Clamped,
@@ -111,7 +119,7 @@ def arbitrary(key):
 
 def certified_nonlinear(key):
     """Certified: (3 / 1.5) (4 / 1.2 - 1) = 4.7 > 1."""
-    tensor = PatternTensor(signs(key), "projection")
+    tensor = PatternTensor(signs(key), Projection())
     layers = {"synaptic": LogCosh(1.5), "process": LogCosh(1.2)}
     return NeuronAstrocyte(tensor, **layers, leaks=(1.0, 3.0, 4.0))
 
@@ -155,7 +163,7 @@ def associator(key):
 NETWORKS = {
     "released": lambda key: NeuronAstrocyte.released(signs(key)),
     "certified": lambda key: NeuronAstrocyte.certified(signs(key), margin=0.3),
-    "certified-hebbian": lambda key: NeuronAstrocyte.certified(signs(key), rule="hebbian"),
+    "certified-hebbian": lambda key: NeuronAstrocyte.certified(signs(key), rule=Hebbian()),
     "general": general,
     "softmax-neurons": lambda key: general(key, neural=LogSumExp(1.5)),
     "layer-norm-neurons": lambda key: general(key, neural=LayerNorm(1.2, 0.1, epsilon=0.1)),
@@ -163,7 +171,7 @@ NETWORKS = {
     "tripartite": lambda key: as_tripartite(general(key)),
     "tripartite-arbitrary": arbitrary,
     "effective": effective,
-    "effective-autapses": lambda key: effective(key, rule="hebbian", autapses=True),
+    "effective-autapses": lambda key: effective(key, rule=Hebbian(), autapses=True),
     "effective-dense": lambda key: EffectiveNeuronAstrocyte.dense(signs(key), memory_gain=2.0),
     "quasi-static": quasi_static,
     "continuous-dense": lambda key: ContinuousDenseMemory(signs(key), leak=0.8, time_constant=0.6),

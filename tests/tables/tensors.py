@@ -30,7 +30,7 @@ TENSORS = {
     "hebbian": lambda key: PatternTensor(signs(key)),
     "hebbian-autapses": lambda key: PatternTensor(signs(key), Hebbian(), autapses=True),
     "hebbian-real": lambda key: PatternTensor(jr.normal(key, (K, N)), strength=0.7),
-    "projection": lambda key: PatternTensor(signs(key), "projection", strength=1.3),
+    "projection": lambda key: PatternTensor(signs(key), Projection(), strength=1.3),
     "projection-autapses-real": lambda key: PatternTensor(
         jr.normal(key, (K, N)), Projection(), autapses=True
     ),

@@ -15,7 +15,7 @@ from test_gating import damaged, half_recall, recall_rate
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.lagrangian import LogCosh, Softplus
-from nam_jax.memory import DenseTensor, PatternTensor, Power, lesion
+from nam_jax.memory import DenseTensor, PatternTensor, Power, Projection, lesion
 from nam_jax.network import DenseAssociativeMemory, NeuronAstrocyte, TripartiteState
 
 SMALL = pytest.mark.parametrize("size", [6, 10])
@@ -64,7 +64,7 @@ def test_transfer_is_the_dense_resolvent(size):
 @SMALL
 @pytest.mark.parametrize("margin", [0.2, 0.02])
 def test_memory_gain_and_recall_threshold_are_those_of_the_certificate(size, margin):
-    tensor = PatternTensor(signs(jr.key(0), (2, size)), "projection", strength=0.8)
+    tensor = PatternTensor(signs(jr.key(0), (2, size)), Projection(), strength=0.8)
     alpha, gamma = 1.3, 0.8 + (1 + margin) / 1.3
     certificate = nam.measure.certificate(NeuronAstrocyte(tensor, leaks=(1.0, alpha, gamma)))
     gain = theory.memory_gain(0.8, alpha, gamma)
@@ -80,7 +80,7 @@ def test_memory_gain_and_recall_threshold_are_those_of_the_certificate(size, mar
 @SMALL
 @pytest.mark.parametrize("margin", [0.3, 0.05])
 def test_relaxation_time_is_that_of_the_dense_jacobian(size, margin):
-    tensor = PatternTensor(signs(jr.key(size), (2, size)), "projection", autapses=True)
+    tensor = PatternTensor(signs(jr.key(size), (2, size)), Projection(), autapses=True)
     net = NeuronAstrocyte(tensor, leaks=(1.0, 1.0, 2 + margin), time_constants=(1.0, 0.1, 0.25))
     rates = np.linalg.eigvals(fast_jacobian(net, state_of(jnp.zeros(size)))).real
     time = theory.relaxation_time(1.0, 1.0, 2 + margin, 0.1, 0.25)
@@ -115,7 +115,7 @@ def fast_jacobian(net, state):
 def test_without_leaks_synapses_and_processes_are_at_a_saddle(size):
     """alpha = gamma = 0, psi = -phi phi^T, g = T phi phi^T, with one memory and phi on it."""
     memory = signs(jr.key(size), (1, size))
-    tensor = PatternTensor(memory, "projection", strength=0.8, autapses=True)
+    tensor = PatternTensor(memory, Projection(), strength=0.8, autapses=True)
     net = NeuronAstrocyte(
         tensor, synaptic=LogCosh(1.5), process=LogCosh(0.7), leaks=(1.0, 0.0, 0.0)
     )
@@ -145,7 +145,7 @@ def test_without_leaks_synapses_and_processes_are_at_a_saddle(size):
 def test_a_lesion_leaves_the_mean_mode_one_minus_the_fraction(size, fraction):
     """Over 300 lesions, within 5 standard errors."""
     memory = signs(jr.key(size), (1, size))
-    tensor = DenseTensor(PatternTensor(memory, "projection", autapses=True).to_dense())
+    tensor = DenseTensor(PatternTensor(memory, Projection(), autapses=True).to_dense())
     mode = jnp.outer(memory[0], memory[0]) / size
 
     def strength(key):
@@ -160,7 +160,7 @@ def test_a_lesion_leaves_the_mean_mode_one_minus_the_fraction(size, fraction):
 @pytest.mark.parametrize("coupling", [0.0, 0.3, 1.0])
 def test_gap_junctions_join_the_halves_of_a_memory(size, coupling):
     """Exact for one memory of -1 and +1: its share of a territory is that of the processes."""
-    matrix = dense(PatternTensor(signs(jr.key(size), (1, size)), "projection", autapses=True))
+    matrix = dense(PatternTensor(signs(jr.key(size), (1, size)), Projection(), autapses=True))
     upper = np.triu(np.random.default_rng(size).random((size, size)) < 0.4)
     first = (upper | upper.T).reshape(-1)
     within = first[:, None] == first[None, :]

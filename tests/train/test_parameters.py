@@ -18,7 +18,7 @@ from tables.training import (
     slow_network,
 )
 
-from nam_jax.memory import DiffusionTensor, PatternTensor, lattice_edges
+from nam_jax.memory import DiffusionTensor, Hebbian, PatternTensor, lattice_edges
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.train import AbstractParameter, Positive, WhitenedCouplings, certify, resolve
 
@@ -94,7 +94,7 @@ def test_certify_mends_what_is_broken_and_nothing_else(getkey):
 
 
 def test_certify_takes_diagonal_couplings():
-    net = NeuronAstrocyte.certified(correlated(), rule="hebbian", margin=0.3)
+    net = NeuronAstrocyte.certified(correlated(), rule=Hebbian(), margin=0.3)
     net = eqx.tree_at(lambda n: n.tensor.couplings, net, jnp.arange(-1.0, K - 1))
     mended = certify(net, MARGIN)
     np.testing.assert_array_equal(mended.tensor.couplings, [0, 0, 1, 2, 3])

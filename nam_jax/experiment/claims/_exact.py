@@ -15,7 +15,7 @@ from nam_jax.experiment.claims._finding import Finding
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import ASTROCYTE, OURS, PROSPECTUS
 from nam_jax.experiment.common import patterns_of, random_problem, reduced
-from nam_jax.memory import DistinctTensor, PatternTensor, Power
+from nam_jax.memory import DistinctTensor, PatternTensor, Power, Projection
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
 
 
@@ -142,7 +142,7 @@ def dense_is_exact(fast: bool) -> Finding:
 def spectrum(fast: bool) -> Finding:
     """The projection tensor's eigenvalues from its dense form."""
     del fast
-    tensor = PatternTensor(patterns_of(5, 8, key=jr.key(7)), "projection", strength=0.7)
+    tensor = PatternTensor(patterns_of(5, 8, key=jr.key(7)), Projection(), strength=0.7)
     values = np.linalg.eigvalsh(np.asarray(tensor.to_dense()).reshape(64, 64))
     gap = float(np.abs(np.sort(values) - np.array([0.0] * 59 + [0.7] * 5)).max())
     meaning = "largest distance of a dense eigenvalue from 0 or t (N = 8, K = 5)"

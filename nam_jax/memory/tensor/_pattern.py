@@ -11,9 +11,7 @@ from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import AbstractProcessTensor
 from nam_jax.memory.tensor._lesion import isolate
-from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian, Projection
-
-_RULES = {"hebbian": Hebbian(), "projection": Projection()}
+from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian
 
 
 class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
@@ -39,7 +37,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
     def __init__(
         self,
         patterns: ArrayLike,
-        rule: AbstractPatternRule | str = "hebbian",
+        rule: AbstractPatternRule | None = None,
         *,
         strength: float | Scalar = 1.0,
         autapses: bool = False,
@@ -48,19 +46,22 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
         Args:
             patterns: (K, N) with K >= 1 and N >= 2.
-            rule: An [`AbstractPatternRule`][], or the name of one that takes no arguments:
-                "hebbian" or "projection".
+            rule: How patterns couple; by default each with itself alone, [`Hebbian`][].
             strength: t, dimensionless.
             autapses: Whether i = j takes part.
 
         Raises:
-            ValueError: On an empty, non-finite or wrongly shaped argument, or an unknown rule.
+            ValueError: On an empty, non-finite or wrongly shaped argument, or another kind of rule.
         """
         self.patterns = check_patterns(patterns)
         self.strength = as_float(strength)
         self.autapses = autapses
         self.num_neurons = self.patterns.shape[1]
-        self.couplings = _as_rule(rule)(pair_gram(self.patterns, autapses=autapses))
+        rule = Hebbian() if rule is None else rule
+        if not isinstance(rule, AbstractPatternRule):
+            requirement = "be a pattern rule, such as Hebbian() or Projection()"
+            raise argument_error("rule", requirement, repr(rule))
+        self.couplings = rule(pair_gram(self.patterns, autapses=autapses))
 
     def __call__(self, psi: Pairs) -> Pairs:
         xi = self.patterns.astype(psi.dtype)
@@ -166,14 +167,6 @@ def check_patterns(
         if wrong:
             raise argument_error(name, "hold only -1 and +1", f"{wrong} other entries")
     return found
-
-
-def _as_rule(rule: AbstractPatternRule | str) -> AbstractPatternRule:
-    if isinstance(rule, AbstractPatternRule):
-        return rule
-    if rule not in _RULES:
-        raise argument_error("rule", f"be a pattern rule or one of {sorted(_RULES)}", repr(rule))
-    return _RULES[rule]
 
 
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:

@@ -105,7 +105,7 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
         margin: float | Scalar = 0.1,
         gain: float | Scalar = 0.9,
         beta: float | Scalar = 1.0,
-        rule: AbstractPatternRule | str | None = None,
+        rule: AbstractPatternRule | None = None,
         autapses: bool = False,
         time_constants: tuple[float | Scalar, ...] | PerLayer | None = None,
         start: AbstractStart | None = None,

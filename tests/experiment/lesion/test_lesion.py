@@ -7,14 +7,14 @@ import pytest
 from nam_jax import data, memory
 from nam_jax.experiment import lesion
 from nam_jax.experiment.lesion._run import SWEEPS
-from nam_jax.memory import GapJunctionTensor, PatternTensor
+from nam_jax.memory import GapJunctionTensor, PatternTensor, Projection
 
 N = 8
 
 
 def _tensor(key, num=3):
     patterns = data.random_patterns(num, N, key=key)
-    return PatternTensor(patterns, "projection")
+    return PatternTensor(patterns, Projection())
 
 
 def test_morphology_is_a_tree_in_space(getkey):

@@ -20,7 +20,7 @@ from test_science import agrees, flipped
 
 import nam_jax as nam
 from nam_jax import theory
-from nam_jax.memory import PatternTensor
+from nam_jax.memory import Hebbian, PatternTensor, Projection
 from nam_jax.network import Cold, EffectiveNeuronAstrocyte, NeuronAstrocyte
 
 N, CUES = 64, 120
@@ -35,7 +35,7 @@ TABLE = {
 
 
 @eqx.filter_jit
-def gated(patterns, targets, cues, strangers, margin, gain, rule="projection"):
+def gated(patterns, targets, cues, strangers, margin, gain, rule=None):
     """Exact recall and activity after cues, and activity after random cues."""
     full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain, rule=rule)
     net = EffectiveNeuronAstrocyte.from_full(full)
@@ -83,7 +83,7 @@ def test_sign_recall_of_a_network_that_has_come_to_rest():
 def test_the_hebbian_tensor_gates_worse():
     """Section 7: at most 0.47; by the same rule as above, 0.51 here at gain 0.9."""
     rates = [
-        gated(*problem(200), jnp.asarray(0.02), jnp.asarray(gain), "hebbian")[0] for gain in GAINS
+        gated(*problem(200), jnp.asarray(0.02), jnp.asarray(gain), Hebbian())[0] for gain in GAINS
     ]
     best = max(rates, key=lambda exact: float(exact.mean()))
     assert agrees(best, 0.47, page_trials=30)
@@ -94,7 +94,7 @@ def test_the_hebbian_tensor_gates_worse():
 def effective(patterns, margin, *, leak=1.0, autapses=True):
     """Memories of eigenvalue t = 1 at alpha = 1, gamma = 2 + margin; saturated from the start."""
     full = NeuronAstrocyte(
-        PatternTensor(patterns, "projection", autapses=autapses),
+        PatternTensor(patterns, Projection(), autapses=autapses),
         leaks=(leak, 1.0, 2 + margin),
         start=Cold(voltage=5.0),
     )

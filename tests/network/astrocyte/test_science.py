@@ -16,7 +16,7 @@ from scipy import stats
 from tables.networks import released, signs
 
 import nam_jax as nam
-from nam_jax.memory import PatternTensor
+from nam_jax.memory import PatternTensor, Projection
 from nam_jax.network import Cold, Conditional, NeuronAstrocyte, TripartiteState
 
 # Rises of energy are second order in rtol = 1e-3 (see test_energy.py), or rounding.
@@ -175,7 +175,7 @@ def test_exact_recall_of_section_6_at_100_neurons(flips, page):
 def certified_100(patterns, margin):
     """The network of section 7's 12 cases, its start solved as far as float32 can."""
     return NeuronAstrocyte(
-        PatternTensor(patterns, "projection", autapses=True),
+        PatternTensor(patterns, Projection(), autapses=True),
         leaks=(1.0, 1.0, 2 + margin),
         time_constants=(1.0, 0.1, 0.1),
         start=Conditional(tolerance=1e-4),
@@ -250,7 +250,7 @@ def test_load_of_section_7(num_patterns, low, high):
     """
     patterns, targets, cues = problem(5, num_patterns, 64, 6, 40)
     net = NeuronAstrocyte(
-        PatternTensor(patterns, "projection"),
+        PatternTensor(patterns, Projection()),
         leaks=(1.0, 1.0, 2.02),
         time_constants=(1.0, 0.1, 0.1),
         start=Cold(),

@@ -9,7 +9,7 @@ import pytest
 from tables.networks import released, signs
 
 from nam_jax.lagrangian import LogCosh
-from nam_jax.memory import PatternTensor
+from nam_jax.memory import PatternTensor, Projection
 from nam_jax.network import Algebraic, Cold, Conditional, NeuronAstrocyte
 
 X64 = jax.config.jax_enable_x64
@@ -18,7 +18,7 @@ N, K = 12, 4
 
 def linear(key, gamma=2.3, start=None):
     return NeuronAstrocyte(
-        PatternTensor(signs(key, (K, N)), "projection"),
+        PatternTensor(signs(key, (K, N)), Projection()),
         leaks=(1.0, 1.0, gamma),
         start=Conditional() if start is None else start,
     )
@@ -27,7 +27,7 @@ def linear(key, gamma=2.3, start=None):
 def nonlinear(key, start=None):
     """Certified: (3 / 1.5) (4 / 1.2 - 1) = 4.7 > 1."""
     return NeuronAstrocyte(
-        PatternTensor(signs(key, (K, N)), "projection"),
+        PatternTensor(signs(key, (K, N)), Projection()),
         synaptic=LogCosh(1.5),
         process=LogCosh(1.2),
         leaks=(1.0, 3.0, 4.0),
@@ -102,7 +102,7 @@ def test_conditional_start_of_a_strong_memory_is_found(getkey):
     """Certified with margin 0.01; the science page uses margins down to 0.02."""
     patterns = signs(jr.key(1), (20, 100))
     net = NeuronAstrocyte(
-        PatternTensor(patterns, "projection", autapses=True),
+        PatternTensor(patterns, Projection(), autapses=True),
         leaks=(1.0, 1.0, 2.01),
         start=Conditional(),
     )
