@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     )
     from nam_jax.experiment.common._registry import (
         MEMORIES,
-        PATTERN_RULES,
         SEPARATIONS,
         SIMILARITIES,
         WEIGHTINGS,
@@ -77,7 +76,6 @@ __getattr__, __dir__ = attach(
         ],
         "_registry": [
             "MEMORIES",
-            "PATTERN_RULES",
             "SEPARATIONS",
             "SIMILARITIES",
             "WEIGHTINGS",
@@ -92,7 +90,6 @@ __getattr__, __dir__ = attach(
 
 __all__ = [
     "MEMORIES",
-    "PATTERN_RULES",
     "SEPARATIONS",
     "SIMILARITIES",
     "UPDATES",

@@ -16,6 +16,7 @@ from nam_jax import measure, memory, solve, theory
 from nam_jax._types import Key, Patterns
 from nam_jax.memory import (
     AbstractLearningRule,
+    AbstractProcessTensor,
     AbstractSeparation,
     AbstractSimilarity,
     Cosine,
@@ -225,6 +226,21 @@ def certified(margin: float = 0.02) -> Memory:
     """The neuron-astrocyte network in its certified regime."""
     made = stored(NeuronAstrocyte.certified, margin=margin)
     return made._replace(guess=quadratically_many, costs=astrocyte_costs)
+
+
+def coupled_by(tensor: Callable[..., AbstractProcessTensor], **settings: Any) -> Memory:
+    """The certified neuron-astrocyte network whose process tensor is `tensor` of the patterns.
+
+    The tensor is scaled to the largest eigenvalue 1, as that of `certified` is.
+    """
+
+    def network(patterns: Patterns) -> AbstractNetwork:
+        made = tensor(patterns, **settings)
+        scaled = (1 / made.largest_eigenvalue()) * made
+        full = NeuronAstrocyte.certified(patterns, margin=0.02)
+        return eqx.tree_at(lambda net: net.tensor, full, scaled)
+
+    return stored(network)._replace(guess=quadratically_many, costs=astrocyte_costs)
 
 
 def effective(margin: float = 0.02) -> Memory:

@@ -3,7 +3,8 @@
 To add a memory, a separation function, a learning rule, a similarity or a weighting, add one row:
 each command that takes a name of this kind then knows it and lists it in its help. In `MEMORIES`, a
 row with the wrap `STORED` needs a function of patterns, (K, N), that returns a network; a row with
-the wrap `DENSE` needs a separation function, and a row with `LEARNED` a learning rule.
+the wrap `DENSE` needs a separation function, a row with `LEARNED` a learning rule, and a row with
+`TENSOR` a function of patterns that returns a process tensor.
 """
 
 from nam_jax.experiment.common._names import Names, Real, Row, Whole
@@ -23,6 +24,7 @@ def _dense(name: str) -> ImportPath:
 
 
 DENSE, LEARNED, STORED = _dense("dense"), _memory("learned"), _memory("stored")
+TENSOR = _memory("coupled_by")
 SLOWLY_LEARNED = _memory("slowly_learned")
 """The wrap of a learning rule that takes long to store many patterns."""
 
@@ -81,7 +83,10 @@ MEMORIES = Names(
         Row("continuous", _memory("continuous"), "the flow of power-4"),
         Row("two-layer", _memory("two_layer"), "the flow of modern"),
         Row("certified", _memory("certified"), "neuron-astrocyte network, margin M", MARGIN),
-        Row("effective", _memory("effective"), "its exact reduction to neurons", MARGIN),
+        Row("hebbian-tensor", _part("PatternTensor"), "certified, Hebbian T", None, TENSOR),
+        Row("distinct-tensor", _part("DistinctTensor"),
+            "certified, T of distinct i, j, k, l", None, TENSOR),
+        Row("effective", _memory("effective"), "certified, reduced to its neurons", MARGIN),
         Row("released", _memory("released"), "neuron-astrocyte network, released parameters"),
     ),
 )  # fmt: skip
@@ -117,12 +122,3 @@ WEIGHTINGS = Names(
     ),
 )
 """Weightings: functions that turn similarities into weights of the average of stored patterns."""
-
-PATTERN_RULES = Names(
-    "pattern rules",
-    (
-        Row("hebbian", _part("Hebbian"), "each pattern couples to itself"),
-        Row("projection", _part("Projection"), "inverse of the patterns' Gram matrix"),
-    ),
-)
-"""Rules by which patterns couple in the tensor of a neuron-astrocyte network."""

@@ -5,11 +5,28 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.experiment.common import MEMORIES
-from nam_jax.record import Seed
+from nam_jax.experiment.common import MEMORIES, Names, Row
+from nam_jax.record import ImportPath, Seed
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
+
+
+def _method(name: str) -> ImportPath:
+    return ImportPath(f"nam_jax.experiment.items._methods:{name}")
+
+
+METHODS = Names(
+    "methods",
+    (
+        Row("hebbian", _method("hebbian"), "both maps by Hebb's rule, cues drive memory neurons"),
+        Row("ridge", _method("ridge"), "both maps by least squares"),
+        Row("gradient", _method("gradient"), "the cue map by logistic regression"),
+        Row("hebbian-features", _method("hebbian_features"), "cues are rates of feature neurons"),
+        Row("ridge-features", _method("ridge_features"), "so too, by least squares"),
+    ),
+)
+"""Ways to learn the maps; each name makes a `Method`."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +47,9 @@ class ItemsConfig:
     """Branches of each feature neuron, D; thresholds are known only for some sizes N1, N2, D."""
     num_members: Count = 2
     """Memory neurons that stand for an image, k."""
-    methods: Annotated[tuple[str, ...], Meta(min_length=1)] = (
-        "hebbian",
-        "ridge",
-        "gradient",
-        "ridge-features",
+    methods: Annotated[tuple[str, ...], Meta(min_length=1), METHODS.doc("How maps are learned")] = (
+        *("hebbian", "ridge", "gradient", "ridge-features"),
     )
-    """Ways to learn maps: hebbian, ridge, gradient (cues drive memory neurons), or
-    hebbian-features, ridge-features (cues are the rates of feature neurons)."""
     erased: Annotated[float, Meta(gt=0, lt=1)] = 0.3
     """Share of pixels erased at random in training, a damage that is not tested."""
     level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1

@@ -1,6 +1,6 @@
 """Ways to learn a cue map and a read-out for a dendritic memory, and recall with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -48,7 +48,8 @@ class Method(NamedTuple):
     """A way to learn the maps.
 
     Attributes:
-        cue: The rule of the cue map; None for logistic regression by gradient.
+        cue: From the share of pixels erased in training to the rule of the cue map; None for
+            logistic regression by gradient.
         answer: The rule of the read-out.
         to_features: Whether the cue map gives rates of feature neurons, and not input to memory
             neurons.
@@ -56,23 +57,39 @@ class Method(NamedTuple):
             taken.
     """
 
-    cue: memory.AbstractMapRule | None
-    answer: memory.AbstractMapRule
-    to_features: bool
-    gains: tuple[float, ...]
+    cue: Callable[[float], AbstractMapRule] | None
+    answer: AbstractMapRule
+    to_features: bool = False
+    gains: tuple[float, ...] = (18.0, 22.0, 26.0, 32.0, 40.0)
+
+    def with_features(self) -> "Method":
+        """The same with cues that are rates of feature neurons."""
+        return self._replace(to_features=True, gains=(0.5, 0.65, 0.8, 1.0, 1.3))
 
 
-def methods(erased: float) -> Mapping[str, Method]:
-    """Returns all methods by name; `erased` is the share of pixels erased in training."""
-    ridge = RidgeMap(erased / (1 - erased))
-    of_drive, of_features = (18.0, 22.0, 26.0, 32.0, 40.0), (0.5, 0.65, 0.8, 1.0, 1.3)
-    return {
-        "hebbian": Method(CovarianceMap(), CovarianceMap(), False, of_drive),
-        "ridge": Method(ridge, EXACT, False, of_drive),
-        "gradient": Method(None, EXACT, False, of_drive),
-        "hebbian-features": Method(CovarianceMap(), CovarianceMap(), True, of_features),
-        "ridge-features": Method(ridge, EXACT, True, of_features),
-    }
+def hebbian() -> Method:
+    """Both maps by Hebb's rule."""
+    return Method(lambda erased: CovarianceMap(), CovarianceMap())
+
+
+def ridge() -> Method:
+    """Both maps by least squares, with the penalty that stands for erased pixels."""
+    return Method(lambda erased: RidgeMap(erased / (1 - erased)), EXACT)
+
+
+def gradient() -> Method:
+    """The cue map by logistic regression, the read-out by least squares."""
+    return Method(None, EXACT)
+
+
+def hebbian_features() -> Method:
+    """As `hebbian`, with cues that are rates of feature neurons."""
+    return hebbian().with_features()
+
+
+def ridge_features() -> Method:
+    """As `ridge`, with cues that are rates of feature neurons."""
+    return ridge().with_features()
 
 
 class Outcome(NamedTuple):
@@ -164,13 +181,14 @@ def _cue_map(
     A map to memory neurons is scaled so that its mean output on `selection` is 1 for members of the
     right set and 0 for other neurons.
     """
+    rule = None if method.cue is None else method.cue(config.erased)
     if method.to_features:
-        assert method.cue is not None
+        assert rule is not None
         features = in_batches(lambda sets: _features(base, sets), items.members)
-        return memory.associate(method.cue, items.patterns, features)
+        return memory.associate(rule, items.patterns, features)
     answers = items.members.astype(items.patterns.dtype)
-    if method.cue is not None:
-        fitted = memory.associate(method.cue, items.patterns, answers)
+    if rule is not None:
+        fitted = memory.associate(rule, items.patterns, answers)
     else:
         fitted, _ = train.fit_linear_map(
             items.patterns, answers, erased=config.erased,

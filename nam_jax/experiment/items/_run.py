@@ -22,9 +22,9 @@ from nam_jax.experiment.common import (
     recall_all,
     tracked,
 )
-from nam_jax.experiment.items._config import ItemsConfig
+from nam_jax.experiment.items._config import METHODS, ItemsConfig
 from nam_jax.experiment.items._dataset import Load, crossing_text, dataset
-from nam_jax.experiment.items._methods import Method, methods, recalled
+from nam_jax.experiment.items._methods import Method, recalled
 from nam_jax.experiment.items._problem import Bench, Items, damaged, make_bench, make_items
 from nam_jax.network import DendriticMemory
 from nam_jax.record import Context, reading_input
@@ -49,7 +49,9 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
     """
     settings = _quick(config) if config.fast else config
     with reading_input():
-        chosen = _chosen(settings)
+        if any(a >= b for a, b in itertools.pairwise(settings.num_items)):
+            raise argument_error("num_items", "ascend", settings.num_items)
+        chosen: dict[str, Method] = METHODS.make_all(settings.methods, "methods")
         memories = MEMORIES.make_all(settings.memories, "memories")
     keys = jr.split(jr.key(settings.seed), settings.num_networks)
     loads: dict[tuple[int, int], Load] = {}
@@ -78,16 +80,6 @@ def _quick(config: ItemsConfig) -> ItemsConfig:
         num_cues=max(config.num_cues // 2, 2),
         num_selection=max(config.num_selection // 2, 2),
     )
-
-
-def _chosen(config: ItemsConfig) -> dict[str, Method]:
-    known = methods(config.erased)
-    for name in config.methods:
-        if name not in known:
-            raise argument_error("methods", f"name methods among {', '.join(known)}", name)
-    if any(a >= b for a, b in itertools.pairwise(config.num_items)):
-        raise argument_error("num_items", "ascend", config.num_items)
-    return {name: known[name] for name in config.methods}
 
 
 def _prepared(config: ItemsConfig, *, key: Key) -> tuple[Bench, Items, tuple[int, int]]:

@@ -17,7 +17,6 @@ from nam_jax import memory, network
 from nam_jax.experiment import basin, capacity, compare
 from nam_jax.experiment.common import (
     MEMORIES,
-    PATTERN_RULES,
     SEPARATIONS,
     SIMILARITIES,
     WEIGHTINGS,
@@ -26,7 +25,7 @@ from nam_jax.experiment.common import (
 from nam_jax.experiment.common._names import Names, Real, Row, Whole
 from nam_jax.record import ImportPath
 
-TABLES = (MEMORIES, PATTERN_RULES, SEPARATIONS, SIMILARITIES, WEIGHTINGS)
+TABLES = (MEMORIES, SEPARATIONS, SIMILARITIES, WEIGHTINGS)
 
 
 def concrete(base):
@@ -45,7 +44,6 @@ def test_every_part_of_a_memory_has_a_name():
     assert made[SIMILARITIES] == concrete(memory.AbstractSimilarity)
     whole = {memory.Slope, memory.Normalised} | made[WEIGHTINGS]
     assert whole - made[SEPARATIONS] == concrete(memory.AbstractWeighting)
-    assert made[PATTERN_RULES] == concrete(memory.AbstractPatternRule) - {memory.Weighted}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +91,9 @@ def test_names_of_other_memories_carry_their_numbers():
     np.testing.assert_allclose(full.margin(), 0.5, rtol=1e-4)
     np.testing.assert_allclose(made("certified").margin(), 0.02, rtol=1e-2)
     assert isinstance(made("effective-0.5"), network.EffectiveNeuronAstrocyte)
+    distinct = made("distinct-tensor")
+    assert isinstance(distinct.tensor.tensor, memory.DistinctTensor)
+    np.testing.assert_allclose(distinct.tensor.largest_eigenvalue(), 1, rtol=1e-4)
     assert made("single-pass-3").self_coupling and MEMORIES.make("single-pass-3", "x").together
     few, many = (made(f"unlearning-{dreams}").weights for dreams in (1, 40))
     expected = memory.learn(memory.Unlearning(1), patterns, key=jr.fold_in(jr.key(1), 2**31))
