@@ -1,7 +1,10 @@
 """Small numeric helpers and the one form of error text; imports nothing of ours."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -40,6 +43,14 @@ def as_float(array: object) -> Float[Array, "..."]:
     dtype = getattr(array, "dtype", None)
     is_float = dtype is not None and jnp.issubdtype(dtype, jnp.floating)
     return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
+
+
+def in_one_dtype(
+    one: Float[Array, "..."], other: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Both arrays in the wider of their float dtypes."""
+    dtype = np.promote_types(one.dtype, other.dtype)
+    return one.astype(dtype), other.astype(dtype)
 
 
 def positive_number(
@@ -87,3 +98,18 @@ def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
 def zero_diagonal(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
     """Returns `matrix` with zeros on its diagonal."""
     return jnp.where(jnp.eye(matrix.shape[0], dtype=bool), 0, matrix)
+
+
+def axes_of(tree: Any, where: Callable[[Any], Any], axes: Any) -> Any:
+    """A tree like `tree` that holds `axes` in the places that `where` selects, and None elsewhere.
+
+    Example: `axes_of(network, lambda n: (n.weights, n.threshold), (0, 0))`.
+
+    Args:
+        tree: A module.
+        where: Selects arrays or modules in it, as for `equinox.tree_at`.
+        axes: The axis along which each of these arrays may be split over devices; for a module a
+            tree of such axes.
+    """
+    whole = jax.tree.map(lambda _: None, tree)
+    return eqx.tree_at(where, whole, axes, is_leaf=lambda leaf: leaf is None)

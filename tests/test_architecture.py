@@ -195,7 +195,6 @@ def test_solve_uses_base_classes_of_networks_only():
         "Network",
         "ContinuousNetwork",
         "DiscreteNetwork",
-        "EnergyNetwork",
         "FeedforwardNetwork",
     )
     allowed = {f"nam_jax.network.Abstract{kind}" for kind in kinds} | {"nam_jax.network.Layer"}
@@ -208,6 +207,30 @@ def test_solve_uses_base_classes_of_networks_only():
         for alias in node.names
     }
     assert named and named <= allowed
+
+
+def test_no_code_asks_for_the_class_of_a_network():
+    """`isinstance` with a class of networks stands only where another class is refused at once."""
+    networks = {name for name, value in vars(nam_jax.network).items() if is_network(value)}
+    asked = {
+        (module, ast.unparse(node))
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance"
+        if networks & {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
+    }
+    refusals = {
+        (module, ast.unparse(node.test.operand))
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise)
+        if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
+    }
+    assert networks and asked <= refusals
+
+
+def is_network(value):
+    return isinstance(value, type) and issubclass(value, nam_jax.network.AbstractNetwork)
 
 
 def test_imports_have_no_cycle_even_inside_functions():

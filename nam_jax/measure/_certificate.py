@@ -4,8 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
-from nam_jax.network import NeuronAstrocyte
+from nam_jax.network import AbstractNetwork, NeuronAstrocyte
 
 
 class Certificate(eqx.Module):
@@ -38,18 +39,23 @@ class Certificate(eqx.Module):
     relaxation_time: Scalar
 
 
-def certificate(network: NeuronAstrocyte) -> Certificate:
+def certificate(network: AbstractNetwork) -> Certificate:
     """Returns the certificate of `network`, computed from slope bounds and the spectrum of T.
 
     For fixed x the energy of (s, p) is strictly convex in (g, psi) if
     (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1.
 
     Args:
-        network: The network, with its leaks and its tensor T.
+        network: A `NeuronAstrocyte`.
+
+    Raises:
+        ValueError: If `network` is of another class.
     """
-    largest = network.tensor.largest_eigenvalue()
-    stiffness_s = network.leaks.synaptic / network.synaptic.slope_bound
-    stiffness_p = network.leaks.process / network.process.slope_bound
+    if not isinstance(network, NeuronAstrocyte):
+        requirement = "be a NeuronAstrocyte, which has synapses, processes and a tensor T"
+        raise argument_error("network", requirement, f"the type {type(network).__name__}")
+    largest = network.tensor.largest_eigenvalue().astype(network.dtype)
+    stiffness_s, stiffness_p = network.stiffness
     margin = network.margin(largest)
     certified = margin > 0
 
@@ -73,9 +79,11 @@ def _slowest(network: NeuronAstrocyte, eigenvalue: Scalar) -> Scalar:
 
     It is -1 / (largest eigenvalue of the 2 x 2 Jacobian of (s, p) on that eigenvector).
     """
-    _, tau_s, tau_p = network.time_constants
-    _, alpha, gamma = network.leaks
-    slope_s, slope_p = network.synaptic.slope_bound, network.process.slope_bound
+    slopes = (network.synaptic.slope_bound, network.process.slope_bound)
+    numbers = (*network.time_constants[1:], *network.leaks[1:], *slopes)
+    tau_s, tau_p, alpha, gamma, slope_s, slope_p = (
+        number.astype(network.dtype) for number in numbers
+    )
     trace = -alpha / tau_s - (gamma - slope_p * eigenvalue) / tau_p
     determinant = (alpha * (gamma - slope_p * eigenvalue) - slope_s * slope_p) / (tau_s * tau_p)
     return -2 / (trace + jnp.sqrt(trace**2 - 4 * determinant))

@@ -13,11 +13,7 @@ from jaxtyping import Array, Int
 from nam_jax import data, solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Pattern, Scalar
-from nam_jax.network import (
-    AbstractDiscreteNetwork,
-    AbstractFeedforwardNetwork,
-    AbstractNetwork,
-)
+from nam_jax.network import AbstractNetwork
 
 if TYPE_CHECKING:
     # Type checkers know no abstract class variables.
@@ -128,12 +124,11 @@ class FixedPoint(AbstractCriterion):
         _check_level(self.level)
 
     def __call__(self, network: AbstractNetwork, target: Pattern, *, key: Key) -> Scalar:
-        if isinstance(network, AbstractDiscreteNetwork):
-            stays = jnp.all(network.local_field(target) * target >= 0)
-        elif isinstance(network, AbstractFeedforwardNetwork):
-            stays = jnp.all(network.respond(target) * target > 0)
-        else:
-            stays = wrong_bits(one_by_one(network, target, key).pattern, target) == 0
+        stays = network.by_kind(
+            flows=lambda net: wrong_bits(one_by_one(net, target, key).pattern, target) == 0,
+            updates=lambda net: jnp.all(net.local_field(target) * target >= 0),
+            passes=lambda net: jnp.all(net.respond(target) * target > 0),
+        )
         return stays.astype(target.dtype)
 
 
@@ -190,12 +185,16 @@ def allowed_errors(num_neurons: int, overlap: float) -> int:
 
 def _one_step(network: AbstractNetwork, state: Pattern) -> Pattern:
     """Returns the numbers whose signs are the bits after one step from `state`."""
-    if isinstance(network, AbstractDiscreteNetwork):
-        return network.local_field(state)
-    if isinstance(network, AbstractFeedforwardNetwork):
-        return network.respond(state)
-    given = f"OneStep, which needs steps, for a {type(network).__name__}, which flows in time"
-    raise argument_error("criterion", "be FixedPoint or Recall", given)
+
+    def refuse(network: AbstractNetwork) -> Pattern:
+        given = f"OneStep, which needs steps, for a {type(network).__name__}, which flows in time"
+        raise argument_error("criterion", "be FixedPoint or Recall", given)
+
+    return network.by_kind(
+        flows=refuse,
+        updates=lambda net: net.local_field(state),
+        passes=lambda net: net.respond(state),
+    )
 
 
 def _check_level(level: float) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.measure._criterion import AbstractCriterion, OneStep, right_bits
-from nam_jax.network import AbstractNetwork, DenseAssociativeMemory
+from nam_jax.network import AbstractNetwork
 
 Maker = Callable[[Patterns], AbstractNetwork]
 """Function from patterns (K, N) to the network that stores them; JAX must be able to trace it."""
@@ -148,7 +148,25 @@ class Sampler:
         if not isinstance(self.criterion, OneStep):
             return False
         patterns = jax.ShapeDtypeStruct((2, self.num_neurons), jnp.result_type(float))
-        return isinstance(eqx.filter_eval_shape(self.make, patterns), DenseAssociativeMemory)
+        fields = eqx.filter_eval_shape(
+            lambda patterns: _partial_fields(self.make(patterns), patterns[0], (1, 2)), patterns
+        )
+        return fields is not None
+
+
+def _partial_fields(
+    network: AbstractNetwork, state: Pattern, counts: tuple[int, ...]
+) -> Float[Array, "counts N"] | None:
+    """The fields of a discrete network for the first patterns; None where they are no sums."""
+
+    def nothing(_: AbstractNetwork) -> None:
+        return None
+
+    return network.by_kind(
+        flows=nothing,
+        updates=lambda network: network.partial_fields(state, counts),
+        passes=nothing,
+    )
 
 
 @eqx.filter_jit
@@ -159,11 +177,11 @@ def _prefix_scores(
 
     def of_set(patterns: Patterns) -> Float[Array, "counts queries"]:
         network = make(patterns)
-        assert isinstance(network, DenseAssociativeMemory)
         return jax.vmap(lambda target: of_target(network, target), out_axes=1)(patterns[:queries])
 
-    def of_target(network: DenseAssociativeMemory, target: Pattern) -> Float[Array, " counts"]:
-        fields = network.partial_fields(target, counts)
+    def of_target(network: AbstractNetwork, target: Pattern) -> Float[Array, " counts"]:
+        fields = _partial_fields(network, target, counts)
+        assert fields is not None  # only asked of networks that have them
         return jax.vmap(lambda field: right_bits(field, target))(fields)
 
     return jax.vmap(of_set, out_axes=1)(patterns)

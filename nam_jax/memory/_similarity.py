@@ -1,6 +1,8 @@
 """Similarities of a query to stored rows, and the weights that they become."""
 
 import abc
+from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -9,7 +11,7 @@ from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
-from nam_jax.memory._separation import AbstractSeparation
+from nam_jax.memory._separation import AbstractSeparation, LogSumExp, Power
 
 Similarities = Float[Array, " K"]
 """One number for each stored row."""
@@ -23,9 +25,11 @@ class AbstractSimilarity(eqx.Module):
 
     Attributes:
         visible: Whether to look at entries of the query that are not NaN only.
+        linear: Whether it is memory @ query, as far as the query is seen.
     """
 
     visible: eqx.AbstractVar[bool]
+    linear: ClassVar[bool]
 
     @abc.abstractmethod
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -35,6 +39,7 @@ class AbstractSimilarity(eqx.Module):
 class Dot(AbstractSimilarity):
     """memory . query."""
 
+    linear: ClassVar[bool] = True
     visible: bool = eqx.field(default=False, static=True)
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -47,6 +52,7 @@ class Cosine(AbstractSimilarity):
     By the norm of each row, and not of the whole memory, with which it is a dot product.
     """
 
+    linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -58,6 +64,7 @@ class Cosine(AbstractSimilarity):
 class Pearson(AbstractSimilarity):
     """The correlation with each row; 0 to a row that does not vary."""
 
+    linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -74,6 +81,7 @@ class Pearson(AbstractSimilarity):
 class Euclidean(AbstractSimilarity):
     """Minus the squared distance to each row: 0 at a match, where its reciprocal is infinite."""
 
+    linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -84,6 +92,7 @@ class Euclidean(AbstractSimilarity):
 class Manhattan(AbstractSimilarity):
     """Minus the sum of absolute differences to each row."""
 
+    linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
@@ -100,12 +109,24 @@ class AbstractWeighting(eqx.Module):
     def __call__(self, similarities: Similarities) -> Similarities:
         """The weights, (K,)."""
 
+    @property
+    @abc.abstractmethod
+    def potential(self) -> Callable[[Similarities], Scalar] | None:
+        """The convex function of all similarities whose gradient the weights are; None if none is.
+
+        Where it has a kink, the weights are one of its subgradients.
+        """
+
 
 class Identity(AbstractWeighting):
     """The similarities themselves."""
 
     def __call__(self, similarities: Similarities) -> Similarities:
         return similarities
+
+    @property
+    def potential(self) -> Callable[[Similarities], Scalar]:
+        return Power(2)
 
 
 class Polynomial(AbstractWeighting):
@@ -124,6 +145,11 @@ class Polynomial(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         return similarities**self.power
 
+    @property
+    def potential(self) -> Callable[[Similarities], Scalar] | None:
+        """The next power, which is convex where it is even."""
+        return Power(self.power + 1) if self.power % 2 else None
+
 
 class Threshold(AbstractWeighting):
     """Similarities from a threshold on, 0 below.
@@ -140,6 +166,11 @@ class Threshold(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         below = similarities < self.value.astype(similarities.dtype)
         return jnp.where(below, 0, similarities)
+
+    @property
+    def potential(self) -> None:
+        """None, as the weights fall at a threshold below 0."""
+        return None
 
 
 class TopQ(AbstractWeighting):
@@ -161,6 +192,11 @@ class TopQ(AbstractWeighting):
         _, chosen = jax.lax.top_k(similarities, self.q)
         return jnp.zeros_like(similarities).at[chosen].set(1 / self.q)
 
+    @property
+    def potential(self) -> Callable[[Similarities], Scalar]:
+        """The mean of the q largest."""
+        return lambda similarities: jnp.mean(jax.lax.top_k(similarities, self.q)[0])
+
 
 class Softmax(AbstractWeighting):
     """exp(beta similarity) over its sum. One beta does not suit all similarities: cosines span 2.
@@ -177,6 +213,10 @@ class Softmax(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         return jax.nn.softmax(self.beta.astype(similarities.dtype) * similarities)
 
+    @property
+    def potential(self) -> Callable[[Similarities], Scalar]:
+        return LogSumExp(self.beta)
+
 
 class Max(AbstractWeighting):
     """The most similar row alone; rows as similar as it share the weight, none by its place."""
@@ -184,6 +224,10 @@ class Max(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         most = (similarities == jnp.max(similarities)).astype(similarities.dtype)
         return most / jnp.sum(most)
+
+    @property
+    def potential(self) -> Callable[[Similarities], Scalar]:
+        return jnp.max
 
 
 class Slope(AbstractWeighting):
@@ -199,6 +243,11 @@ class Slope(AbstractWeighting):
 
     def __call__(self, similarities: Similarities) -> Similarities:
         return self.separation.scaled_slope(similarities, 1.0)
+
+    @property
+    def potential(self) -> None:
+        """None, as the factor of the weights depends on the similarities."""
+        return None
 
 
 class Normalised(AbstractWeighting):
@@ -217,6 +266,11 @@ class Normalised(AbstractWeighting):
     def __call__(self, similarities: Similarities) -> Similarities:
         weights = self.weighting(unit_range(similarities))
         return weights / jnp.sum(weights)
+
+    @property
+    def potential(self) -> None:
+        """None, as the scale of the weights depends on the similarities."""
+        return None
 
 
 def unit_range(similarities: Similarities) -> Similarities:

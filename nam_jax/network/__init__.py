@@ -4,16 +4,16 @@ from nam_jax.network import dendritic
 from nam_jax.network._base import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
-    AbstractEnergyNetwork,
     AbstractFeedforwardNetwork,
     AbstractNetwork,
-    Layer,
 )
 from nam_jax.network._clamped import Clamped
 from nam_jax.network._drive import Drive
 from nam_jax.network._drive import drive_at as drive_at
+from nam_jax.network._layer import Layer
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neural import NeuralEnergyTerms as NeuralEnergyTerms
+from nam_jax.network._rows import split_rows
 from nam_jax.network.astrocyte import (
     AbstractStart,
     Algebraic,
@@ -43,7 +43,6 @@ from nam_jax.network.one_pass import Echo as Echo
 __all__ = [
     "AbstractContinuousNetwork",
     "AbstractDiscreteNetwork",
-    "AbstractEnergyNetwork",
     "AbstractFeedforwardNetwork",
     "AbstractNetwork",
     "AbstractNeuralNetwork",
@@ -72,4 +71,5 @@ __all__ = [
     "UniversalHopfield",
     "dendritic",
     "settle_fast",
+    "split_rows",
 ]

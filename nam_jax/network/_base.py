@@ -1,33 +1,63 @@
-"""What every network can do, so that one solver serves all."""
+"""What every network says of itself and can do, so that one solver serves all."""
 
 import abc
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.lagrangian import AbstractLagrangian, Quadratic
+from nam_jax.network._layer import Layer
 
 State = PyTree[Float[Array, "..."]]
 """All layers of one network for one sample."""
+
+_T = TypeVar("_T")
 
 
 class AbstractNetwork(eqx.Module):
     """A system that recalls a pattern from a cue.
 
-    Everything is for one sample; batch with `jax.vmap`.
+    Everything is for one sample; batch with `jax.vmap`. A network says what it has: a dtype, inputs
+    of some class or none, an energy or none, arrays that may be split over devices. Solvers and
+    measures ask for that, never for its class, and refuse by name a network that lacks what they
+    need. How a network is solved depends on its kind, one of the three classes below; `by_kind` is
+    the only place that tells them apart.
     """
 
+    @property
     @abc.abstractmethod
-    def initial_state(self, cue: Pattern) -> State:
-        """The state in which recall starts.
+    def dtype(self) -> np.dtype:
+        """The float dtype in which the network computes: that of its patterns or weights.
+
+        Cues and states are converted to it, and no pattern or weight to the dtype of a cue. Other
+        numbers of the network, such as leaks and gains, follow it where they are used.
+        """
+
+    @property
+    @abc.abstractmethod
+    def drive_type(self) -> type | None:
+        """The class of the network's inputs, or None for a network that takes none.
+
+        An instance that is made without arguments has no inputs.
+        """
+
+    @property
+    @abc.abstractmethod
+    def has_energy(self) -> bool:
+        """Whether `energy` is defined."""
+
+    @abc.abstractmethod
+    def initial_state(self, cue: ArrayLike) -> State:
+        """The state in which recall starts, in the network's dtype.
 
         Args:
-            cue: (N,) finite numbers, the damaged pattern.
+            cue: (N,) finite numbers of any dtype, the damaged pattern.
 
         Returns:
             A state, to be given to the other methods.
@@ -40,9 +70,79 @@ class AbstractNetwork(eqx.Module):
     def readout(self, state: State) -> Pattern:
         """What the network says it recalled: (N,), graded; its signs are the recalled bits."""
 
+    @abc.abstractmethod
+    def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        """The energy of `state`, dimensionless.
+
+        Args:
+            state: As from `initial_state`.
+            drive: The network's inputs, or None for none.
+            t: Time; matters only to a drive that changes with it.
+
+        Raises:
+            ValueError: If the network has no energy, or takes no such drive.
+        """
+
+    @abc.abstractmethod
+    def row_axes(self) -> tuple[Any, Any]:
+        """The axis of each array along which it may be split over devices.
+
+        Returns:
+            Two trees, one with the structure of the network and one with that of its state, that
+            hold in place of each array the number of that axis, or None if every device needs the
+            whole array. See [`nam_jax.network.split_rows`][].
+        """
+
+    @abc.abstractmethod
+    def by_kind(
+        self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
+    ) -> _T:
+        """Calls one of three functions with this network, and returns what it returns.
+
+        Args:
+            flows: Called with an `AbstractContinuousNetwork`.
+            updates: Called with an `AbstractDiscreteNetwork`.
+            passes: Called with an `AbstractFeedforwardNetwork`.
+        """
+
+    def flowing(self, name: str = "network") -> "AbstractContinuousNetwork":
+        """This network, for those who need one that flows in time.
+
+        Args:
+            name: What the network is called among the caller's arguments.
+
+        Raises:
+            ValueError: If it is of another kind.
+        """
+
+        def refuse(network: AbstractNetwork) -> AbstractContinuousNetwork:
+            raise argument_error(name, "flow in time", f"the type {type(network).__name__}")
+
+        return self.by_kind(flows=lambda network: network, updates=refuse, passes=refuse)
+
+    def as_drive(self, drive: Any) -> Any:
+        """`drive` itself, or one without inputs where it is None.
+
+        Raises:
+            ValueError: If the network takes no drive, or one of another class.
+        """
+        kind, name = self.drive_type, type(self).__name__
+        if drive is None:
+            return None if kind is None else kind()
+        if kind is None:
+            requirement = f"be None, as {name} takes no inputs"
+            raise argument_error("drive", requirement, f"the type {type(drive).__name__}")
+        if not isinstance(drive, kind):
+            requirement = f"be None or of the type {kind.__name__}, which {name} takes"
+            raise argument_error("drive", requirement, f"the type {type(drive).__name__}")
+        return drive
+
 
 class AbstractContinuousNetwork(AbstractNetwork):
-    """A network that flows in time. Times are in units of the time constants."""
+    """A network that flows in time. Times are in units of the time constants.
+
+    If it has `layers`, its flow goes down an energy while its drive is constant.
+    """
 
     @abc.abstractmethod
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
@@ -55,6 +155,9 @@ class AbstractContinuousNetwork(AbstractNetwork):
 
         Returns:
             d(state)/dt, with the structure and dtypes of `state`.
+
+        Raises:
+            ValueError: If the network takes no such drive.
         """
 
     @abc.abstractmethod
@@ -64,93 +167,72 @@ class AbstractContinuousNetwork(AbstractNetwork):
         They make speeds dimensionless when a solver judges whether the network is at rest.
         """
 
+    @abc.abstractmethod
+    def visible(self, state: Any) -> Any:
+        """The leaf of `state` that is the pattern: the one whose activation is read out.
 
-class Layer(eqx.Module):
-    """One layer of a network with an energy: inertia du/dt = -dE/dy, y the activation at u.
+        Args:
+            state: Any tree with the structure of a state, such as a flow or `time_scales()`.
 
-    E holds the term `leak` (u . y - L), so that the flow is inertia du/dt = -leak u + forces that
-    depend on activations only. Where an activation stands twice in E, as symmetric pairs do,
-    `leak` and `inertia` are half the layer's own.
-
-    Attributes:
-        lagrangian: L; its gradient is the activation.
-        leak: The layer's leak as it stands in E, at least 0.
-        inertia: The layer's time constant, in the same measure, above 0.
-        symmetric: Whether its states are symmetric N x N arrays.
-        held: None, or true where a unit is held and its state not looked at.
-    """
-
-    lagrangian: AbstractLagrangian
-    leak: Scalar
-    inertia: Scalar
-    symmetric: bool = eqx.field(default=False, static=True)
-    held: Bool[Array, "..."] | None = None
-
-    def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
-        """H v, with H the Hessian of the Lagrangian at u: the change of the activation along v."""
-        return jax.jvp(self.lagrangian.activation, (u,), (v,))[1]
-
-    def slope(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The diagonal of H, the Hessian of the Lagrangian at u.
-
-        One number for a linear layer, which saves passes over N x N arrays; for a Lagrangian that
-        couples entries the size of H along a random direction.
+        Returns:
+            The leaf, or None for a network whose readout is no single layer.
         """
-        if isinstance(self.lagrangian, Quadratic):
-            return self.lagrangian.gain.astype(u.dtype)
-        if self.lagrangian.additive:
-            return self.bend(u, jnp.ones_like(u))
-        probe = jax.random.normal(jax.random.key(0), u.shape, u.dtype)
-        size = jnp.linalg.norm(self.bend(u, probe)) / jnp.linalg.norm(probe)
-        return jnp.full_like(u, size)
-
-    def moves(self, slope: Float[Array, "..."]) -> Bool[Array, "..."] | None:
-        """Where an activation of a given `slope` can change; None for everywhere.
-
-        Not where a unit is held, nor where its slope is rounding, as 1 - tanh(u)^2 is a difference
-        of numbers near 1.
-        """
-        free = None if self.held is None else ~self.held
-        if not self.lagrangian.additive or isinstance(self.lagrangian, Quadratic):
-            return free
-        bound = self.lagrangian.slope_bound.astype(slope.dtype)
-        bound = jnp.where(jnp.isfinite(bound), bound, jnp.max(slope))
-        steep = slope > 100 * jnp.finfo(slope.dtype).eps * bound
-        return steep if free is None else free & steep
-
-
-class AbstractEnergyNetwork(AbstractContinuousNetwork):
-    """A network whose flow goes down an energy while its drive is constant."""
 
     @abc.abstractmethod
-    def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """The energy of `state`, dimensionless; arguments as in `vector_field`."""
+    def layers(self) -> tuple[Layer, ...] | None:
+        """One [`nam_jax.network.Layer`][] for each leaf of the state, in the order of the tree.
+
+        None for a flow that comes from no energy.
+        """
 
     @abc.abstractmethod
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
-        """The terms of the energy one by one, a named tuple; they sum to `energy`."""
+        """The terms of the energy, a named tuple; None for a flow that comes from no energy.
 
-    @abc.abstractmethod
-    def visible(self, state: State) -> Float[Array, " N"]:
-        """The leaf of `state` whose activation is the pattern, (N,): the layer of the cue."""
+        They sum to `energy`, whose arguments they take.
+        """
 
-    @abc.abstractmethod
-    def layers(self) -> tuple[Layer, ...]:
-        """One [`nam_jax.network.Layer`][] for each leaf of the state, in the order of the tree."""
+    def visible_place(self) -> int | None:
+        """The place of the visible leaf among the leaves of the state; None if there is none."""
+        structure = jax.tree.structure(self.time_scales())
+        return self.visible(jax.tree.unflatten(structure, range(structure.num_leaves)))
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether the flow comes from an energy, so that the network has `layers`."""
+        return self.layers() is not None
+
+    def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        """The sum of `energy_terms`."""
+        terms = self.energy_terms(state, drive, t)
+        if terms is None:
+            raise without_energy(self)
+        return jnp.sum(jnp.stack(terms))
 
     def energy_rate(self, state: State, drive: Any = None) -> Scalar:
         """dE/dt = -sum over layers of inertia u'.H u', H the Hessian of the Lagrangian at u.
 
         At most 0 when every Lagrangian is convex (Kozachkov, Slotine & Krotov, eq 10).
+
+        Raises:
+            ValueError: If the network has no energy, or takes no such drive.
         """
+        layers = self.layers()
+        if layers is None:
+            raise without_energy(self)
         flow = self.vector_field(0.0, state, drive)
         rates = [
             -layer.inertia.astype(u.dtype) * jnp.vdot(v, layer.bend(u, v))
             for layer, u, v in zip(
-                self.layers(), jax.tree.leaves(state), jax.tree.leaves(flow), strict=True
+                layers, jax.tree.leaves(state), jax.tree.leaves(flow), strict=True
             )
         ]
         return jnp.sum(jnp.stack(rates))
+
+    def by_kind(
+        self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
+    ) -> _T:
+        return flows(self)
 
 
 class AbstractDiscreteNetwork(AbstractNetwork):
@@ -168,10 +250,6 @@ class AbstractDiscreteNetwork(AbstractNetwork):
     @abc.abstractmethod
     def local_field(self, state: Pattern) -> Pattern:
         """The local field of every neuron, (N,), given the states of all."""
-
-    @abc.abstractmethod
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """The energy of `state`, dimensionless; the arguments besides it are not used."""
 
     @abc.abstractmethod
     def carry(self, state: Pattern) -> PyTree[Float[Array, "..."]]:
@@ -202,6 +280,32 @@ class AbstractDiscreteNetwork(AbstractNetwork):
             change: Its new state minus its old one: 2, -2, or 1 from a state that was not known.
         """
 
+    @abc.abstractmethod
+    def partial_fields(
+        self, state: Pattern, counts: tuple[int, ...]
+    ) -> Float[Array, "counts N"] | None:
+        """The local fields if only the first K patterns were stored, for each K in `counts`.
+
+        None for a network whose fields are no sums over patterns.
+
+        Args:
+            state: (N,).
+            counts: Ascending numbers of patterns, at least 1.
+
+        Raises:
+            ValueError: If the numbers do not ascend from at least 1 to the number of patterns.
+        """
+
+    @property
+    def drive_type(self) -> None:
+        """None: fields have no place for inputs."""
+        return None
+
+    def by_kind(
+        self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
+    ) -> _T:
+        return updates(self)
+
 
 class AbstractFeedforwardNetwork(AbstractNetwork):
     """A network that answers in passes: no dynamics, and no claim to be at rest.
@@ -225,3 +329,19 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
     def readout(self, state: Pattern) -> Pattern:
         """The answer itself."""
         return state
+
+    @property
+    def drive_type(self) -> None:
+        """None: answers depend on the cue alone."""
+        return None
+
+    def by_kind(
+        self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
+    ) -> _T:
+        return passes(self)
+
+
+def without_energy(network: AbstractNetwork) -> ValueError:
+    """The error about a network that has no energy where one is needed."""
+    found = f"the type {type(network).__name__}, which has none"
+    return argument_error("network", "have an energy", found)

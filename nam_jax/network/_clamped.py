@@ -6,20 +6,23 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, axes_of
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network._base import AbstractEnergyNetwork, Layer, State
+from nam_jax.network._base import AbstractContinuousNetwork, AbstractNetwork, State
+from nam_jax.network._layer import Layer
 
 
-class Clamped(AbstractEnergyNetwork):
+class Clamped(AbstractContinuousNetwork):
     """`base` with the neurons of `mask` held at `values`.
 
-    The energy is that of `base` with those neurons at their values, as a function of all others,
-    and so is the flow; held neurons do not move. What a state holds in their place is not looked
-    at. The Lagrangian of the neurons is additive: with a collective one a held voltage would change
-    its activity. The free neurons of a certified network stay certified.
+    The flow is that of `base` with those neurons at their values, and so is the energy, if it has
+    one; held neurons do not move. What a state holds in their place is not looked at. The neurons
+    are the visible leaf of the state; their Lagrangian is additive if `base` has an energy, as with
+    a collective one a held voltage would change its activity. The free neurons of a certified
+    network stay certified.
 
     Attributes:
         base: The network.
@@ -27,7 +30,7 @@ class Clamped(AbstractEnergyNetwork):
         values: (N,), the voltages of held neurons; the others are not looked at.
     """
 
-    base: AbstractEnergyNetwork
+    base: AbstractContinuousNetwork
     mask: Bool[Array, " N"]
     values: Pattern
 
@@ -35,38 +38,46 @@ class Clamped(AbstractEnergyNetwork):
         if self.mask.shape != self.values.shape:
             requirement = f"have the shape of `values`, {self.values.shape}"
             raise argument_error("mask", requirement, f"shape {self.mask.shape}")
-        lagrangian = self.base.layers()[0].lagrangian
-        if not lagrangian.additive:
-            found = f"the collective {type(lagrangian).__name__}"
-            raise argument_error("base", "have neurons with an additive Lagrangian", found)
+        _check_neurons(self.base)
 
     @classmethod
-    def at_cue(
-        cls, base: AbstractEnergyNetwork, mask: Bool[Array, " N"], cue: Pattern
-    ) -> "Clamped":
+    def at_cue(cls, base: AbstractNetwork, mask: Bool[Array, " N"], cue: ArrayLike) -> "Clamped":
         """Holds neurons where `base` starts them for `cue` (N,)."""
-        return cls(base, mask, jax.lax.stop_gradient(base.visible(base.initial_state(cue))))
+        flow = base.flowing("base")
+        _check_neurons(flow)
+        return cls(flow, mask, jax.lax.stop_gradient(flow.visible(flow.initial_state(cue))))
 
-    def initial_state(self, cue: Pattern) -> State:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.base.dtype
+
+    @property
+    def drive_type(self) -> type | None:
+        return self.base.drive_type
+
+    def initial_state(self, cue: ArrayLike) -> State:
         return self._held(self.base.initial_state(cue))
 
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
-        flow = self.base.vector_field(t, self._held(state), drive)
+        flow = self.base.vector_field(t, self._held(state), self.as_drive(drive))
         return self._with_visible(flow, jnp.where(self.mask, 0, self.base.visible(flow)))
 
-    def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        return self.base.energy(self._held(state), drive, t)
-
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
-        return self.base.energy_terms(self._held(state), drive, t)
+        return self.base.energy_terms(self._held(state), self.as_drive(drive), t)
 
-    def visible(self, state: State) -> Pattern:
+    def visible(self, state: Any) -> Any:
         return self.base.visible(state)
 
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[Layer, ...] | None:
         """Those of `base`, with neurons that are held."""
-        neurons, *others = self.base.layers()
-        return (dataclasses.replace(neurons, held=self.mask), *others)
+        layers = self.base.layers()
+        if layers is None:
+            return None
+        place = self.base.visible_place()
+        return tuple(
+            dataclasses.replace(layer, held=self.mask) if i == place else layer
+            for i, layer in enumerate(layers)
+        )
 
     def readout(self, state: State) -> Pattern:
         return self.base.readout(self._held(state))
@@ -74,10 +85,27 @@ class Clamped(AbstractEnergyNetwork):
     def time_scales(self) -> Any:
         return self.base.time_scales()
 
+    def row_axes(self) -> tuple[Any, Any]:
+        axes, state = self.base.row_axes()
+        row = self.base.visible(state)
+        where = lambda n: (n.base, n.mask, n.values)  # noqa: E731
+        return axes_of(self, where, (axes, row, row)), state
+
     def _held(self, state: State) -> State:
         neurons = self.base.visible(state)
         values = self.values.astype(neurons.dtype)
         return self._with_visible(state, jnp.where(self.mask, values, neurons))
 
-    def _with_visible(self, state: State, neurons: Pattern) -> State:
+    def _with_visible(self, state: Any, neurons: Any) -> Any:
         return eqx.tree_at(self.base.visible, state, neurons)
+
+
+def _check_neurons(base: AbstractContinuousNetwork) -> None:
+    """Refuses a network whose neurons cannot be held."""
+    place, layers = base.visible_place(), base.layers()
+    if place is None:
+        found = f"the type {type(base).__name__}, whose pattern is no leaf of its state"
+        raise argument_error("base", "have neurons to hold", found)
+    if layers is not None and not layers[place].lagrangian.additive:
+        found = f"the collective {type(layers[place].lagrangian).__name__}"
+        raise argument_error("base", "have neurons with an additive Lagrangian", found)

@@ -1,10 +1,11 @@
-"""The three layers of neurons, synapses and astrocyte processes: their state, numbers, drives."""
+"""What comes from outside: inputs to the layers of a network, and its cue."""
 
 from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, check_finite
 from nam_jax._types import Pattern, Scalar
@@ -27,26 +28,54 @@ class Drive(eqx.Module):
     process: Signal = None
 
 
-def neural_only(drive: Drive | None) -> Signal:
+def neural_only(drive: Drive) -> Signal:
     """The neural input of `drive`, for networks that have no other layer to drive.
 
     Raises:
         ValueError: If it drives synapses or processes.
     """
-    if drive is None:
-        return None
     if drive.synaptic is not None or drive.process is not None:
         requirement = "drive neurons only, as this network has no other layer"
         raise argument_error("drive", requirement, "a synaptic or process input")
     return drive.neural
 
 
-def check_cue(cue: Pattern, num_neurons: int) -> None:
-    """Refuses a cue of the wrong length, or a concrete one with NaN or infinity."""
-    if cue.shape != (num_neurons,):
+def without_neural(drive: Drive) -> Drive:
+    """`drive`, for networks whose neurons are driven at each evaluation and not once for all.
+
+    Raises:
+        ValueError: If it drives neurons.
+    """
+    if drive.neural is not None:
+        requirement = "drive synapses and processes only; give the other input to each evaluation"
+        raise argument_error("drive", requirement, "a neural input")
+    return drive
+
+
+def as_cue(
+    cue: ArrayLike, num_neurons: int, dtype: np.dtype, *, nan_allowed: bool = False
+) -> Pattern:
+    """`cue` as an array of the network's dtype.
+
+    Args:
+        cue: (N,) real numbers of any dtype.
+        num_neurons: N.
+        dtype: The float dtype in which the network computes.
+        nan_allowed: Whether NaN marks entries that are not known.
+
+    Raises:
+        ValueError: If `cue` has another shape, holds complex numbers, or is not finite. A traced
+            cue, whose values cannot be looked at, passes.
+    """
+    found = jnp.asarray(cue)
+    if found.shape != (num_neurons,):
         requirement = f"have shape ({num_neurons},), one entry a neuron"
-        raise argument_error("cue", requirement, f"shape {cue.shape}")
-    check_finite("cue", cue)
+        raise argument_error("cue", requirement, f"shape {found.shape}")
+    if jnp.issubdtype(found.dtype, jnp.complexfloating):
+        raise argument_error("cue", "hold real numbers", f"dtype {found.dtype}")
+    found = found.astype(dtype)
+    check_finite("cue", jnp.where(jnp.isnan(found), 0, found) if nan_allowed else found)
+    return found
 
 
 def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Float[Array, "..."]:

@@ -1,15 +1,17 @@
 """Networks of neurons alone: one layer, a leak, and the force of an interaction energy."""
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import ArrayLike
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.network._base import AbstractEnergyNetwork, Layer
-from nam_jax.network._drive import Drive, check_cue, drive_at, neural_only
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network._drive import Drive, as_cue, drive_at, neural_only
+from nam_jax.network._layer import Layer
 
 
 class NeuralEnergyTerms(NamedTuple):
@@ -20,7 +22,7 @@ class NeuralEnergyTerms(NamedTuple):
     inputs: Scalar
 
 
-class AbstractNeuralNetwork(AbstractEnergyNetwork):
+class AbstractNeuralNetwork(AbstractContinuousNetwork):
     """Neurons x whose activity phi meets a force that is minus the gradient of V(phi).
 
         E = lambda [x.phi - L_n] + V(phi) - b.phi
@@ -42,6 +44,11 @@ class AbstractNeuralNetwork(AbstractEnergyNetwork):
     num_neurons: eqx.AbstractVar[int]
     voltage: eqx.AbstractVar[float]
 
+    @property
+    def drive_type(self) -> type[Drive]:
+        """`Drive`, with a neural part only."""
+        return Drive
+
     @abc.abstractmethod
     def force(self, state: Pattern) -> Pattern:
         """-dV/dphi, (N,), at the activity of `state`."""
@@ -50,35 +57,28 @@ class AbstractNeuralNetwork(AbstractEnergyNetwork):
     def interaction(self, state: Pattern) -> Scalar:
         """V, at the activity of `state`."""
 
-    def initial_state(self, cue: Pattern) -> Pattern:
+    def initial_state(self, cue: ArrayLike) -> Pattern:
         """`voltage` times the cue."""
-        check_cue(cue, self.num_neurons)
-        return self.voltage * cue
+        return self.voltage * as_cue(cue, self.num_neurons, self.dtype)
 
-    def vector_field(
-        self, t: Scalar | float, state: Pattern, drive: Drive | None = None
-    ) -> Pattern:
+    def vector_field(self, t: Scalar | float, state: Pattern, drive: Any = None) -> Pattern:
         """dx/dt, (N,)."""
         force = -self.leak.astype(state.dtype) * state + self.force(state)
-        force = force + drive_at(neural_only(drive), t, state)
+        force = force + drive_at(neural_only(self.as_drive(drive)), t, state)
         return force / self.time_constant.astype(state.dtype)
 
-    def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
-        """E at `state`."""
-        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
-
     def energy_terms(
-        self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0
+        self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0
     ) -> NeuralEnergyTerms:
         """The three terms of E."""
         phi = self.neural.activation(state)
         return NeuralEnergyTerms(
             self.leak.astype(state.dtype) * self.neural.energy(state),
             self.interaction(state),
-            -jnp.vdot(drive_at(neural_only(drive), t, state), phi),
+            -jnp.vdot(drive_at(neural_only(self.as_drive(drive)), t, state), phi),
         )
 
-    def visible(self, state: Pattern) -> Pattern:
+    def visible(self, state: Any) -> Any:
         return state
 
     def layers(self) -> tuple[Layer, ...]:
@@ -91,4 +91,5 @@ class AbstractNeuralNetwork(AbstractEnergyNetwork):
 
     def time_scales(self) -> Scalar:
         """tau / max(lambda, 1)."""
-        return self.time_constant / jnp.maximum(self.leak, 1)
+        leak = jnp.maximum(self.leak, 1).astype(self.dtype)
+        return self.time_constant.astype(self.dtype) / leak

@@ -9,7 +9,7 @@ import optimistix as optx
 from jaxtyping import Array
 
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractContinuousNetwork
+from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
 from nam_jax.solve._result import all_finite, residual
 from nam_jax.solve._unrolled import Unrolled
 
@@ -22,6 +22,11 @@ CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
 def layer_norm(error: Any) -> Scalar:
     """Largest root mean square of any layer, so that N^2 synapses do not drown N neurons."""
     return jnp.max(jnp.stack([optx.rms_norm(leaf) for leaf in jax.tree.leaves(error)]))
+
+
+def in_dtype_of(network: AbstractNetwork, state: Any) -> Any:
+    """`state` in the float dtype in which `network` computes."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, network.dtype), state)
 
 
 def integrate(
@@ -45,7 +50,8 @@ def integrate(
     """
     t0, t1 = (jnp.asarray(t, jax.tree.leaves(state)[0].dtype) for t in span)
 
-    smallest = 1e-9 * jnp.min(jnp.stack(jax.tree.leaves(network.time_scales()))).astype(t0.dtype)
+    scales = [scale.astype(t0.dtype) for scale in jax.tree.leaves(network.time_scales())]
+    smallest = 1e-9 * jnp.min(jnp.stack(scales))
 
     def flow(t: Any, y: Any, args: Any) -> Any:
         return network.vector_field(t, y, args)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool
 
 from nam_jax._newton import ConjugateGradients
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractContinuousNetwork, AbstractEnergyNetwork, Layer
+from nam_jax.network import AbstractContinuousNetwork, Layer
 
 Map = Callable[[Any], Any]
 
@@ -65,12 +65,11 @@ def force(network: AbstractContinuousNetwork, state: Any, drive: Any = None) -> 
 
     For a network with an energy it is -dE/dy, y the activations. Has the structure of `state`.
     """
-    flow = network.vector_field(0.0, state, drive)
-    if isinstance(network, AbstractEnergyNetwork):
+    flow, layers = network.vector_field(0.0, state, drive), network.layers()
+    if layers is not None:
         leaves, structure = jax.tree.flatten(flow)
         scaled = [
-            layer.inertia.astype(v.dtype) * v
-            for layer, v in zip(network.layers(), leaves, strict=True)
+            layer.inertia.astype(v.dtype) * v for layer, v in zip(layers, leaves, strict=True)
         ]
         return jax.tree.unflatten(structure, scaled)
     return jax.tree.map(lambda v, scale: scale.astype(v.dtype) * v, flow, network.time_scales())
@@ -85,8 +84,9 @@ def linearise(
     def jacobian(v: Any) -> Any:
         return jax.tree.map(jnp.negative, push(v))
 
-    if isinstance(network, AbstractEnergyNetwork) and not implicit.general:
-        return _with_energy(network, state, jacobian, implicit)
+    layers = network.layers()
+    if layers is not None and not implicit.general:
+        return _with_energy(layers, state, jacobian, implicit)
 
     def same(v: Any) -> Any:
         return v
@@ -110,10 +110,9 @@ def _zeros(v: Any) -> Any:
 
 
 def _with_energy(
-    network: AbstractEnergyNetwork, state: Any, jacobian: Map, implicit: Implicit
+    layers: tuple[Layer, ...], state: Any, jacobian: Map, implicit: Implicit
 ) -> Around:
     leaves, structure = jax.tree.flatten(state)
-    layers = network.layers()
 
     def by_layer(function: Callable, *of_layers: Any) -> Map:
         def apply(v: Any) -> Any:

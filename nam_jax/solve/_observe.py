@@ -7,8 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractDiscreteNetwork, AbstractEnergyNetwork, AbstractNetwork
+from nam_jax.network import AbstractNetwork
 
 
 class AbstractObservable(eqx.Module):
@@ -22,12 +23,10 @@ class AbstractObservable(eqx.Module):
 
 
 class Energy(AbstractObservable):
-    """The network's energy, one number; NaN for a network without one."""
+    """The network's energy, one number; refuses a network without one."""
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
-        if isinstance(network, AbstractEnergyNetwork | AbstractDiscreteNetwork):
-            return network.energy(state, drive, t)
-        return jnp.full_like(t, jnp.nan)
+        return network.energy(state, drive, t)
 
 
 class Activity(AbstractObservable):
@@ -48,6 +47,9 @@ class Overlap(AbstractObservable):
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
         readout = network.readout(state)
+        if self.pattern.shape != readout.shape:
+            requirement = f"have shape {readout.shape}, that of the readout"
+            raise argument_error("pattern", requirement, f"shape {self.pattern.shape}")
         return jnp.mean(readout * self.pattern.astype(readout.dtype))
 
 

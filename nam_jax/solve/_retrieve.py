@@ -4,13 +4,14 @@ from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
-from jaxtyping import Array, Bool
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool
 
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
 from nam_jax.solve._integrate import DEFAULT_SOLVER
 from nam_jax.solve._linearised import Implicit
-from nam_jax.solve._observe import Activity, Energy
+from nam_jax.solve._observe import Activity
 from nam_jax.solve._result import RESULTS
 from nam_jax.solve._settle import IMPLICIT, settle
 from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
@@ -24,7 +25,7 @@ class Retrieval(eqx.Module):
         state: The state at rest.
         steps: Solver steps taken.
         time: The time recall took, in the unit of the time constants.
-        energy: Energy at rest; NaN for a network without one.
+        energy: Energy at the end; NaN for a network without one.
         activity: Mean |pattern|.
         known: Whether the cue was recognised: the network is active (its activity is at least
             `silence`) rather than silent, where leak gating lets unknown cues decay. Networks
@@ -46,7 +47,7 @@ class Retrieval(eqx.Module):
 
 def retrieve(
     network: AbstractNetwork,
-    cue: Pattern,
+    cue: ArrayLike,
     *,
     drive: Any = None,
     rest: float = 1e-2,
@@ -65,7 +66,8 @@ def retrieve(
 
     Args:
         network: Any network.
-        cue: (N,) finite numbers; batch with `jax.vmap(lambda cue: retrieve(network, cue))`.
+        cue: (N,) finite numbers, converted to the network's dtype; batch with
+            `jax.vmap(lambda cue: retrieve(network, cue))`.
         drive: Constant inputs (see `network.vector_field`).
         rest: Residual at which the state counts as an equilibrium.
         silence: Activity below which the network counts as silent and the cue as unknown.
@@ -85,7 +87,8 @@ def retrieve(
         leaves the others alone.
 
     Raises:
-        ValueError: If `cue` has the wrong length, or is not batched and not finite.
+        ValueError: If `cue` has the wrong length, or is not batched and not finite; or if the
+            network takes no such drive.
         RuntimeError: If `throw` and the network did not come to rest.
     """
     rested = settle(
@@ -103,7 +106,10 @@ def retrieve(
         updates=updates,
         throw=throw,
     )
-    energy = Energy()(network, rested.time, rested.state, drive)
+    if network.has_energy:
+        energy = network.energy(rested.state, drive, rested.time)
+    else:
+        energy = jnp.full_like(rested.time, jnp.nan)
     activity = Activity()(network, rested.time, rested.state, drive)
     return Retrieval(
         network.readout(rested.state),

@@ -12,12 +12,11 @@ from nam_jax._types import Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
-    AbstractEnergyNetwork,
     AbstractFeedforwardNetwork,
     AbstractNetwork,
 )
 from nam_jax.solve._implicit import at_rest, without_derivatives
-from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, integrate
+from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, in_dtype_of, integrate
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless, residual
 from nam_jax.solve._simulate import ending
@@ -69,7 +68,8 @@ def settle(
 
     Args:
         network: Any network.
-        state: One sample's initial state; batch with `jax.vmap`.
+        state: One sample's initial state, in the network's dtype or to be converted to it; batch
+            with `jax.vmap`.
         drive: Constant inputs (see `network.vector_field`).
         rest: Residual at which the state counts as an equilibrium.
         max_time: Time after which to give up, in the unit of the time constants.
@@ -95,31 +95,36 @@ def settle(
         than the first one, by more than rounding.
 
     Raises:
+        ValueError: If the network takes no such drive.
         RuntimeError: If `throw` and the network did not come to rest.
     """
-    if isinstance(network, AbstractDiscreteNetwork):
-        final, distance, steps, result = updates(network, state, max_steps)
-        found = Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
-    elif isinstance(network, AbstractFeedforwardNetwork):
-        found = _answered(network, state)
-    else:
-        assert isinstance(network, AbstractContinuousNetwork)
-        is_implicit = isinstance(adjoint, Implicit)
+    network.as_drive(drive)
+    state = in_dtype_of(network, state)
+
+    def flow(network: AbstractContinuousNetwork) -> Equilibrium:
         settings = {
             "solver": solver, "rtol": rtol, "atol": atol, "rest": rest, "max_steps": max_steps,
-            "step": step, "adjoint": FORWARD if is_implicit else adjoint,
+            "step": step,
         }  # fmt: skip
-        # An implicit derivative knows nothing of the way to the equilibrium.
-        still = without_derivatives if is_implicit else _unchanged
-        found = _follow(still(network), still(state), still(drive), max_time, settings)
-        if isinstance(adjoint, Implicit):
-            rested = found.result == RESULTS.converged
-            final = at_rest(found.state, network, drive, rested, implicit=adjoint)
-            found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
+        return _rested(network, state, drive, max_time, adjoint, settings)
+
+    found = network.by_kind(
+        flows=flow,
+        updates=lambda network: _updated(network, state, updates, max_steps),
+        passes=lambda network: _answered(network, state),
+    )
     if throw:
         final = raise_unless(found.result, (RESULTS.converged, RESULTS.passed), found.state)
         found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
     return found
+
+
+def _updated(
+    network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates, max_steps: int
+) -> Equilibrium:
+    """The state after which nothing flips, or the last one."""
+    final, distance, steps, result = updates(network, state, max_steps)
+    return Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
 
 
 def _answered(network: AbstractFeedforwardNetwork, state: Any) -> Equilibrium:
@@ -138,6 +143,25 @@ def _answered(network: AbstractFeedforwardNetwork, state: Any) -> Equilibrium:
     passes = jnp.asarray(network.passes)
     result = RESULTS.where(all_finite(answer), RESULTS.passed, RESULTS.non_finite)
     return Equilibrium(answer, change, passes.astype(answer.dtype), passes, result)
+
+
+def _rested(
+    network: AbstractContinuousNetwork,
+    state: Any,
+    drive: Any,
+    max_time: float | Scalar,
+    adjoint: Implicit | dfx.AbstractAdjoint,
+    settings: dict[str, Any],
+) -> Equilibrium:
+    """The equilibrium by integration, with the derivatives that `adjoint` gives it."""
+    if not isinstance(adjoint, Implicit):
+        return _follow(network, state, drive, max_time, settings | {"adjoint": adjoint})
+    # An implicit derivative knows nothing of the way to the equilibrium.
+    still, start, constant = map(without_derivatives, (network, state, drive))
+    found = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
+    rested = found.result == RESULTS.converged
+    final = at_rest(found.state, network, drive, rested, implicit=adjoint)
+    return eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
 
 
 def _follow(
@@ -161,14 +185,10 @@ def _follow(
     return Equilibrium(final, distance, time, steps, result)
 
 
-def _unchanged(tree: Any) -> Any:
-    return tree
-
-
 def _energy_rose(
     network: AbstractContinuousNetwork, first: Any, final: Any, drive: Any
 ) -> Bool[Array, ""] | bool:
-    if not isinstance(network, AbstractEnergyNetwork):
+    if not network.has_energy:
         return jnp.asarray(False)
     before, after = network.energy(first, drive), network.energy(final, drive)
     terms = jnp.stack(jax.tree.leaves(network.energy_terms(final, drive)))

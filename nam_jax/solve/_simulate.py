@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, PyTree
 
 from nam_jax._misc import argument_error, is_concrete
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractContinuousNetwork
-from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, integrate
+from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
+from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, in_dtype_of, integrate
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
 from nam_jax.solve._result import RESULTS, all_finite, raise_unless
 
@@ -40,12 +40,18 @@ class Trajectory(eqx.Module):
 
     @property
     def energy(self) -> Float[Array, " T"]:
-        """The saved energies."""
+        """The saved energies.
+
+        Raises:
+            ValueError: If none were saved, as by default for a network without an energy.
+        """
+        if "energy" not in self.observables:
+            raise argument_error("save", "hold an `energy`", f"only {sorted(self.observables)}")
         return self.observables["energy"]
 
 
 def simulate(
-    network: AbstractContinuousNetwork,
+    network: AbstractNetwork,
     state: Any,
     t1: float | Scalar,
     *,
@@ -67,13 +73,14 @@ def simulate(
     """Integrates `network` from `state` over [t0, t1].
 
     Args:
-        network: Any network.
-        state: One sample's initial state; batch with `jax.vmap`.
+        network: Any continuous network.
+        state: One sample's initial state, in the network's dtype or to be converted to it; batch
+            with `jax.vmap`.
         t1: End time, in the unit of the time constants.
         t0: Start time.
         drive: The network's inputs (see its `vector_field`).
-        save: Observables by name. By default energy, activity and the overlap with `target`;
-            whole states only on request (`FullState()`).
+        save: Observables by name. By default the energy, if the network has one, the activity and
+            the overlap with `target`; whole states only on request (`FullState()`).
         times: How many evenly spaced times to save at, or the times themselves, or None for every
             step the solver takes (the arrays then have `max_steps` + 1 rows).
         target: (N,) pattern for the default overlap; by default the read-out of `state`.
@@ -95,21 +102,28 @@ def simulate(
         A [`Trajectory`][].
 
     Raises:
-        ValueError: If t1 is not after t0, or no time is to be saved.
+        ValueError: If t1 is not after t0, no time is to be saved, or the network does not flow in
+            time, takes no such drive, or lacks what an observable needs.
         RuntimeError: If `throw` and the solve failed.
     """
     _check_span(t0, t1)
-    save = _default_observables(network, state, target) if save is None else dict(save)
+    flow = network.flowing()
+    flow.as_drive(drive)
+    state = in_dtype_of(flow, state)
+    save = _default_observables(flow, state, target) if save is None else dict(save)
+    if energy_tolerance is not None and "energy" not in save:
+        requirement = "be None where no `energy` is saved"
+        raise argument_error("energy_tolerance", requirement, energy_tolerance)
 
     def observe(t: Scalar, y: Any, args: Any) -> dict[str, Any]:
-        return {name: observable(network, t, y, args) for name, observable in save.items()}
+        return {name: observable(flow, t, y, args) for name, observable in save.items()}
 
     if times is None:
         saved = dfx.SubSaveAt(t0=True, steps=True, fn=observe)
     else:
         saved = dfx.SubSaveAt(ts=_times(times, t0, t1, state), fn=observe)
     solution = integrate(
-        network,
+        flow,
         state,
         (t0, t1),
         drive,
@@ -154,7 +168,8 @@ def _default_observables(
     network: AbstractContinuousNetwork, state: Any, target: Pattern | None
 ) -> dict[str, AbstractObservable]:
     pattern = network.readout(state) if target is None else target
-    return {"energy": Energy(), "activity": Activity(), "overlap": Overlap(pattern)}
+    energy: dict[str, AbstractObservable] = {"energy": Energy()} if network.has_energy else {}
+    return energy | {"activity": Activity(), "overlap": Overlap(pattern)}
 
 
 def _hold(ts: Array, rows: Array, end: Array) -> Array:

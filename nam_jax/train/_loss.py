@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractEnergyNetwork
+from nam_jax.network import AbstractNetwork
 from nam_jax.solve import RESULTS
 from nam_jax.train._routes import AbstractRoute, Effort, Info, Outcome, Sample
 
@@ -156,7 +156,7 @@ class ContrastiveEnergy(eqx.Module):
         if not self.temperature > 0:
             raise argument_error("temperature", "be above 0", f"{self.temperature}")
 
-    def value_and_grad(self, network: AbstractEnergyNetwork, sample: Sample) -> Outcome:
+    def value_and_grad(self, network: AbstractNetwork, sample: Sample) -> Outcome:
         """As [`nam_jax.train.AbstractRoute.value_and_grad`][], without a cost."""
         state = network.initial_state(sample.cue)
         settled = jnp.asarray(True)
@@ -168,7 +168,7 @@ class ContrastiveEnergy(eqx.Module):
         states = [network.initial_state(p) for p in (_target(readout, sample), rival)]
         states = jax.lax.stop_gradient(states)
 
-        def contrast(network: AbstractEnergyNetwork) -> Scalar:
+        def contrast(network: AbstractNetwork) -> Scalar:
             wanted, other = (network.energy(state, sample.drive) for state in states)
             difference = (wanted - other) / readout.size
             return self.temperature * jax.nn.softplus(difference / self.temperature)

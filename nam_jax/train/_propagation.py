@@ -5,14 +5,15 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jaxtyping import ArrayLike
 
 from nam_jax import solve
-from nam_jax._misc import argument_error, positive_number
+from nam_jax._misc import argument_error, axes_of, positive_number
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
-    AbstractEnergyNetwork,
     AbstractNetwork,
     Drive,
     drive_at,
@@ -53,9 +54,7 @@ class EquilibriumPropagation(AbstractRoute):
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
         """See [`nam_jax.train.AbstractRoute`][]; `info` reports the worse of the nudged phases."""
-        if not isinstance(network, AbstractEnergyNetwork):
-            requirement = "have an energy for equilibrium propagation"
-            raise argument_error("network", requirement, f"a {type(network).__name__}")
+        network = _with_neurons_to_nudge(network)
         free = self.effort(network, network.initial_state(sample.cue), sample.drive)
         readout = network.readout(free.state)
         loss = cost(readout, sample)
@@ -95,20 +94,28 @@ class EquilibriumPropagation(AbstractRoute):
 class _Nudged(AbstractContinuousNetwork):
     """A network whose neurons get the further input -beta dC/dreadout."""
 
-    network: AbstractEnergyNetwork
+    network: AbstractContinuousNetwork
     cost: Cost
     sample: Sample
     beta: Scalar
 
-    def initial_state(self, cue: Pattern) -> Any:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.network.dtype
+
+    @property
+    def drive_type(self) -> type[Drive]:
+        return Drive
+
+    def initial_state(self, cue: ArrayLike) -> Any:
         return self.network.initial_state(cue)
 
-    def vector_field(self, t: Scalar | float, state: Any, drive: Drive | None = None) -> Any:
+    def vector_field(self, t: Scalar | float, state: Any, drive: Any = None) -> Any:
         readout = self.network.readout(state)
-        drive = Drive() if drive is None else drive
+        inputs = self.as_drive(drive)
         pull = -self.beta * jax.grad(self.cost)(readout, self.sample)
-        neural = drive_at(drive.neural, t, readout) + pull
-        return self.network.vector_field(t, state, Drive(neural, drive.synaptic, drive.process))
+        neural = drive_at(inputs.neural, t, readout) + pull
+        return self.network.vector_field(t, state, Drive(neural, inputs.synaptic, inputs.process))
 
     def readout(self, state: Any) -> Pattern:
         return self.network.readout(state)
@@ -116,13 +123,39 @@ class _Nudged(AbstractContinuousNetwork):
     def time_scales(self) -> Any:
         return self.network.time_scales()
 
+    def visible(self, state: Any) -> Any:
+        return self.network.visible(state)
 
-def _unit_of_nudge(network: AbstractEnergyNetwork, state: Any, pull: Pattern) -> Scalar:
+    def layers(self) -> None:
+        """None, so that nobody judges whether the energy without the cost falls."""
+        return None
+
+    def energy_terms(self, state: Any, drive: Any = None, t: Scalar | float = 0.0) -> None:
+        return None
+
+    def row_axes(self) -> tuple[Any, Any]:
+        axes, state = self.network.row_axes()
+        return axes_of(self, lambda n: n.network, axes), state
+
+
+def _with_neurons_to_nudge(network: AbstractNetwork) -> AbstractContinuousNetwork:
+    """`network`, if it flows down an energy and has neurons that a `Drive` can push."""
+    flow = network.flowing()
+    if not flow.has_energy or flow.visible_place() is None or flow.drive_type is not Drive:
+        requirement = "have an energy, and neurons that take a `Drive`, for equilibrium propagation"
+        raise argument_error("network", requirement, f"a {type(network).__name__}")
+    return flow
+
+
+def _unit_of_nudge(network: AbstractContinuousNetwork, state: Any, pull: Pattern) -> Scalar:
     """The beta at which the strongest push on a neuron equals its restoring force; see `nudge`."""
-    x, scale = jax.tree.leaves(state)[0], jax.tree.leaves(network.time_scales())[0]
-    force = network.layers()[0].inertia / scale * (1 + jnp.max(jnp.abs(x)))
+    layers, place = network.layers(), network.visible_place()
+    assert layers is not None and place is not None
+    x, scale = network.visible(state), network.visible(network.time_scales())
+    inertia = layers[place].inertia.astype(x.dtype)
+    force = inertia / scale.astype(x.dtype) * (1 + jnp.max(jnp.abs(x)))
     largest = jnp.max(jnp.abs(pull))
-    return (force / jnp.where(largest > 0, largest, 1)).astype(x.dtype)
+    return force / jnp.where(largest > 0, largest, 1).astype(x.dtype)
 
 
 def _distance(a: Any, b: Any) -> Scalar:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from nam_jax import solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, Clamped, Drive
+from nam_jax.network import AbstractNetwork, Clamped, Drive
 from nam_jax.solve import RESULTS
 
 
@@ -139,7 +139,7 @@ class ImplicitRoute(AbstractRoute):
         The gradient is NaN, and the result `not_stable`, if Newton steps from the state at rest do
         not converge to an equilibrium.
         """
-        continuous = _continuous(network)
+        continuous = network.flowing()
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
         rested = self.effort(network, network.initial_state(sample.cue), sample.drive)
         state, is_near = solve.nearer(
@@ -215,7 +215,7 @@ class Truncated(AbstractRoute):
 
         def rest(network: AbstractNetwork, state: Any) -> solve.Equilibrium:
             rested = jax.lax.stop_gradient(self.effort(network, state, sample.drive))
-            continuous = _continuous(network)
+            continuous = network.flowing()
 
             def advance(state: Any, _: None) -> tuple[Any, None]:
                 flow = continuous.vector_field(0.0, state, sample.drive)
@@ -295,12 +295,6 @@ def _differentiate(
 
     (loss, (readout, settled)), gradient = jax.value_and_grad(recall, has_aux=True)(arrays)
     return (loss, readout, Info.without_equation(settled)), gradient
-
-
-def _continuous(network: AbstractNetwork) -> AbstractContinuousNetwork:
-    if not isinstance(network, AbstractContinuousNetwork):
-        raise argument_error("network", "flow in time", f"a {type(network).__name__}")
-    return network
 
 
 def _dot(a: Any, b: Any) -> Array:

@@ -1,5 +1,7 @@
 """Capacity: the estimator on memories whose capacity is known, and what it says of real ones."""
 
+from typing import Any, ClassVar
+
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -26,6 +28,14 @@ class Coin(AbstractFeedforwardNetwork):
 
     num_patterns: int
     passes: int = 1
+    dtype: ClassVar[Any] = jnp.result_type(float)
+    has_energy: ClassVar[bool] = False
+
+    def energy(self, state, drive=None, t=0.0):
+        raise NotImplementedError
+
+    def row_axes(self):
+        return self, None
 
     def initial_state(self, cue):
         return cue

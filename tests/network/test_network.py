@@ -23,13 +23,9 @@ from tables.networks import (
 
 import nam_jax as nam
 from nam_jax._misc import symmetrise
-from nam_jax.network import (
-    AbstractEnergyNetwork,
-    EnergyTerms,
-)
+from nam_jax.network import EnergyTerms
 
 X64 = jax.config.jax_enable_x64
-DTYPES = ["float32", "float64"] if X64 else ["float32"]
 # Rounding of sums of N^2 terms of order one, computed in another order by each compiled program.
 CLOSE = {"rtol": 1e-9, "atol": 1e-9} if X64 else {"rtol": 1e-4, "atol": 1e-4}
 SUMS = {"rtol": 1e-8, "atol": 1e-8} if X64 else {"rtol": 2e-3, "atol": 2e-3}  # of such sums
@@ -80,7 +76,7 @@ class Report(NamedTuple):
 @eqx.filter_jit
 def report(net, state, drive):
     flow = net.vector_field(0.0, state, drive)
-    if not isinstance(net, AbstractEnergyNetwork):
+    if not net.has_energy:
         return Report(flow)
 
     def pulled_back(u, velocity, layer):
@@ -103,7 +99,7 @@ def report(net, state, drive):
 @eqx.filter_jit
 def flows_and_energies(net, states, drive):
     def one(state):
-        energy = net.energy(state, drive) if isinstance(net, AbstractEnergyNetwork) else None
+        energy = net.energy(state, drive) if net.has_energy else None
         return net.vector_field(0.0, state, drive), energy
 
     return jax.vmap(one)(states)
@@ -128,10 +124,6 @@ recall_all = eqx.filter_jit(eqx.filter_vmap(recall, in_axes=(None, 0)))
 def few(*quick, names=tuple(NETWORKS)):
     """All networks; those not in `quick` only among the slow tests, as each compiles for long."""
     return [name if name in quick else pytest.param(name, marks=SLOW) for name in names]
-
-
-def dtypes_of(tree):
-    return {str(leaf.dtype) for leaf in jax.tree.leaves(tree)}
 
 
 def test_jit_equals_eager(net, getkey):
@@ -169,26 +161,6 @@ def test_pytree_round_trip(net, getkey):
     assert_close(report(eqx.combine(arrays, rest), state, drive), expected)
     leaves, structure = jax.tree.flatten(state)
     assert eqx.tree_equal(jax.tree.unflatten(structure, leaves), state)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_dtype_of_the_state_is_followed(net, dtype, getkey):
-    state = state_of(net, getkey(), dtype)
-    assert dtypes_of(report(net, state, drive_of(net, getkey()))) == {dtype}
-    assert net.readout(state).dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "name",
-    few("released", "certified", "general", "tripartite-arbitrary", "effective", "two-layer-a"),
-)
-def test_dtype_of_the_cue_is_followed(name, dtype, getkey):
-    net, cue = NETWORKS[name](getkey()), signs(getkey(), (N,)).astype(dtype)
-    state, trajectory = run(net, cue, drive_of(net, getkey()))
-    saved = (trajectory.ts, trajectory.observables, trajectory.state, trajectory.stop)
-    assert dtypes_of((state, saved)) == {dtype}
-    assert jax.tree.leaves(state)[0].shape == (N,)
 
 
 def test_readout_and_time_scales_fit_the_state(net, getkey):

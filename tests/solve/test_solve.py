@@ -148,10 +148,12 @@ def test_default_observables_are_energy_activity_and_overlap(getkey):
     assert float(run.stop) == 1.0 and says(run.result, RESULTS.time_reached)
 
 
-def test_energy_of_a_network_without_one_is_nan(getkey):
-    net = as_tripartite(general(getkey()))
-    run = nam.simulate(net, random_state(getkey()), 0.5, times=3)
-    assert bool(jnp.isnan(run.energy).all()) and says(run.result, RESULTS.time_reached)
+def test_a_network_without_an_energy_is_followed_without_it(getkey):
+    net, state = as_tripartite(general(getkey())), random_state(getkey())
+    run = nam.simulate(net, state, 0.5, times=3)
+    assert "energy" not in run.observables and says(run.result, RESULTS.time_reached)
+    with pytest.raises(ValueError, match="`energy_tolerance` must be None where no `energy`"):
+        nam.simulate(net, state, 0.5, times=3, energy_tolerance=0.1)
 
 
 def test_a_stop_at_rest_holds_the_last_values(getkey):

@@ -23,6 +23,7 @@ from nam_jax.experiment.common import (
     certified,
     random_problem,
     recall_all,
+    recall_from_starts,
     released_with,
 )
 from nam_jax.network import Algebraic, Cold, DenseAssociativeMemory, NeuronAstrocyte
@@ -43,7 +44,7 @@ def initial_condition(fast: bool) -> Finding:
     }
     rates = {
         name: measure.rate(
-            recall_all(
+            recall_from_starts(
                 released_with(problem.patterns, start=start), problem.cues, problem.targets,
                 max_time=at(30.0),
             ).exact
@@ -72,7 +73,7 @@ def dense_limit(fast: bool) -> Finding:
             DenseAssociativeMemory(problem.patterns, self_coupling=True),
             problem.cues, problem.targets,
         )  # fmt: skip
-        full = recall_all(
+        full = recall_from_starts(
             released_with(problem.patterns), problem.cues, problem.targets,
             max_time=at(30.0),
         )  # fmt: skip
@@ -120,7 +121,7 @@ def cut_fluxes(fast: bool) -> Finding:
         rates[name] = []
         for cut in cuts:
             lesioned = _lesioned(full, jnp.asarray(cut, float))
-            recalls = recall_all(lesioned, problem.cues, problem.targets, max_time=at(60.0))
+            recalls = recall_from_starts(lesioned, problem.cues, problem.targets, max_time=at(60.0))
             rates[name].append(measure.rate(recalls.exact & recalls.known))
     curve = Curve(
         cuts, "cut fluxes (fraction)", "rate of exact recall",
@@ -149,8 +150,8 @@ def cue_freezes(fast: bool) -> Finding:
     problem = random_problem(K, N, 0.2, CUES if fast else 5 * CUES, key=jr.key(6))
     times = (1.0, 0.1, 0.1)
     network = released_with(problem.patterns, time_constants=times)
-    recalls = recall_all(network, problem.cues, problem.targets, max_time=at(30.0))
-    cold = recall_all(
+    recalls = recall_from_starts(network, problem.cues, problem.targets, max_time=at(30.0))
+    cold = recall_from_starts(
         released_with(problem.patterns, start=Cold()),
         problem.cues,
         problem.targets,
@@ -180,7 +181,7 @@ def recall_at_100(fast: bool) -> Finding:
         network = released_with(problem.patterns)
         rates.append(
             measure.rate(
-                recall_all(network, problem.cues, problem.targets, max_time=at(30.0)).exact
+                recall_from_starts(network, problem.cues, problem.targets, max_time=at(30.0)).exact
             )
         )
     curve = Curve(
@@ -199,7 +200,7 @@ def recall_at_64(fast: bool) -> Finding:
     """Exact recall at N = 64, K = 200 from 15 % flips, beside the stated rate."""
     problem = random_problem(200, N, 0.15, 20 if fast else 160, key=jr.key(20))
     # To rest. A longest time is given, as in the other claims, so that they share one program.
-    recalls = recall_all(
+    recalls = recall_from_starts(
         released_with(problem.patterns), problem.cues, problem.targets, max_time=at(1e6)
     )
     rate = measure.rate(recalls.exact)

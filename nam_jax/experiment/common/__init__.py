@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         patterns_of,
         random_problem,
         recall_all,
+        recall_from_starts,
         starts,
     )
     from nam_jax.experiment.common._registry import (
@@ -72,6 +73,7 @@ __getattr__, __dir__ = attach(
             "patterns_of",
             "random_problem",
             "recall_all",
+            "recall_from_starts",
             "starts",
         ],
         "_registry": [
@@ -119,6 +121,7 @@ __all__ = [
     "progress_bar",
     "random_problem",
     "recall_all",
+    "recall_from_starts",
     "reduced",
     "released_with",
     "result_variable",

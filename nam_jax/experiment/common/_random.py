@@ -93,17 +93,23 @@ def recall_all(
 ) -> Recalls:
     """Recalls all cues in one batch.
 
-    For a neuron-astrocyte network the initial states are computed by a separate program, so that
-    networks that differ only in `start` share the program of recall.
-
     Args:
         network: The network.
         cues: (C, N).
         targets: (C, N), the pattern that each cue should recall.
         **options: Arguments of `solve.retrieve`.
     """
-    if not isinstance(network, NeuronAstrocyte):
-        return _recall_all(network, cues, targets, None, **options)
+    return _recall_all(network, cues, targets, None, **options)
+
+
+def recall_from_starts(
+    network: NeuronAstrocyte, cues: Patterns, targets: Patterns, **options: Any
+) -> Recalls:
+    """Recalls all cues in one batch, from initial states that a separate program computes.
+
+    Networks that differ only in `start` then share the program of recall. Arguments are those of
+    `recall_all`.
+    """
     states = starts(network, cues)
     network = eqx.tree_at(lambda n: n.start, network, Cold())
     return _recall_all(network, cues, targets, states, **options)

@@ -21,7 +21,6 @@ from nam_jax.memory import AbstractPatternRule, Hebbian, Projection
 from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
-    AbstractEnergyNetwork,
     AbstractNetwork,
     Clamped,
 )
@@ -107,19 +106,23 @@ def _contender(memory: Memory, config: CompareConfig, num_neurons: int) -> Conte
     def recall(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
         of_storing, of_order = jr.split(key) if memory.keyed else (None, key)
         network = memory.make(patterns, of_storing)
-        if isinstance(network, AbstractEnergyNetwork):
-            return _continuous(network, cues, held)
-        if not isinstance(network, AbstractDiscreteNetwork):
-            return _answered(network, cues)
-        if memory.together:
-            return _discrete(network, cues, held, solve.Synchronous)
-        return _one_by_one(network, cues, held, key=of_order)
+
+        def updated(network: AbstractDiscreteNetwork) -> Recalled:
+            if memory.together:
+                return _discrete(network, cues, held, solve.Synchronous)
+            return _one_by_one(network, cues, held, key=of_order)
+
+        return network.by_kind(
+            flows=lambda network: _continuous(network, cues, held),
+            updates=updated,
+            passes=lambda network: _answered(network, cues),
+        )
 
     patterns = jax.ShapeDtypeStruct((2, num_neurons), jnp.result_type(float))
     network = eqx.filter_eval_shape(memory.make, patterns, jr.key(0))
-    if isinstance(network, AbstractContinuousNetwork):
-        return Contender(recall, memory.costs, config.largest_astrocyte, config.num_astrocyte_cues)
-    return Contender(recall, memory.costs, config.largest_iterated if memory.slow else None)
+    few = Contender(recall, memory.costs, config.largest_astrocyte, config.num_astrocyte_cues)
+    many = Contender(recall, memory.costs, config.largest_iterated if memory.slow else None)
+    return network.by_kind(flows=lambda _: few, updates=lambda _: many, passes=lambda _: many)
 
 
 def _nearest(patterns: Patterns, cues: Cues, held: Bool[Array, "C N"], key: Key) -> Recalled:
@@ -184,7 +187,9 @@ def _answered(network: AbstractNetwork, cues: Cues) -> Recalled:
 
 
 @eqx.filter_jit
-def _continuous(network: AbstractEnergyNetwork, cues: Cues, held: Bool[Array, "C N"]) -> Recalled:
+def _continuous(
+    network: AbstractContinuousNetwork, cues: Cues, held: Bool[Array, "C N"]
+) -> Recalled:
     """Recalls one cue after another, because a batch of N x N states is slow on a CPU."""
 
     def one(asked: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:

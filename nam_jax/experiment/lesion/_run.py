@@ -20,6 +20,7 @@ from nam_jax.experiment.common import (
     in_context,
     random_problem,
     recall_all,
+    recall_from_starts,
     tracked,
 )
 from nam_jax.experiment.lesion._config import LesionConfig
@@ -207,7 +208,7 @@ def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **option
         if effective:
             reduced = EffectiveNeuronAstrocyte.from_full(network, drive=drive)
             return Point(recall_all(reduced, cues, targets), margin)
-        return Point(recall_all(network, cues, targets, drive=drive, **options), margin)
+        return Point(recall_from_starts(network, cues, targets, drive=drive, **options), margin)
 
     return eqx.filter_vmap(one)(subjects)
 

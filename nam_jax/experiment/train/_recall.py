@@ -15,7 +15,6 @@ from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment.common import Memory, cosine_adam, gradient_routes, with_gain
 from nam_jax.experiment.train._settings import EFFORT, RULES
 from nam_jax.network import (
-    AbstractDiscreteNetwork,
     AbstractNetwork,
     EffectiveNeuronAstrocyte,
 )
@@ -104,10 +103,15 @@ def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
 
 def named_variants(memory: Memory, patterns: Patterns, *, key: Key) -> list[Variant]:
     """Returns the variants of a memory: both orders of updates if its neurons are binary."""
+
+    def as_it_is(network: AbstractNetwork) -> list[Variant]:
+        return [Variant("as it is", network, {})]
+
+    def updated(network: AbstractNetwork) -> list[Variant]:
+        return as_it_is(network) if memory.together else discrete_variants(network, key=key)
+
     network = memory.maker(key)(patterns)
-    if isinstance(network, AbstractDiscreteNetwork) and not memory.together:
-        return discrete_variants(network, key=key)
-    return [Variant("as it is", network, {})]
+    return network.by_kind(flows=as_it_is, updates=updated, passes=as_it_is)
 
 
 def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:

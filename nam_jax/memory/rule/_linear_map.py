@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, in_one_dtype
 from nam_jax._types import Patterns
 from nam_jax.memory.tensor import check_patterns
 
@@ -23,7 +23,7 @@ class LinearMap(eqx.Module):
     offset: Float[Array, " M"]
 
     def __call__(self, x: Float[Array, " N"]) -> Float[Array, " M"]:
-        return self.weights.astype(x.dtype) @ x + self.offset.astype(x.dtype)
+        return self.weights @ x + self.offset
 
 
 class AbstractMapRule(eqx.Module):
@@ -76,7 +76,7 @@ def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> L
     if len(x) != len(y):
         requirement = f"have {len(x)} rows, one for each input"
         raise argument_error("answers", requirement, f"shape {y.shape}")
-    y = y.astype(x.dtype)
+    x, y = in_one_dtype(x, y)
     mean_x, mean_y = jnp.mean(x, axis=0), jnp.mean(y, axis=0)
     weights = rule.weights(x - mean_x[None], y - mean_y[None])
     return LinearMap(weights, mean_y - weights @ mean_x)

@@ -1,13 +1,16 @@
 """The process tensor interface, and the sums and scalings that every tensor supports."""
 
 import abc
+import functools
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float
+from nam_jax._misc import argument_error, as_float, axes_of
 from nam_jax._types import Key, Pairs, Scalar
 
 LARGEST_DENSE = 64
@@ -26,6 +29,21 @@ class AbstractProcessTensor(eqx.Module):
     """
 
     num_neurons: eqx.AbstractVar[int]
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> np.dtype | None:
+        """The float dtype of the stored patterns or entries, in which fluxes are computed.
+
+        None for a tensor that stores no such array, only numbers: they follow the dtype of psi.
+        """
+
+    @abc.abstractmethod
+    def row_axes(self) -> Any:
+        """The tensor's tree, with the axis along which each array may be split over devices.
+
+        None in place of an array that every device needs whole.
+        """
 
     @abc.abstractmethod
     def __call__(self, psi: Pairs) -> Pairs:
@@ -89,6 +107,13 @@ class ScaledTensor(AbstractProcessTensor):
         self.tensor = tensor
         self.num_neurons = tensor.num_neurons
 
+    @property
+    def dtype(self) -> np.dtype | None:
+        return self.tensor.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: t.tensor, self.tensor.row_axes())
+
     def __call__(self, psi: Pairs) -> Pairs:
         return self.factor.astype(psi.dtype) * self.tensor(psi)
 
@@ -120,6 +145,16 @@ class SumTensor(AbstractProcessTensor):
             raise argument_error("tensors", "all act on the same number of neurons", found)
         self.tensors = tuple(tensors)
         self.num_neurons = sizes.pop()
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        """The widest of their dtypes."""
+        dtypes = [tensor.dtype for tensor in self.tensors if tensor.dtype is not None]
+        return functools.reduce(np.promote_types, dtypes) if dtypes else None
+
+    def row_axes(self) -> Any:
+        axes = tuple(tensor.row_axes() for tensor in self.tensors)
+        return axes_of(self, lambda t: t.tensors, axes)
 
     def __call__(self, psi: Pairs) -> Pairs:
         first, *others = (tensor(psi) for tensor in self.tensors)

@@ -128,7 +128,7 @@ def contract(tensor: AbstractProcessTensor, phi: Pattern) -> Pattern:
 
 @contract.register
 def _(tensor: PatternTensor, phi: Pattern) -> Pattern:
-    xi = tensor.patterns.astype(phi.dtype)
+    xi = tensor.patterns
     size = tensor.num_neurons * (tensor.num_neurons - (not tensor.autapses))
     overlaps = xi @ phi
     pairs = overlaps**2

@@ -1,5 +1,7 @@
 """The dense tensor: all N^4 entries, the check on every other tensor at small N."""
 
+from typing import Any
+
 import einops
 import equinox as eqx
 import jax
@@ -7,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, check_finite, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import LARGEST_DENSE, AbstractProcessTensor
 
@@ -41,8 +43,15 @@ class DenseTensor(AbstractProcessTensor):
             _check_symmetric(np.asarray(self.entries))
         self.num_neurons = shape[0]
 
+    @property
+    def dtype(self) -> np.dtype:
+        return self.entries.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: t.entries, 0)
+
     def __call__(self, psi: Pairs) -> Pairs:
-        return jnp.einsum("ijkl,kl->ij", self.entries.astype(psi.dtype), psi)
+        return jnp.einsum("ijkl,kl->ij", self.entries, psi)
 
     def quadratic_form(self, psi: Pairs) -> Scalar:
         return jnp.vdot(psi, self(psi))

@@ -1,5 +1,7 @@
 """Diffusion of calcium between neighbouring processes: a sparse tensor."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -65,6 +67,13 @@ class DiffusionTensor(AbstractProcessTensor):
         if low < 0 or high >= self.num_neurons:
             requirement = f"hold neuron indices from 0 to {self.num_neurons - 1}"
             raise argument_error("edges", requirement, f"indices from {low} to {high}")
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        return None
+
+    def row_axes(self) -> Any:
+        return jax.tree.map(lambda _: None, self)
 
     def __call__(self, psi: Pairs) -> Pairs:
         i, j, k, l = self.edges.T  # noqa: E741

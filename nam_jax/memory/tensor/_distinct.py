@@ -1,10 +1,13 @@
 """The distinct-index tensor: the pattern tensor without any coinciding indices."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import as_float, symmetrise, zero_diagonal
+from nam_jax._misc import as_float, axes_of, symmetrise, zero_diagonal
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import (
@@ -42,8 +45,15 @@ class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
         self.strength = as_float(strength)
         self.num_neurons = self.patterns.shape[1]
 
+    @property
+    def dtype(self) -> np.dtype:
+        return self.patterns.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: t.patterns, 1)
+
     def __call__(self, psi: Pairs) -> Pairs:
-        xi = self.patterns.astype(psi.dtype)
+        xi = self.patterns
         psi = zero_diagonal(symmetrise(psi))
         fields = xi @ psi
         overlaps = jnp.sum(fields * xi, axis=1)

@@ -1,12 +1,14 @@
 """Lesions: calcium fluxes cut at random, which the paper predicts to impair recall."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import (
     AbstractProcessTensor,
@@ -55,6 +57,13 @@ class IsolatedTensor(AbstractProcessTensor):
         self.kept = kept
         self.tensor = tensor
         self.num_neurons = tensor.num_neurons
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        return self.tensor.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: (t.kept, t.tensor), (0, self.tensor.row_axes()))
 
     def __call__(self, psi: Pairs) -> Pairs:
         return jnp.where(self.kept, self.tensor(jnp.where(self.kept, psi, 0)), 0)

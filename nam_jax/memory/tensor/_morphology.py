@@ -1,5 +1,7 @@
 """An astrocyte in space: where its processes stand, and which of them exchange calcium."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import numpy as np
 import scipy
 from jaxtyping import Array, Bool, Float, Int
 
-from nam_jax._misc import argument_error, as_float, check_finite, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, check_finite, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import (
     LARGEST_DENSE,
@@ -188,6 +190,13 @@ class GapJunctionTensor(AbstractProcessTensor):
         self.tensor = tensor
         self.territory = territory
         self.num_neurons = size
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        return self.tensor.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: (t.territory, t.tensor), (0, self.tensor.row_axes()))
 
     def __call__(self, psi: Pairs) -> Pairs:
         g = self.coupling.astype(psi.dtype)

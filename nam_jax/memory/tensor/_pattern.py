@@ -1,12 +1,21 @@
 """The pattern tensor: K patterns in two matrix products, whatever the size of the network."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, check_finite, is_concrete, zero_diagonal
+from nam_jax._misc import (
+    argument_error,
+    as_float,
+    axes_of,
+    check_finite,
+    is_concrete,
+    zero_diagonal,
+)
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import AbstractProcessTensor
@@ -63,8 +72,15 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
             raise argument_error("rule", requirement, repr(rule))
         self.couplings = rule(pair_gram(self.patterns, autapses=autapses))
 
+    @property
+    def dtype(self) -> np.dtype:
+        return self.patterns.dtype
+
+    def row_axes(self) -> Any:
+        return axes_of(self, lambda t: t.patterns, 1)
+
     def __call__(self, psi: Pairs) -> Pairs:
-        xi = self.patterns.astype(psi.dtype)
+        xi = self.patterns
         # Scaled on the left: vmap then transposes no N x N array.
         flux = (self._drive(psi)[:, None] * xi).T @ xi
         return flux if self.autapses else zero_diagonal(flux)
@@ -113,7 +129,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
     def _overlaps(self, psi: Pairs) -> Float[Array, " K"]:
         """q_mu = xi^mu . psi xi^mu, without the diagonal of psi when autapses are excluded."""
-        xi = self.patterns.astype(psi.dtype)
+        xi = self.patterns
         overlaps = jnp.einsum("kn,kn->k", xi @ psi, xi)
         return overlaps if self.autapses else overlaps - (xi * xi) @ jnp.diagonal(psi)
 

@@ -1,18 +1,21 @@
 """The neuron-astrocyte network without its fast layers, exact where they are linear."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, is_concrete, positive_number
+from nam_jax._misc import argument_error, axes_of, is_concrete, positive_number
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
 from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent
-from nam_jax.network._drive import Drive, drive_at
+from nam_jax.network._drive import Drive, drive_at, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte._neuron_astrocyte import NeuronAstrocyte
 from nam_jax.network.astrocyte._start import Conditional
-from nam_jax.network.astrocyte._state import PerLayer, TripartiteState
+from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, dtype_of
 
 
 class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
@@ -66,9 +69,10 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
                 O(N^2) at each evaluation. The neural input is given at each evaluation instead.
 
         Raises:
-            ValueError: If g or psi is not linear (use [`nam_jax.network.QuasiStatic`][]), or the
-                network is not certified. Where that cannot be looked at, under `jax.jit`, numbers
-                of the result are NaN instead, and so are recalls.
+            ValueError: If g or psi is not linear (use [`nam_jax.network.QuasiStatic`][]), the
+                network is not certified, or `drive` drives neurons. Where the certificate cannot be
+                looked at, under `jax.jit`, numbers of the result are NaN instead, and so are
+                recalls.
         """
         if not network.linear_fast_layers:
             requirement = "have linear synapses and processes; QuasiStatic takes all others"
@@ -79,8 +83,7 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             requirement = "be certified, with a margin above 0"
             raise argument_error("network", requirement, f"a margin of {float(margin):.3g}")
         slopes = (network.synaptic.slope_bound, network.process.slope_bound)
-        a = network.leaks.synaptic / slopes[0]
-        c = network.leaks.process / slopes[1]
+        a, c = network.stiffness
         shift = jnp.where(margin > 0, c - 1 / a, jnp.nan)
         effective = cls(
             excess=1 / (a**2 * shift) * resolvent(network.tensor, shift),
@@ -94,12 +97,13 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             voltage=network.start.voltage,
             num_neurons=network.tensor.num_neurons,
         )
-        if drive is None or (drive.synaptic is None and drive.process is None):
+        inputs = without_neural(network.as_drive(drive))
+        if inputs.synaptic is None and inputs.process is None:
             return effective
         return eqx.tree_at(
             lambda net: net.drives,
             effective,
-            _drives(effective, drive),
+            _drives(effective, inputs),
             is_leaf=lambda x: x is None,
         )
 
@@ -181,6 +185,16 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             time_constants=(self.time_constant, *time_constants),
             start=Conditional(voltage=self.voltage),
         )
+
+    @property
+    def dtype(self) -> np.dtype:
+        return dtype_of(self.excess)
+
+    def row_axes(self) -> tuple[Any, int]:
+        excess = self.excess.row_axes()
+        if self.drives is None:
+            return axes_of(self, lambda n: n.excess, excess), 0
+        return axes_of(self, lambda n: (n.excess, n.drives), (excess, (0, 0, None))), 0
 
     def force(self, state: Pattern) -> Pattern:
         phi = self.neural.activation(state)

@@ -1,18 +1,28 @@
 """The energy-based neuron-astrocyte network."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
+from nam_jax._misc import axes_of
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
 from nam_jax.memory import AbstractPatternRule, AbstractProcessTensor, PatternTensor, Projection
-from nam_jax.network._base import AbstractEnergyNetwork, Layer
-from nam_jax.network._drive import Drive, check_cue, drive_at, driven
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network._drive import Drive, as_cue, drive_at, driven
+from nam_jax.network._layer import Layer
 from nam_jax.network.astrocyte._start import AbstractStart, Algebraic, Cold, Conditional
-from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, per_layer, relaxation_times
+from nam_jax.network.astrocyte._state import (
+    PerLayer,
+    TripartiteState,
+    dtype_of,
+    per_layer,
+    relaxation_times,
+)
 
 
 class EnergyTerms(NamedTuple):
@@ -27,7 +37,7 @@ class EnergyTerms(NamedTuple):
     inputs: Scalar
 
 
-class NeuronAstrocyte(AbstractEnergyNetwork):
+class NeuronAstrocyte(AbstractContinuousNetwork):
     """Neurons x, synapses s and astrocyte processes p, coupled by the process tensor T.
 
         E = lambda [x.phi - L_n] + alpha/2 [s.g - L_s] + gamma/2 [p.psi - L_p]
@@ -153,34 +163,36 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
         fast = ratio * neural / jnp.maximum(self.leaks.neural, 1)
         return eqx.tree_at(lambda n: n.time_constants, self, PerLayer(neural, fast, fast))
 
-    def initial_state(self, cue: Pattern) -> TripartiteState:
-        check_cue(cue, self.tensor.num_neurons)
-        return self.start(self, cue)
+    @property
+    def dtype(self) -> np.dtype:
+        return dtype_of(self.tensor)
+
+    @property
+    def drive_type(self) -> type[Drive]:
+        return Drive
+
+    def initial_state(self, cue: ArrayLike) -> TripartiteState:
+        return self.start(self, as_cue(cue, self.tensor.num_neurons, self.dtype))
 
     def vector_field(
-        self, t: Scalar | float, state: TripartiteState, drive: Drive | None = None
+        self, t: Scalar | float, state: TripartiteState, drive: Any = None
     ) -> TripartiteState:
-        drive = Drive() if drive is None else drive
+        inputs = self.as_drive(drive)
         phi, g, psi = self.activations(state)
         leak, tau = _cast(self.leaks, state), _cast(self.time_constants, state)
         force_x = -leak.neural * state.neurons + g @ phi
         force_s = -leak.synaptic * state.synapses + phi[:, None] * phi[None, :] + psi
         force_p = -leak.process * state.processes + self.tensor(psi) + g
         return TripartiteState(
-            driven(force_x, drive.neural, t) / tau.neural,
-            driven(force_s, drive.synaptic, t) / tau.synaptic,
-            driven(force_p, drive.process, t) / tau.process,
+            driven(force_x, inputs.neural, t) / tau.neural,
+            driven(force_s, inputs.synaptic, t) / tau.synaptic,
+            driven(force_p, inputs.process, t) / tau.process,
         )
 
-    def energy(
-        self, state: TripartiteState, drive: Drive | None = None, t: Scalar | float = 0.0
-    ) -> Scalar:
-        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
-
     def energy_terms(
-        self, state: TripartiteState, drive: Drive | None = None, t: Scalar | float = 0.0
+        self, state: TripartiteState, drive: Any = None, t: Scalar | float = 0.0
     ) -> EnergyTerms:
-        drive = Drive() if drive is None else drive
+        inputs = self.as_drive(drive)
         phi, g, psi = self.activations(state)
         leak = _cast(self.leaks, state)
         return EnergyTerms(
@@ -190,12 +202,12 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
             neuron_synapse=-jnp.vdot(phi, g @ phi) / 2,
             synapse_process=-jnp.vdot(psi, g) / 2,
             process_process=-self.tensor.quadratic_form(psi) / 4,
-            inputs=-jnp.vdot(drive_at(drive.neural, t, phi), phi)
-            - jnp.vdot(drive_at(drive.synaptic, t, g), g) / 2
-            - jnp.vdot(drive_at(drive.process, t, psi), psi) / 2,
+            inputs=-jnp.vdot(drive_at(inputs.neural, t, phi), phi)
+            - jnp.vdot(drive_at(inputs.synaptic, t, g), g) / 2
+            - jnp.vdot(drive_at(inputs.process, t, psi), psi) / 2,
         )
 
-    def visible(self, state: TripartiteState) -> Pattern:
+    def visible(self, state: Any) -> Any:
         return state.neurons
 
     def layers(self) -> tuple[Layer, ...]:
@@ -211,7 +223,11 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
         return self.neural.activation(state.neurons)
 
     def time_scales(self) -> TripartiteState:
-        return relaxation_times(self.time_constants, self.leaks)
+        return relaxation_times(self.time_constants, self.leaks, self.dtype)
+
+    def row_axes(self) -> tuple[Any, TripartiteState]:
+        axes = axes_of(self, lambda n: n.tensor, self.tensor.row_axes())
+        return axes, jax.tree.map(lambda _: 0, self.time_scales())
 
     def margin(self, largest_eigenvalue: Scalar | None = None) -> Scalar:
         """(alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l of g and psi.
@@ -221,9 +237,17 @@ class NeuronAstrocyte(AbstractEnergyNetwork):
         """
         if largest_eigenvalue is None:
             largest_eigenvalue = self.tensor.largest_eigenvalue()
-        stiffness_s = self.leaks.synaptic / self.synaptic.slope_bound
-        stiffness_p = self.leaks.process / self.process.slope_bound
-        return stiffness_s * (stiffness_p - largest_eigenvalue) - 1
+        stiffness_s, stiffness_p = self.stiffness
+        return stiffness_s * (stiffness_p - largest_eigenvalue.astype(self.dtype)) - 1
+
+    @property
+    def stiffness(self) -> tuple[Scalar, Scalar]:
+        """alpha / l_g and gamma / l_psi: leaks over slope bounds, of synapses and of processes."""
+        pairs = ((self.leaks.synaptic, self.synaptic), (self.leaks.process, self.process))
+        of_synapses, of_processes = (
+            leak.astype(self.dtype) / layer.slope_bound.astype(self.dtype) for leak, layer in pairs
+        )
+        return of_synapses, of_processes
 
     @property
     def linear_fast_layers(self) -> bool:

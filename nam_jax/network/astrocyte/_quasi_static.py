@@ -1,10 +1,14 @@
 """The neuron-astrocyte network with infinitely fast synapses and processes."""
 
-import jax.numpy as jnp
+from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
+from nam_jax._misc import axes_of
 from nam_jax._types import Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.network._drive import Drive
+from nam_jax.network._drive import Drive, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte._fast import settle_fast
 from nam_jax.network.astrocyte._neuron_astrocyte import NeuronAstrocyte
@@ -33,9 +37,19 @@ class QuasiStatic(AbstractNeuralNetwork):
     def __init__(
         self, full: NeuronAstrocyte, drive: Drive | None = None, *, tolerance: float = 1e-5
     ):
+        """The limit of `full`.
+
+        Raises:
+            ValueError: If `drive` is no `Drive`, or drives neurons: they are driven at each
+                evaluation.
+        """
         self.full = full
-        self.drive = Drive() if drive is None else drive
+        self.drive = without_neural(full.as_drive(drive))
         self.tolerance = tolerance
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.full.dtype
 
     @property
     def neural(self) -> AbstractLagrangian:  # type: ignore[override]
@@ -62,13 +76,16 @@ class QuasiStatic(AbstractNeuralNetwork):
         """The voltage of the full network's start."""
         return self.full.start.voltage
 
+    def row_axes(self) -> tuple[Any, int]:
+        axes, _ = self.full.row_axes()
+        return axes_of(self, lambda n: n.full, axes), 0
+
     def force(self, state: Pattern) -> Pattern:
         phi, g, _ = self.full.activations(self.lift(state))
         return g @ phi
 
     def interaction(self, state: Pattern) -> Scalar:
-        drive = Drive(None, self.drive.synaptic, self.drive.process)
-        terms = self.full.energy_terms(self.lift(state), drive)
+        terms = self.full.energy_terms(self.lift(state), self.drive)
         return jnp.sum(jnp.stack(terms)) - terms.neural
 
     def lift(self, state: Pattern) -> TripartiteState:

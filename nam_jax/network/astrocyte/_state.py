@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from nam_jax._misc import argument_error, as_float, in_range
 from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax.memory import AbstractProcessTensor
 
 
 class TripartiteState(eqx.Module):
@@ -21,6 +23,11 @@ class TripartiteState(eqx.Module):
     neurons: Pattern | Scalar
     synapses: Pairs | Scalar
     processes: Pairs | Scalar
+
+
+def dtype_of(tensor: AbstractProcessTensor) -> np.dtype:
+    """The dtype of a network with this tensor: the tensor's, or JAX's default if it has none."""
+    return jnp.result_type(float) if tensor.dtype is None else tensor.dtype
 
 
 class PerLayer(NamedTuple):
@@ -50,7 +57,10 @@ def per_layer(
     return numbers
 
 
-def relaxation_times(time_constants: PerLayer, leaks: PerLayer) -> TripartiteState:
+def relaxation_times(time_constants: PerLayer, leaks: PerLayer, dtype: np.dtype) -> TripartiteState:
     """tau / max(leak, 1) of each layer: a weak leak does not make the layer slower than tau."""
-    times = [tau / jnp.maximum(leak, 1) for tau, leak in zip(time_constants, leaks, strict=True)]
+    times = [
+        tau.astype(dtype) / jnp.maximum(leak, 1).astype(dtype)
+        for tau, leak in zip(time_constants, leaks, strict=True)
+    ]
     return TripartiteState(*times)

@@ -1,15 +1,26 @@
 """The general biophysical network: arbitrary functions, and therefore no energy."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import ArrayLike
 
+from nam_jax._misc import axes_of
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.memory import AbstractProcessTensor
 from nam_jax.network._base import AbstractContinuousNetwork
-from nam_jax.network._drive import Drive, check_cue, driven
+from nam_jax.network._drive import Drive, as_cue, driven
 from nam_jax.network.astrocyte._start import AbstractStart, Cold
-from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, per_layer, relaxation_times
+from nam_jax.network.astrocyte._state import (
+    PerLayer,
+    TripartiteState,
+    dtype_of,
+    per_layer,
+    relaxation_times,
+)
 
 
 class TripartiteNetwork(AbstractContinuousNetwork):
@@ -49,14 +60,21 @@ class TripartiteNetwork(AbstractContinuousNetwork):
     )
     start: AbstractStart = Cold()
 
-    def initial_state(self, cue: Pattern) -> TripartiteState:
-        check_cue(cue, self.tensor.num_neurons)
-        return self.start(self, cue)
+    @property
+    def dtype(self) -> np.dtype:
+        return dtype_of(self.tensor)
+
+    @property
+    def drive_type(self) -> type[Drive]:
+        return Drive
+
+    def initial_state(self, cue: ArrayLike) -> TripartiteState:
+        return self.start(self, as_cue(cue, self.tensor.num_neurons, self.dtype))
 
     def vector_field(
-        self, t: Scalar | float, state: TripartiteState, drive: Drive | None = None
+        self, t: Scalar | float, state: TripartiteState, drive: Any = None
     ) -> TripartiteState:
-        drive = Drive() if drive is None else drive
+        inputs = self.as_drive(drive)
         x, s, p = state.neurons, state.synapses, state.processes
         leak = PerLayer(*(number.astype(x.dtype) for number in self.leaks))
         tau = PerLayer(*(number.astype(x.dtype) for number in self.time_constants))
@@ -64,13 +82,28 @@ class TripartiteNetwork(AbstractContinuousNetwork):
         force_s = -leak.synaptic * s + self.f(x[:, None], x[None, :], p)
         force_p = -leak.process * p + self.tensor(self.psi(p)) + self.kappa(s)
         return TripartiteState(
-            driven(force_x, drive.neural, t) / tau.neural,
-            driven(force_s, drive.synaptic, t) / tau.synaptic,
-            driven(force_p, drive.process, t) / tau.process,
+            driven(force_x, inputs.neural, t) / tau.neural,
+            driven(force_s, inputs.synaptic, t) / tau.synaptic,
+            driven(force_p, inputs.process, t) / tau.process,
         )
+
+    def energy_terms(
+        self, state: TripartiteState, drive: Any = None, t: Scalar | float = 0.0
+    ) -> None:
+        return None
+
+    def layers(self) -> None:
+        return None
+
+    def visible(self, state: Any) -> Any:
+        return state.neurons
+
+    def row_axes(self) -> tuple[Any, TripartiteState]:
+        axes = axes_of(self, lambda n: n.tensor, self.tensor.row_axes())
+        return axes, jax.tree.map(lambda _: 0, self.time_scales())
 
     def readout(self, state: TripartiteState) -> Pattern:
         return self.phi(state.neurons)
 
     def time_scales(self) -> TripartiteState:
-        return relaxation_times(self.time_constants, self.leaks)
+        return relaxation_times(self.time_constants, self.leaks, self.dtype)

@@ -1,15 +1,18 @@
 """Content for the fixed attractors of a dendritic memory: a learned cue map and a read-out."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import positive_number
+from nam_jax._misc import axes_of, positive_number
 from nam_jax._types import Pattern, Scalar
 from nam_jax.memory import LinearMap
 from nam_jax.network._base import AbstractContinuousNetwork
-from nam_jax.network._drive import check_cue, drive_at
+from nam_jax.network._drive import as_cue, drive_at
 from nam_jax.network.dendritic._memory import DendriticMemory
 from nam_jax.network.dendritic._state import ExternalInputs, State
 
@@ -85,9 +88,17 @@ class Associator(AbstractContinuousNetwork):
                     f"Argument `{name}` must fit a population of {wanted} neurons, but has {found}."
                 )
 
-    def initial_state(self, cue: Pattern) -> AssociatorState:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.base.dtype
+
+    @property
+    def drive_type(self) -> type[ExternalInputs]:
+        return ExternalInputs
+
+    def initial_state(self, cue: ArrayLike) -> AssociatorState:
         """What a damaged item, (P,), evokes."""
-        check_cue(cue, self.cue_map.weights.shape[1])
+        cue = as_cue(cue, self.cue_map.weights.shape[1], self.dtype)
         drive = jax.nn.relu(self.gain.astype(cue.dtype) * self.cue_map(cue))
         low = self.base.memory_transfer.low.astype(cue.dtype)
         memory = jnp.broadcast_to(low, self.base.num_memory)
@@ -104,14 +115,31 @@ class Associator(AbstractContinuousNetwork):
         return self.base.memory_drive(rates.feature, *inhibition) + state.stimulus
 
     def vector_field(
-        self, t: Scalar | float, state: AssociatorState, drive: ExternalInputs | None = None
+        self, t: Scalar | float, state: AssociatorState, drive: Any = None
     ) -> AssociatorState:
         """The flow; `drive` is what acts on the memory besides the stimulus."""
-        drive = ExternalInputs() if drive is None else drive
-        further = drive_at(drive.memory, t, state.stimulus)
-        both = ExternalInputs(state.stimulus + further, drive.branches)
+        inputs = self.as_drive(drive)
+        further = drive_at(inputs.memory, t, state.stimulus)
+        both = ExternalInputs(state.stimulus + further, inputs.branches)
         flow = self.base.vector_field(t, state.rates, both)
         return AssociatorState(flow, -state.stimulus / self.fading.astype(state.stimulus.dtype))
+
+    def visible(self, state: Any) -> Any:
+        """None: an item is read from a whole population."""
+        return None
+
+    def layers(self) -> None:
+        return None
+
+    def energy_terms(
+        self, state: AssociatorState, drive: Any = None, t: Scalar | float = 0.0
+    ) -> None:
+        return None
+
+    def row_axes(self) -> tuple[Any, AssociatorState]:
+        axes, rates = self.base.row_axes()
+        state = axes_of(self.time_scales(), lambda s: s.rates, rates)
+        return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: AssociatorState) -> Pattern:
         """The recalled item, (P,), graded."""

@@ -69,7 +69,7 @@ class PointSynapses(AbstractDendrites):
         transfer: Transfer,
         bias: Float[Array, "N2 D"] | Float[Array, " N2"] | None = None,
     ) -> Float[Array, " N2"]:
-        drive = self.matrix.astype(inputs.dtype) @ inputs
+        drive = self.matrix @ inputs
         return transfer(drive if bias is None else drive + bias.reshape(drive.shape))
 
     def weights(self) -> Any:
@@ -156,7 +156,7 @@ def _pass(dendrites: Dendrites, x: Array, transfer: Transfer, bias: Any) -> Floa
             synapses, own = group
             for rank in range(synapses.dendritic.shape[0]):
                 drive = _drive(synapses, rank, x, shared if own is None else own[rank])
-                weight = synapses.dendritic[rank].astype(x.dtype)
+                weight = synapses.dendritic[rank]
                 total = total + weight[:, None] * transfer(drive)
             return total, None
 
@@ -173,7 +173,7 @@ def _drive(synapses: BranchBlock, rank: int, x: Array, bias: Array | None) -> Fl
     drive = drive if bias is None else drive + bias
     for slot in range(synapses.source.shape[0]):
         source = synapses.source[slot, rank].astype(jnp.int32)
-        weight = synapses.weight[slot, rank].astype(x.dtype)
+        weight = synapses.weight[slot, rank]
         drive = drive + weight[:, None] * x.at[source].get(mode="promise_in_bounds")
     return drive
 

@@ -60,17 +60,17 @@ class InhibitoryPopulation(eqx.Module):
         That is 1/sqrt(c M) sum Jt v with Jt = scale J / sqrt(M) (eq 7).
         """
         scale = scale / (math.sqrt(self.connectivity) * rates.shape[0])
-        return scale * (self.output.astype(rates.dtype) @ rates)
+        return scale * (self.output @ rates)
 
     def _scale(self) -> float:
         return 1 / (self.connectivity * self.num_neurons) ** 2
 
     def _excited(self, excitatory: Float[Array, " N"]) -> Float[Array, " M"]:
         scale = 1 / (self.connectivity * self.excitation.shape[1])
-        return scale * (self.excitation.astype(excitatory.dtype) @ excitatory)
+        return scale * (self.excitation @ excitatory)
 
     def _own(self, rates: Float[Array, " M"]) -> Float[Array, " M"]:
-        return self._scale() * (self.within.astype(rates.dtype) @ rates)
+        return self._scale() * (self.within @ rates)
 
 
 def _steps(shrinking: float) -> int:

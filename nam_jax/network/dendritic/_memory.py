@@ -7,10 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
-from nam_jax._misc import argument_error, is_concrete, positive_number
+from nam_jax._misc import argument_error, axes_of, is_concrete, positive_number
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import drive_at
@@ -169,16 +168,25 @@ class DendriticMemory(AbstractContinuousNetwork):
             start=start,
         )
 
-    def row_shardings(self, mesh: jax.sharding.Mesh, axis: str) -> "DendriticMemory":
-        """For `jax.device_put`: synapses of feature neurons spread over an axis of `mesh`.
+    @property
+    def dtype(self) -> np.dtype:
+        return self.feedback.dtype
 
-        Those that arrive at or leave feature neurons are split along N2, the others are copied.
-        """
-        by_row = lambda tree: jax.tree.map(lambda leaf: _last(leaf, mesh, axis), tree)  # noqa: E731
-        copied = jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), self)
-        split = (self.dendrites, self.feedback, self.feature_inhibition.excitation)
-        where = lambda n: (n.dendrites, n.feedback, n.feature_inhibition.excitation)  # noqa: E731
-        return eqx.tree_at(where, copied, tuple(map(by_row, split)))
+    @property
+    def drive_type(self) -> type[ExternalInputs]:
+        return ExternalInputs
+
+    def row_axes(self) -> tuple[Any, State]:
+        """Synapses that arrive at or leave feature neurons are split along N2."""
+
+        def last(tree: Any) -> Any:
+            return jax.tree.map(lambda leaf: leaf.ndim - 1, tree)
+
+        def arrays(network: Any) -> tuple[Any, ...]:
+            return network.dendrites, network.feedback, network.feature_inhibition.excitation
+
+        axes = axes_of(self, arrays, last(arrays(self)))
+        return axes, axes_of(self.time_scales(), lambda s: s.feature, 0)
 
     @property
     def num_memory(self) -> int:
@@ -190,7 +198,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         """N2."""
         return self.feedback.shape[1]
 
-    def initial_state(self, cue: Pattern) -> State:
+    def initial_state(self, cue: ArrayLike) -> State:
         """All rates for a cue, by `start`; by default it is (N2,), the rates of E2 in Hz."""
         return self.start(self, cue)
 
@@ -223,14 +231,12 @@ class DendriticMemory(AbstractContinuousNetwork):
         """The steady state of E2, with I1 at its own, while memory neurons are held, (N2,)."""
         return self._feature_target(memory, self.memory_inhibition.settled(memory), None)
 
-    def vector_field(
-        self, t: Scalar | float, state: State, drive: ExternalInputs | None = None
-    ) -> State:
-        drive = ExternalInputs() if drive is None else drive
+    def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
+        inputs = self.as_drive(drive)
         v1, v2, i1, i2 = jax.tree.leaves(state)
         of_memory, of_feature, of_inhibition = (tau.astype(v1.dtype) for tau in self.time_constants)
-        h1 = self.memory_drive(v2, i1, i2) + drive_at(drive.memory, t, v1)
-        biases = branch_bias(drive.branches, t, v2, self.dendrites.num_branches)
+        h1 = self.memory_drive(v2, i1, i2) + drive_at(inputs.memory, t, v1)
+        biases = branch_bias(inputs.branches, t, v2, self.dendrites.num_branches)
         return State(
             (self.memory_transfer(h1) - v1) / of_memory,
             (self._feature_target(v1, i1, biases) - v2) / of_feature,
@@ -243,7 +249,7 @@ class DendriticMemory(AbstractContinuousNetwork):
     ) -> Float[Array, " N1"]:
         """h1, the input to memory neurons (eqs 2a, 7a and 11a)."""
         c, n2 = self.connectivity, self.num_feature
-        excited = self.feedback.astype(feature.dtype) @ feature / math.sqrt(c * n2)
+        excited = self.feedback @ feature / math.sqrt(c * n2)
         by_i1 = self.memory_inhibition.inhibition(i1, math.sqrt(n2))
         by_i2 = self.feature_inhibition.inhibition(i2, math.sqrt(n2) * self.dendritic_mean)
         return excited - by_i2 - by_i1
@@ -261,6 +267,16 @@ class DendriticMemory(AbstractContinuousNetwork):
         # A rate; only `Linear` branches can have a negative sum.
         return jax.nn.relu(total) / math.sqrt(self.dendrites.num_branches)
 
+    def visible(self, state: Any) -> Any:
+        """The rates of memory neurons."""
+        return state.memory
+
+    def layers(self) -> None:
+        return None
+
+    def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> None:
+        return None
+
     def readout(self, state: State) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""
         return state.memory
@@ -268,10 +284,6 @@ class DendriticMemory(AbstractContinuousNetwork):
     def time_scales(self) -> State:
         of_memory, of_feature, of_inhibition = self.time_constants
         return State(of_memory, of_feature, of_inhibition, of_inhibition)
-
-
-def _last(leaf: Array, mesh: jax.sharding.Mesh, axis: str) -> NamedSharding:
-    return NamedSharding(mesh, PartitionSpec(*(leaf.ndim - 1) * [None], axis))
 
 
 class _Arrived(eqx.Module):

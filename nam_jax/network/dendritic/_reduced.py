@@ -1,9 +1,13 @@
 """Limits and parts of the dendritic memory: inhibition that follows at once, features held."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
+from nam_jax._misc import axes_of
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network.dendritic._memory import DendriticMemory
@@ -37,7 +41,15 @@ class ReducedMemory(AbstractContinuousNetwork):
     base: DendriticMemory
     population_mean: bool = eqx.field(default=False, static=True)
 
-    def initial_state(self, cue: Pattern) -> ExcitatoryState:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.base.dtype
+
+    @property
+    def drive_type(self) -> type[ExternalInputs]:
+        return ExternalInputs
+
+    def initial_state(self, cue: ArrayLike) -> ExcitatoryState:
         """Excitatory rates as `base` starts them."""
         start = self.base.initial_state(cue)
         return ExcitatoryState(start.memory, start.feature)
@@ -55,10 +67,27 @@ class ReducedMemory(AbstractContinuousNetwork):
         )
 
     def vector_field(
-        self, t: Scalar | float, state: ExcitatoryState, drive: ExternalInputs | None = None
+        self, t: Scalar | float, state: ExcitatoryState, drive: Any = None
     ) -> ExcitatoryState:
-        flow = self.base.vector_field(t, self.lift(state), drive)
+        flow = self.base.vector_field(t, self.lift(state), self.as_drive(drive))
         return ExcitatoryState(flow.memory, flow.feature)
+
+    def visible(self, state: Any) -> Any:
+        """The rates of memory neurons."""
+        return state.memory
+
+    def layers(self) -> None:
+        return None
+
+    def energy_terms(
+        self, state: ExcitatoryState, drive: Any = None, t: Scalar | float = 0.0
+    ) -> None:
+        return None
+
+    def row_axes(self) -> tuple[Any, ExcitatoryState]:
+        axes, _ = self.base.row_axes()
+        state = axes_of(self.time_scales(), lambda s: s.feature, 0)
+        return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: ExcitatoryState) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""
@@ -81,16 +110,36 @@ class HeldFeatures(AbstractContinuousNetwork):
 
     base: DendriticMemory
 
-    def initial_state(self, cue: Pattern) -> State:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.base.dtype
+
+    @property
+    def drive_type(self) -> type[ExternalInputs]:
+        return ExternalInputs
+
+    def initial_state(self, cue: ArrayLike) -> State:
         """That of `base`."""
         return self.base.initial_state(cue)
 
-    def vector_field(
-        self, t: Scalar | float, state: State, drive: ExternalInputs | None = None
-    ) -> State:
-        flow = self.base.vector_field(t, state, drive)
+    def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
+        flow = self.base.vector_field(t, state, self.as_drive(drive))
         still = jnp.zeros_like(state.feature)
         return State(flow.memory, still, flow.memory_inhibition, flow.feature_inhibition)
+
+    def visible(self, state: Any) -> Any:
+        """The rates of memory neurons."""
+        return state.memory
+
+    def layers(self) -> None:
+        return None
+
+    def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> None:
+        return None
+
+    def row_axes(self) -> tuple[Any, State]:
+        axes, state = self.base.row_axes()
+        return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: State) -> Pattern:
         """The rates of memory neurons, (N1,) in Hz."""

@@ -5,17 +5,17 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error
-from nam_jax._types import Pattern
-from nam_jax.network._drive import check_cue
+from nam_jax.network._drive import as_cue
 
 
 class AbstractCue(eqx.Module):
     """Turns a cue into the rates of all four populations."""
 
     @abc.abstractmethod
-    def __call__(self, network: Any, cue: Pattern) -> Any:
+    def __call__(self, network: Any, cue: ArrayLike) -> Any:
         """The initial state of `network`.
 
         Raises:
@@ -33,8 +33,8 @@ class FeatureCue(AbstractCue):
 
     matched: bool = eqx.field(default=True, static=True)
 
-    def __call__(self, network: Any, cue: Pattern) -> Any:
-        check_cue(cue, network.num_feature)
+    def __call__(self, network: Any, cue: ArrayLike) -> Any:
+        cue = as_cue(cue, network.num_feature, network.dtype)
         memory = jnp.broadcast_to(network.memory_transfer.low.astype(cue.dtype), network.num_memory)
         return network.state_of(memory, cue, matched=self.matched)
 
@@ -56,8 +56,8 @@ class MemoryCue(AbstractCue):
         if not self.rate > 0:
             raise argument_error("rate", "be above 0", self.rate)
 
-    def __call__(self, network: Any, cue: Pattern) -> Any:
-        check_cue(cue, network.num_memory)
+    def __call__(self, network: Any, cue: ArrayLike) -> Any:
+        cue = as_cue(cue, network.num_memory, network.dtype)
         rest = network.memory_transfer.low.astype(cue.dtype)
         memory = rest + cue * (self.rate - rest)
         features = network.evoked_features(memory)

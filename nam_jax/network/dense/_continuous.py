@@ -1,10 +1,13 @@
 """Dense associative memories that flow in continuous time."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, as_float, positive_number
+from nam_jax._misc import argument_error, as_float, axes_of, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh
 from nam_jax.memory import (
@@ -108,13 +111,19 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "ContinuousDenseMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
+    @property
+    def dtype(self) -> np.dtype:
+        return self.patterns.dtype
+
+    def row_axes(self) -> tuple[Any, int]:
+        return axes_of(self, lambda n: n.patterns, 1), 0
+
     def force(self, state: Pattern) -> Pattern:
-        xi = self.patterns.astype(state.dtype)
-        slope = self.separation.slope(xi @ self.neural.activation(state))
-        return self.strength.astype(state.dtype) * (xi.T @ slope)
+        slope = self.separation.slope(self.patterns @ self.neural.activation(state))
+        return self.strength.astype(state.dtype) * (self.patterns.T @ slope)
 
     def interaction(self, state: Pattern) -> Scalar:
-        overlaps = self.patterns.astype(state.dtype) @ self.neural.activation(state)
+        overlaps = self.patterns @ self.neural.activation(state)
         return -self.strength.astype(state.dtype) * self.separation(overlaps)
 
 

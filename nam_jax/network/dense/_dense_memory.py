@@ -1,14 +1,15 @@
 """Dense associative memories: continuous in time, and their discrete limit."""
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, axes_of
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractPatternStore,
@@ -17,7 +18,7 @@ from nam_jax.memory import (
     check_patterns,
 )
 from nam_jax.network._base import AbstractDiscreteNetwork
-from nam_jax.network._drive import Drive, check_cue
+from nam_jax.network._drive import as_cue
 
 
 class Overlaps(NamedTuple):
@@ -98,19 +99,26 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "DenseAssociativeMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
-    def initial_state(self, cue: Pattern) -> Pattern:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.patterns.dtype
+
+    @property
+    def has_energy(self) -> bool:
+        return True
+
+    def initial_state(self, cue: ArrayLike) -> Pattern:
         """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""
-        check_cue(cue, self.patterns.shape[1])
-        return jnp.sign(cue)
+        return jnp.sign(as_cue(cue, self.patterns.shape[1], self.dtype))
 
     def local_field(self, state: Pattern) -> Pattern:
         weight, own = self._weights(self._overlaps(state))
-        return weight @ self.patterns.astype(state.dtype) - state * own.sum()
+        return weight @ self.patterns - state * own.sum()
 
     def carry(self, state: Pattern) -> Overlaps:
         """The overlaps: whole numbers, and so without rounding, one flip after another."""
         # The barrier makes a copy of the transpose, in which the bits of a neuron lie together.
-        bits = jax.lax.optimization_barrier(self.patterns.astype(state.dtype).T)
+        bits = jax.lax.optimization_barrier(self.patterns.T)
         overlaps = self._overlaps(state)
         return Overlaps(overlaps, *self._summed_weights(overlaps), bits)
 
@@ -132,22 +140,12 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return Overlaps(parts[0], parts[1], parts[2], carry.bits)
 
     def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
-        """The local fields if only the first K patterns were stored, for each K in `counts`.
-
-        Fields are sums over patterns, so that all of them cost what those of the last one do.
-
-        Args:
-            state: (N,).
-            counts: Ascending numbers of patterns, at least 1.
-
-        Raises:
-            ValueError: If the numbers do not ascend from at least 1 to at most K.
-        """
+        """All of them cost what the fields for the largest number of patterns do."""
         ends = (0, *counts)
         if any(a >= b for a, b in itertools.pairwise(ends)) or ends[-1] > self.patterns.shape[0]:
             requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
             raise argument_error("counts", requirement, counts)
-        xi = self.patterns.astype(state.dtype)
+        xi = self.patterns
         weight, own = self._weights(self._overlaps(state))
         parts = [
             weight[a:b] @ xi[a:b] - state * jnp.sum(own[a:b]) for a, b in itertools.pairwise(ends)
@@ -155,7 +153,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return jnp.cumsum(jnp.stack(parts), axis=0)
 
     def _overlaps(self, state: Pattern) -> Float[Array, " K"]:
-        return self.patterns.astype(state.dtype) @ state
+        return self.patterns @ state
 
     def _weights(
         self, overlaps: Float[Array, " K"]
@@ -179,9 +177,13 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         weight, own = self._weights(overlaps)
         return weight, jnp.vdot(jnp.ones_like(own), own)
 
-    def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """E in units of F(N), so that a lone pattern has -1: no power of N overflows."""
+        self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))
+
+    def row_axes(self) -> tuple[Any, int]:
+        return axes_of(self, lambda n: n.patterns, 1), 0
 
     def readout(self, state: Pattern) -> Pattern:
         return state

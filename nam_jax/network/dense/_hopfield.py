@@ -1,13 +1,14 @@
 """The classical pairwise memory: binary neurons and one weight for each pair of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
-from nam_jax._misc import argument_error, as_float, check_finite, zero_diagonal
+from nam_jax._misc import argument_error, as_float, axes_of, check_finite, zero_diagonal
 from nam_jax._types import Key, Pairs, Pattern, Scalar
 from nam_jax.memory import (
     AbstractLearningRule,
@@ -17,7 +18,7 @@ from nam_jax.memory import (
     rows_like,
 )
 from nam_jax.network._base import AbstractDiscreteNetwork
-from nam_jax.network._drive import Drive, check_cue
+from nam_jax.network._drive import as_cue
 
 
 class Fields(NamedTuple):
@@ -121,21 +122,27 @@ class Hopfield(AbstractDiscreteNetwork):
         weights = weights if self.self_coupling else zero_diagonal(weights)
         return eqx.tree_at(lambda net: net.weights, self, weights)
 
-    def initial_state(self, cue: Pattern) -> Pattern:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.weights.dtype
+
+    @property
+    def has_energy(self) -> bool:
+        return True
+
+    def initial_state(self, cue: ArrayLike) -> Pattern:
         """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""
-        check_cue(cue, self.weights.shape[0])
-        return jnp.sign(cue)
+        return jnp.sign(as_cue(cue, self.weights.shape[0], self.dtype))
 
     def local_field(self, state: Pattern) -> Pattern:
         return self.fields_in(self.carry(state))
 
     def carry(self, state: Pattern) -> Fields:
-        weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
-        terms = jnp.sum(jnp.abs(weights), axis=1) + jnp.abs(threshold)
+        terms = jnp.sum(jnp.abs(self.weights), axis=1) + jnp.abs(self.threshold)
         # The barrier makes a copy of the transpose; where it is not used there is none.
-        outgoing = jax.lax.optimization_barrier(weights.T)
-        rounding = 4 * jnp.finfo(state.dtype).eps * terms
-        return Fields(weights @ state - threshold, rounding, outgoing)
+        outgoing = jax.lax.optimization_barrier(self.weights.T)
+        rounding = 4 * jnp.finfo(self.dtype).eps * terms
+        return Fields(self.weights @ state - self.threshold, rounding, outgoing)
 
     def field_of(self, carry: Fields, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
         return _without_rounding(carry.values[i], carry.rounding[i])
@@ -148,9 +155,17 @@ class Hopfield(AbstractDiscreteNetwork):
     ) -> Fields:
         return carry._replace(values=carry.values + carry.outgoing[i] * change)
 
-    def energy(self, state: Pattern, drive: Drive | None = None, t: Scalar | float = 0.0) -> Scalar:
-        weights, threshold = (leaf.astype(state.dtype) for leaf in (self.weights, self.threshold))
-        return jnp.vdot(threshold - weights @ state / 2, state)
+    def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> None:
+        """None: weights are given, or learned from all patterns together."""
+        return None
+
+    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        """E, which need not fall where weights are not symmetric."""
+        self.as_drive(drive)
+        return jnp.vdot(self.threshold - self.weights @ state / 2, state)
+
+    def row_axes(self) -> tuple[Any, int]:
+        return axes_of(self, lambda n: (n.weights, n.threshold), (0, 0)), 0
 
     def readout(self, state: Pattern) -> Pattern:
         return state

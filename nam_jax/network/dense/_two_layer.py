@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, positive_number
+from nam_jax._misc import argument_error, axes_of, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import (
     AbstractLagrangian,
@@ -17,8 +18,9 @@ from nam_jax.lagrangian import (
     Spherical,
 )
 from nam_jax.memory import AbstractPatternStore, check_patterns
-from nam_jax.network._base import AbstractEnergyNetwork, Layer
-from nam_jax.network._drive import Drive, check_cue, drive_at, neural_only
+from nam_jax.network._base import AbstractContinuousNetwork
+from nam_jax.network._drive import Drive, as_cue, drive_at, neural_only
+from nam_jax.network._layer import Layer
 
 
 class TwoLayerState(eqx.Module):
@@ -42,7 +44,7 @@ class TwoLayerTerms(NamedTuple):
     inputs: Scalar
 
 
-class TwoLayerMemory(AbstractEnergyNetwork, AbstractPatternStore):
+class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     """N feature neurons v and K hidden neurons h, joined by pairwise synapses that are patterns.
 
         tau_f dv/dt = Xi^T f(h) - v + b       tau_h dh/dt = Xi g(v) - h
@@ -122,42 +124,44 @@ class TwoLayerMemory(AbstractEnergyNetwork, AbstractPatternStore):
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "TwoLayerMemory":
         return eqx.tree_at(lambda net: net.patterns, self, patterns)
 
-    def initial_state(self, cue: Pattern) -> TwoLayerState:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.patterns.dtype
+
+    @property
+    def drive_type(self) -> type[Drive]:
+        """`Drive`, with a neural part only, for the features."""
+        return Drive
+
+    def initial_state(self, cue: ArrayLike) -> TwoLayerState:
         """Features at `voltage` times the cue, hidden neurons at their equilibrium for it."""
-        check_cue(cue, self.patterns.shape[1])
-        v = self.voltage * cue
-        return TwoLayerState(v, self.patterns.astype(v.dtype) @ self.features.activation(v))
+        v = self.voltage * as_cue(cue, self.patterns.shape[1], self.dtype)
+        return TwoLayerState(v, self.patterns @ self.features.activation(v))
 
     def vector_field(
-        self, t: Scalar | float, state: TwoLayerState, drive: Drive | None = None
+        self, t: Scalar | float, state: TwoLayerState, drive: Any = None
     ) -> TwoLayerState:
-        v, h = state.features, state.hidden
-        xi = self.patterns.astype(v.dtype)
+        v, h, xi = state.features, state.hidden, self.patterns
         tau_f, tau_h = (tau.astype(v.dtype) for tau in self.time_constants)
-        inputs = drive_at(neural_only(drive), t, v)
+        inputs = drive_at(neural_only(self.as_drive(drive)), t, v)
         return TwoLayerState(
             (xi.T @ self.hidden.activation(h) - v + inputs) / tau_f,
             (xi @ self.features.activation(v) - h) / tau_h,
         )
 
-    def energy(
-        self, state: TwoLayerState, drive: Drive | None = None, t: Scalar | float = 0.0
-    ) -> Scalar:
-        return jnp.sum(jnp.stack(self.energy_terms(state, drive, t)))
-
     def energy_terms(
-        self, state: TwoLayerState, drive: Drive | None = None, t: Scalar | float = 0.0
+        self, state: TwoLayerState, drive: Any = None, t: Scalar | float = 0.0
     ) -> TwoLayerTerms:
         v, h = state.features, state.hidden
         g, f = self.features.activation(v), self.hidden.activation(h)
         return TwoLayerTerms(
             self.features.energy(v),
             self.hidden.energy(h),
-            -jnp.vdot(f, self.patterns.astype(v.dtype) @ g),
-            -jnp.vdot(drive_at(neural_only(drive), t, v), g),
+            -jnp.vdot(f, self.patterns @ g),
+            -jnp.vdot(drive_at(neural_only(self.as_drive(drive)), t, v), g),
         )
 
-    def visible(self, state: TwoLayerState) -> Pattern:
+    def visible(self, state: Any) -> Any:
         return state.features
 
     def layers(self) -> tuple[Layer, ...]:
@@ -165,6 +169,10 @@ class TwoLayerMemory(AbstractEnergyNetwork, AbstractPatternStore):
         one = jnp.ones_like(self.time_constants[0])
         tau_f, tau_h = self.time_constants
         return (Layer(self.features, one, tau_f), Layer(self.hidden, one, tau_h))
+
+    def row_axes(self) -> tuple[Any, TwoLayerState]:
+        axes = axes_of(self, lambda n: n.patterns, 1)
+        return axes, axes_of(self.time_scales(), lambda s: s.features, 0)
 
     def readout(self, state: TwoLayerState) -> Pattern:
         return self.features.activation(state.features)

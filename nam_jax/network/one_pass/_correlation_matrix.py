@@ -1,14 +1,17 @@
 """Correlation-matrix memories: answers to cues, stored as a sum of outer products."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error
-from nam_jax._types import Pattern
+from nam_jax._misc import argument_error, axes_of, in_one_dtype
+from nam_jax._types import Pattern, Scalar
 from nam_jax.memory import check_patterns, rows_like
-from nam_jax.network._base import AbstractFeedforwardNetwork
-from nam_jax.network._drive import check_cue
+from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
+from nam_jax.network._drive import as_cue
 
 
 class CorrelationMatrix(AbstractFeedforwardNetwork):
@@ -55,7 +58,8 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
             raise argument_error("answers", requirement, f"shape {y.shape}")
         if passes > 1 and y.shape != xi.shape:
             raise argument_error("passes", "be 1 where answers are no cues", passes)
-        self.weights = y.T @ xi.astype(y.dtype) / xi.shape[1]
+        xi, y = in_one_dtype(xi, y)
+        self.weights = y.T @ xi / xi.shape[1]
         self.sign = sign
         self.passes = passes
 
@@ -77,11 +81,24 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         weights = self.weights + jnp.outer(y, x) / sizes[1]
         return eqx.tree_at(lambda net: net.weights, self, weights)
 
-    def initial_state(self, cue: Pattern) -> Pattern:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.weights.dtype
+
+    @property
+    def has_energy(self) -> bool:
+        return False
+
+    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        raise without_energy(self)
+
+    def row_axes(self) -> tuple[Any, None]:
+        return axes_of(self, lambda n: n.weights, 0), None
+
+    def initial_state(self, cue: ArrayLike) -> Pattern:
         """The cue itself."""
-        check_cue(cue, self.weights.shape[1])
-        return cue
+        return as_cue(cue, self.weights.shape[1], self.dtype)
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
-        answer = self.weights.astype(state.dtype) @ state
+        answer = self.weights @ state
         return jnp.sign(answer) if self.sign else answer

@@ -1,6 +1,6 @@
 """Minerva 2: memory as traces that answer a probe all at once, each by its similarity cubed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,11 +8,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, is_concrete
 from nam_jax._types import Key, Pattern, Patterns, Scalar
 from nam_jax.memory import AbstractPatternStore
-from nam_jax.network._base import AbstractFeedforwardNetwork
-from nam_jax.network._drive import check_cue
+from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
+from nam_jax.network._drive import as_cue
 
 
 class Echo(NamedTuple):
@@ -84,17 +84,30 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
 
     def echo(self, probe: Pattern) -> Echo:
         """The echo of `probe`, (N,)."""
-        traces = self.traces.astype(probe.dtype)
-        there, asked = (traces != 0).astype(probe.dtype), (probe != 0).astype(probe.dtype)
+        traces = self.traces
+        there, asked = (traces != 0).astype(self.dtype), (probe != 0).astype(self.dtype)
         relevant = jnp.sum(asked) + jnp.sum(there, axis=1) - there @ asked
         similarity = traces @ probe / jnp.maximum(relevant, 1)
         activations = similarity**3
         return Echo(jnp.sum(activations), activations @ traces, activations)
 
-    def initial_state(self, cue: Pattern) -> Pattern:
+    @property
+    def dtype(self) -> np.dtype:
+        return self.traces.dtype
+
+    @property
+    def has_energy(self) -> bool:
+        return False
+
+    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+        raise without_energy(self)
+
+    def row_axes(self) -> tuple[Any, None]:
+        return axes_of(self, lambda n: n.traces, 0), None
+
+    def initial_state(self, cue: ArrayLike) -> Pattern:
         """The probe itself."""
-        check_cue(cue, self.traces.shape[1])
-        return cue
+        return as_cue(cue, self.traces.shape[1], self.dtype)
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
         """The normalised echo: the content over its largest |entry|, 0 where nothing answers."""
@@ -103,7 +116,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
         return content / jnp.where(largest > 0, largest, 1)
 
 
-def _check_traces(name: str, traces: Patterns) -> None:
+def _check_traces(name: str, traces: Float[Array, "..."]) -> None:
     if traces.ndim != 2 or 0 in traces.shape:
         requirement = "have shape (K, N), one trace a row"
         raise argument_error(name, requirement, f"shape {traces.shape}")
