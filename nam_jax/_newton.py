@@ -86,8 +86,8 @@ class ConjugateGradients(lx.AbstractLinearSolver):
     def init(self, operator: lx.AbstractLinearOperator, options: dict[str, Any]) -> Any:
         """The linearised operator and its preconditioner, by default the identity."""
         if not lx.is_positive_semidefinite(operator):
-            found = "no such tag"
-            raise argument_error("operator", "be tagged lineax.positive_semidefinite_tag", found)
+            requirement = "be tagged lineax.positive_semidefinite_tag"
+            raise argument_error("operator", requirement, "no such tag")
         identity = lx.IdentityLinearOperator(operator.in_structure())
         return lx.linearise(operator), options.get("preconditioner", identity)
 

@@ -254,3 +254,31 @@ def test_importing_the_package_does_not_start_jax():
         "assert not xla_bridge._backends and dict(jax.config.values) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True)
+
+
+BAD = {"found", "each", "elsewhere", "of_k"}
+"""Names that say nothing of what they hold."""
+
+
+def bound_names(tree):
+    """Names that a file gives: to variables, arguments, functions, classes and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield (node.id if isinstance(node, ast.Name) else node.attr), node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+
+
+def test_names_say_what_they_hold():
+    root = HOUSE.parent
+    rooms = ("nam_jax", "tests", "benchmarks")
+    files = [path for room in rooms for path in root.joinpath(room).rglob("*.py")]
+    bad = [
+        f"{path.relative_to(root)}:{line} {name}"
+        for path in files
+        for name, line in bound_names(ast.parse(path.read_text()))
+        if name in BAD
+    ]
+    assert files and not bad

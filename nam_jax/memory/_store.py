@@ -102,8 +102,8 @@ class AbstractPatternStore(eqx.Module):
         try:
             row = operator.index(index)
         except TypeError:
-            found = f"a {type(index).__name__}"
-            raise argument_error("index", "be a whole number", found) from None
+            description = f"a {type(index).__name__}"
+            raise argument_error("index", "be a whole number", description) from None
         if not 0 <= row < patterns.shape[0]:
             requirement = f"be a row from 0 to {patterns.shape[0] - 1}"
             raise argument_error("index", requirement, row)
@@ -126,16 +126,16 @@ def rows_like(
     name: str, value: ArrayLike, rows: Float[Array, "K a"], shape: tuple[int | None, ...]
 ) -> Float[Array, "..."]:
     """`value` in the dtype of `rows`, refused on another shape or dtype, or NaN or infinity."""
-    found = jnp.asarray(value)
-    whole = jnp.issubdtype(found.dtype, jnp.integer)
-    untyped = jnp.issubdtype(found.dtype, jnp.floating) and not hasattr(value, "dtype")
-    if not (whole or untyped or found.dtype == rows.dtype):
-        raise argument_error(name, f"have the dtype {rows.dtype} of this memory", found.dtype)
-    sizes = zip(found.shape, shape, strict=False)
-    if found.ndim != len(shape) or any(wanted not in (None, size) for size, wanted in sizes):
+    array = jnp.asarray(value)
+    whole = jnp.issubdtype(array.dtype, jnp.integer)
+    untyped = jnp.issubdtype(array.dtype, jnp.floating) and not hasattr(value, "dtype")
+    if not (whole or untyped or array.dtype == rows.dtype):
+        raise argument_error(name, f"have the dtype {rows.dtype} of this memory", array.dtype)
+    sizes = zip(array.shape, shape, strict=False)
+    if array.ndim != len(shape) or any(wanted not in (None, size) for size, wanted in sizes):
         wanted = ", ".join("K" if size is None else str(size) for size in shape)
         requirement = f"have shape ({wanted}{',' if len(shape) == 1 else ''})"
-        raise argument_error(name, requirement, f"shape {found.shape}")
-    found = found.astype(rows.dtype)
-    check_finite(name, found)
-    return found
+        raise argument_error(name, requirement, f"shape {array.shape}")
+    array = array.astype(rows.dtype)
+    check_finite(name, array)
+    return array

@@ -343,5 +343,5 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
 
 def without_energy(network: AbstractNetwork) -> ValueError:
     """The error about a network that has no energy where one is needed."""
-    found = f"the type {type(network).__name__}, which has none"
-    return argument_error("network", "have an energy", found)
+    description = f"the type {type(network).__name__}, which has none"
+    return argument_error("network", "have an energy", description)

@@ -104,8 +104,8 @@ def _check_neurons(base: AbstractContinuousNetwork) -> None:
     """Refuses a network whose neurons cannot be held."""
     place, layers = base.visible_place(), base.layers()
     if place is None:
-        found = f"the type {type(base).__name__}, whose pattern is no leaf of its state"
-        raise argument_error("base", "have neurons to hold", found)
+        description = f"the type {type(base).__name__}, whose pattern is no leaf of its state"
+        raise argument_error("base", "have neurons to hold", description)
     if layers is not None and not layers[place].lagrangian.additive:
-        found = f"the collective {type(layers[place].lagrangian).__name__}"
-        raise argument_error("base", "have neurons with an additive Lagrangian", found)
+        description = f"the collective {type(layers[place].lagrangian).__name__}"
+        raise argument_error("base", "have neurons with an additive Lagrangian", description)

@@ -67,15 +67,15 @@ def as_cue(
         ValueError: If `cue` has another shape, holds complex numbers, or is not finite. A traced
             cue, whose values cannot be looked at, passes.
     """
-    found = jnp.asarray(cue)
-    if found.shape != (num_neurons,):
+    array = jnp.asarray(cue)
+    if array.shape != (num_neurons,):
         requirement = f"have shape ({num_neurons},), one entry a neuron"
-        raise argument_error("cue", requirement, f"shape {found.shape}")
-    if jnp.issubdtype(found.dtype, jnp.complexfloating):
-        raise argument_error("cue", "hold real numbers", f"dtype {found.dtype}")
-    found = found.astype(dtype)
-    check_finite("cue", jnp.where(jnp.isnan(found), 0, found) if nan_allowed else found)
-    return found
+        raise argument_error("cue", requirement, f"shape {array.shape}")
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise argument_error("cue", "hold real numbers", f"dtype {array.dtype}")
+    array = array.astype(dtype)
+    check_finite("cue", jnp.where(jnp.isnan(array), 0, array) if nan_allowed else array)
+    return array
 
 
 def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Float[Array, "..."]:

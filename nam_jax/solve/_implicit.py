@@ -182,5 +182,7 @@ def _filled(tangent: Any, state: Any) -> Any:
 
 
 def _outcome(result: lx.RESULTS) -> RESULTS:
-    found = RESULTS.where(result == lx.RESULTS.successful, RESULTS.converged, RESULTS.adjoint_limit)
-    return RESULTS.where(result == lx.RESULTS.breakdown, RESULTS.not_stable, found)
+    ending = RESULTS.where(
+        result == lx.RESULTS.successful, RESULTS.converged, RESULTS.adjoint_limit
+    )
+    return RESULTS.where(result == lx.RESULTS.breakdown, RESULTS.not_stable, ending)

@@ -163,9 +163,9 @@ def _linear_solve(
     size = optax.tree.norm(right)
     size = jnp.where(size == 0, 1, size)
     unit = jax.tree.map(lambda leaf: leaf / size, right)
-    found = lx.linear_solve(operator, unit, solver, options=options, throw=False)
-    scale = jnp.where(found.result == lx.RESULTS.successful, size, jnp.nan)
-    return jax.tree.map(lambda leaf: scale * leaf, found.value), found.result, found.stats
+    solution = lx.linear_solve(operator, unit, solver, options=options, throw=False)
+    scale = jnp.where(solution.result == lx.RESULTS.successful, size, jnp.nan)
+    return jax.tree.map(lambda leaf: scale * leaf, solution.value), solution.result, solution.stats
 
 
 def _bent(layer: Layer, u: Array, slope: Array, mask: Array | None, v: Array) -> Array:

@@ -108,15 +108,17 @@ def settle(
         }  # fmt: skip
         return _rested(network, state, drive, max_time, adjoint, settings)
 
-    found = network.by_kind(
+    rest_point = network.by_kind(
         flows=flow,
         updates=lambda network: _updated(network, state, updates, max_steps),
         passes=lambda network: _answered(network, state),
     )
     if throw:
-        final = raise_unless(found.result, (RESULTS.converged, RESULTS.passed), found.state)
-        found = eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
-    return found
+        final = raise_unless(
+            rest_point.result, (RESULTS.converged, RESULTS.passed), rest_point.state
+        )
+        rest_point = eqx.tree_at(lambda equilibrium: equilibrium.state, rest_point, final)
+    return rest_point
 
 
 def _updated(
@@ -158,10 +160,10 @@ def _rested(
         return _follow(network, state, drive, max_time, settings | {"adjoint": adjoint})
     # An implicit derivative knows nothing of the way to the equilibrium.
     still, start, constant = map(without_derivatives, (network, state, drive))
-    found = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
-    rested = found.result == RESULTS.converged
-    final = at_rest(found.state, network, drive, rested, implicit=adjoint)
-    return eqx.tree_at(lambda equilibrium: equilibrium.state, found, final)
+    rest_point = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
+    rested = rest_point.result == RESULTS.converged
+    final = at_rest(rest_point.state, network, drive, rested, implicit=adjoint)
+    return eqx.tree_at(lambda equilibrium: equilibrium.state, rest_point, final)
 
 
 def _follow(

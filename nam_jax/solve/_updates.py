@@ -128,8 +128,8 @@ class Asynchronous(AbstractUpdates):
             ValueError: If not exactly one of them is given, or `order` is no permutation.
         """
         if (key is None) == (order is None):
-            found = "neither" if key is None else "both"
-            raise argument_error("key", "be given, or else `order`", found)
+            description = "neither" if key is None else "both"
+            raise argument_error("key", "be given, or else `order`", description)
         self.key = key
         self.order = None if order is None else _permutation(order)
         self.held = held
@@ -279,8 +279,8 @@ def _cycled(after: Pattern, before: Pattern, mark: Pattern) -> Bool[Array, ""]:
 
 
 def _permutation(order: ArrayLike) -> Int[Array, " N"]:
-    found = jnp.asarray(order)
-    if is_concrete(found) and not np.array_equal(np.sort(found), np.arange(found.size)):
+    indices = jnp.asarray(order)
+    if is_concrete(indices) and not np.array_equal(np.sort(indices), np.arange(indices.size)):
         requirement = "hold each of 0, ..., N - 1 once"
-        raise argument_error("order", requirement, f"{np.asarray(found)}")
-    return found
+        raise argument_error("order", requirement, f"{np.asarray(indices)}")
+    return indices

@@ -14,15 +14,15 @@ def test_a_straight_line_crosses_where_it_does(level):
     """Probits -2 log(K / 50) - Phi^-1(1 / 2): the level is at 50 exp(-Phi^-1(level) / 2)."""
     scores = scipy.stats.norm.cdf(-2 * np.log(COUNTS / 50))[None]
     expected = np.clip(50 * np.exp(-scipy.stats.norm.ppf(level) / 2), 30, 90)
-    found = ProbitLine(np.log(COUNTS), level).crossing(scores)
-    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+    actual = ProbitLine(np.log(COUNTS), level).crossing(scores)
+    np.testing.assert_allclose(actual, [expected], rtol=1e-6)
 
 
 def test_a_one_sided_line_is_straight_in_the_logarithm_of_the_probit():
     scores = scipy.stats.norm.cdf((COUNTS / 50) ** -0.5)[None]
     level = float(scipy.stats.norm.cdf(1.0))
-    found = ProbitLine(np.log(COUNTS), level, one_sided=True).crossing(scores)
-    np.testing.assert_allclose(found, [50], rtol=1e-6)
+    actual = ProbitLine(np.log(COUNTS), level, one_sided=True).crossing(scores)
+    np.testing.assert_allclose(actual, [50], rtol=1e-6)
 
 
 def test_a_line_that_rises_crosses_nowhere():

@@ -79,11 +79,11 @@ def test_energies_are_given_or_refused_by_name(name, getkey):
 @pytest.mark.parametrize("name", FEEDFORWARD)
 def test_retrieve_gives_the_energy_of_a_network_that_answers_in_passes(name, getkey):
     net, _ = made(name)
-    found = nam.retrieve(net, signs(getkey(), (N,)))
+    recall = nam.retrieve(net, signs(getkey(), (N,)))
     if net.has_energy:
-        np.testing.assert_allclose(found.energy, net.energy(found.state), rtol=1e-6)
+        np.testing.assert_allclose(recall.energy, net.energy(recall.state), rtol=1e-6)
     else:
-        assert bool(jnp.isnan(found.energy))
+        assert bool(jnp.isnan(recall.energy))
 
 
 FOREIGN = {Drive: ExternalInputs(1.0), ExternalInputs: Drive(1.0), None: Drive(1.0)}
@@ -94,8 +94,8 @@ def test_a_foreign_drive_is_refused_by_name(name):
     net, state = made(name)
     drive = FOREIGN[net.drive_type]
     wanted = "None" if net.drive_type is None else f"None or of the type {net.drive_type.__name__}"
-    found = f", but has the type {type(drive).__name__}."
-    refused = rf"`drive` must be {wanted}.*{type(net).__name__}.*{re.escape(found)}"
+    actual = f", but has the type {type(drive).__name__}."
+    refused = rf"`drive` must be {wanted}.*{type(net).__name__}.*{re.escape(actual)}"
     doors = [lambda: nam.settle(net, state, drive=drive)]
     doors += [lambda: nam.retrieve(net, jnp.ones(N), drive=drive)]
     if net.has_energy:
@@ -150,7 +150,7 @@ def test_neurons_are_held_in_every_network_that_has_some(name, getkey):
     held, drive = Clamped(net, mask, values), drive_of(net, getkey())
     started = eqx.tree_at(net.visible, state, jnp.where(mask, values, net.visible(state)))
     flow, expected = (
-        each.vector_field(0.0, s, drive) for each, s in ((held, state), (net, started))
+        value.vector_field(0.0, s, drive) for value, s in ((held, state), (net, started))
     )
     expected = eqx.tree_at(net.visible, expected, jnp.where(mask, 0, net.visible(expected)))
     for one, other in zip(jax.tree.leaves(flow), jax.tree.leaves(expected), strict=True):
@@ -228,8 +228,8 @@ def test_the_energy_of_modern_hopfield_networks_is_that_of_the_paper(getkey):
     """Ramsauer et al., eq 2: -lse(beta, Xi x) + x.x / 2, without constants."""
     xi, x, beta = jr.normal(getkey(), (K, N)), jr.normal(getkey(), (N,)), 0.7
     expected = -np.log(np.exp(beta * np.asarray(xi @ x)).sum()) / beta + np.dot(x, x) / 2
-    found = nam.network.ModernHopfield(xi, beta).energy(x)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    actual = nam.network.ModernHopfield(xi, beta).energy(x)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
     universal = nam.network.UniversalHopfield(xi, weighting=nam.memory.Softmax(beta))
     np.testing.assert_allclose(universal.energy(x), expected, rtol=1e-5)
 
@@ -272,7 +272,7 @@ def of_every(axis, leaf):
 def test_row_axes_fit_the_network_and_its_state(name):
     net, state = made(name)
     is_none = lambda axis: axis is None  # noqa: E731
-    found = []
+    actual = []
     for axes, tree in zip(net.row_axes(), (net, state), strict=True):
         fits = jax.tree.map(of_every, axes, tree, is_leaf=is_none)
         assert all(jax.tree.leaves(fits))
@@ -282,8 +282,8 @@ def test_row_axes_fit_the_network_and_its_state(name):
             tree,
             is_leaf=is_none,
         )
-        found.append(jax.tree.leaves(sizes))
-    sizes_of_network, sizes_of_state = found
+        actual.append(jax.tree.leaves(sizes))
+    sizes_of_network, sizes_of_state = actual
     rows = {K, N, M} if name in FEEDFORWARD else {N}
     assert sizes_of_network and set(sizes_of_network) <= rows
     assert set(sizes_of_state) <= rows and (name in FEEDFORWARD or sizes_of_state)
@@ -291,8 +291,8 @@ def test_row_axes_fit_the_network_and_its_state(name):
 
 def test_fields_for_the_first_patterns_are_those_of_their_network(getkey):
     patterns, state = signs(getkey()), signs(getkey(), (N,))
-    found = DenseAssociativeMemory(patterns).partial_fields(state, (1, 2, K))
-    for fields, count in zip(found, (1, 2, K), strict=True):
+    actual = DenseAssociativeMemory(patterns).partial_fields(state, (1, 2, K))
+    for fields, count in zip(actual, (1, 2, K), strict=True):
         np.testing.assert_allclose(
             fields,
             DenseAssociativeMemory(patterns[:count]).local_field(state),

@@ -141,8 +141,8 @@ class SumTensor(AbstractProcessTensor):
     def __init__(self, tensors: tuple[AbstractProcessTensor, ...]):
         sizes = {tensor.num_neurons for tensor in tensors}
         if len(sizes) != 1:
-            found = f"tensors over {sorted(sizes)} neurons"
-            raise argument_error("tensors", "all act on the same number of neurons", found)
+            description = f"tensors over {sorted(sizes)} neurons"
+            raise argument_error("tensors", "all act on the same number of neurons", description)
         self.tensors = tuple(tensors)
         self.num_neurons = sizes.pop()
 
@@ -173,7 +173,7 @@ class SumTensor(AbstractProcessTensor):
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
         keys = jax.random.split(key, len(self.tensors))
         pairs = zip(self.tensors, keys, strict=True)
-        return SumTensor(tuple(tensor.lesion(fraction, key=each) for tensor, each in pairs))
+        return SumTensor(tuple(tensor.lesion(fraction, key=subkey) for tensor, subkey in pairs))
 
 
 def largest_eigenvalue_of(tensor: AbstractProcessTensor) -> Scalar:

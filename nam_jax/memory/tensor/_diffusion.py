@@ -60,8 +60,8 @@ class DiffusionTensor(AbstractProcessTensor):
             raise argument_error("conductance", requirement, f"shape {conductance.shape}")
         self.conductance = jnp.broadcast_to(conductance, self.edges.shape[:1])
         if is_concrete(conductance) and not bool(np.all(np.asarray(conductance) >= 0)):
-            found = f"smallest {float(jnp.min(conductance)):.3g}"
-            raise argument_error("conductance", "be at least 0 everywhere", found)
+            description = f"smallest {float(jnp.min(conductance)):.3g}"
+            raise argument_error("conductance", "be at least 0 everywhere", description)
         low, high = int(np.asarray(self.edges).min()), int(np.asarray(self.edges).max())
         self.num_neurons = high + 1 if num_neurons is None else num_neurons
         if low < 0 or high >= self.num_neurons:

@@ -173,16 +173,16 @@ def check_patterns(
 
     With `binary` also when they hold anything but -1 and +1. `name` is that of the argument.
     """
-    found = as_float(patterns)
-    if found.ndim != 2 or found.shape[0] < 1 or found.shape[1] < 2:
+    array = as_float(patterns)
+    if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
         requirement = "have shape (K, N) with K >= 1 patterns and N >= 2 neurons"
-        raise argument_error(name, requirement, f"shape {found.shape}")
-    check_finite(name, found)
-    if binary and is_concrete(found):
-        wrong = int((np.abs(np.asarray(found)) != 1).sum())
+        raise argument_error(name, requirement, f"shape {array.shape}")
+    check_finite(name, array)
+    if binary and is_concrete(array):
+        wrong = int((np.abs(np.asarray(array)) != 1).sum())
         if wrong:
             raise argument_error(name, "hold only -1 and +1", f"{wrong} other entries")
-    return found
+    return array
 
 
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:

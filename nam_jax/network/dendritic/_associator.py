@@ -79,13 +79,14 @@ class Associator(AbstractContinuousNetwork):
 
     def __check_init__(self):
         sizes = {False: self.base.num_memory, True: self.base.num_feature}
-        for name, found, wanted in (
+        for name, actual, wanted in (
             ("cue_map", self.cue_map.weights.shape[0], sizes[self.to_features]),
             ("answer_map", self.answer_map.weights.shape[1], sizes[self.from_features]),
         ):
-            if found != wanted:
+            if actual != wanted:
                 raise ValueError(
-                    f"Argument `{name}` must fit a population of {wanted} neurons, but has {found}."
+                    f"Argument `{name}` must fit a population of {wanted} neurons, "
+                    f"but has {actual}."
                 )
 
     @property

@@ -109,7 +109,7 @@ class Dendrites(AbstractDendrites):
         Raises:
             ValueError: If a branch is not in -1, ..., D - 1.
         """
-        branch, weight, dendritic = (np.asarray(each) for each in (branch, weight, dendritic))
+        branch, weight, dendritic = (np.asarray(array) for array in (branch, weight, dendritic))
         self.num_inputs, self.num_branches = branch.shape[1], dendritic.shape[1]
         if branch.min(initial=0) < -1 or branch.max(initial=-1) >= self.num_branches:
             requirement = f"lie in -1, ..., {self.num_branches - 1}"
@@ -197,7 +197,7 @@ def _branch_sums(dendrites: Dendrites, x: Array, transfer: Transfer, bias: Any) 
             whole = jax.tree.map(
                 lambda leaf, batched: _spread(leaf, batched, size), (arrays, x, bias), everywhere
             )
-            return jax.lax.map(lambda each: run(*each), whole), True
+            return jax.lax.map(lambda row: run(*row), whole), True
         x, bias = jax.tree.map(
             lambda leaf, batched: _with_batch_last(leaf, batched, size),
             (x, bias),

@@ -110,8 +110,8 @@ class DendriticMemory(AbstractContinuousNetwork):
         for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
             if is_concrete(leaf) and not (np.asarray(leaf) >= 0).all():
                 requirement = "hold weights of at least 0, as the equations give them their signs"
-                found = f"{np.asarray(leaf).min():.3g} in {jax.tree_util.keystr(path)}"
-                raise argument_error("wiring", requirement, found)
+                description = f"{np.asarray(leaf).min():.3g} in {jax.tree_util.keystr(path)}"
+                raise argument_error("wiring", requirement, description)
 
     @classmethod
     def random(
@@ -151,15 +151,17 @@ class DendriticMemory(AbstractContinuousNetwork):
                 a branch threshold that does not lie between the input of a resting branch and that
                 of one with a memory neuron at r_max.
         """
-        found = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
+        levels = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
         made = Wiring.random(
             num_memory, num_feature, num_branches, key=key, connectivity=connectivity, **wiring
         )
-        memory = Ramp(found.memory, *rates)
+        memory = Ramp(levels.memory, *rates)
         width = float(positive_number("width", width))
-        slope = (found.saturation - resting_output) / width
-        branch = Ramp(found.branch, resting_output, found.saturation, slope)
-        check_branch_threshold(found.branch, width, rates, connectivity * num_memory / num_branches)
+        slope = (levels.saturation - resting_output) / width
+        branch = Ramp(levels.branch, resting_output, levels.saturation, slope)
+        check_branch_threshold(
+            levels.branch, width, rates, connectivity * num_memory / num_branches
+        )
         return cls(
             made,
             branch_transfer=branch,
@@ -221,8 +223,10 @@ class DendriticMemory(AbstractContinuousNetwork):
         """
         transfer = self.branch_transfer
         if not isinstance(transfer, Ramp):
-            found = type(transfer).__name__
-            raise argument_error("branch_transfer", "be a `Ramp` to have ideal features", found)
+            description = type(transfer).__name__
+            raise argument_error(
+                "branch_transfer", "be a `Ramp` to have ideal features", description
+            )
         members = jnp.asarray(members, self.feedback.dtype)
         silent = jnp.zeros(self.memory_inhibition.num_neurons, members.dtype)
         return self._summed(jnp.concatenate([members, silent]), _Arrived(transfer))

@@ -133,6 +133,6 @@ def _pattern_tensor(network: NeuronAstrocyte) -> tuple[PatternTensor, Scalar]:
     while isinstance(tensor, ScaledTensor):
         tensor, factor = tensor.tensor, factor * tensor.factor
     if not isinstance(tensor, PatternTensor):
-        found = f"a {type(network.tensor).__name__}"
-        raise argument_error("network", "store patterns in a PatternTensor", found)
+        description = f"a {type(network.tensor).__name__}"
+        raise argument_error("network", "store patterns in a PatternTensor", description)
     return tensor, factor

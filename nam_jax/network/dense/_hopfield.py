@@ -67,17 +67,17 @@ class Hopfield(AbstractDiscreteNetwork):
         Raises:
             ValueError: If an argument has another shape, or is not finite.
         """
-        found, bias = as_float(weights), as_float(threshold)
-        if found.ndim != 2 or found.shape[0] != found.shape[1] or found.shape[0] < 2:
+        matrix, bias = as_float(weights), as_float(threshold)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
             requirement = "have shape (N, N) with N >= 2 neurons"
-            raise argument_error("weights", requirement, f"shape {found.shape}")
-        if bias.shape not in {(), found.shape[:1]}:
-            requirement = f"be one number or have shape {found.shape[:1]}"
+            raise argument_error("weights", requirement, f"shape {matrix.shape}")
+        if bias.shape not in {(), matrix.shape[:1]}:
+            requirement = f"be one number or have shape {matrix.shape[:1]}"
             raise argument_error("threshold", requirement, f"shape {bias.shape}")
-        check_finite("weights", found)
+        check_finite("weights", matrix)
         check_finite("threshold", bias)
-        self.weights = found if self_coupling else zero_diagonal(found)
-        self.threshold = jnp.broadcast_to(bias.astype(found.dtype), found.shape[:1])
+        self.weights = matrix if self_coupling else zero_diagonal(matrix)
+        self.threshold = jnp.broadcast_to(bias.astype(matrix.dtype), matrix.shape[:1])
         self.self_coupling = self_coupling
 
     @classmethod

@@ -69,9 +69,9 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
         """
         if not 0 <= learning_rate <= 1:
             raise argument_error("learning_rate", "be in [0, 1]", f"{learning_rate}")
-        found = as_float(patterns)
-        kept = jr.bernoulli(key, learning_rate, found.shape)
-        return cls(jnp.where(kept, found, 0), passes=passes)
+        traces = as_float(patterns)
+        kept = jr.bernoulli(key, learning_rate, traces.shape)
+        return cls(jnp.where(kept, traces, 0), passes=passes)
 
     def stored(self) -> tuple[Patterns, None]:
         return self.traces, None
