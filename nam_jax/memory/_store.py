@@ -2,7 +2,8 @@
 
 import abc
 import operator
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,6 +15,9 @@ from nam_jax._types import Patterns
 Answers = Float[Array, "K M"] | None
 """One answer for each pattern, one a row; None for the patterns themselves."""
 
+
+Numbers = ArrayLike | Sequence[Any]
+"""An array, or nested lists of numbers."""
 
 # Not `typing.Self`, which beartype refuses in methods that jaxtyping decorates one by one.
 Store = TypeVar("Store", bound="AbstractPatternStore")
@@ -47,7 +51,7 @@ class AbstractPatternStore(eqx.Module):
             ValueError: If the memory has parts that would have to be learned anew.
         """
 
-    def with_patterns(self: Store, patterns: ArrayLike, answers: ArrayLike | None = None) -> Store:
+    def with_patterns(self: Store, patterns: Numbers, answers: Numbers | None = None) -> Store:
         """The same memory of other patterns.
 
         Args:
@@ -68,7 +72,7 @@ class AbstractPatternStore(eqx.Module):
         shape = (rows.shape[0], answers_before.shape[1])
         return self.with_rows(rows, rows_like("answers", answers, answers_before, shape))
 
-    def added(self: Store, pattern: ArrayLike, answer: ArrayLike | None = None) -> Store:
+    def added(self: Store, pattern: Numbers, answer: Numbers | None = None) -> Store:
         """The same memory with one more pattern, as its last row.
 
         Args:
@@ -113,7 +117,7 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(jnp.delete(patterns, row, axis=0), fewer)
 
 
-def _check_given(name: str, answers: ArrayLike | None, before: Answers) -> None:
+def _check_given(name: str, answers: Numbers | None, before: Answers) -> None:
     if before is None and answers is not None:
         requirement = "be None, as this memory answers with its patterns"
         raise argument_error(name, requirement, "numbers")
@@ -123,7 +127,7 @@ def _check_given(name: str, answers: ArrayLike | None, before: Answers) -> None:
 
 
 def rows_like(
-    name: str, value: ArrayLike, rows: Float[Array, "K a"], shape: tuple[int | None, ...]
+    name: str, value: Numbers, rows: Float[Array, "K a"], shape: tuple[int | None, ...]
 ) -> Float[Array, "..."]:
     """`value` in the dtype of `rows`, refused on another shape or dtype, or NaN or infinity."""
     array = jnp.asarray(value)

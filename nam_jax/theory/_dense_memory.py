@@ -73,6 +73,6 @@ def _odd_factorial(m: int) -> int:
     return math.prod(range(m, 0, -2))
 
 
-def _over_odd_factorial(size: Array, power: float, m: int) -> Array:
+def _over_odd_factorial(size: Array, power: float | int, m: int) -> Array:
     """size^power / (m (m - 2) ... 1), both too large for floats of 32 bits."""
     return jnp.exp(power * jnp.log(size) - math.log(_odd_factorial(m)))

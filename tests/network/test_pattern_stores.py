@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from refusals import REFUSED
 from tables.networks import signs
 
 from nam_jax import lagrangian, memory, network
@@ -124,14 +125,17 @@ def test_numbers_are_converted_to_the_dtype_of_the_memory(name, getkey):
         (lambda s: s.with_patterns(np.ones((K, N)), np.ones((K, N))), "`answers` must be None"),
         (lambda s: s.removed(K), "`index` must be a row from 0 to 3, but has 4"),
         (lambda s: s.removed(-1), "`index` must be a row from 0 to 3, but has -1"),
-        (lambda s: s.removed(1.0), "`index` must be a whole number, but has a float"),
+        (
+            lambda s: s.removed(1.0),
+            "`index` must be a whole number, but has a float|parameter 'index'",
+        ),
         (lambda s: s.removed(0).removed(0).removed(0).removed(0), "must leave at least one"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, sentence):
-    with pytest.raises(ValueError, match=sentence) as error:
+    with pytest.raises(REFUSED, match=sentence) as error:
         change(network.ModernHopfield(np.ones((K, N))))
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) or isinstance(error.value, TypeError)
 
 
 @pytest.mark.parametrize("name", ["distinct", "dense", "dense-distinct", "minerva"])

@@ -27,7 +27,7 @@ class Whole:
     argument: str
     """Name of the argument that takes it."""
     least: int = 1
-    most: float = math.inf
+    most: float | int = math.inf
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "N"
@@ -51,9 +51,9 @@ class Real:
 
     argument: str
     """Name of the argument that takes it."""
-    above: float = 0.0
+    above: float | int = 0.0
     """The number is larger than this."""
-    most: float = math.inf
+    most: float | int = math.inf
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "B"

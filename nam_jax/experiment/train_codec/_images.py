@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-Photograph = Float[np.ndarray, "H W 3"]
+Photograph = Float[np.ndarray, "_ _ 3"]
 
 
 def split_columns(
