@@ -27,11 +27,8 @@ from pathlib import Path
 
 PACKAGE = "nam_jax"
 PASSES = {
-    "default": ({}, ["-m", "not slow"]),
-    "x64": (
-        {"JAX_ENABLE_X64": "1"},
-        ["-m", "not slow and not command", "--jaxtyping-packages=nam_jax,beartype.beartype"],
-    ),
+    "default": ({}, ["-m", "not slow", "--jaxtyping-packages=nam_jax,beartype.beartype"]),
+    "x64": ({"JAX_ENABLE_X64": "1"}, ["-m", "precision and not slow"]),
 }
 """The two runs of the tests in the gate: environment variables and arguments of pytest."""
 OPERATORS = {
