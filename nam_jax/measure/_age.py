@@ -66,7 +66,8 @@ def by_age(
     Raises:
         ValueError: If an argument is outside its range, or the criterion asks for all patterns.
     """
-    check_numbers(num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets)
+    check_numbers(1, num_patterns=num_patterns)
+    check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     tails(confidence)  # checks the confidence before the work begins
     ages = tuple(range(num_patterns)) if ages is None else ages
     if not ages or list(ages) != sorted(set(ages)) or ages[0] < 0 or ages[-1] >= num_patterns:

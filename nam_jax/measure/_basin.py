@@ -112,10 +112,8 @@ def basin(
     Raises:
         ValueError: If an argument is outside its range.
     """
-    check_numbers(
-        num_patterns=num_patterns, num_neurons=num_neurons, num_sets=num_sets,
-        num_queries=num_queries,
-    )  # fmt: skip
+    check_numbers(1, num_patterns=num_patterns, num_queries=num_queries)
+    check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     ends_at = tails(confidence)
     if not flips or list(flips) != sorted(set(flips)) or flips[0] < 0 or flips[-1] > 0.5:
         raise argument_error("flips", "hold ascending fractions in [0, 0.5]", flips)

@@ -98,9 +98,8 @@ def capacity(
     # 16 to 26. A line through its two scores puts the crossing near 20, say. Five numbers between
     # 20 / 1.26 and 20 x 1.26 are then measured on all sets, and the line through them is fitted
     # again, once for the value and once for each resample of the bootstrap.
-    check_numbers(
-        num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries, points=points
-    )
+    check_numbers(1, num_queries=num_queries)
+    check_numbers(2, num_neurons=num_neurons, num_sets=num_sets, points=points)
     ends_at = tails(confidence)
     sampler = Sampler(make, criterion, num_neurons, num_queries, num_sets, key=key)
     start = min(max(1.0, num_neurons / 10 if guess is None else guess), max_patterns)

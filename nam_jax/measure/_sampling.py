@@ -241,9 +241,8 @@ def tails(confidence: float) -> tuple[float, float]:
     return (1 - confidence) / 2, (1 + confidence) / 2
 
 
-def check_numbers(**numbers: int) -> None:
-    """Raises a `ValueError` if a number of patterns or queries is below 1, or another below 2."""
+def check_numbers(least: int, **numbers: int) -> None:
+    """Raises a `ValueError` if one of the named numbers is below `least`."""
     for name, number in numbers.items():
-        least = 1 if name in {"num_patterns", "num_queries"} else 2
         if number < least:
             raise argument_error(name, f"be at least {least}", number)

@@ -64,7 +64,8 @@ def scan(
     Raises:
         ValueError: If an argument is outside its range.
     """
-    check_numbers(num_neurons=num_neurons, num_sets=num_sets, num_queries=num_queries)
+    check_numbers(1, num_queries=num_queries)
+    check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     tails(confidence)  # checks the confidence before the work begins
     if not counts or any(a >= b for a, b in itertools.pairwise((0, *counts))):
         raise argument_error("counts", "ascend from at least 1", counts)

@@ -15,6 +15,8 @@ from nam_jax.experiment.claims._finding import Curve, Finding, Series
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import ASTROCYTE
 from nam_jax.experiment.common import (
+    MEMORIES,
+    Memory,
     Slope,
     certified,
     log_slope,
@@ -24,10 +26,7 @@ from nam_jax.experiment.common import (
     reduced,
     released_with,
 )
-from nam_jax.network import (
-    AbstractNetwork,
-    DenseAssociativeMemory,
-)
+from nam_jax.network import AbstractNetwork
 
 LEVEL = 0.1
 """Fraction of flipped bits in the cues from which capacity is judged."""
@@ -48,6 +47,11 @@ class Model(NamedTuple):
     sizes: tuple[tuple[int, ...], tuple[int, ...]]
 
 
+def _named(name: str) -> Callable[[Patterns], AbstractNetwork]:
+    memory: Memory = MEMORIES.make(name, "name")
+    return memory.maker(jr.key(0))
+
+
 def _effective(patterns: Patterns) -> AbstractNetwork:
     return reduced(certified(_sharing_programs(patterns), margin=0.02))
 
@@ -63,11 +67,10 @@ def _sharing_programs(patterns: Patterns) -> Patterns:
 
 MODELS = {
     "dense memory, energy difference": Model(
-        DenseAssociativeMemory, lambda n: 0.011 * n**3, ((32, 64), (24, 32, 48, 64, 80))
+        _named("power-4"), lambda n: 0.011 * n**3, ((32, 64), (24, 32, 48, 64, 80))
     ),
     "dense memory, single pass (eq 17)": Model(
-        lambda patterns: DenseAssociativeMemory(patterns, self_coupling=True),
-        lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
+        _named("single-pass-4"), lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
     ),
     "certified network": Model(
         _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))

@@ -1,8 +1,8 @@
 """The study `generalise`: phases, thresholds and attractors of a memory full of samples."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax.random as jr
 import numpy as np
@@ -16,13 +16,31 @@ from nam_jax.experiment.generalise._config import GeneraliseConfig
 from nam_jax.experiment.generalise._samples import attractors, outputs, phases
 from nam_jax.record import Context
 
-MANIFOLDS = ("circle", "sphere")
-COUNT = {"circle": theory.circle_attractors, "sphere": theory.sphere_attractors}
-"""Number of attractors at large K by beta, from theory."""
 LADDER = np.unique(np.round(2 ** (np.arange(2, 33) / 2))).astype(int)
 """Numbers of samples K for the thresholds of all betas, which therefore share programs."""
-GUESS = {"circle": lambda beta: 1.45 * beta**0.5, "sphere": lambda beta: 0.6 * beta}
-"""Estimates of the threshold K_c by beta, around which it is measured."""
+
+
+class Manifold(NamedTuple):
+    """A manifold of samples.
+
+    Attributes:
+        name: Its label.
+        dimension: Its dimension; samples have one entry more.
+        guess: From beta to an estimate of the threshold K_c, around which it is measured.
+        attractors: From beta to the number of attractors at large K, by theory.
+        exponent: The exponent of K_c in beta, by theory.
+    """
+
+    name: str
+    dimension: int
+    guess: Callable[[float], float]
+    attractors: Callable[[float], Any]
+    exponent: float
+
+
+CIRCLE = Manifold("circle", 1, lambda beta: 1.45 * beta**0.5, theory.circle_attractors, 0.5)
+SPHERE = Manifold("sphere", 2, lambda beta: 0.6 * beta, theory.sphere_attractors, 1.0)
+MANIFOLDS = (CIRCLE, SPHERE)
 
 
 @in_context(batched=False)
@@ -43,16 +61,16 @@ def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
         few = tuple(k for k in config.phase_samples if k <= 900) or config.phase_samples[:1]
         sets = max(4, config.num_sets // 2)
         config = dataclasses.replace(config, num_sets=sets, phase_samples=few)
-    betas = {"circle": config.circle_betas, "sphere": config.sphere_betas}
-    cells = [(name, beta) for name in MANIFOLDS for beta in betas[name]]
+    cells = [(CIRCLE, beta) for beta in config.circle_betas]
+    cells += [(SPHERE, beta) for beta in config.sphere_betas]
     keys = jr.split(jr.key(config.seed), 2)
     phased = [
         _phases_at(config, count, key=jr.fold_in(keys[0], count))
         for count in tracked(config.phase_samples, "phases", context)
     ]
     measured = [
-        _cell(config, name, beta, key=jr.fold_in(keys[1], place))
-        for place, (name, beta) in enumerate(tracked(cells, "thresholds", context))
+        _cell(config, manifold, beta, key=jr.fold_in(keys[1], place))
+        for place, (manifold, beta) in enumerate(tracked(cells, "thresholds", context))
     ]
     return _dataset(config, cells, phased, measured)
 
@@ -90,29 +108,28 @@ class _Cell(NamedTuple):
     attractors: list[_Interval]
 
 
-def _cell(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> _Cell:
-    dimension = 1 + MANIFOLDS.index(manifold)
+def _cell(config: GeneraliseConfig, manifold: Manifold, beta: float, *, key: Key) -> _Cell:
     of_threshold, of_attractors = jr.split(key)
     threshold = _threshold(config, manifold, beta, key=of_threshold)
     # A power of two, so that programs are shared.
-    samples = [2 ** round(np.log2(load * GUESS[manifold](beta))) for load in config.loads]
+    samples = [2 ** round(np.log2(load * manifold.guess(beta))) for load in config.loads]
     many = config.num_starts, max(4, config.num_sets // 2)
     counts = [
-        _mean(attractors(k, dimension, beta, *many, key=jr.fold_in(of_attractors, k)))
+        _mean(attractors(k, manifold.dimension, beta, *many, key=jr.fold_in(of_attractors, k)))
         for k in samples
     ]
     return _Cell(threshold, samples, counts)
 
 
-def _threshold(config: GeneraliseConfig, manifold: str, beta: float, *, key: Key) -> _Interval:
+def _threshold(config: GeneraliseConfig, manifold: Manifold, beta: float, *, key: Key) -> _Interval:
     """K_c, at which half the cues are memorised, from a line through the share against log K.
 
     The line uses numbers of samples of `LADDER` between the guess over 2.2 and the guess times 2.2.
     The interval is a bootstrap over sets.
     """
-    guess = GUESS[manifold](beta)
+    guess = manifold.guess(beta)
     counts = LADDER[(guess / 2.2 < LADDER) & (guess * 2.2 > LADDER)]
-    sizes = 1 + MANIFOLDS.index(manifold), beta, config.steps, config.num_sets, config.num_queries
+    sizes = manifold.dimension, beta, config.steps, config.num_sets, config.num_queries
     shares = np.stack(
         [
             (outputs(int(k), *sizes, key=jr.fold_in(key, int(k))).weight > config.weight).mean(1)
@@ -135,13 +152,13 @@ def _crossing(counts: np.ndarray, shares: np.ndarray) -> float:
 
 def _dataset(
     config: GeneraliseConfig,
-    cells: list[tuple[str, float]],
+    cells: list[tuple[Manifold, float]],
     phased: list[list[_Interval]],
     measured: list[_Cell],
 ) -> xr.Dataset:
     shares = np.asarray(phased, float)
     bounds = ["value", "low", "high"]
-    exponents = [_exponent(name, cells, measured) for name in MANIFOLDS]
+    exponents = [_exponent(manifold, cells, measured) for manifold in MANIFOLDS]
     dataset = xr.Dataset(
         {
             "share": (("stored", "phase", "bound"), shares[:, :3]),
@@ -152,9 +169,12 @@ def _dataset(
                 np.asarray([c.attractors for c in measured]),
             ),
             "attractor_samples": (("cell", "multiple"), [c.samples for c in measured]),
-            "predicted_attractors": ("cell", [COUNT[name](beta) for name, beta in cells]),
+            "predicted_attractors": (
+                "cell",
+                [manifold.attractors(beta) for manifold, beta in cells],
+            ),
             "exponent": (("manifold", "bound"), np.asarray(exponents)),
-            "predicted_exponent": ("manifold", [0.5, 1.0]),
+            "predicted_exponent": ("manifold", [manifold.exponent for manifold in MANIFOLDS]),
         },
         coords={
             "stored": list(config.phase_samples),
@@ -162,8 +182,8 @@ def _dataset(
             "bound": bounds,
             "multiple": list(config.loads),
             "beta": ("cell", [beta for _, beta in cells]),
-            "on": ("cell", [name for name, _ in cells]),
-            "manifold": list(MANIFOLDS),
+            "on": ("cell", [manifold.name for manifold, _ in cells]),
+            "manifold": [manifold.name for manifold in MANIFOLDS],
         },
     )
     dataset["stored"].attrs = {"long_name": "stored samples K", "units": "1"}
@@ -172,10 +192,12 @@ def _dataset(
     return dataset
 
 
-def _exponent(name: str, cells: Sequence[tuple[str, float]], measured: list[_Cell]) -> Slope:
+def _exponent(
+    manifold: Manifold, cells: Sequence[tuple[Manifold, float]], measured: list[_Cell]
+) -> Slope:
     """The exponent of K_c in beta on one manifold; NaN if it has one beta only."""
     rows = [
-        (beta, c.threshold) for (on, beta), c in zip(cells, measured, strict=True) if on == name
+        (beta, c.threshold) for (on, beta), c in zip(cells, measured, strict=True) if on is manifold
     ]
     if len(rows) < 2:
         return Slope(np.nan, np.nan, np.nan)

@@ -10,8 +10,9 @@ from nam_jax._types import Key
 from nam_jax.experiment.hebbian._optimum import best_place
 from nam_jax.experiment.hebbian._rule import FEWEST, Measured, Setting, simulate
 
-PLANES = ("linear terms", "constant and c1pre")
-"""Two pairs of axes: c1pre and c1post at constant 0; c1pre and the constant at the best c1post."""
+PLANES = {"linear terms": False, "constant and c1pre": True}
+"""Planes by label, and whether the second axis is the constant: c1pre and c1post at constant 0;
+c1pre and the constant at the best c1post."""
 REACH = {
     False: ((-0.8, 0.8), (-1.2, 1.2), (-0.2, 0.2)),
     True: ((-2.0, 0.0), (-1.5, -0.5), (-0.6, 0.6)),
@@ -43,16 +44,16 @@ class Plane(NamedTuple):
 
     Attributes:
         setting: The setting.
-        plane: A name of `PLANES`.
+        constant: Whether the other axis is the constant; if not, it is c1post.
     """
 
     setting: Setting
-    plane: str
+    constant: bool
 
     def axes(self, points: int) -> tuple[np.ndarray, np.ndarray]:
         """The values x of c1pre and y of the other coefficient, (points,) each."""
         pre, post, constant = REACH[self.setting.activity is not None]
-        across = post if self.plane == PLANES[0] else constant
+        across = constant if self.constant else post
         return np.linspace(*pre, points), np.linspace(*across, points)
 
     def pairs(self, points: int) -> np.ndarray:
@@ -62,8 +63,7 @@ class Plane(NamedTuple):
 
     def place(self, x: float, y: float) -> np.ndarray:
         """The coefficients (c1pre, c1post, constant) at a pair (x, y)."""
-        linear = self.plane == PLANES[0]
-        return np.array([x, y, 0.0] if linear else [x, best_place(self.setting)[1], y])
+        return np.array([x, best_place(self.setting)[1], y] if self.constant else [x, y, 0.0])
 
 
 class Point(NamedTuple):

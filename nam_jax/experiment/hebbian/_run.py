@@ -54,7 +54,7 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
     )
     keys = iter(_keys(config.seed))
     for setting in cases:
-        planes = [Plane(setting, name) for name in PLANES]
+        planes = [Plane(setting, constant) for constant in PLANES.values()]
         tasks += [("maps", lambda p=p: over_plane(p, scan, key=next(keys))) for p in planes]
         tasks.append(("optima", lambda s=setting: _optimum(s, config.steps, scan, key=next(keys))))
         if not setting.winners:
@@ -123,7 +123,7 @@ def _dataset(
     remedies: list[tuple[int, list[Measured]]],
 ) -> xr.Dataset:
     shape = (len(cases), len(PLANES))
-    planes = [Plane(setting, name) for setting in cases for name in PLANES]
+    planes = [Plane(setting, constant) for setting in cases for constant in PLANES.values()]
 
     def by_plane(rows: list) -> np.ndarray:
         values = np.asarray(rows, float)

@@ -44,7 +44,8 @@ class RetrieveConfig:
     atol: Annotated[float, Meta(gt=0)] = 1e-5
     """Absolute tolerance of a step."""
     step: Annotated[float, Meta(gt=0)] | None = None
-    """Fixed step instead of tolerances, in time constants; the solver euler needs one."""
+    """Fixed step instead of tolerances, in time constants. Solvers without an error estimate, such
+    as euler, need one."""
     end_time: Annotated[float, Meta(gt=0)] = 12.0
     """Longest time of a recall, in time constants."""
     num_times: Annotated[int, Meta(ge=2)] = 61

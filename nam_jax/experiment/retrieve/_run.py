@@ -57,11 +57,13 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
 
     Raises:
         ConfigError: If the source does not exist, has too few images or images that do not suit the
-            codec, if the level is out of range, or if the solver is euler and `step` is None.
+            codec, if the level is out of range, or if `step` is None and the solver has no error
+            estimate.
     """
-    if config.solver == "euler" and config.step is None:
+    adaptive = isinstance(SOLVERS[config.solver], dfx.AbstractAdaptiveSolver)
+    if config.step is None and not adaptive:
         raise ConfigError(
-            "Argument `step` must be given: euler has no error estimate to adapt it by."
+            f"Argument `step` must be given: {config.solver} has no error estimate to adapt it by."
         )
     with jax.enable_x64(config.dtype == "float64"):
         keys = jr.split(jr.key(config.seed), 3)
