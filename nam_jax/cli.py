@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from nam_jax.experiment import STUDIES
-from nam_jax.record import Context, Study
+from nam_jax.record import Context, Study, stopped_by_signals
 
 PLOT = "Draw the figures of a run anew from its result.zarr."
 INSTALL = 'studies need the extra `experiments`; pip install "nam-jax[experiments]".'
@@ -62,17 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `nam-jax`; by default the arguments of the process.
 
     Returns:
-        The exit status: 0, 1 for a failed run, 2 for wrong input, 130 when interrupted.
+        The exit status: 0, 1 for a failed run, 2 for wrong input, and 128 plus the
+        number of a signal that ended the run: 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            return _command(words)
+            with stopped_by_signals():
+                return _command(words)
         finally:
             sys.stdout.flush()  # here, where a closed pipe is still caught below
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("nam-jax: interrupted; nothing was written.", file=sys.stderr)
-        return 130
+        return 128 + (error.args or (2,))[0]
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "nam_jax":
             raise

@@ -218,6 +218,42 @@ def test_plot_refuses_what_is_no_run(tmp_path, capsys):
         nam.load(tmp_path)
 
 
+STOPPED = """
+import gc, os, signal, sys, time
+from nam_jax import cli
+from nam_jax.experiment.retrieve import _run
+number, when = getattr(signal, sys.argv[1]), sys.argv[2]
+def send(*args):
+    os.kill(os.getpid(), number)
+    sum(range(9))  # the signal is handled here
+    if send in gc.callbacks:
+        gc.callbacks.remove(send)
+def run(config, context):
+    (context.folder / "half").write_text("half")
+    if when == "collecting":
+        gc.callbacks.append(send)
+        gc.collect()
+    else:
+        send()
+    time.sleep(30)
+_run.run = run
+sys.exit(cli.main(["retrieve", "--out", "new/out"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals.")
+@pytest.mark.parametrize("when", ["running", "collecting"])
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_run_that_is_stopped_from_outside_clears_up(name, status, when, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, name, when],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == status
+    assert done.stderr == "nam-jax: interrupted; nothing was written.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 CLOSED = """
 import sys, xarray, matplotlib.figure, rich.table
 import nam_jax as nam

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nam_jax.record._provenance import provenance
     from nam_jax.record._read import Run, read_run, study_of
     from nam_jax.record._run import Finished, RunError, redraw, run_study
+    from nam_jax.record._signals import stopped_by_signals
     from nam_jax.record._study import ImportPath, Study
 
 __getattr__, __dir__ = attach(
@@ -38,6 +39,7 @@ __getattr__, __dir__ = attach(
         "_provenance": ["provenance"],
         "_read": ["Run", "read_run", "study_of"],
         "_run": ["Finished", "RunError", "redraw", "run_study"],
+        "_signals": ["stopped_by_signals"],
         "_study": ["ImportPath", "Study"],
     },
 )
@@ -60,6 +62,7 @@ __all__ = [
     "run_study",
     "staged_file",
     "staged_folder",
+    "stopped_by_signals",
     "study_of",
     "validate",
     "write_config",

@@ -1,0 +1,59 @@
+"""Signals that end a run from outside, so that it removes what it has half written."""
+
+import _thread
+import contextlib
+import gc
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Ctrl-C, and what batch systems and closed terminals send."""
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """A block in which the signals `NAMES` raise a `KeyboardInterrupt` with their number.
+
+    A signal that is ignored when the block starts, as under `nohup`, stays ignored. Outside of the
+    main thread, to which Python sends all signals, the block changes nothing.
+    """
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+        handlers = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
+    for number in handlers:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, old in handlers.items():
+            signal.signal(number, old)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Raises a `KeyboardInterrupt`, or tries again soon where Python would drop it.
+
+    Python drops errors of functions that it calls when it collects garbage. JAX has such a
+    function, and a signal that arrives during a long compilation is often handled there.
+    """
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    while frame is not None:
+        if frame.f_code in callbacks:
+            again = threading.Timer(0.05, _send, (number,))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt(number)
+
+
+def _send(number: int) -> None:
+    """Sends a signal to the main thread; where the system allows it, also while that waits."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
