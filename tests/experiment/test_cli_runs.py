@@ -191,8 +191,12 @@ def command_of(config):
     return words[2]
 
 
-FIGURES = ("load", "binary", "classes", "recalls")
-"""What `compare` draws besides."""
+FIGURES = (
+    *("load", "binary", "classes", "recalls"),  # compare
+    *("raster", "capacity"),  # dendritic
+    "pictures",  # items
+)
+"""Further figures, by the studies that draw them."""
 
 
 LONG = {
