@@ -48,7 +48,7 @@ def as_float(array: object) -> Float[Array, "..."]:
 def in_one_dtype(
     one: Float[Array, "..."], other: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Both arrays in the wider of their float dtypes."""
+    """Returns both arrays in the wider of their float dtypes."""
     dtype = np.promote_types(one.dtype, other.dtype)
     return one.astype(dtype), other.astype(dtype)
 
@@ -101,7 +101,7 @@ def zero_diagonal(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
 
 
 def axes_of(tree: Any, where: Callable[[Any], Any], axes: Any) -> Any:
-    """A tree like `tree` that holds `axes` in the places that `where` selects, and None elsewhere.
+    """Returns a tree like `tree` with `axes` at the places that `where` selects and None at others.
 
     Example: `axes_of(network, lambda n: (n.weights, n.threshold), (0, 0))`.
 

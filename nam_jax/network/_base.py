@@ -1,4 +1,4 @@
-"""What every network says of itself and can do, so that one solver serves all."""
+"""The interface of all networks: what a network declares, and what each of three kinds can do."""
 
 import abc
 from collections.abc import Callable
@@ -23,41 +23,42 @@ _T = TypeVar("_T")
 class AbstractNetwork(eqx.Module):
     """A system that recalls a pattern from a cue.
 
-    Everything is for one sample; batch with `jax.vmap`. A network says what it has: a dtype, inputs
-    of some class or none, an energy or none, arrays that may be split over devices. Solvers and
-    measures ask for that, never for its class, and refuse by name a network that lacks what they
-    need. How a network is solved depends on its kind, one of the three classes below; `by_kind` is
-    the only place that tells them apart.
+    All methods are for one sample; batch with `jax.vmap`.
+
+    A network declares what it has: a dtype, the class of its inputs, whether it has an energy, and
+    which of its arrays may be split over devices. Solvers and measures read these declarations and
+    never ask for the class of a network. They refuse by name a network that lacks what they need.
+    A network is of one of three kinds, the abstract classes below, and `by_kind` tells them apart.
     """
 
     @property
     @abc.abstractmethod
     def dtype(self) -> np.dtype:
-        """The float dtype in which the network computes: that of its patterns or weights.
+        """The float dtype of the patterns or weights, in which the network computes.
 
-        Cues and states are converted to it, and no pattern or weight to the dtype of a cue. Other
-        numbers of the network, such as leaks and gains, follow it where they are used.
+        Cues and states are converted to it. Patterns and weights are never converted to the dtype
+        of a cue. Single numbers, such as leaks and gains, are converted to it where they are used.
         """
 
     @property
     @abc.abstractmethod
     def drive_type(self) -> type | None:
-        """The class of the network's inputs, or None for a network that takes none.
+        """The class of the network's inputs; None if the network takes no inputs.
 
-        An instance that is made without arguments has no inputs.
+        An instance made without arguments stands for no inputs.
         """
 
     @property
     @abc.abstractmethod
     def has_energy(self) -> bool:
-        """Whether `energy` is defined."""
+        """Whether the network has an energy."""
 
     @abc.abstractmethod
     def initial_state(self, cue: ArrayLike) -> State:
-        """The state in which recall starts, in the network's dtype.
+        """Returns the state in which recall starts, in the network's dtype.
 
         Args:
-            cue: (N,) finite numbers of any dtype, the damaged pattern.
+            cue: (N,) finite real numbers of any dtype, the damaged pattern.
 
         Returns:
             A state, to be given to the other methods.
@@ -72,12 +73,12 @@ class AbstractNetwork(eqx.Module):
 
     @abc.abstractmethod
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """The energy of `state`, dimensionless.
+        """Returns the energy of `state`, dimensionless.
 
         Args:
             state: As from `initial_state`.
-            drive: The network's inputs, or None for none.
-            t: Time; matters only to a drive that changes with it.
+            drive: The network's inputs; None for no inputs.
+            t: Time at which a drive that changes in time is taken.
 
         Raises:
             ValueError: If the network has no energy, or takes no such drive.
@@ -85,19 +86,22 @@ class AbstractNetwork(eqx.Module):
 
     @abc.abstractmethod
     def row_axes(self) -> tuple[Any, Any]:
-        """The axis of each array along which it may be split over devices.
+        """Returns the axes along which arrays may be split over devices.
+
+        Example: a Hopfield network may be split along the rows of its weights, (N, N), and along
+        its thresholds, (N,), so that both have the axis 0.
 
         Returns:
-            Two trees, one with the structure of the network and one with that of its state, that
-            hold in place of each array the number of that axis, or None if every device needs the
-            whole array. See [`nam_jax.network.split_rows`][].
+            Two trees. The first has the structure of the network, the second that of its state. In
+            place of each array stands the number of an axis, or None if every device needs the
+            whole array. [`nam_jax.network.split_rows`][] takes them.
         """
 
     @abc.abstractmethod
     def by_kind(
         self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
     ) -> _T:
-        """Calls one of three functions with this network, and returns what it returns.
+        """Returns what one of three functions, chosen by the kind of this network, returns for it.
 
         Args:
             flows: Called with an `AbstractContinuousNetwork`.
@@ -106,13 +110,13 @@ class AbstractNetwork(eqx.Module):
         """
 
     def flowing(self, name: str = "network") -> "AbstractContinuousNetwork":
-        """This network, for those who need one that flows in time.
+        """Returns this network if it flows in time, and refuses it otherwise.
 
         Args:
-            name: What the network is called among the caller's arguments.
+            name: The name of the argument that is refused.
 
         Raises:
-            ValueError: If it is of another kind.
+            ValueError: If the network is of another kind.
         """
 
         def refuse(network: AbstractNetwork) -> AbstractContinuousNetwork:
@@ -121,10 +125,10 @@ class AbstractNetwork(eqx.Module):
         return self.by_kind(flows=lambda network: network, updates=refuse, passes=refuse)
 
     def as_drive(self, drive: Any) -> Any:
-        """`drive` itself, or one without inputs where it is None.
+        """Returns `drive`, or for None a drive without inputs.
 
         Raises:
-            ValueError: If the network takes no drive, or one of another class.
+            ValueError: If `drive` is not of the class `drive_type`.
         """
         kind, name = self.drive_type, type(self).__name__
         if drive is None:
@@ -169,41 +173,41 @@ class AbstractContinuousNetwork(AbstractNetwork):
 
     @abc.abstractmethod
     def visible(self, state: Any) -> Any:
-        """The leaf of `state` that is the pattern: the one whose activation is read out.
+        """Returns the leaf of `state` that is the pattern: its activation is the readout.
 
         Args:
             state: Any tree with the structure of a state, such as a flow or `time_scales()`.
 
         Returns:
-            The leaf, or None for a network whose readout is no single layer.
+            The leaf, or None if the readout is made of several leaves or of a linear map.
         """
 
     @abc.abstractmethod
     def layers(self) -> tuple[Layer, ...] | None:
-        """One [`nam_jax.network.Layer`][] for each leaf of the state, in the order of the tree.
+        """Returns a [`nam_jax.network.Layer`][] per leaf of the state, in the order of the tree.
 
-        None for a flow that comes from no energy.
+        Returns None if the network has no energy.
         """
 
     @abc.abstractmethod
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
-        """The terms of the energy, a named tuple; None for a flow that comes from no energy.
+        """Returns the terms of the energy as a named tuple, None if the network has no energy.
 
-        They sum to `energy`, whose arguments they take.
+        The terms sum to `energy`. The arguments are those of `energy`.
         """
 
     def visible_place(self) -> int | None:
-        """The place of the visible leaf among the leaves of the state; None if there is none."""
+        """Returns the index of the visible leaf among the leaves of the state, None without one."""
         structure = jax.tree.structure(self.time_scales())
         return self.visible(jax.tree.unflatten(structure, range(structure.num_leaves)))
 
     @property
     def has_energy(self) -> bool:
-        """Whether the flow comes from an energy, so that the network has `layers`."""
+        """Whether the network has an energy, that is, `layers`."""
         return self.layers() is not None
 
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """The sum of `energy_terms`."""
+        """Returns the sum of `energy_terms`."""
         terms = self.energy_terms(state, drive, t)
         if terms is None:
             raise without_energy(self)
@@ -284,9 +288,9 @@ class AbstractDiscreteNetwork(AbstractNetwork):
     def partial_fields(
         self, state: Pattern, counts: tuple[int, ...]
     ) -> Float[Array, "counts N"] | None:
-        """The local fields if only the first K patterns were stored, for each K in `counts`.
+        """Returns the local fields of memories of the first K patterns, for every K in `counts`.
 
-        None for a network whose fields are no sums over patterns.
+        Returns None if the fields of the network are no sums over patterns.
 
         Args:
             state: (N,).
@@ -342,6 +346,6 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
 
 
 def without_energy(network: AbstractNetwork) -> ValueError:
-    """The error about a network that has no energy where one is needed."""
-    description = f"the type {type(network).__name__}, which has none"
-    return argument_error("network", "have an energy", description)
+    """Returns the error about a network without an energy."""
+    given = f"the type {type(network).__name__}, which has none"
+    return argument_error("network", "have an energy", given)

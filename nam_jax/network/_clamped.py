@@ -104,8 +104,8 @@ def _check_neurons(base: AbstractContinuousNetwork) -> None:
     """Refuses a network whose neurons cannot be held."""
     place, layers = base.visible_place(), base.layers()
     if place is None:
-        description = f"the type {type(base).__name__}, whose pattern is no leaf of its state"
-        raise argument_error("base", "have neurons to hold", description)
+        given = f"the type {type(base).__name__}, whose pattern is no leaf of its state"
+        raise argument_error("base", "have neurons to hold", given)
     if layers is not None and not layers[place].lagrangian.additive:
-        description = f"the collective {type(layers[place].lagrangian).__name__}"
-        raise argument_error("base", "have neurons with an additive Lagrangian", description)
+        given = f"the collective {type(layers[place].lagrangian).__name__}"
+        raise argument_error("base", "have neurons with an additive Lagrangian", given)

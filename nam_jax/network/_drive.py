@@ -1,4 +1,4 @@
-"""What comes from outside: inputs to the layers of a network, and its cue."""
+"""Inputs to the layers of a network, and its cue."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ class Drive(eqx.Module):
 
 
 def neural_only(drive: Drive) -> Signal:
-    """The neural input of `drive`, for networks that have no other layer to drive.
+    """Returns the neural input of `drive`, for networks that have no other layer to drive.
 
     Raises:
         ValueError: If it drives synapses or processes.
@@ -41,7 +41,7 @@ def neural_only(drive: Drive) -> Signal:
 
 
 def without_neural(drive: Drive) -> Drive:
-    """`drive`, for networks whose neurons are driven at each evaluation and not once for all.
+    """Returns `drive`, for networks that take the neural input at every evaluation instead.
 
     Raises:
         ValueError: If it drives neurons.
@@ -55,7 +55,7 @@ def without_neural(drive: Drive) -> Drive:
 def as_cue(
     cue: ArrayLike, num_neurons: int, dtype: np.dtype, *, nan_allowed: bool = False
 ) -> Pattern:
-    """`cue` as an array of the network's dtype.
+    """Returns `cue` as an array of the network's dtype.
 
     Args:
         cue: (N,) real numbers of any dtype.
@@ -67,15 +67,16 @@ def as_cue(
         ValueError: If `cue` has another shape, holds complex numbers, or is not finite. A traced
             cue, whose values cannot be looked at, passes.
     """
-    array = jnp.asarray(cue)
-    if array.shape != (num_neurons,):
+    given = jnp.asarray(cue)
+    if given.shape != (num_neurons,):
         requirement = f"have shape ({num_neurons},), one entry a neuron"
-        raise argument_error("cue", requirement, f"shape {array.shape}")
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise argument_error("cue", "hold real numbers", f"dtype {array.dtype}")
-    array = array.astype(dtype)
-    check_finite("cue", jnp.where(jnp.isnan(array), 0, array) if nan_allowed else array)
-    return array
+        raise argument_error("cue", requirement, f"shape {given.shape}")
+    if jnp.issubdtype(given.dtype, jnp.complexfloating):
+        raise argument_error("cue", "hold real numbers", f"dtype {given.dtype}")
+    converted = given.astype(dtype)
+    known = jnp.where(jnp.isnan(converted), 0, converted) if nan_allowed else converted
+    check_finite("cue", known)
+    return converted
 
 
 def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Float[Array, "..."]:

@@ -1,4 +1,4 @@
-"""Networks and states split over devices by the axes that `row_axes` declares."""
+"""Splits networks and states over devices along the axes that `row_axes` declares."""
 
 from typing import Any
 
@@ -8,23 +8,22 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
 def split_rows(tree: Any, axes: Any, mesh: Mesh, name: str) -> Any:
-    """`tree` with its arrays on the devices of a mesh.
+    """Returns `tree` with its arrays placed on the devices of a mesh.
 
     Example: `split_rows(network, network.row_axes()[0], mesh, "rows")`.
 
     Args:
         tree: A network, or a state of it.
-        axes: Of the two trees that `network.row_axes()` returns, the one for `tree`.
+        axes: The tree of axes for it: the first or the second that `network.row_axes()` returns.
         mesh: The devices.
         name: The axis of `mesh` over which rows are spread.
 
     Returns:
-        The same tree. An array that has an axis in `axes` is split along it, and every other array
+        The same tree. An array with an axis in `axes` is split along that axis. Every other array
         is copied to all devices.
 
     Raises:
-        ValueError: If the length of such an axis is no multiple of the number of devices (from
-            JAX).
+        ValueError: From JAX, if the length of a split axis is no multiple of the number of devices.
     """
 
     def place(axis: int | None, leaf: Any) -> Any:

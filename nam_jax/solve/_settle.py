@@ -108,23 +108,22 @@ def settle(
         }  # fmt: skip
         return _rested(network, state, drive, max_time, adjoint, settings)
 
-    rest_point = network.by_kind(
+    equilibrium = network.by_kind(
         flows=flow,
         updates=lambda network: _updated(network, state, updates, max_steps),
         passes=lambda network: _answered(network, state),
     )
     if throw:
-        final = raise_unless(
-            rest_point.result, (RESULTS.converged, RESULTS.passed), rest_point.state
-        )
-        rest_point = eqx.tree_at(lambda equilibrium: equilibrium.state, rest_point, final)
-    return rest_point
+        accepted = (RESULTS.converged, RESULTS.passed)
+        final = raise_unless(equilibrium.result, accepted, equilibrium.state)
+        equilibrium = eqx.tree_at(lambda e: e.state, equilibrium, final)
+    return equilibrium
 
 
 def _updated(
     network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates, max_steps: int
 ) -> Equilibrium:
-    """The state after which nothing flips, or the last one."""
+    """Returns the state after which nothing flips, or the last one."""
     final, distance, steps, result = updates(network, state, max_steps)
     return Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
 
@@ -155,15 +154,15 @@ def _rested(
     adjoint: Implicit | dfx.AbstractAdjoint,
     settings: dict[str, Any],
 ) -> Equilibrium:
-    """The equilibrium by integration, with the derivatives that `adjoint` gives it."""
+    """Returns the equilibrium by integration, differentiated as `adjoint` says."""
     if not isinstance(adjoint, Implicit):
         return _follow(network, state, drive, max_time, settings | {"adjoint": adjoint})
     # An implicit derivative knows nothing of the way to the equilibrium.
     still, start, constant = map(without_derivatives, (network, state, drive))
-    rest_point = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
-    rested = rest_point.result == RESULTS.converged
-    final = at_rest(rest_point.state, network, drive, rested, implicit=adjoint)
-    return eqx.tree_at(lambda equilibrium: equilibrium.state, rest_point, final)
+    equilibrium = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
+    rested = equilibrium.result == RESULTS.converged
+    final = at_rest(equilibrium.state, network, drive, rested, implicit=adjoint)
+    return eqx.tree_at(lambda e: e.state, equilibrium, final)
 
 
 def _follow(

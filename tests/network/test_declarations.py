@@ -94,8 +94,8 @@ def test_a_foreign_drive_is_refused_by_name(name):
     net, state = made(name)
     drive = FOREIGN[net.drive_type]
     wanted = "None" if net.drive_type is None else f"None or of the type {net.drive_type.__name__}"
-    actual = f", but has the type {type(drive).__name__}."
-    refused = rf"`drive` must be {wanted}.*{type(net).__name__}.*{re.escape(actual)}"
+    given = f", but has the type {type(drive).__name__}."
+    refused = rf"`drive` must be {wanted}.*{type(net).__name__}.*{re.escape(given)}"
     doors = [lambda: nam.settle(net, state, drive=drive)]
     doors += [lambda: nam.retrieve(net, jnp.ones(N), drive=drive)]
     if net.has_energy:
@@ -228,8 +228,8 @@ def test_the_energy_of_modern_hopfield_networks_is_that_of_the_paper(getkey):
     """Ramsauer et al., eq 2: -lse(beta, Xi x) + x.x / 2, without constants."""
     xi, x, beta = jr.normal(getkey(), (K, N)), jr.normal(getkey(), (N,)), 0.7
     expected = -np.log(np.exp(beta * np.asarray(xi @ x)).sum()) / beta + np.dot(x, x) / 2
-    actual = nam.network.ModernHopfield(xi, beta).energy(x)
-    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    energy = nam.network.ModernHopfield(xi, beta).energy(x)
+    np.testing.assert_allclose(energy, expected, rtol=1e-5)
     universal = nam.network.UniversalHopfield(xi, weighting=nam.memory.Softmax(beta))
     np.testing.assert_allclose(universal.energy(x), expected, rtol=1e-5)
 
@@ -263,36 +263,40 @@ def test_weightings_that_are_no_slopes_have_no_potential(weighting):
     assert not net.has_energy
 
 
-def of_every(axis, leaf):
-    """Whether an axis, or None, fits an array or a number."""
-    return axis is None or 0 <= axis < jnp.ndim(leaf)
+def sizes_along(axes, tree):
+    """The length of every array that may be split, along its axis; arrays without one are left."""
+
+    def size(axis, leaf):
+        assert axis is None or 0 <= axis < jnp.ndim(leaf)
+        return None if axis is None else jnp.shape(leaf)[axis]
+
+    return jax.tree.leaves(jax.tree.map(size, axes, tree, is_leaf=lambda axis: axis is None))
 
 
 @every
 def test_row_axes_fit_the_network_and_its_state(name):
     net, state = made(name)
-    is_none = lambda axis: axis is None  # noqa: E731
-    actual = []
-    for axes, tree in zip(net.row_axes(), (net, state), strict=True):
-        fits = jax.tree.map(of_every, axes, tree, is_leaf=is_none)
-        assert all(jax.tree.leaves(fits))
-        sizes = jax.tree.map(
-            lambda axis, leaf: [] if axis is None else [leaf.shape[axis]],
-            axes,
-            tree,
-            is_leaf=is_none,
-        )
-        actual.append(jax.tree.leaves(sizes))
-    sizes_of_network, sizes_of_state = actual
+    of_net, of_state = net.row_axes()
     rows = {K, N, M} if name in FEEDFORWARD else {N}
-    assert sizes_of_network and set(sizes_of_network) <= rows
-    assert set(sizes_of_state) <= rows and (name in FEEDFORWARD or sizes_of_state)
+    assert set(sizes_along(of_net, net)) <= rows and sizes_along(of_net, net)
+    assert set(sizes_along(of_state, state)) <= rows
+    assert name in FEEDFORWARD or sizes_along(of_state, state)
+
+
+def test_starts_and_fast_layers_need_the_lagrangians_that_they_invert(getkey):
+    tensor = nam.memory.PatternTensor(signs(getkey()))
+    for start in (nam.network.Algebraic(), nam.network.Conditional()):
+        with pytest.raises(ValueError, match="`start` must need no Lagrangians"):
+            eqx.tree_at(lambda n: n.start, made("tripartite")[0], start).__check_init__()
+    net = NeuronAstrocyte(tensor, process=nam.lagrangian.LogSumExp(1.0))
+    with pytest.raises(ValueError, match=r"`network` must have additive Lagrangians.*LogSumExp"):
+        nam.network.settle_fast(net, jnp.ones(N))
 
 
 def test_fields_for_the_first_patterns_are_those_of_their_network(getkey):
     patterns, state = signs(getkey()), signs(getkey(), (N,))
-    actual = DenseAssociativeMemory(patterns).partial_fields(state, (1, 2, K))
-    for fields, count in zip(actual, (1, 2, K), strict=True):
+    partial = DenseAssociativeMemory(patterns).partial_fields(state, (1, 2, K))
+    for fields, count in zip(partial, (1, 2, K), strict=True):
         np.testing.assert_allclose(
             fields,
             DenseAssociativeMemory(patterns[:count]).local_field(state),

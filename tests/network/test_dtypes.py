@@ -33,10 +33,10 @@ def at_state(net, state, drive):
     """What a network computes at one state."""
 
     def flow(net):
-        actual = (net.vector_field(0.0, state, drive), nam.solve.residual(net, state, drive))
+        parts = (net.vector_field(0.0, state, drive), nam.solve.residual(net, state, drive))
         if net.has_energy:
-            actual += (net.energy_terms(state, drive), net.energy_rate(state, drive))
-        return actual
+            parts += (net.energy_terms(state, drive), net.energy_rate(state, drive))
+        return parts
 
     step = net.by_kind(
         flows=flow,
@@ -73,9 +73,9 @@ CUES = {
 @pytest.mark.parametrize("kind", CUES)
 def test_a_cue_of_another_kind_is_converted(kind, dtype, x64):
     cue = 3 * signs(jr.key(1), (N,), dtype)
-    actual = as_cue(CUES[kind](cue), N, jnp.dtype(dtype))
-    np.testing.assert_array_equal(actual, cue)
-    assert actual.dtype == dtype
+    converted = as_cue(CUES[kind](cue), N, jnp.dtype(dtype))
+    np.testing.assert_array_equal(converted, cue)
+    assert converted.dtype == dtype
 
 
 @dtypes
@@ -99,13 +99,13 @@ def test_a_cue_of_whole_numbers_recalls_what_one_of_floats_does(name, getkey):
 def recalled(net, cue, drive):
     """Results of the doors; those of `simulate` for networks that flow."""
     state = net.initial_state(cue)
-    recall = (nam.retrieve(net, cue, drive=drive), nam.settle(net, state, drive=drive))
+    ends = (nam.retrieve(net, cue, drive=drive), nam.settle(net, state, drive=drive))
     run = net.by_kind(
         flows=lambda net: nam.simulate(net, state, 1.0, drive=drive),
         updates=lambda net: None,
         passes=lambda net: None,
     )
-    return recall if run is None else (*recall, run.ts, run.observables, run.state, run.stop)
+    return ends if run is None else (*ends, run.ts, run.observables, run.state, run.stop)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_recalls_are_in_the_dtype_of_the_patterns(name, x64):
 
 
 def test_a_certificate_is_in_the_dtype_of_the_patterns(x64):
-    actual = eqx.filter_eval_shape(nam.measure.certificate, made("certified", "float32"))
-    assert dtypes_of(actual) == {"float32"}
+    numbers = eqx.filter_eval_shape(nam.measure.certificate, made("certified", "float32"))
+    assert dtypes_of(numbers) == {"float32"}
 
 
 def test_numpy_patterns_keep_their_dtype_where_there_are_64_bits(getkey):

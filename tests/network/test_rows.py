@@ -43,9 +43,9 @@ for name in sys.argv[1:] or tables.EVERY:
     state, drive = tables.state_of(net, jr.key(1)), tables.drive_of(net, jr.key(2))
     axes = net.row_axes()
     split = split_rows((net, state), axes, mesh, "rows")
-    assert (found := are_split(axes, split)) and all(found), name
-    expected, found = step(net, state, drive), step(*split, drive)
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    assert all(are_split(axes, split)) and are_split(axes, split), name
+    whole, parts = step(net, state, drive), step(*split, drive)
+    for one, other in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=name)
     print(name)
 """

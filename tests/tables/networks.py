@@ -31,6 +31,7 @@ from nam_jax.memory import (
 from nam_jax.network import (
     Algebraic,
     Clamped,
+    Cold,
     ContinuousDenseMemory,
     CorrelationMatrix,
     DendriticMemory,
@@ -122,7 +123,7 @@ def as_tripartite(net):
         kappa=net.synaptic.activation,
         leaks=net.leaks,
         time_constants=net.time_constants,
-        start=net.start,
+        start=Cold(net.start.voltage),
     )
 
 

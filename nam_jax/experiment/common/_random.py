@@ -1,6 +1,6 @@
 """Random patterns and damaged cues, and the recall of one network from them."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -118,6 +118,7 @@ def recall_from_starts(
 class Given(AbstractStart):
     """A start at a given state, which does not depend on the cue."""
 
+    needs_lagrangians: ClassVar[bool] = False
     state: TripartiteState
     voltage: float = 1.0
 

@@ -1,6 +1,6 @@
 """Networks that differ from the presets of `NeuronAstrocyte` in one respect, such as a leak."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 
@@ -74,6 +74,7 @@ def with_gain(network: EffectiveNeuronAstrocyte, gain: float) -> EffectiveNeuron
 class Exchanged(AbstractStart):
     """The algebraic start with s and p exchanged, as printed in section 3 of the paper."""
 
+    needs_lagrangians: ClassVar[bool] = True
     voltage: float = 1.0
 
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.sparse.linalg import cg
 
+from nam_jax._misc import argument_error
 from nam_jax._newton import newton
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
-from nam_jax.network._drive import Drive, drive_at
+from nam_jax.network._drive import drive_at
 from nam_jax.network.astrocyte._state import TripartiteState
 
 _MOST_SOLVES = 500
@@ -24,7 +25,7 @@ class _Load(eqx.Module):
 
 
 def settle_fast(
-    network: Any, neurons: Pattern, *, drive: Drive | None = None, tolerance: float = 1e-5
+    network: Any, neurons: Pattern, *, drive: Any = None, tolerance: float = 1e-5
 ) -> TripartiteState:
     """The conditional equilibrium of (s, p) with the neurons held; unique when certified.
 
@@ -44,12 +45,19 @@ def settle_fast(
         The state with `neurons` as given. Synapses and processes are NaN where the solve fails, as
         it may where the certificate does: where the left side above stays larger than 100 times
         `tolerance`, relative to 1 + max |phi phi^T + c|.
+
+    Raises:
+        ValueError: If synapses or processes have a collective Lagrangian, or `drive` is no `Drive`.
     """
+    for layer in (network.synaptic, network.process):
+        if not layer.additive:
+            requirement = "have additive Lagrangians of synapses and processes"
+            raise argument_error("network", requirement, f"the collective {type(layer).__name__}")
+    inputs = network.as_drive(drive)
     phi = network.neural.activation(neurons)
-    drive = Drive() if drive is None else drive
     pairs = phi[:, None] * phi[None, :]
-    pairs = pairs + drive_at(drive.synaptic, 0.0, pairs)
-    load = _Load(pairs, drive_at(drive.process, 0.0, pairs))
+    pairs = pairs + drive_at(inputs.synaptic, 0.0, pairs)
+    load = _Load(pairs, drive_at(inputs.process, 0.0, pairs))
     alpha = network.leaks.synaptic.astype(neurons.dtype)
     arrays, rest = eqx.partition(network, eqx.is_array)
     # The loop is cut off from derivatives. One more step from the root has the derivatives

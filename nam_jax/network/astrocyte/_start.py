@@ -1,7 +1,7 @@
 """Initial states: what synapses and processes hold when a cue arrives at the neurons."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -16,9 +16,11 @@ class AbstractStart(eqx.Module):
 
     Attributes:
         voltage: Membrane voltage x of a neuron whose cue entry is 1.
+        needs_lagrangians: Whether the network must have Lagrangians.
     """
 
     voltage: eqx.AbstractVar[float]
+    needs_lagrangians: ClassVar[bool]
 
     @abc.abstractmethod
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
@@ -28,6 +30,7 @@ class AbstractStart(eqx.Module):
 class Cold(AbstractStart):
     """s = p = 0: nothing is known of the past."""
 
+    needs_lagrangians: ClassVar[bool] = False
     voltage: float = 1.0
 
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
@@ -44,6 +47,7 @@ class Algebraic(AbstractStart):
     entry of T phi phi^T is beyond -1 or 1.
     """
 
+    needs_lagrangians: ClassVar[bool] = True
     voltage: float = 1.0
 
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
@@ -62,6 +66,7 @@ class Conditional(AbstractStart):
         tolerance: As for [`nam_jax.network.settle_fast`][], which also says when it fails.
     """
 
+    needs_lagrangians: ClassVar[bool] = True
     voltage: float = 1.0
     tolerance: float = 1e-5
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import axes_of
+from nam_jax._misc import argument_error, axes_of
 from nam_jax._types import Pairs, Pattern, Scalar
 from nam_jax.memory import AbstractProcessTensor
 from nam_jax.network._base import AbstractContinuousNetwork
@@ -59,6 +59,11 @@ class TripartiteNetwork(AbstractContinuousNetwork):
         converter=lambda v: per_layer("time_constants", v, zero_allowed=False),
     )
     start: AbstractStart = Cold()
+
+    def __check_init__(self):
+        if self.start.needs_lagrangians:
+            requirement = "need no Lagrangians, as the functions of this network have none"
+            raise argument_error("start", requirement, f"the type {type(self.start).__name__}")
 
     @property
     def dtype(self) -> np.dtype:

@@ -204,13 +204,13 @@ def _check_projection(
     """`memory`, whose argument has that `name`, and `projection`, both in one float dtype."""
     if projection is None:
         return memory, None
-    rows = check_patterns(projection, name="projection")
-    if len(rows) != len(memory):
+    answers = check_patterns(projection, name="projection")
+    if len(answers) != len(memory):
         requirement = f"have {len(memory)} rows, one for each of the {name}"
-        raise argument_error("projection", requirement, f"shape {rows.shape}")
+        raise argument_error("projection", requirement, f"shape {answers.shape}")
     if passes > 1:
         raise argument_error("passes", "be 1 with a projection", passes)
-    return in_one_dtype(memory, rows)
+    return in_one_dtype(memory, answers)
 
 
 def _stored_rows(network: Any, memory: Callable[[Any], Patterns]) -> Any:
