@@ -1,4 +1,4 @@
-"""Small numeric helpers and the one form of error text; imports nothing of ours."""
+"""Small numeric helpers, and the one form of error text. Imports no other room."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def argument_error(name: str, requirement: str, value: object) -> ValueError:
     Args:
         name: The argument's name as the caller wrote it.
         requirement: The end of a sentence that begins "Argument `name` must".
-        value: The value that was given, or a description of it; stands after "but has".
+        value: The value that was given, or a description of it. It follows "but has".
     """
     return ValueError(f"Argument `{name}` must {requirement}, but has {value}.")
 
@@ -32,25 +32,25 @@ def is_concrete(array: object) -> bool:
 
 
 def check_finite(name: str, array: Float[Array, "..."]) -> None:
-    """Raises a `ValueError` if `array` holds NaN or infinity; a traced array is not looked at."""
+    """Raises a `ValueError` if `array` holds NaN or infinity; does not check a traced array."""
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
         bad = int((~np.isfinite(np.asarray(array))).sum())
         raise argument_error(name, "be finite", f"{bad} entries that are NaN or infinite")
 
 
 def as_float(array: object) -> Float[Array, "..."]:
-    """Returns a JAX array of floats; a float dtype is kept, others become JAX's default float."""
+    """Returns a JAX array of floats: float dtypes are kept, others become JAX's default float."""
     dtype = getattr(array, "dtype", None)
     is_float = dtype is not None and jnp.issubdtype(dtype, jnp.floating)
     return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
 
 
 def in_one_dtype(
-    one: Float[Array, "..."], other: Float[Array, "..."]
+    first: Float[Array, "..."], second: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Returns both arrays in the wider of their float dtypes."""
-    dtype = np.promote_types(one.dtype, other.dtype)
-    return one.astype(dtype), other.astype(dtype)
+    dtype = np.promote_types(first.dtype, second.dtype)
+    return first.astype(dtype), second.astype(dtype)
 
 
 def positive_number(
@@ -60,13 +60,13 @@ def positive_number(
 
     Args:
         name: The argument's name, for the error.
-        value: The number; a traced one is not checked.
+        value: The number. A traced number is not checked.
         zero_allowed: Whether the number may be 0.
         most: The largest number that is allowed.
 
     Raises:
-        ValueError: If the number is negative, not finite, above `most`, or a 0 that is not
-            allowed.
+        ValueError: If the number is negative, not finite or above `most`, or if it is 0 and
+            `zero_allowed` is False.
     """
     number = as_float(value)
     if not in_range(number, zero_allowed):
@@ -78,7 +78,10 @@ def positive_number(
 
 
 def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
-    """Returns whether a number is finite and not negative; True for a traced number."""
+    """Returns whether `number` is finite and above 0, or 0 if `zero_allowed`.
+
+    A traced number has no value yet and counts as in range.
+    """
     if not is_concrete(number):
         return True
     value = np.asarray(number)
@@ -101,15 +104,16 @@ def zero_diagonal(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
 
 
 def axes_of(tree: Any, where: Callable[[Any], Any], axes: Any) -> Any:
-    """Returns a tree like `tree` with `axes` at the places that `where` selects and None at others.
+    """Returns a tree like `tree` with `axes` at the places that `where` selects, else with None.
 
-    Example: `axes_of(network, lambda n: (n.weights, n.threshold), (0, 0))`.
+    Example: `axes_of(network, lambda n: (n.weights, n.threshold), (0, 0))` says that the weights
+    and the threshold may be split along their axis 0, and no other array may be split.
 
     Args:
         tree: A module.
-        where: Selects arrays or modules in it, as for `equinox.tree_at`.
-        axes: The axis along which each of these arrays may be split over devices; for a module a
+        where: Selects arrays or modules in `tree`, as for `equinox.tree_at`.
+        axes: The axis along which each selected array may be split over devices; for a module a
             tree of such axes.
     """
-    whole = jax.tree.map(lambda _: None, tree)
-    return eqx.tree_at(where, whole, axes, is_leaf=lambda leaf: leaf is None)
+    no_axes = jax.tree.map(lambda _: None, tree)
+    return eqx.tree_at(where, no_axes, axes, is_leaf=lambda leaf: leaf is None)

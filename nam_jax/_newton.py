@@ -1,4 +1,4 @@
-"""Newton's method with shortened steps, and conjugate gradients that notice saddles."""
+"""Newton's method with shortened steps, and conjugate gradients that report a saddle."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -22,23 +22,25 @@ def newton(
     tolerance: float,
     rounding: Float[Array, ""],
 ) -> Float[Array, "..."]:
-    """Follows Newton steps until a step is small, for at most 50 steps.
+    """Returns the point at which Newton steps become small, or the point after 50 steps.
 
-    For example, arctan(x) = 0 has the Newton step -(1 + x^2) arctan(x). From x = 2 the whole step
-    is -5.5, to x = -3.5, where |arctan| is larger than before: whole steps go further and further
-    away. Half the step leads to x = -0.8, where it is smaller, and from there whole steps converge.
+    A step is halved, at most 20 times, until it does not make the norm of the residual larger.
 
     Args:
-        step_at: The Newton step at a point: minus the inverse Jacobian times the residual.
-        residual: The function whose root is sought, of the shape of its argument.
+        step_at: Returns the Newton step at a point: minus the inverse Jacobian times the residual.
+        residual: The function whose root is sought; it returns an array of its argument's shape.
         start: The first point.
-        tolerance: A step is small if its largest entry is at most this times 1 + max |x|.
-        rounding: By how much the norm of the residual may rise in a step, in absolute terms: the
-            size of its round-off, which must not cost halvings at the root.
+        tolerance: A step is small if its largest |entry| is at most `tolerance` (1 + max |x|).
+        rounding: How much the norm of the residual may rise in a step, in absolute terms. Give the
+            size of the residual's round-off, so that round-off causes no halvings at the root.
 
     Returns:
-        The last point. Whether it is a root is for the caller to check.
+        The last point. The caller checks whether it is a root.
     """
+    # Example: arctan(x) = 0 has the Newton step -(1 + x^2) arctan(x). At x = 2 the whole step is
+    # -5.5 and leads to x = -3.5, where |arctan| is larger than before (1.3, not 1.1); whole steps
+    # diverge. Half the step leads to x = -0.8, where |arctan| is 0.7. From there whole steps
+    # converge.
 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         x, step, count = carry
@@ -57,12 +59,15 @@ def newton(
 def _shortened(
     residual: Callable[[Array], Array], x: Array, step: Array, rounding: Float[Array, ""]
 ) -> Array:
-    """`step`, halved until the residual after it is not larger than before; often not at all."""
-    enough = jnp.linalg.norm(residual(x)) + rounding
+    """Returns `step`, halved until the norm of the residual after it is not larger than before.
+
+    A step that does not make the residual larger is returned whole.
+    """
+    limit = jnp.linalg.norm(residual(x)) + rounding
 
     def too_long(carry: tuple[Array, Array]) -> Array:
         step, count = carry
-        return (jnp.linalg.norm(residual(x + step)) > enough) & (count < _MOST_HALVINGS)
+        return (jnp.linalg.norm(residual(x + step)) > limit) & (count < _MOST_HALVINGS)
 
     return jax.lax.while_loop(too_long, lambda c: (c[0] / 2, c[1] + 1), (step, jnp.asarray(0)))[0]
 
@@ -70,21 +75,37 @@ def _shortened(
 class ConjugateGradients(lx.AbstractLinearSolver):
     """Preconditioned conjugate gradients for A y = b, with A symmetric positive semidefinite.
 
-    Not `lineax.CG`: that goes on where p.A p is negative, which is how a saddle shows, and its
-    guard against singular operators compares with 100 eps times the number of unknowns, which in
-    float32 refuses every state of N x N numbers. An entry or direction that A maps to zero is left
-    at zero if b has nothing there.
+    Use it instead of `lineax.CG`, which has two faults here. It continues when p.A p is negative
+    for a search direction p, although a negative p.A p shows that the equilibrium is a saddle. And
+    its guard against singular operators compares with 100 eps times the number of unknowns, which
+    in float32 refuses every state of N x N numbers.
+
+    If A maps an entry or a direction to zero and b is zero there, y stays zero there.
 
     Attributes:
-        rtol: Where to stop: the residual over b, both in the norm of the preconditioner.
-        max_steps: Iterations after which to give up.
+        rtol: The solve stops when the residual b - A y is at most `rtol` times b, both in the norm
+            of the preconditioner.
+        max_steps: Iterations after which the solve gives up.
     """
+
+    # Example: A = [[2, 1], [1, 2]], b = (1, 0), no preconditioner. The first direction p is b, with
+    # p.A p = 2; the step 1/2 gives y = (1/2, 0) and the residual (0, -1/2). The next direction is
+    # (1/4, -1/2), with p.A p = 3/8; the step 2/3 gives y = (2/3, -1/3), the solution. With
+    # A = diag(1, -1) and b = (1, 2), p.A p = -3 in the first iteration: the result is `breakdown`.
 
     rtol: float
     max_steps: int
 
     def init(self, operator: lx.AbstractLinearOperator, options: dict[str, Any]) -> Any:
-        """The linearised operator and its preconditioner, by default the identity."""
+        """Returns the linearised operator and its preconditioner, by default the identity.
+
+        Args:
+            operator: A, tagged `lineax.positive_semidefinite_tag`.
+            options: May hold a `preconditioner`, an operator that approximates the inverse of A.
+
+        Raises:
+            ValueError: If `operator` has no such tag.
+        """
         if not lx.is_positive_semidefinite(operator):
             requirement = "be tagged lineax.positive_semidefinite_tag"
             raise argument_error("operator", requirement, "no such tag")
@@ -94,49 +115,62 @@ class ConjugateGradients(lx.AbstractLinearSolver):
     def compute(
         self, state: Any, vector: Any, options: dict[str, Any]
     ) -> tuple[Any, lx.RESULTS, dict[str, Any]]:
-        """Solves; the result is `breakdown` where A is not positive semidefinite."""
+        """Returns y, how the solve ended, and its counts, as Lineax asks of a solver.
+
+        Args:
+            state: As from `init`.
+            vector: b.
+            options: As for `init`; not used again.
+
+        Returns:
+            y; the result; and a dictionary of `num_steps` and `least_curvature`, the smallest ratio
+            p.A p / p.B p of all directions p, where B is the inverse of the preconditioner. The
+            result is `breakdown` if `least_curvature` is not above 100 eps.
+        """
         operator, preconditioner = state
         dot: Callable[..., Array] = cast(Any, optax.tree.vdot)
         add = optax.tree.add_scale
         z = preconditioner.mv(vector)
-        whole = dot(vector, z)
-        tiny = 100 * jnp.finfo(whole.dtype).eps
+        size_of_b = dot(vector, z)
+        tiny = 100 * jnp.finfo(size_of_b.dtype).eps
 
         def unfinished(carry: Any) -> Array:
             _, _, _, _, size, least, count = carry
-            return (size > self.rtol**2 * whole) & (least > tiny) & (count < self.max_steps)
+            return (size > self.rtol**2 * size_of_b) & (least > tiny) & (count < self.max_steps)
 
         def advance(carry: Any) -> Any:
             y, r, p, scale, size, least, count = carry
             image = operator.mv(p)
-            bend = dot(p, image)
-            # Relative to the preconditioner's inverse, in which p has the squared size `scale`.
-            least = jnp.minimum(least, bend / scale)
-            step = jnp.where(bend > 0, size / bend, 0)
+            curvature = dot(p, image)
+            # `scale` is p.B p, where B is the inverse of the preconditioner.
+            least = jnp.minimum(least, curvature / scale)
+            step = jnp.where(curvature > 0, size / curvature, 0)
             y, r = add(y, step, p), add(r, -step, image)
             z = preconditioner.mv(r)
-            after = dot(r, z)
-            turn = after / size
-            # z is orthogonal to the last direction there.
-            return y, r, add(z, turn, p), after + turn**2 * scale, after, least, count + 1
+            new_size = dot(r, z)
+            ratio = new_size / size
+            # z.B p = r.p = 0, so the next p.B p is a sum of two squares.
+            next_scale = new_size + ratio**2 * scale
+            return y, r, add(z, ratio, p), next_scale, new_size, least, count + 1
 
         zeros = jax.tree.map(jnp.zeros_like, vector)
-        start = (zeros, vector, z, whole, whole, jnp.full_like(whole, jnp.inf), jnp.asarray(0))
+        no_curvature = jnp.full_like(size_of_b, jnp.inf)
+        start = (zeros, vector, z, size_of_b, size_of_b, no_curvature, jnp.asarray(0))
         y, _, _, _, size, least, count = jax.lax.while_loop(unfinished, advance, start)
         result = lx.RESULTS.where(
-            size <= self.rtol**2 * whole, lx.RESULTS.successful, lx.RESULTS.max_steps_reached
+            size <= self.rtol**2 * size_of_b, lx.RESULTS.successful, lx.RESULTS.max_steps_reached
         )
         result = lx.RESULTS.where(least > tiny, result, lx.RESULTS.breakdown)
         return y, result, {"num_steps": count, "least_curvature": least}
 
     def transpose(self, state: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The same: operator and preconditioner are symmetric."""
+        """Returns `state` and `options` unchanged: operator and preconditioner are symmetric."""
         return state, options
 
     def conj(self, state: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The same: both are real."""
+        """Returns `state` and `options` unchanged: operator and preconditioner are real."""
         return state, options
 
     def assume_full_rank(self) -> bool:
-        """True: an operator that is singular where b has nothing is as good as regular."""
+        """Returns True: an operator that is singular only where b is zero still has a solution."""
         return True

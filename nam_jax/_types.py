@@ -10,13 +10,13 @@ Pattern = Float[Array, " N"]
 """One pattern, cue or read-out over N neurons, usually in {-1, +1}."""
 
 Patterns = Float[Array, "K N"]
-"""K patterns over N neurons, one a row."""
+"""K patterns over N neurons, one in each row."""
 
 Pairs = Float[Array, "N N"]
-"""One number for each ordered pair of neurons: synapses, processes."""
+"""One number for each ordered pair of neurons, such as the states of synapses or processes."""
 
 Key = PRNGKeyArray
-"""A JAX random key; each is used once."""
+"""A JAX random key. Each key is used once."""
 
 Keys = TypedKey[Array, " batch"]
 """One random key for each sample."""
