@@ -1,4 +1,7 @@
-"""Memory: where patterns live, in process tensors T of astrocytes or in weights of synapses."""
+"""Process tensors T of astrocytes and weights of synapses, both of which store patterns.
+
+Also separation functions F of dense memories, and similarities of a query to stored patterns.
+"""
 
 from nam_jax.memory._separation import (
     AbstractSeparation,

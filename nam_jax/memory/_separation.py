@@ -1,4 +1,4 @@
-"""Separation functions F: how steeply a dense memory tells a large overlap from small ones."""
+"""Separation functions F of dense memories: a steep F lets the largest overlap outweigh others."""
 
 import abc
 import math
@@ -13,48 +13,63 @@ from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Scalar
 
 Overlaps = Float[Array, " K"]
-"""Overlaps of one state with K patterns."""
+"""Overlaps z_mu = xi^mu . y of one state y with K patterns, (K,)."""
 
 
 class AbstractSeparation(eqx.Module):
-    """A function F; a dense memory has the interaction energy -sum_mu F(xi^mu . y).
+    """A function F; a dense memory has the interaction energy -sum_mu F(z_mu).
 
-    Binary memories need only the signs of fields. Their methods, `scaled_slope` and `differences`,
-    may therefore take out any positive factor, and do so that nothing overflows, and that what
-    counts does not vanish, in float32. Source: Krotov & Hopfield, arXiv 1606.01164.
+    z_mu = xi^mu . y is the overlap of the state y with pattern mu. Binary memories need only the
+    signs of fields, so `scaled_slope` and `differences` may multiply their results by any positive
+    number. They choose it such that in float32 nothing overflows and no deciding term becomes 0.
+    Source: Krotov & Hopfield, arXiv 1606.01164.
     """
 
     @abc.abstractmethod
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        """sum_mu F(z_mu)."""
+        """Returns sum_mu F(z_mu), for overlaps (K,)."""
 
     @abc.abstractmethod
     def slope(self, overlaps: Overlaps) -> Overlaps:
-        """The gradient of that by each overlap: F'(z_mu)."""
+        """Returns F'(z_mu), (K,): the gradient of the sum with respect to each overlap."""
 
     @abc.abstractmethod
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
-        """`slope` times a positive number that may depend on the state, of `whole` bits."""
+        """Returns `slope` times a positive number that may depend on the overlaps.
+
+        Args:
+            overlaps: z, (K,).
+            whole: Largest possible size of an overlap; N for states of N bits.
+        """
 
     @abc.abstractmethod
     def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
-        """What a flip of a bit does to F, which moves an overlap by 2.
+        """Returns two differences of F for flips of one bit, each of which changes z by 2 or -2.
+
+        Args:
+            overlaps: z, (K,).
+            whole: As for `scaled_slope`.
 
         Returns:
-            [F(z + 2) - F(z - 2)] / 2 and [F(z + 2) - 2 F(z) + F(z - 2)] / 2, both times one
-            positive number that may depend on the state, and without the rounding of differences.
+            [F(z + 2) - F(z - 2)] / 2 and [F(z + 2) - 2 F(z) + F(z - 2)] / 2, (K,) each, both times
+            the same positive number, which may depend on the overlaps. They are computed without
+            subtracting nearly equal numbers, which would lose digits.
         """
 
     @abc.abstractmethod
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        """sum_mu F(z_mu) / F(whole), as an energy of states of `whole` bits that never overflows.
+        """Returns sum_mu F(z_mu) / F(whole), which does not overflow; for a log-sum-exp its value.
 
-        For a log-sum-exp, which is no sum, the value itself.
+        Args:
+            overlaps: z, (K,).
+            whole: As for `scaled_slope`.
         """
 
 
 class Power(AbstractSeparation):
-    """F(z) = z^n / n. Even n make a pattern's negative a memory too; n = 2 is Hopfield's network.
+    """F(z) = z^n / n; n = 2 gives Hopfield's network.
+
+    If n is even, the negative of a stored pattern is a memory too.
 
     Attributes:
         n: A whole number of at least 2.
@@ -83,9 +98,10 @@ class Power(AbstractSeparation):
 
 
 class RectifiedPower(AbstractSeparation):
-    """F(z) = max(z, 0)^n / n, for any n: the negative of a pattern is no memory.
+    """F(z) = max(z, 0)^n / n; the negative of a stored pattern is no memory, also if n is even.
 
-    Noise has half the variance that it has with `Power`, so that twice as many patterns fit.
+    The noise from other patterns has half the variance of the noise with `Power`, so twice as many
+    patterns can be stored.
 
     Attributes:
         n: A whole number of at least 2.
@@ -108,22 +124,24 @@ class RectifiedPower(AbstractSeparation):
     def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         size = _size(overlaps, whole, self.n)
         z, step = overlaps / size, 2 / size
-        above, here = (jax.nn.relu(v) ** self.n for v in (z + step, z))
+        above, at_z = (jax.nn.relu(v) ** self.n for v in (z + step, z))
         first, second = _binomial(self.n, jnp.maximum(z, step), step)
-        # Below the step F(z - 2) is 0, and nothing of like size is subtracted.
+        # If z < step, F(z - step) is 0, and F(z + step) / 2 is at least twice F(z), so that their
+        # difference keeps its digits.
         large = z >= step
-        return jnp.where(large, first, above / 2), jnp.where(large, second, above / 2 - here)
+        return jnp.where(large, first, above / 2), jnp.where(large, second, above / 2 - at_z)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
         return Power(self.n).relative(jax.nn.relu(overlaps), whole)
 
 
 class DistinctPower(AbstractSeparation):
-    """F(z) = e_n, the sum of the products of n different bits of xi * sigma: no index twice.
+    """F = e_n: the sum of all products of n different entries of xi * sigma; no index occurs twice.
 
-    For states -1 and +1, of which e_n is a polynomial in z (Krawtchouk's). Without coincident
-    indices n = 3 stores 1.5 times, n = 4 2.5 times as much as `Power`: C(N - 1, n - 1) / z^2
-    patterns at an error Phi(-z).
+    sigma is the state. For states and patterns of -1 and +1, e_n depends on the overlap alone: it
+    is a polynomial in z (Krawtchouk's). At an error Phi(-q) of a bit after one step, about
+    C(N - 1, n - 1) / q^2 patterns can be stored: 1.5 times as many as with `Power` for n = 3, and
+    2.5 times as many for n = 4.
 
     Attributes:
         n: A whole number of at least 2.
@@ -139,7 +157,7 @@ class DistinctPower(AbstractSeparation):
             raise argument_error("num_neurons", f"be at least n = {self.n}", self.num_neurons)
 
     def __call__(self, overlaps: Overlaps) -> Scalar:
-        count = float(math.comb(self.num_neurons, self.n))  # may be beyond 32-bit integers
+        count = float(math.comb(self.num_neurons, self.n))  # may exceed 32-bit integers
         return count * self.relative(overlaps, float(self.num_neurons))
 
     def slope(self, overlaps: Overlaps) -> Overlaps:
@@ -149,8 +167,10 @@ class DistinctPower(AbstractSeparation):
         return jax.grad(lambda z: self.relative(z, float(self.num_neurons)))(overlaps)
 
     def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
-        # Half the sum and half the difference of e_(n-1) of all but one bit, whose own is +1 or
-        # -1: by the generating function these are e_(n-1) and e_(n-2) of two bits less.
+        # A flip of one entry from -1 to +1 raises e_n by 2 e_(n-1) of the other N - 1 entries,
+        # whose sum is z + 1 or z - 1. Let e_k stand for that of N - 2 entries with the sum z. One
+        # more entry +1 or -1 turns e_(n-1) into e_(n-1) + e_(n-2) or e_(n-1) - e_(n-2), so the two
+        # results are 2 e_(n-1) and 2 e_(n-2). For example, n = 2: 2 z and 2.
         size = self._unit
         lower, upper = _symmetric(overlaps, self.num_neurons - 2, self.n - 1, size)
         return upper, lower * ((self.n - 1) / size)
@@ -162,16 +182,16 @@ class DistinctPower(AbstractSeparation):
 
     @property
     def _unit(self) -> float:
-        """The power of two at or above N, so that whole numbers stay exact."""
+        """The smallest power of two that is at least N; dividing by it rounds nothing."""
         return 2.0 ** math.ceil(math.log2(self.num_neurons))
 
 
 class Exponential(AbstractSeparation):
-    """F(z) = exp(beta z), whose memories grow in number exponentially with N.
+    """F(z) = exp(beta z); the number of patterns that can be stored grows exponentially with N.
 
-    Binary memories compute it in the log domain. For cues of which a fraction r of bits is flipped
-    beta = log((1 - r) / r) / 2 is Bayes' choice. Source: Demircigil et al. 2017, J. Stat. Phys.
-    168, 288.
+    `scaled_slope` and `differences` subtract the largest exponent, so they do not overflow. For
+    cues of which a fraction r of the bits is flipped, Bayes' rule gives
+    beta = log((1 - r) / r) / 2. Source: Demircigil et al. 2017, J. Stat. Phys. 168, 288.
 
     Attributes:
         beta: Steepness, above 0.
@@ -201,10 +221,10 @@ class Exponential(AbstractSeparation):
 
 
 class LogSumExp(AbstractSeparation):
-    """log(sum_mu exp(beta z_mu)) / beta in place of the sum of F: attention.
+    """log(sum_mu exp(beta z_mu)) / beta in place of the sum of F; its gradient is the softmax.
 
-    A monotone function of what `Exponential` has, so that binary memories flip the same bits. The
-    gradient is the softmax. Source: Ramsauer et al., arXiv 2008.02217.
+    It rises with the sum of `Exponential`, so binary memories flip the same bits with both, and
+    `differences` are those of the exponential. Source: Ramsauer et al., arXiv 2008.02217.
 
     Attributes:
         beta: Steepness, above 0.
@@ -232,15 +252,18 @@ class LogSumExp(AbstractSeparation):
 
 
 def _check_whole(name: str, n: int) -> None:
+    """Raises a `ValueError` if n is not a whole number of at least 2."""
     if n != int(n) or n < 2:
         raise argument_error(name, "be a whole number of at least 2", f"the value {n}")
 
 
 def _size(overlaps: Overlaps, whole: float, n: int) -> Scalar | float:
-    """A power of two next above the largest overlap; divided by it, ties stay ties.
+    """Returns a power of two that is at least the largest overlap; dividing by it rounds nothing.
 
-    Above the largest that is possible, which needs no look at the overlaps, where even the n-th
-    power of a single bit would not vanish beside it.
+    It is the power of two at or above `whole` if the n-th power of an overlap of 1 then does not
+    vanish, that is, if power^n is below the 0.9th power of the largest number of the dtype.
+    Otherwise the largest overlap is looked up. For example, in float32 with whole = 100 it is 128
+    for n = 4; for n = 20 and a largest overlap of 37 it is 64.
     """
     bits = math.ceil(math.log2(whole))
     if n * bits < 0.9 * math.log2(float(jnp.finfo(overlaps.dtype).max)):
@@ -250,9 +273,10 @@ def _size(overlaps: Overlaps, whole: float, n: int) -> Scalar | float:
 
 
 def _binomial(n: int, z: Overlaps, step: Scalar | float) -> tuple[Overlaps, Overlaps]:
-    """`differences` of z^n: terms in odd and even powers, all of one sign for one sign of z.
+    """Returns `differences` of z^n for steps of `step`: the odd and the even powers of the step.
 
-    Not of z^n / n, because without a division ties are exact.
+    For n = 3 these are 3 z^2 step + step^3 and 3 z step^2. All terms of a sum have the same sign,
+    so no digits cancel. There is no division by n as in F, so that equal fields stay exactly equal.
     """
     odd, even = (
         sum(float(math.comb(n, k)) * step**k * z ** (n - k) for k in range(first, n + 1, 2))
@@ -262,15 +286,20 @@ def _binomial(n: int, z: Overlaps, step: Scalar | float) -> tuple[Overlaps, Over
 
 
 def _exponential_differences(beta: Scalar, z: Overlaps) -> tuple[Overlaps, Overlaps]:
-    """sinh(2 beta) and cosh(2 beta) - 1 times the exponential, all over cosh(2 beta)."""
+    """Returns `differences` of exp(beta z), divided by cosh(2 beta) exp(beta max(z)).
+
+    They are exp(beta z) sinh(2 beta) and exp(beta z) [cosh(2 beta) - 1] before the division, and
+    [cosh(2 beta) - 1] / cosh(2 beta) = tanh(2 beta) tanh(beta).
+    """
     weight = jnp.exp(beta * (z - jnp.max(z)))
     return weight * jnp.tanh(2 * beta), weight * (jnp.tanh(2 * beta) * jnp.tanh(beta))
 
 
 def _symmetric(z: Overlaps, bits: int, n: int, size: float) -> tuple[Overlaps, Overlaps]:
-    """e_(n-1) and e_n of `bits` signs with the sum z, each e_k times k! / size^k.
+    """Returns e_(n-1) and e_n of `bits` signs with the sum z, each e_k times k! / size^k.
 
-    By k e_k = z e_(k-1) - (bits - k + 2) e_(k-2).
+    The recurrence is k e_k = z e_(k-1) - (bits - k + 2) e_(k-2). For example, the signs +, + and -
+    have z = 1, e_0 = 1, e_1 = 1, e_2 = (1 - 3) / 2 = -1 and e_3 = (-1 - 2) / 3 = -1.
     """
     before, last = jnp.zeros_like(z), jnp.ones_like(z)
     for k in range(1, n + 1):

@@ -1,4 +1,4 @@
-"""Similarities of a query to stored rows, and the weights that they become."""
+"""Similarities of a query to stored rows, and weightings that turn similarities into weights."""
 
 import abc
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory._separation import AbstractSeparation, LogSumExp, Power
 
 Similarities = Float[Array, " K"]
-"""One number for each stored row."""
+"""One number for each stored row, (K,)."""
 
 
 class AbstractSimilarity(eqx.Module):
-    """How like a query is to each row of a memory; larger is more alike.
+    """A function that says how similar a query is to each row of a memory; larger is more similar.
 
-    With `visible`, entries of the query that are NaN are not seen: they count neither in the query
-    nor in the memory. That is not the same as filling them with zeros.
+    If `visible` is True, entries where the query is NaN are hidden: they are left out of the query
+    and of all rows. For distances and norms this differs from filling them with zeros.
 
     Attributes:
-        visible: Whether to look at entries of the query that are not NaN only.
-        linear: Whether it is memory @ query, as far as the query is seen.
+        visible: Whether entries where the query is NaN are left out; False: the result is NaN.
+        linear: Whether the similarity is memory @ query, over the entries that are not hidden.
     """
 
     visible: eqx.AbstractVar[bool]
@@ -33,11 +33,16 @@ class AbstractSimilarity(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        """One number for each row of `memory`, (K, N), finite where the query is (or `visible`)."""
+        """Returns one similarity for each row, (K,).
+
+        Args:
+            memory: (K, N) finite numbers.
+            query: (N,), finite; NaN marks hidden entries if `visible` is True.
+        """
 
 
 class Dot(AbstractSimilarity):
-    """memory . query."""
+    """The dot product with each row."""
 
     linear: ClassVar[bool] = True
     visible: bool = eqx.field(default=False, static=True)
@@ -47,9 +52,10 @@ class Dot(AbstractSimilarity):
 
 
 class Cosine(AbstractSimilarity):
-    """The cosine of the angle to each row; 0 to a row of zeros.
+    """The cosine of the angle between the query and each row; 0 for a row of zeros.
 
-    By the norm of each row, and not of the whole memory, with which it is a dot product.
+    Each row is divided by its own norm. Division by the norm of the whole memory would give a
+    multiple of the dot product.
     """
 
     linear: ClassVar[bool] = False
@@ -62,7 +68,7 @@ class Cosine(AbstractSimilarity):
 
 
 class Pearson(AbstractSimilarity):
-    """The correlation with each row; 0 to a row that does not vary."""
+    """The correlation coefficient of the query with each row; 0 for a constant row."""
 
     linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
@@ -73,13 +79,16 @@ class Pearson(AbstractSimilarity):
         centred = query - jnp.sum(query) / count
         centred = centred if seen is None else centred * seen
         sums = jnp.sum(memory, axis=1) if seen is None else memory @ seen
-        # Rows need no centring in the product with a centred query; their variance does.
+        # The query is centred, so the means of rows drop out of the product, but not of variances.
         variance = jnp.maximum(_squares(memory, seen) - sums**2 / count, 0)
         return _over(memory @ centred, jnp.sqrt(variance * jnp.sum(centred**2)))
 
 
 class Euclidean(AbstractSimilarity):
-    """Minus the squared distance to each row: 0 at a match, where its reciprocal is infinite."""
+    """Minus the squared distance to each row; 0 for a row that equals the query.
+
+    The reciprocal of the distance, another usual similarity, would be infinite there.
+    """
 
     linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
@@ -97,29 +106,30 @@ class Manhattan(AbstractSimilarity):
 
     def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
         query, seen = _seen(query, self.visible)
-        # What is not seen is 0 in both; one sum and no product, so that a batch holds no gaps.
+        # Hidden entries become 0 in the query and in the memory. The plain sum over entries needs
+        # no array of differences; |memory - query| @ seen would need one for each query of a batch.
         memory = memory if seen is None else memory * seen[None, :]
         return -jnp.sum(jnp.abs(memory - query[None, :]), axis=1)
 
 
 class AbstractWeighting(eqx.Module):
-    """What weight each row has in the answer, from all similarities."""
+    """A function that turns similarities into the weights of the rows in the answer."""
 
     @abc.abstractmethod
     def __call__(self, similarities: Similarities) -> Similarities:
-        """The weights, (K,)."""
+        """Returns the weights, (K,), for similarities (K,)."""
 
     @property
     @abc.abstractmethod
     def potential(self) -> Callable[[Similarities], Scalar] | None:
-        """The convex function of all similarities whose gradient the weights are; None if none is.
+        """A convex function of the similarities whose gradient is the weights; None if none exists.
 
-        Where it has a kink, the weights are one of its subgradients.
+        At a kink of this function the weights are one of its subgradients.
         """
 
 
 class Identity(AbstractWeighting):
-    """The similarities themselves."""
+    """Weights equal to the similarities."""
 
     def __call__(self, similarities: Similarities) -> Similarities:
         return similarities
@@ -130,10 +140,10 @@ class Identity(AbstractWeighting):
 
 
 class Polynomial(AbstractWeighting):
-    """Similarities to a whole power, such as Minerva 2's 3.
+    """Weights similarity^power; the power of the model Minerva 2 is 3.
 
     Attributes:
-        power: At least 1.
+        power: Whole number of at least 1.
     """
 
     power: int = eqx.field(default=3, static=True)
@@ -147,12 +157,12 @@ class Polynomial(AbstractWeighting):
 
     @property
     def potential(self) -> Callable[[Similarities], Scalar] | None:
-        """The next power, which is convex where it is even."""
+        """The sum of z^(power + 1) / (power + 1) if `power` is odd; None if it is even."""
         return Power(self.power + 1) if self.power % 2 else None
 
 
 class Threshold(AbstractWeighting):
-    """Similarities from a threshold on, 0 below.
+    """Weights equal to the similarities that reach a threshold, and 0 for the others.
 
     Attributes:
         value: The threshold.
@@ -169,15 +179,15 @@ class Threshold(AbstractWeighting):
 
     @property
     def potential(self) -> None:
-        """None, as the weights fall at a threshold below 0."""
+        """None: a weight drops where a similarity passes a threshold below 0."""
         return None
 
 
 class TopQ(AbstractWeighting):
-    """The same weight for the q most similar rows.
+    """Weights 1 / q for the q most similar rows and 0 for the others.
 
     Attributes:
-        q: At least 1 and at most K.
+        q: Number of rows, at least 1 and at most K.
     """
 
     q: int = eqx.field(static=True)
@@ -194,12 +204,14 @@ class TopQ(AbstractWeighting):
 
     @property
     def potential(self) -> Callable[[Similarities], Scalar]:
-        """The mean of the q largest."""
+        """The mean of the q largest similarities."""
         return lambda similarities: jnp.mean(jax.lax.top_k(similarities, self.q)[0])
 
 
 class Softmax(AbstractWeighting):
-    """exp(beta similarity) over its sum. One beta does not suit all similarities: cosines span 2.
+    """Weights exp(beta similarity), divided by their sum.
+
+    A good beta depends on the similarity: cosines lie in [-1, 1], distances grow with N.
 
     Attributes:
         beta: Steepness, above 0.
@@ -219,11 +231,11 @@ class Softmax(AbstractWeighting):
 
 
 class Max(AbstractWeighting):
-    """The most similar row alone; rows as similar as it share the weight, none by its place."""
+    """Weight 1 for the most similar row; rows that are equally similar share it equally."""
 
     def __call__(self, similarities: Similarities) -> Similarities:
-        most = (similarities == jnp.max(similarities)).astype(similarities.dtype)
-        return most / jnp.sum(most)
+        is_largest = (similarities == jnp.max(similarities)).astype(similarities.dtype)
+        return is_largest / jnp.sum(is_largest)
 
     @property
     def potential(self) -> Callable[[Similarities], Scalar]:
@@ -231,12 +243,12 @@ class Max(AbstractWeighting):
 
 
 class Slope(AbstractWeighting):
-    """F'(similarities) up to a positive factor: a dense memory's force, as a weighting.
+    """Weights F'(similarity) times a positive number: the force of a dense memory as a weighting.
 
-    For dot products of rows and queries of length 1, as its overlaps then have no unit.
+    Similarities should be at most 1 in size, as dot products of rows and queries of length 1 are.
 
     Attributes:
-        separation: F.
+        separation: F, a separation function.
     """
 
     separation: AbstractSeparation
@@ -246,19 +258,19 @@ class Slope(AbstractWeighting):
 
     @property
     def potential(self) -> None:
-        """None, as the factor of the weights depends on the similarities."""
+        """None: the positive number depends on the similarities."""
         return None
 
 
 class Normalised(AbstractWeighting):
-    """Another weighting of similarities scaled to [0, 1]; the weights sum to 1.
+    """Another weighting, applied to similarities scaled to [0, 1]; its weights are scaled to sum 1.
 
-    Then one power, threshold or beta means much the same for every similarity, also for distances,
-    whose even powers would otherwise prefer the rows farthest away; and answers are averages of
-    rows. The most similar row has the similarity 1, the least similar 0.
+    The most similar row gets the similarity 1 and the least similar row 0. A power, threshold or
+    beta then means much the same for every similarity. Without it, an even power of minus a
+    distance would prefer the rows that are farthest away.
 
     Attributes:
-        weighting: One that gives the most similar row a positive weight.
+        weighting: A weighting that gives the most similar row a positive weight.
     """
 
     weighting: AbstractWeighting
@@ -269,19 +281,22 @@ class Normalised(AbstractWeighting):
 
     @property
     def potential(self) -> None:
-        """None, as the scale of the weights depends on the similarities."""
+        """None: the scale of the weights depends on the similarities."""
         return None
 
 
 def unit_range(similarities: Similarities) -> Similarities:
-    """Similarities moved and scaled to [0, 1]; 1 for all rows if they are all alike."""
+    """Returns similarities shifted and scaled to [0, 1]; all 1 if all of them are equal."""
     least, most = jnp.min(similarities), jnp.max(similarities)
     spread = jnp.where(most == least, 1, most - least)
     return jnp.where(most == least, 1, (similarities - least) / spread)
 
 
 def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:
-    """The query with zeros for what is not seen, and 1 where it is seen; None for everywhere."""
+    """Returns the query with 0 for hidden entries, and an array with 0 for hidden entries, else 1.
+
+    If `visible` is False, no entry is hidden, and None stands for the array.
+    """
     if not visible:
         return query, None
     hidden = jnp.isnan(query)
@@ -289,9 +304,10 @@ def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:
 
 
 def _squares(memory: Patterns, seen: Pattern | None) -> Similarities:
+    """Returns the squared norm of each row over the entries that are not hidden, (K,)."""
     return jnp.sum(memory**2, axis=1) if seen is None else memory**2 @ seen
 
 
 def _over(products: Similarities, sizes: Similarities) -> Similarities:
-    # Written so that NaN stays NaN.
+    """Returns products / sizes, and 0 where a size is 0; a size that is NaN gives NaN."""
     return jnp.where(sizes == 0, 0, products / jnp.where(sizes == 0, 1, sizes))

@@ -1,4 +1,4 @@
-"""Memories that keep each pattern as a row of its own, so that patterns come and go."""
+"""Memories that keep each pattern as a row, so that patterns can be added, removed or replaced."""
 
 import abc
 import operator
@@ -13,55 +13,56 @@ from nam_jax._misc import argument_error, check_finite
 from nam_jax._types import Patterns
 
 Answers = Float[Array, "K M"] | None
-"""One answer for each pattern, one a row; None for the patterns themselves."""
-
+"""Answers to the patterns, (K, M); None if a memory answers with its patterns."""
 
 Numbers = ArrayLike | Sequence[Any]
 """An array, or nested lists of numbers."""
 
-# Not `typing.Self`, which beartype refuses in methods that jaxtyping decorates one by one.
+# `typing.Self` is no alternative: beartype refuses it in methods that jaxtyping decorates singly.
 Store = TypeVar("Store", bound="AbstractPatternStore")
 
 
 class AbstractPatternStore(eqx.Module):
     """A memory with one row for each pattern.
 
-    Its patterns can be exchanged without learning anew: leaks, Lagrangians, strengths and all other
-    parts stay the same objects. The result is what the same arguments make of the other patterns.
-    A new K means new programs, as everywhere under `jax.jit`.
+    Its patterns can be exchanged without any learning. Only arrays with one row or entry for each
+    pattern change; leaks, Lagrangians, strengths and all other parts stay the same objects. The
+    result equals a memory that is made of the new patterns with the same arguments. Under `jax.jit`
+    a new K compiles a new program.
     """
 
     @abc.abstractmethod
     def stored(self) -> tuple[Patterns, Answers]:
-        """The patterns, (K, N), and the answers to them, (K, M), if they are other rows."""
+        """Returns the patterns, (K, N), and their answers, (K, M) or None as in `Answers`."""
 
     @abc.abstractmethod
     def check_rows(self, patterns: Patterns) -> None:
-        """Raises a `ValueError` if `patterns`, (K, N), are no numbers that this memory stores."""
+        """Raises a `ValueError` if this memory cannot store the numbers in `patterns`, (K, N)."""
 
     @abc.abstractmethod
     def with_rows(self: Store, patterns: Patterns, answers: Answers) -> Store:
-        """The same memory of other rows, which are checked already.
+        """Returns this memory with other rows; they are not checked.
 
         Args:
             patterns: (K, N).
-            answers: (K, M), or None where `stored` has None.
+            answers: (K, M), or None if `stored` returns None.
 
         Raises:
-            ValueError: If the memory has parts that would have to be learned anew.
+            ValueError: If the memory has parts that would have to be learned again.
         """
 
     def with_patterns(self: Store, patterns: Numbers, answers: Numbers | None = None) -> Store:
-        """The same memory of other patterns.
+        """Returns this memory with other patterns.
 
         Args:
-            patterns: (K, N) with the N of this memory and any K. Floats have the dtype of the
-                stored patterns; integers and numbers of Python are converted to it.
-            answers: (K, M), for a memory that answers with other rows than its patterns.
+            patterns: (K, N) with the N of this memory and any K. Arrays of floats must have the
+                dtype of the stored patterns; integers and Python numbers are converted to it.
+            answers: (K, M), for a memory whose answers are not its patterns; otherwise None.
 
         Raises:
-            ValueError: On a wrong shape or dtype, numbers that the memory does not store, answers
-                that are missing or not wanted, or parts that would have to be learned anew.
+            ValueError: If a shape or dtype is wrong, a number is not finite or cannot be stored,
+                answers are missing or not wanted, or the memory has parts that would have to be
+                learned again.
         """
         before, answers_before = self.stored()
         _check_given("answers", answers, answers_before)
@@ -73,11 +74,11 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(rows, rows_like("answers", answers, answers_before, shape))
 
     def added(self: Store, pattern: Numbers, answer: Numbers | None = None) -> Store:
-        """The same memory with one more pattern, as its last row.
+        """Returns this memory with one more pattern, in the last row.
 
         Args:
-            pattern: (N,), as a row of `patterns` in `with_patterns`.
-            answer: (M,), as a row of `answers`.
+            pattern: (N,), of a dtype that `with_patterns` takes.
+            answer: (M,), for a memory whose answers are not its patterns; otherwise None.
 
         Raises:
             ValueError: As for `with_patterns`.
@@ -93,14 +94,14 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(patterns, jnp.concatenate([answers_before, row[None]]))
 
     def removed(self: Store, index: int) -> Store:
-        """The same memory without one pattern; those after it move up by one row.
+        """Returns this memory without one pattern; later patterns move up by one row.
 
         Args:
-            index: The row, from 0 to K - 1.
+            index: The row of the pattern, from 0 to K - 1.
 
         Raises:
-            ValueError: If there is no such row, or no other; or on parts that would have to be
-                learned anew.
+            ValueError: If there is no such row, if it is the only row, or if the memory has parts
+                that would have to be learned again.
         """
         patterns, answers = self.stored()
         try:
@@ -118,18 +119,30 @@ class AbstractPatternStore(eqx.Module):
 
 
 def _check_given(name: str, answers: Numbers | None, before: Answers) -> None:
+    """Raises a `ValueError` if only one of the new and the stored answers is None."""
     if before is None and answers is not None:
         requirement = "be None, as this memory answers with its patterns"
         raise argument_error(name, requirement, "numbers")
     if before is not None and answers is None:
-        requirement = "be given, as this memory answers with other rows than its patterns"
+        requirement = "be given, as this memory answers with rows that are not its patterns"
         raise argument_error(name, requirement, None)
 
 
 def rows_like(
     name: str, value: Numbers, rows: Float[Array, "K a"], shape: tuple[int | None, ...]
 ) -> Float[Array, "..."]:
-    """`value` in the dtype of `rows`, refused on another shape or dtype, or NaN or infinity."""
+    """Returns `value` as an array in the dtype of `rows`.
+
+    Args:
+        name: The argument's name, for the error.
+        value: An array, or nested lists of numbers.
+        rows: Stored rows.
+        shape: The required shape; None stands for any size.
+
+    Raises:
+        ValueError: If `value` has another shape, or a float dtype other than that of `rows`, or is
+            not finite, or holds neither integers nor floats.
+    """
     array = jnp.asarray(value)
     whole = jnp.issubdtype(array.dtype, jnp.integer)
     untyped = jnp.issubdtype(array.dtype, jnp.floating) and not hasattr(value, "dtype")
