@@ -1,4 +1,4 @@
-"""Networks of rates whose neurons have dendritic branches, and what they are made of.
+"""The dendritic memory, a network of rates whose neurons have dendritic branches, and its parts.
 
 The network itself is [`nam_jax.network.DendriticMemory`][]. Source: Kafraj, Krotov, Bicknell &
 Latham.

@@ -1,4 +1,4 @@
-"""Content for the fixed attractors of a dendritic memory: a learned cue map and a read-out."""
+"""The associator: two linear maps, to and from a dendritic memory, by which it stores items."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from nam_jax.network.dendritic._state import ExternalInputs, State
 
 
 class AssociatorState(eqx.Module):
-    """The rates of a dendritic memory, and the trace of the stimulus that drives it.
+    """The state of an associator: the rates of its memory, and the fading stimulus.
 
     Attributes:
-        rates: In Hz.
-        stimulus: Input to memory neurons, (N1,).
+        rates: Rates of all four populations, in Hz.
+        stimulus: Input to memory neurons that the cue made and that fades, (N1,).
     """
 
     rates: State
@@ -32,18 +32,19 @@ class AssociatorState(eqx.Module):
 class Associator(AbstractContinuousNetwork):
     """A dendritic memory whose sets of memory neurons stand for items, such as images.
 
-    An item x is cued by u = [g (W x + b)]^+, either as input to memory neurons, which fades with a
-    time constant of its own while the network starts from rest, or as the initial rates of feature
-    neurons. At rest a second linear map reads the item from the rates of memory or of feature
-    neurons. The weights within the memory are not changed: items are stored in the two maps.
+    The cue map W x + b turns an item x into u = [g (W x + b)]^+. The drive u is either an input to
+    memory neurons, or the initial rates of feature neurons. As an input it fades with the time
+    constant `fading`, and the network starts at rest. The answer map, also linear, reads an item
+    from the rates of memory neurons or of feature neurons. Items are stored in the two maps; the
+    weights within the memory do not change.
 
     Attributes:
         base: The memory.
-        cue_map: From an item, (P,), to memory neurons (N1,) or to feature neurons (N2,).
-        answer_map: From the rates of memory (N1,) or feature neurons (N2,) to an item.
+        cue_map: From an item, (P,), to memory neurons, (N1,), or to feature neurons, (N2,).
+        answer_map: From the rates of memory neurons, (N1,), or feature neurons, (N2,), to an item.
         gain: g, above 0.
-        fading: Time constant of the stimulus, in ms.
-        to_features: Whether the cue is rates of feature neurons.
+        fading: Time constant of the stimulus, in ms, above 0.
+        to_features: Whether u is the initial rates of feature neurons, in Hz.
         from_features: Whether the answer is read from feature neurons.
     """
 
@@ -68,9 +69,19 @@ class Associator(AbstractContinuousNetwork):
     ):
         """Joins a memory and two maps.
 
+        Args:
+            base: The memory.
+            cue_map: From items to memory neurons, or to feature neurons with `to_features`.
+            answer_map: From feature neurons to items, or from memory neurons without
+                `from_features`.
+            gain: g, above 0.
+            fading: Time constant of the stimulus, in ms, above 0.
+            to_features: Whether u is the initial rates of feature neurons, in Hz.
+            from_features: Whether the answer is read from feature neurons.
+
         Raises:
-            ValueError: On a map whose size is not that of its population, or a gain or time
-                constant that is not above 0.
+            ValueError: If the size of a map is not that of its population, or if `gain` or
+                `fading` is not above 0.
         """
         self.base, self.cue_map, self.answer_map = base, cue_map, answer_map
         self.gain = positive_number("gain", gain)
@@ -79,14 +90,14 @@ class Associator(AbstractContinuousNetwork):
 
     def __check_init__(self):
         sizes = {False: self.base.num_memory, True: self.base.num_feature}
-        for name, actual, wanted in (
+        for name, size, population_size in (
             ("cue_map", self.cue_map.weights.shape[0], sizes[self.to_features]),
             ("answer_map", self.answer_map.weights.shape[1], sizes[self.from_features]),
         ):
-            if actual != wanted:
+            if size != population_size:
                 raise ValueError(
-                    f"Argument `{name}` must fit a population of {wanted} neurons, "
-                    f"but has {actual}."
+                    f"Argument `{name}` must fit a population of {population_size} neurons, "
+                    f"but has {size}."
                 )
 
     @property
@@ -98,7 +109,14 @@ class Associator(AbstractContinuousNetwork):
         return ExternalInputs
 
     def initial_state(self, cue: ArrayLike) -> AssociatorState:
-        """What a damaged item, (P,), evokes."""
+        """Returns the state in which recall of a damaged item starts.
+
+        Args:
+            cue: The damaged item, (P,).
+
+        Raises:
+            ValueError: If `cue` does not have P finite entries.
+        """
         cue = as_cue(cue, self.cue_map.weights.shape[1], self.dtype)
         drive = jax.nn.relu(self.gain.astype(cue.dtype) * self.cue_map(cue))
         low = self.base.memory_transfer.low.astype(cue.dtype)
@@ -109,7 +127,16 @@ class Associator(AbstractContinuousNetwork):
         return AssociatorState(self.base.state_of(memory, features), drive)
 
     def first_drive(self, cue: Pattern) -> Float[Array, " N1"]:
-        """The input to memory neurons that the cue makes before anything has moved, (N1,)."""
+        """Returns the input to memory neurons in the initial state for `cue`, (N1,).
+
+        It is the sum of the input from the network and of the stimulus.
+
+        Args:
+            cue: The damaged item, (P,).
+
+        Raises:
+            ValueError: If `cue` does not have P finite entries.
+        """
         state = self.initial_state(cue)
         rates = state.rates
         inhibition = (rates.memory_inhibition, rates.feature_inhibition)
@@ -118,15 +145,15 @@ class Associator(AbstractContinuousNetwork):
     def vector_field(
         self, t: Scalar | float, state: AssociatorState, drive: Any = None
     ) -> AssociatorState:
-        """The flow; `drive` is what acts on the memory besides the stimulus."""
+        """Returns the time derivative; `drive` acts on the memory in addition to the stimulus."""
         inputs = self.as_drive(drive)
-        further = drive_at(inputs.memory, t, state.stimulus)
-        both = ExternalInputs(state.stimulus + further, inputs.branches)
-        flow = self.base.vector_field(t, state.rates, both)
+        memory_input = drive_at(inputs.memory, t, state.stimulus)
+        all_inputs = ExternalInputs(state.stimulus + memory_input, inputs.branches)
+        flow = self.base.vector_field(t, state.rates, all_inputs)
         return AssociatorState(flow, -state.stimulus / self.fading.astype(state.stimulus.dtype))
 
     def visible(self, state: Any) -> Any:
-        """None: an item is read from a whole population."""
+        """Returns None: the readout is a linear map of a population's rates."""
         return None
 
     def layers(self) -> None:
@@ -143,7 +170,7 @@ class Associator(AbstractContinuousNetwork):
         return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: AssociatorState) -> Pattern:
-        """The recalled item, (P,), graded."""
+        """Returns the recalled item, (P,), graded."""
         rates = state.rates.feature if self.from_features else state.rates.memory
         return self.answer_map(rates)
 

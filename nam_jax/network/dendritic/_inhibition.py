@@ -1,4 +1,4 @@
-"""The inhibitory populations of the dendritic memory: what drives them, and where they settle."""
+"""The inhibitory populations of the dendritic memory: their input, steady state and output."""
 
 import math
 
@@ -10,17 +10,17 @@ from nam_jax.network.dendritic._wiring import Wiring
 
 
 class InhibitoryPopulation(eqx.Module):
-    """One of I1 and I2: tau_I dv/dt = [h]+ - v, with h from one excitatory population.
+    """The inhibitory population I1 or I2, driven by N excitatory neurons and by itself.
 
-        h = 1/(c N) sum J v_E - 1/(c M)^2 sum J v
+        tau_I dv/dt = [h]+ - v,   h = 1/(c N) sum J v_E - 1/(c M)^2 sum J v
 
     Source: Kafraj, Krotov, Bicknell & Latham, eqs 1c-d, 2c-d and 7d-e.
 
     Attributes:
-        excitation: Weights from the N excitatory neurons.
-        within: Weights among its own M neurons.
-        output: Weights to the N1 memory neurons.
-        connectivity: c.
+        excitation: Weights from the N excitatory neurons, (M, N).
+        within: Weights among the population's own M neurons, (M, M).
+        output: Weights to the N1 memory neurons, (N1, M).
+        connectivity: c, the probability of a synapse.
     """
 
     excitation: Float[Array, "M N"]
@@ -29,17 +29,27 @@ class InhibitoryPopulation(eqx.Module):
     connectivity: float = eqx.field(static=True)
 
     def target(self, rates: Float[Array, " M"], excitatory: Float[Array, " N"]) -> Array:
-        """[h]+, (M,), for its own rates and those of the excitatory population."""
+        """Returns [h]+, (M,), the rates in Hz towards which the population moves.
+
+        Args:
+            rates: v, the population's own rates, in Hz.
+            excitatory: v_E, the rates of the excitatory population, in Hz.
+        """
         return jax.nn.relu(self._excited(excitatory) - self._own(rates))
 
     def settled(self, excitatory: Float[Array, " N"]) -> Float[Array, " M"]:
-        """Its steady state while the excitatory population is held: v = [h]+.
+        """Returns the steady state v = [h]+, (M,) in Hz, for held excitatory rates.
 
-        By damped iteration, which converges fast because inhibition within the population is of
-        the order 1 / (c M) of that which it is.
+        Args:
+            excitatory: v_E, the rates of the excitatory population, in Hz.
         """
+        # Damped fixed-point iteration. It converges fast, since inhibition within the population is
+        # small: about t = 1 / (c M) times the excitation. Example: M = 2, c = 1, all weights 1,
+        # excitation (3, 1), so t = 1/2 and the step is 1 / (1 + t) = 2/3. Start: 2/3 (3, 1) =
+        # (2, 2/3). The own inhibition is (2 + 2/3) / 4 = 2/3 for both, [h]+ is (7/3, 1/3), and a
+        # step gives (20/9, 4/9). The errors fall from (-1/3, 1/3) to (-1/9, 1/9).
         excited = self._excited(excitatory)
-        # Row sums of inhibition within the population, were its weights 1.
+        # t: the sum over a row of the inhibition within the population if all weights are 1.
         total = 1 / (self.connectivity * self.num_neurons)
         step = 1 / (1 + total)
 
@@ -55,31 +65,43 @@ class InhibitoryPopulation(eqx.Module):
         return self.within.shape[0]
 
     def inhibition(self, rates: Float[Array, " M"], scale: float) -> Float[Array, " N1"]:
-        """What it takes from the input of memory neurons: scale sum J v / (sqrt(c) M), (N1,).
+        """Returns the inhibition of memory neurons, (N1,): scale sum J v / (sqrt(c) M).
 
-        That is 1/sqrt(c M) sum Jt v with Jt = scale J / sqrt(M) (eq 7).
+        This is 1/sqrt(c M) sum Jt v with Jt = scale J / sqrt(M) (eq 7). The caller subtracts it
+        from the input of memory neurons.
+
+        Args:
+            rates: v, the population's own rates, in Hz.
+            scale: Factor of J in eq 7, without 1 / sqrt(M).
         """
         scale = scale / (math.sqrt(self.connectivity) * rates.shape[0])
         return scale * (self.output @ rates)
 
     def _scale(self) -> float:
+        """Returns 1 / (c M)^2."""
         return 1 / (self.connectivity * self.num_neurons) ** 2
 
     def _excited(self, excitatory: Float[Array, " N"]) -> Float[Array, " M"]:
+        """Returns the excitation, the first term of h."""
         scale = 1 / (self.connectivity * self.excitation.shape[1])
         return scale * (self.excitation @ excitatory)
 
     def _own(self, rates: Float[Array, " M"]) -> Float[Array, " M"]:
+        """Returns the inhibition within the population, which h subtracts."""
         return self._scale() * (self.within @ rates)
 
 
 def _steps(shrinking: float) -> int:
-    """Steps after which an error that shrinks by this factor a step is below rounding."""
+    """Returns how many steps reduce an error to 1e-14 of its size, and two more, at most 200.
+
+    A step multiplies the error by `shrinking`, or by 0.9 if that is less. Example: for 0.4 the
+    number is 2 + ceil(35.2) = 38.
+    """
     return min(200, 2 + math.ceil(math.log(1e-14) / math.log(min(shrinking, 0.9))))
 
 
 def populations(wiring: Wiring) -> tuple[InhibitoryPopulation, InhibitoryPopulation]:
-    """I1 and I2 of a wiring."""
+    """Returns the populations I1 and I2 of a wiring."""
     of_memory = InhibitoryPopulation(
         wiring.to_memory_inhibition,
         wiring.within_memory_inhibition,

@@ -1,4 +1,4 @@
-"""The dendritic dense memory: excitatory and inhibitory populations and nonlinear dendrites."""
+"""The dendritic memory: two excitatory, two inhibitory populations, and nonlinear dendrites."""
 
 import math
 from typing import Any
@@ -36,24 +36,27 @@ class DendriticMemory(AbstractContinuousNetwork):
         tau_E1 dv1/dt = F(h1) - v1        tau_E2 dv2/dt = D^(-1/2) sum_d A_jd G(h_jd) - v2
         tau_I dvI/dt = [hI]+ - vI         F, G: ramps from a rate at rest to saturation
 
-    with h1 from E2, I2 and I1, and h_jd from the memory neurons and I1 on branch d (eqs 1-3, 7).
-    Every set of a few memory neurons is a stable state: nobody is silent, nobody saturated. Rates
-    in Hz, time in ms.
+    The input h1 of memory neurons comes from E2, I2 and I1. The input h_jd of branch d of feature
+    neuron j comes from the neurons of E1 and I1 that arrive there (eqs 1-3, 7). A memory is a set
+    of a few memory neurons, and every such set is a stable state: its members fire below
+    saturation, and all others at their rate at rest, so that no neuron is silent. Rates are in Hz,
+    times in ms.
 
-    Source: Kafraj, Krotov, Bicknell & Latham, A biologically plausible associative memory network,
-    with I = J <nu>, and with the factor m of eq 11a in the inhibition of eq 7a.
+    Source: Kafraj, Krotov, Bicknell & Latham, A biologically plausible associative memory network.
+    Here I = J <nu>, and the inhibition of eq 7a has the factor m of eq 11a.
 
     Attributes:
-        dendrites: Synapses from E1 and I1 on the branches of E2, weights at least 0.
-        feedback: Weights from E2 to E1, each that of the branch on which E1 arrives (eq 4).
-        memory_inhibition: I1, driven by E1, inhibits E1 and branches.
-        feature_inhibition: I2, driven by E2, inhibits E1.
+        dendrites: Synapses from E1 and I1 on the branches of E2, with weights of at least 0.
+        feedback: Weights from E2 to E1, (N1, N2). The weight from neuron j of E2 to neuron i of E1
+            is that of the branch of j on which i arrives (eq 4).
+        memory_inhibition: I1; E1 drives it, and it inhibits E1 and branches.
+        feature_inhibition: I2; E2 drives it, and it inhibits E1.
         branch_transfer: G.
-        memory_transfer: F; its `low` and `high` are r_min and r_max.
-        time_constants: tau_E1, tau_E2, tau_I, in ms.
-        connectivity: c.
-        dendritic_mean: m.
-        start: How a cue becomes an initial state.
+        memory_transfer: F; its `low` and `high` are r_min and r_max, in Hz.
+        time_constants: tau_E1, tau_E2, tau_I, in ms, above 0.
+        start: The rule that turns a cue into an initial state.
+        connectivity: c, the probability of a synapse.
+        dendritic_mean: m, the mean weight of a branch at the soma.
     """
 
     dendrites: AbstractDendrites
@@ -77,18 +80,21 @@ class DendriticMemory(AbstractContinuousNetwork):
         start: AbstractCue | None = None,
         dendrites: AbstractDendrites | None = None,
     ):
-        """Packs `wiring`, which is not kept; on the host, so not under `jax.jit`.
+        """Packs the synapses of `wiring` on the host, so that it cannot run under `jax.jit`.
+
+        The network does not keep `wiring` itself.
 
         Args:
             wiring: All synapses.
             branch_transfer: G.
             memory_transfer: F.
-            time_constants: tau_E1, tau_E2, tau_I, in ms.
-            start: How a cue becomes an initial state; by default `FeatureCue()`.
-            dendrites: Instead of those of `wiring`, such as `dendritic.PointSynapses`.
+            time_constants: tau_E1, tau_E2, tau_I, in ms, above 0.
+            start: The rule that turns a cue into an initial state; by default `FeatureCue()`.
+            dendrites: Synapses that replace those of `wiring` on branches, such as
+                `dendritic.PointSynapses`.
 
         Raises:
-            ValueError: On a negative weight, or time constants that are not three numbers above 0.
+            ValueError: If a weight is negative, or `time_constants` are not three numbers above 0.
         """
         if dendrites is None:
             dendrites = Dendrites(*wiring.arriving(), wiring.dendritic)
@@ -105,11 +111,15 @@ class DendriticMemory(AbstractContinuousNetwork):
         self.connectivity, self.dendritic_mean = wiring.connectivity, wiring.dendritic_mean
 
     def __check_init__(self):
-        both = (self.memory_inhibition, self.feature_inhibition)
-        weights = {"dendrites": self.dendrites.weights(), "feedback": self.feedback, "I": both}
+        inhibition = (self.memory_inhibition, self.feature_inhibition)
+        weights = {
+            "dendrites": self.dendrites.weights(),
+            "feedback": self.feedback,
+            "I": inhibition,
+        }
         for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
             if is_concrete(leaf) and not (np.asarray(leaf) >= 0).all():
-                requirement = "hold weights of at least 0, as the equations give them their signs"
+                requirement = "hold weights of at least 0, since the equations hold their signs"
                 description = f"{np.asarray(leaf).min():.3g} in {jax.tree_util.keystr(path)}"
                 raise argument_error("wiring", requirement, description)
 
@@ -130,29 +140,29 @@ class DendriticMemory(AbstractContinuousNetwork):
         start: AbstractCue | None = None,
         **wiring: Any,
     ) -> "DendriticMemory":
-        """A randomly wired network; the default is the size and working point of the paper.
+        """Returns a randomly wired network; by default of the paper's sizes, rates and thresholds.
 
         Args:
             num_memory: N1.
             num_feature: N2.
-            num_branches: D, at most N1.
+            num_branches: D, branches of a feature neuron, at most N1.
             key: Random key of the wiring.
-            connectivity: c in (0, 1].
-            thresholds: g_t, f_t, g_max; by default those known for these sizes.
+            connectivity: c in (0, 1], the probability of a synapse.
+            thresholds: g_t, f_t, g_max; by default the known thresholds for these sizes.
             rates: r_min and r_max, in Hz.
             resting_output: g_min, in Hz, at least 0 and below g_max.
             width: Input over which a branch goes from g_min to g_max, above 0.
-            time_constants: tau_E1, tau_E2, tau_I, in ms.
-            start: How a cue becomes an initial state; by default `FeatureCue()`.
+            time_constants: tau_E1, tau_E2, tau_I, in ms, above 0.
+            start: The rule that turns a cue into an initial state; by default `FeatureCue()`.
             **wiring: Further arguments of [`Wiring.random`][].
 
         Raises:
-            ValueError: On an argument outside its range, sizes without known thresholds, or
-                a branch threshold that does not lie between the input of a resting branch and that
-                of one with a memory neuron at r_max.
+            ValueError: If an argument is outside its range; if no thresholds are known for the
+                sizes; or if g_t is not above the input of a resting branch (0), or g_t + `width`
+                not below the input of a branch with one memory neuron at r_max.
         """
         levels = known_thresholds((num_memory, num_feature, num_branches, connectivity), thresholds)
-        made = Wiring.random(
+        drawn = Wiring.random(
             num_memory, num_feature, num_branches, key=key, connectivity=connectivity, **wiring
         )
         memory = Ramp(levels.memory, *rates)
@@ -163,7 +173,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             levels.branch, width, rates, connectivity * num_memory / num_branches
         )
         return cls(
-            made,
+            drawn,
             branch_transfer=branch,
             memory_transfer=memory,
             time_constants=time_constants,
@@ -179,60 +189,81 @@ class DendriticMemory(AbstractContinuousNetwork):
         return ExternalInputs
 
     def row_axes(self) -> tuple[Any, State]:
-        """Synapses that arrive at or leave feature neurons are split along N2."""
+        """Returns the axes: N2 for all synapses that arrive at or leave feature neurons."""
 
-        def last(tree: Any) -> Any:
+        def last_axes(tree: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf.ndim - 1, tree)
 
         def arrays(network: Any) -> tuple[Any, ...]:
             return network.dendrites, network.feedback, network.feature_inhibition.excitation
 
-        axes = axes_of(self, arrays, last(arrays(self)))
+        axes = axes_of(self, arrays, last_axes(arrays(self)))
         return axes, axes_of(self.time_scales(), lambda s: s.feature, 0)
 
     @property
     def num_memory(self) -> int:
-        """N1."""
+        """N1, the number of memory neurons."""
         return self.feedback.shape[0]
 
     @property
     def num_feature(self) -> int:
-        """N2."""
+        """N2, the number of feature neurons."""
         return self.feedback.shape[1]
 
     def initial_state(self, cue: ArrayLike) -> State:
-        """All rates for a cue, by `start`; by default it is (N2,), the rates of E2 in Hz."""
+        """Returns the initial rates of all populations, made by `start`.
+
+        Args:
+            cue: With the default `start` the rates of E2, (N2,), in Hz.
+
+        Raises:
+            ValueError: If `cue` has the wrong length or is not finite.
+        """
         return self.start(self, cue)
 
     def state_of(
         self, memory: Float[Array, " N1"], feature: Float[Array, " N2"], *, matched: bool = True
     ) -> State:
-        """Given excitatory rates, with inhibition at its steady state for them, or at 0."""
+        """Returns the state with the given excitatory rates.
+
+        Args:
+            memory: Rates of E1, in Hz.
+            feature: Rates of E2, in Hz.
+            matched: Whether inhibition is at its steady state for these rates; if not, it is 0.
+        """
         of_memory = self.memory_inhibition.settled(memory)
         of_feature = self.feature_inhibition.settled(feature)
         scale = 1.0 if matched else 0.0
         return State(memory, feature, scale * of_memory, scale * of_feature)
 
     def features_of(self, members: Float[Array, " N1"] | Bool[Array, " N1"]) -> Array:
-        """The features of a memory, (N2,) in Hz: its ideal cue.
+        """Returns the features of a memory, (N2,) in Hz, which are its ideal cue.
 
-        D^(-1/2) sum_d A_jd (g_max where a member arrives on branch d, else g_min), eq 15.
+        Feature j is D^(-1/2) sum_d A_jd g_d, where g_d is g_max if a member of the memory arrives
+        on branch d, and g_min if not (eq 15).
 
         Args:
-            members: Which memory neurons belong to it.
+            members: Which memory neurons belong to the memory: 1 or True for members, else 0.
+
+        Raises:
+            ValueError: If `branch_transfer` is not a `Ramp`.
         """
         transfer = self.branch_transfer
         if not isinstance(transfer, Ramp):
             description = type(transfer).__name__
-            raise argument_error(
-                "branch_transfer", "be a `Ramp` to have ideal features", description
-            )
+            raise argument_error("branch_transfer", "be a `Ramp` for ideal features", description)
         members = jnp.asarray(members, self.feedback.dtype)
         silent = jnp.zeros(self.memory_inhibition.num_neurons, members.dtype)
         return self._summed(jnp.concatenate([members, silent]), _Arrived(transfer))
 
     def evoked_features(self, memory: Float[Array, " N1"]) -> Float[Array, " N2"]:
-        """The steady state of E2, with I1 at its own, while memory neurons are held, (N2,)."""
+        """Returns the steady state of E2, (N2,) in Hz, for held memory neurons.
+
+        I1 is at its steady state for the same rates, and branches get no external input.
+
+        Args:
+            memory: Rates of E1, in Hz.
+        """
         return self._feature_target(memory, self.memory_inhibition.settled(memory), None)
 
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
@@ -251,7 +282,13 @@ class DendriticMemory(AbstractContinuousNetwork):
     def memory_drive(
         self, feature: Float[Array, " N2"], i1: Float[Array, " M1"], i2: Float[Array, " M2"]
     ) -> Float[Array, " N1"]:
-        """h1, the input to memory neurons (eqs 2a, 7a and 11a)."""
+        """Returns h1, the input to memory neurons, (N1,) (eqs 2a, 7a and 11a).
+
+        Args:
+            feature: Rates of E2, in Hz.
+            i1: Rates of I1, in Hz.
+            i2: Rates of I2, in Hz.
+        """
         c, n2 = self.connectivity, self.num_feature
         excited = self.feedback @ feature / math.sqrt(c * n2)
         by_i1 = self.memory_inhibition.inhibition(i1, math.sqrt(n2))
@@ -259,7 +296,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         return excited - by_i2 - by_i1
 
     def _feature_target(self, v1: Array, i1: Array, biases: Array | None) -> Array:
-        """D^(-1/2) sum_d A G(h_d), with h_d from eqs 2b and 7c."""
+        """Returns D^(-1/2) sum_d A_jd G(h_jd), (N2,), with h_jd from eqs 2b and 7c."""
         per_branch, c = self.dendrites.num_branches, self.connectivity
         of_memory = math.sqrt(per_branch / (c * v1.shape[0]))
         of_inhibition = math.sqrt(per_branch * v1.shape[0] / c) / i1.shape[0]
@@ -267,12 +304,13 @@ class DendriticMemory(AbstractContinuousNetwork):
         return self._summed(inputs, self.branch_transfer, biases)
 
     def _summed(self, inputs: Array, transfer: Transfer, biases: Array | None = None) -> Array:
+        """Returns D^(-1/2) times the sums of branches, at least 0."""
         total = self.dendrites.sum_branches(inputs, transfer, biases)
-        # A rate; only `Linear` branches can have a negative sum.
+        # Rates are at least 0, but the sum over `Linear` branches can be negative.
         return jax.nn.relu(total) / math.sqrt(self.dendrites.num_branches)
 
     def visible(self, state: Any) -> Any:
-        """The rates of memory neurons."""
+        """Returns the leaf of memory neurons."""
         return state.memory
 
     def layers(self) -> None:
@@ -282,7 +320,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         return None
 
     def readout(self, state: State) -> Pattern:
-        """The rates of memory neurons, (N1,) in Hz."""
+        """Returns the rates of memory neurons, (N1,), in Hz."""
         return state.memory
 
     def time_scales(self) -> State:
@@ -291,7 +329,7 @@ class DendriticMemory(AbstractContinuousNetwork):
 
 
 class _Arrived(eqx.Module):
-    """g_max for a branch at which something arrives, otherwise g_min."""
+    """A branch transfer: g_max if the drive is above 0, so if a member arrives; otherwise g_min."""
 
     transfer: Ramp
 

@@ -1,4 +1,4 @@
-"""Transfer functions of branches and neurons: rates as functions of input."""
+"""Transfer functions of branches and neurons: output, in Hz, as a function of input."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,9 +9,9 @@ from nam_jax._types import Scalar
 
 
 class Ramp(eqx.Module):
-    """low + clip(slope (z - threshold), 0, high - low): at rest, then rising, then saturated.
+    """The ramp low + clip(slope (z - threshold), 0, high - low): at rest, rising, saturated.
 
-    Both F of memory neurons and G of branches (Kafraj, Krotov, Bicknell & Latham, eqs 3a, 3b).
+    F of memory neurons and G of branches are ramps (Kafraj, Krotov, Bicknell & Latham, eqs 3a, 3b).
 
     Attributes:
         threshold: Input at which the output leaves `low`.
@@ -32,7 +32,13 @@ class Ramp(eqx.Module):
         high: float | Scalar,
         slope: float | Scalar = 1.0,
     ):
-        """A checked ramp.
+        """Makes a ramp.
+
+        Args:
+            threshold: Input at which the output leaves `low`.
+            low: Output at rest, at least 0, in Hz.
+            high: Output when saturated, above `low`, in Hz.
+            slope: Hz per unit of input, above 0.
 
         Raises:
             ValueError: If a number is not finite, `low` is negative or not below `high`, or
@@ -54,14 +60,14 @@ class Ramp(eqx.Module):
             raise argument_error("slope", "be above 0", f"{self.slope:.3g}")
 
     def __call__(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The output for input `z`, elementwise, in its dtype."""
+        """Returns the output in Hz for each input `z`, in the dtype of `z`."""
         numbers = (self.threshold, self.low, self.high, self.slope)
         threshold, low, high, slope = (number.astype(z.dtype) for number in numbers)
         return low + jnp.clip(slope * (z - threshold), 0, high - low)
 
 
 class Linear(eqx.Module):
-    """gain z: a branch without a nonlinearity, a control.
+    """The line gain z: the transfer of a branch without a nonlinearity, a control.
 
     Attributes:
         gain: Hz per unit of input, above 0.
@@ -70,7 +76,10 @@ class Linear(eqx.Module):
     gain: Scalar
 
     def __init__(self, gain: float | Scalar):
-        """A line through 0.
+        """Makes a line through 0.
+
+        Args:
+            gain: Hz per unit of input, above 0.
 
         Raises:
             ValueError: If `gain` is not above 0.
@@ -82,5 +91,5 @@ class Linear(eqx.Module):
             raise argument_error("gain", "be above 0", f"{self.gain:.3g}")
 
     def __call__(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The output for input `z`, elementwise."""
+        """Returns the output in Hz for each input `z`, in the dtype of `z`."""
         return self.gain.astype(z.dtype) * z

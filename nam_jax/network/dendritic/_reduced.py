@@ -1,4 +1,4 @@
-"""Limits and parts of the dendritic memory: inhibition that follows at once, features held."""
+"""Dendritic memories with fewer moving parts: instantaneous inhibition, or held features."""
 
 from typing import Any
 
@@ -27,15 +27,16 @@ class ExcitatoryState(eqx.Module):
 
 
 class ReducedMemory(AbstractContinuousNetwork):
-    """A dendritic memory whose inhibition is always at rest for the excitatory rates (eq 9).
+    """A dendritic memory whose inhibition is always at its steady state for the excitatory rates.
 
     Source: Kafraj, Krotov, Bicknell & Latham, eqs 9a-d.
 
     Attributes:
         base: The network of four populations.
-        population_mean: Whether every inhibitory neuron has the mean rate of the excitatory
-            population that drives it, I = J <nu_E> with J = 1, as eqs 9c-d say; by default each
-            has its own steady state, and then fixed points are those of `base`.
+        population_mean: If True, the rate of every inhibitory neuron is the mean rate of the
+            excitatory population that drives it: I = J <nu_E> with J = 1 (eqs 9c-d). If False,
+            each inhibitory neuron has its own steady state, and the fixed points are those of
+            `base`.
     """
 
     base: DendriticMemory
@@ -50,12 +51,12 @@ class ReducedMemory(AbstractContinuousNetwork):
         return ExternalInputs
 
     def initial_state(self, cue: ArrayLike) -> ExcitatoryState:
-        """Excitatory rates as `base` starts them."""
+        """Returns the excitatory rates of the initial state of `base`."""
         start = self.base.initial_state(cue)
         return ExcitatoryState(start.memory, start.feature)
 
     def lift(self, state: ExcitatoryState) -> State:
-        """The rates of all four populations."""
+        """Returns the state of `base`: the excitatory rates of `state` and their inhibition."""
         of_memory, of_feature = self.base.memory_inhibition, self.base.feature_inhibition
         if not self.population_mean:
             return self.base.state_of(state.memory, state.feature)
@@ -73,7 +74,7 @@ class ReducedMemory(AbstractContinuousNetwork):
         return ExcitatoryState(flow.memory, flow.feature)
 
     def visible(self, state: Any) -> Any:
-        """The rates of memory neurons."""
+        """Returns the leaf of memory neurons."""
         return state.memory
 
     def layers(self) -> None:
@@ -90,7 +91,7 @@ class ReducedMemory(AbstractContinuousNetwork):
         return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: ExcitatoryState) -> Pattern:
-        """The rates of memory neurons, (N1,) in Hz."""
+        """Returns the rates of memory neurons, (N1,), in Hz."""
         return state.memory
 
     def time_scales(self) -> ExcitatoryState:
@@ -101,11 +102,11 @@ class ReducedMemory(AbstractContinuousNetwork):
 class HeldFeatures(AbstractContinuousNetwork):
     """A dendritic memory whose feature neurons are held at the rates with which they start.
 
-    What a sustained stimulus does: memory neurons and inhibition find their rates for it, however
-    they start. Simulate it for a while, then `base` from where it ended.
+    This is the effect of a sustained stimulus. Memory neurons and inhibition move to their steady
+    state for it. Simulate this network for a while, then simulate `base` from the last state.
 
     Attributes:
-        base: The network that is free otherwise.
+        base: The same network with free feature neurons.
     """
 
     base: DendriticMemory
@@ -119,7 +120,7 @@ class HeldFeatures(AbstractContinuousNetwork):
         return ExternalInputs
 
     def initial_state(self, cue: ArrayLike) -> State:
-        """That of `base`."""
+        """Returns the initial state of `base`."""
         return self.base.initial_state(cue)
 
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
@@ -128,7 +129,7 @@ class HeldFeatures(AbstractContinuousNetwork):
         return State(flow.memory, still, flow.memory_inhibition, flow.feature_inhibition)
 
     def visible(self, state: Any) -> Any:
-        """The rates of memory neurons."""
+        """Returns the leaf of memory neurons."""
         return state.memory
 
     def layers(self) -> None:
@@ -142,7 +143,7 @@ class HeldFeatures(AbstractContinuousNetwork):
         return axes_of(self, lambda n: n.base, axes), state
 
     def readout(self, state: State) -> Pattern:
-        """The rates of memory neurons, (N1,) in Hz."""
+        """Returns the rates of memory neurons, (N1,), in Hz."""
         return state.memory
 
     def time_scales(self) -> State:

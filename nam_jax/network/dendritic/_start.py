@@ -1,4 +1,4 @@
-"""How a cue becomes an initial state of the dendritic memory."""
+"""Cues of the dendritic memory: classes that turn a cue into an initial state."""
 
 import abc
 from typing import Any
@@ -12,11 +12,15 @@ from nam_jax.network._drive import as_cue
 
 
 class AbstractCue(eqx.Module):
-    """Turns a cue into the rates of all four populations."""
+    """A rule that turns a cue into the initial rates of all four populations."""
 
     @abc.abstractmethod
     def __call__(self, network: Any, cue: ArrayLike) -> Any:
-        """The initial state of `network`.
+        """Returns the initial state of `network`.
+
+        Args:
+            network: A [`nam_jax.network.DendriticMemory`][].
+            cue: Finite real numbers; the class says how many, and their meaning.
 
         Raises:
             ValueError: If the cue has the wrong length, or is not finite.
@@ -24,11 +28,12 @@ class AbstractCue(eqx.Module):
 
 
 class FeatureCue(AbstractCue):
-    """The cue is the rate of every feature neuron, (N2,) in Hz; memory neurons are at rest.
+    """The cue is the rate of each feature neuron, (N2,) in Hz; memory neurons start at rest.
 
     Attributes:
-        matched: Whether inhibition starts at its steady state for these rates; otherwise at 0,
-            and then recall fails: every memory neuron gets an unbalanced sqrt(N2) m of input.
+        matched: Whether inhibition starts at its steady state for these rates. If not, it starts
+            at 0 and recall fails: about sqrt(c N2) m <nu_E2> of the input of every memory neuron
+            is not balanced.
     """
 
     matched: bool = eqx.field(default=True, static=True)
@@ -40,12 +45,13 @@ class FeatureCue(AbstractCue):
 
 
 class MemoryCue(AbstractCue):
-    """The cue says which memory neurons are driven, (N1,) in [0, 1], such as part of a memory.
+    """The cue marks the memory neurons that start active, (N1,) numbers in [0, 1].
 
-    They start at `rate`, feature neurons and inhibition at their steady state for these rates.
+    It may mark part of a memory. An entry of 1 stands for `rate`, an entry of 0 for the rate at
+    rest. Feature neurons and inhibition start at their steady state for these rates.
 
     Attributes:
-        rate: Rate of a memory neuron whose entry is 1, in Hz.
+        rate: Initial rate of a memory neuron whose entry is 1, in Hz, above 0.
         matched: As for [`FeatureCue`][nam_jax.network.dendritic.FeatureCue].
     """
 

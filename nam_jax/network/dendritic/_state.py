@@ -25,11 +25,12 @@ class State(eqx.Module):
 
 
 class ExternalInputs(eqx.Module):
-    """External inputs h_ext, each absent, constant or a function of time in ms.
+    """External inputs h_ext; each is absent, constant or a function of time in ms.
 
     Attributes:
-        memory: To memory neurons, one number or (N1,).
-        branches: To branches, one number, (N2,) for all branches of each neuron, or (N2, D).
+        memory: Input to memory neurons, one number or (N1,).
+        branches: Input to branches: one number, (N2,) with one number for all branches of a
+            neuron, or (N2, D).
     """
 
     memory: Signal = None
@@ -39,7 +40,14 @@ class ExternalInputs(eqx.Module):
 def branch_bias(
     signal: Signal, t: Scalar | float, features: Array, num_branches: int
 ) -> Array | None:
-    """The drive of branches at time t: (N2,), or (N2, D)."""
+    """Returns the external input of branches at time t: (N2,) or (N2, D), or None for None.
+
+    Args:
+        signal: As `ExternalInputs.branches`.
+        t: Time, in ms.
+        features: (N2,), for the shape and dtype.
+        num_branches: D.
+    """
     if signal is None:
         return None
     value = jnp.asarray(signal(t) if callable(signal) else signal, features.dtype)

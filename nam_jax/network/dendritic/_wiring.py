@@ -1,4 +1,4 @@
-"""Random wiring of the dendritic memory: which synapses there are, and how strong."""
+"""Wiring of the dendritic memory: which synapses exist, and their weights."""
 
 import dataclasses
 from typing import Any
@@ -13,33 +13,35 @@ from nam_jax._misc import argument_error
 from nam_jax._types import Key
 
 Weights = Float[Array, "post pre"]
-"""Synaptic weights, at least 0, from the neurons of a column to those of a row."""
+"""Synaptic weights, at least 0; the entry (i, j) is from neuron j to neuron i."""
 
 
 class Wiring(eqx.Module):
     """All synapses between N1 memory (E1), N2 feature (E2), M1 and M2 inhibitory neurons.
 
-    Weights are at least 0: a synapse's sign is that of the neuron it comes from (Dale's law), and
-    the network's equations give it. Missing synapses have weight 0. Each memory neuron reaches a
-    feature neuron on at most one branch. The weight of the synapse back is the dendritic weight of
-    that branch (eq 4), so it is not stored.
+    All weights are at least 0. The sign of a synapse is that of the neuron it comes from (Dale's
+    law), and stands in the equations of the network. A missing synapse has the weight 0. A memory
+    neuron reaches a feature neuron on at most one branch. The weight of the synapse back is the
+    dendritic weight of that branch (eq 4), so it is not stored.
 
     Attributes:
-        branch: b, on which branch of feature neuron j memory neuron i arrives: 0, ..., D - 1.
-        forward: Which memory neurons reach which feature neurons.
-        feedback: Which feature neurons project back, (N2, N1): as `forward` where wiring is
-            reciprocal.
-        weight: W = J^(DE1), from memory neurons to branches.
-        inhibitory_branch: On which branch of a feature neuron each neuron of I1 arrives.
-        inhibitory_forward: Which neurons of I1 reach which feature neurons.
-        inhibitory_weight: J^(DI1), from I1 to branches.
-        dendritic: A = J^(E2D), the weight of each branch at the soma.
-        to_memory_inhibition: J^(I1E1).
-        to_feature_inhibition: J^(I2E2).
-        memory_inhibition: J^(E1I1), without the factors of eq 7, as the three below.
-        feature_inhibition: J^(E1I2).
-        within_memory_inhibition: J^(I1I1).
-        within_feature_inhibition: J^(I2I2).
+        branch: b, (N2, N1): the branch of feature neuron j on which memory neuron i arrives, in
+            0, ..., D - 1.
+        forward: Whether memory neuron i reaches feature neuron j, (N2, N1).
+        feedback: Whether feature neuron j projects back to memory neuron i, (N2, N1); equal to
+            `forward` if the wiring is reciprocal.
+        weight: W = J^(DE1), from memory neurons to branches, (N2, N1).
+        inhibitory_branch: The branch of a feature neuron on which a neuron of I1 arrives, (N2, M1).
+        inhibitory_forward: Whether a neuron of I1 reaches a feature neuron, (N2, M1).
+        inhibitory_weight: J^(DI1), from I1 to branches, (N2, M1).
+        dendritic: A = J^(E2D), the weight of each branch at the soma, (N2, D).
+        to_memory_inhibition: J^(I1E1), from E1 to I1, (M1, N1).
+        to_feature_inhibition: J^(I2E2), from E2 to I2, (M2, N2).
+        memory_inhibition: J^(E1I1), from I1 to E1, (N1, M1). This array and the three below are
+            without the factors of eq 7.
+        feature_inhibition: J^(E1I2), from I2 to E1, (N1, M2).
+        within_memory_inhibition: J^(I1I1), within I1, (M1, M1).
+        within_feature_inhibition: J^(I2I2), within I2, (M2, M2).
         connectivity: c, the probability of a synapse.
         dendritic_mean: m, the mean of the law of A.
     """
@@ -81,24 +83,29 @@ class Wiring(eqx.Module):
         gamma_shape: float = 0.5,
         dendritic_mean: float = 0.2,
     ) -> "Wiring":
-        """Wiring by the laws of eqs 4-6: O(N1 N2) numbers.
+        """Returns wiring drawn by the laws of eqs 4-6; it holds O(N1 N2) numbers.
+
+        Numbers are drawn on the host, so that this cannot run under `jax.jit`.
 
         Args:
             num_memory: N1.
             num_feature: N2.
             num_branches: D, branches of each feature neuron, at most N1.
-            key: Random key; draws are made on the host, so not under `jax.jit`.
-            connectivity: c in (0, 1]: pairs of neurons are connected with this probability, and
-                on one given branch with c / D.
-            num_inhibitory: M1 and M2; by default N1 / 2 and N2 / 4.
-            reciprocal: Whether feedback exists where the forward synapse does; otherwise with
-                probability c anywhere, as eq 5 says, and only a share c of it is any use.
+            key: Random key.
+            connectivity: c in (0, 1]. A pair of neurons is connected with probability c, and on a
+                given branch with probability c / D.
+            num_inhibitory: M1 and M2; by default N1 / 2 and N2 / 4, rounded down but at least 1.
+            reciprocal: If True, a pair has feedback if it has a forward synapse. If False, it has
+                feedback with probability c, whether or not it has a forward synapse (eq 5). Then
+                only a share c of the feedback joins pairs with a forward synapse, and the rest is
+                of no use.
             spread: w in [0, 1]: weights are uniform in (1 - w, 1 + w).
             gamma_shape: Shape of the gamma law of dendritic weights, above 0.
-            dendritic_mean: Its mean m, above 0; only the unit of feature rates.
+            dendritic_mean: m, the mean of that law, above 0; it only sets the unit of feature
+                rates.
 
         Raises:
-            ValueError: On an argument outside its range.
+            ValueError: If an argument is outside its range.
         """
         num_inhibitory = num_inhibitory or (max(1, num_memory // 2), max(1, num_feature // 4))
         sizes = {"num_memory": num_memory, "num_feature": num_feature, "num_branches": num_branches}
@@ -132,21 +139,40 @@ class Wiring(eqx.Module):
     def per_synapse(
         cls, num_memory: int, num_feature: int, *, key: Key, **arguments: Any
     ) -> "Wiring":
-        """Wiring in which each synapse from E1 has a branch to itself: D = N1, b_ji = i.
+        """Returns wiring in which each synapse from E1 has its own branch: D = N1, b_ji = i.
 
-        For point neurons, whose synapses have weights of their own; arguments as for `random`.
+        It serves as a source of weights for point neurons, in which each synapse has its own
+        weight.
+
+        Args:
+            num_memory: N1.
+            num_feature: N2.
+            key: Random key.
+            **arguments: Further arguments of `random`.
+
+        Raises:
+            ValueError: If an argument is outside its range.
         """
-        made = cls.random(num_memory, num_feature, num_memory, key=key, **arguments)
-        own = jnp.broadcast_to(jnp.arange(num_memory, dtype=made.branch.dtype), made.branch.shape)
-        return dataclasses.replace(made, branch=own)
+        drawn = cls.random(num_memory, num_feature, num_memory, key=key, **arguments)
+        labels = jnp.arange(num_memory, dtype=drawn.branch.dtype)
+        return dataclasses.replace(drawn, branch=jnp.broadcast_to(labels, drawn.branch.shape))
 
     def back(self) -> Float[Array, "N1 N2"]:
-        """c B: the weights from feature to memory neurons, B_ij = A_(j, b_ji) (eq 4)."""
-        of_pair = jnp.take_along_axis(self.dendritic, self.branch.astype(jnp.int32), axis=1)
-        return jnp.where(self.feedback, of_pair, 0).T
+        """Returns the weights from feature to memory neurons, (N1, N2).
+
+        The weight from feature neuron j to memory neuron i is B_ij = A_(j, b_ji) (eq 4), and 0 if j
+        does not project back to i.
+        """
+        pair_weight = jnp.take_along_axis(self.dendritic, self.branch.astype(jnp.int32), axis=1)
+        return jnp.where(self.feedback, pair_weight, 0).T
 
     def arriving(self) -> tuple[np.ndarray, np.ndarray]:
-        """Branch (-1 for none) and weight of every synapse from E1, then from I1; on the host."""
+        """Returns the branch and the weight of each synapse on feature neurons, on the host.
+
+        Returns:
+            Two (N2, N1 + M1) arrays; E1 stands first, then I1. The branch is -1 where there is no
+            synapse.
+        """
         pairs = ((self.branch, self.forward), (self.inhibitory_branch, self.inhibitory_forward))
         branch = [np.where(mask, np.asarray(label, np.int32), -1) for label, mask in pairs]
         weight = [np.asarray(self.weight), np.asarray(self.inhibitory_weight)]
@@ -154,6 +180,7 @@ class Wiring(eqx.Module):
 
 
 def _check_sizes(*, num_memory: int, num_branches: int, **others: int) -> None:
+    """Raises a `ValueError` if a size is below 1, or D is above N1."""
     for name, size in {"num_memory": num_memory, "num_branches": num_branches, **others}.items():
         if size < 1:
             raise argument_error(name, "be at least 1", size)
@@ -163,11 +190,13 @@ def _check_sizes(*, num_memory: int, num_branches: int, **others: int) -> None:
 
 
 def _check_share(name: str, value: float) -> None:
+    """Raises a `ValueError` if `value` is not in (0, 1]."""
     if not 0 < value <= 1:
         raise argument_error(name, "lie in (0, 1]", value)
 
 
 def _check_law(spread: float, gamma_shape: float) -> None:
+    """Raises a `ValueError` if a parameter of the laws of weights is outside its range."""
     if not 0 <= spread <= 1:
         raise argument_error("spread", "lie in [0, 1]", spread)
     if not gamma_shape > 0:
@@ -175,7 +204,10 @@ def _check_law(spread: float, gamma_shape: float) -> None:
 
 
 class _Draw:
-    """Draws on the host, where a new size needs no new program, in the order of the calls."""
+    """A source of random numbers on the host, where a new size needs no new program.
+
+    The numbers depend on the order of the calls.
+    """
 
     def __init__(self, key: Key, connectivity: float, spread: float):
         self._random = np.random.default_rng(np.asarray(jr.key_data(key)).tolist())
@@ -183,22 +215,22 @@ class _Draw:
         self._dtype = np.dtype(jnp.result_type(float))
 
     def mask(self, *shape: int) -> Bool[Array, "post pre"]:
-        """Whether there is a synapse; nothing is drawn where all of them are."""
+        """Returns whether each synapse exists; draws nothing if c = 1, where all exist."""
         if self._connectivity == 1:
             return jnp.ones(shape, bool)
         return jnp.asarray(self._random.random(shape, np.float32) < self._connectivity)
 
     def branches(self, num_branches: int, *shape: int) -> Integer[Array, "post pre"]:
-        """In 16 bits where they suffice: there is one for every pair of neurons."""
+        """Returns a branch for each pair of neurons, in 16 bits if they suffice, for memory."""
         dtype = np.uint16 if num_branches <= 2**16 else np.int32
         return jnp.asarray(self._random.integers(num_branches, size=shape, dtype=dtype))
 
     def weights(self, mask: Bool[Array, "post pre"]) -> Weights:
-        """Uniform, and 0 where there is no synapse."""
+        """Returns uniform weights with the mean 1, and 0 where there is no synapse."""
         drawn = self._random.random(mask.shape, self._dtype) * (2 * self._spread)
         return jnp.asarray((drawn + (1 - self._spread)) * np.asarray(mask), self._dtype)
 
     def gamma(self, shape: float, mean: float, *size: int) -> Weights:
-        """Of the gamma law with this shape and mean."""
+        """Returns weights of the gamma law with this shape and mean."""
         drawn = self._random.standard_gamma(shape, size, self._dtype)
         return jnp.asarray(drawn * (mean / shape), self._dtype)
