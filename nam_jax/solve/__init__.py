@@ -1,4 +1,4 @@
-"""Solvers: follow a network in time, bring it to rest, or recall a pattern with it."""
+"""Solvers: simulate a network in time, bring it to rest, or recall a pattern with it."""
 
 from nam_jax.solve._exponential import ExponentialEuler
 from nam_jax.solve._implicit import Adjoint as Adjoint

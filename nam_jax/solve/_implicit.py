@@ -1,4 +1,13 @@
-"""Derivatives of an equilibrium from the equations at rest, not from the way there."""
+"""Derivatives of an equilibrium from the equations at rest, without the steps that led to it.
+
+Notation: F(u, theta) is the `force`, zero at rest; J = -dF/du; L, W and H as in [`Implicit`][].
+"""
+
+# Example: two units with leaks 1, weights W = [[0.5, 0], [3, 0]], and slopes H = diag(1, 0), so the
+# second unit is saturated. J = 1 - W H = [[0.5, 0], [-3, 1]]. How far does the equilibrium move, to
+# first order, under the push (1, 1)? Conjugate gradients solve H J y = H push: 0.5 y_1 = 1 gives
+# y = (2, 0). The second row of J y = push is still wrong, since its row of H J is zero. The rest
+# push - J y = (0, 7), divided by the leaks, gives the move y + (0, 7) = (2, 7); J (2, 7) = (1, 1).
 
 from typing import Any
 
@@ -16,14 +25,17 @@ from nam_jax.solve._result import RESULTS
 
 
 class Adjoint(eqx.Module):
-    """The solution mu of J^T mu = v: what a cotangent v of the state is worth as a force.
+    """The solution mu of J^T mu = v, where v is the cotangent d(loss)/d(state).
+
+    mu is d(loss)/d(force): how much the loss changes per unit of a constant force on each unit.
 
     Attributes:
-        force: mu, with the structure of the state; NaN unless solved.
+        force: mu, with the structure of the state; NaN if the solve failed.
         residual: |J^T mu - v| / |v|, computed anew after the solve.
-        iterations: Iterations taken.
-        least_curvature: Smallest curvature of the energy met on the way, 1 for a layer without
-            interactions and 0 at a critical point; infinite where the network has no energy.
+        iterations: Number of iterations of the linear solver.
+        least_curvature: Smallest curvature of the energy that the solver met, relative to a layer
+            without interactions: 1 for such a layer, 0 at a critical point. Infinite if the network
+            has no energy, or if `Implicit` names another solver or sets `general`.
         result: `converged`, `not_stable` or `adjoint_limit`.
     """
 
@@ -42,10 +54,11 @@ def adjoint(
     drive: Any = None,
     implicit: Implicit | None = None,
 ) -> Adjoint:
-    """Solves the adjoint equation at an equilibrium, and says how well.
+    """Returns the solution of the adjoint equation at an equilibrium, with a report.
 
-    `jax.grad` of [`nam_jax.settle`][] does the same but has no place for a report: there a failure
-    shows as NaN. With mu, d(loss)/d(theta) is the derivative of mu . F(u, theta) by theta.
+    `jax.grad` of [`nam_jax.settle`][] solves the same equation but cannot return a report: a
+    failure shows as NaN. With mu, the gradient d(loss)/d(theta) is the derivative of
+    mu . F(u, theta) by theta.
 
     Args:
         network: Any continuous network.
@@ -53,6 +66,12 @@ def adjoint(
         cotangent: d(loss)/d(state), with the structure of `state`.
         drive: Constant inputs, as at the equilibrium.
         implicit: How to solve; by default `Implicit()`.
+
+    Returns:
+        An [`nam_jax.solve.Adjoint`][].
+
+    Raises:
+        ValueError: If the network takes no such drive.
     """
     around = linearise(network, state, drive, implicit or Implicit())
     v = around.symmetrise(cotangent)
@@ -61,11 +80,11 @@ def adjoint(
     right = jax.tree.map(jnp.subtract, v, pulled)
     y, result, stats = around.solve(around.equation, right, transpose=True)
     mu = around.symmetrise(jax.tree.map(jnp.add, around.relax(v), around.hessian(y)))
-    miss = jax.tree.map(jnp.subtract, v, around.symmetrise(transposed(mu)[0]))
+    error = jax.tree.map(jnp.subtract, v, around.symmetrise(transposed(mu)[0]))
     size = optax.tree.norm(v)
     return Adjoint(
         force=mu,
-        residual=optax.tree.norm(miss) / jnp.where(size == 0, 1, size),
+        residual=optax.tree.norm(error) / jnp.where(size == 0, 1, size),
         iterations=jnp.asarray(stats["num_steps"]),
         least_curvature=jnp.asarray(stats.get("least_curvature", jnp.inf), size.dtype),
         result=_outcome(result),
@@ -79,20 +98,29 @@ def nearer(
     drive: Any = None,
     implicit: Implicit | None = None,
 ) -> tuple[Any, Bool[Array, ""]]:
-    """`state` after three Newton steps towards its equilibrium, and whether they converge.
+    """Returns `state` after three Newton steps towards its equilibrium, and whether they converge.
 
-    Derivatives grow without bound towards a critical point, and a state at rest to 1e-3 can be too
-    far from the equilibrium to tell how large they are. Where the last step is not below a quarter
-    of the one before (half is what steps do at the critical point), nor below a thousandth of the
-    state, nothing is known of the equilibrium, and the state is the
-    old one. Takes no derivatives.
+    Derivatives grow without bound towards a critical point, so a state at rest to only 1e-3 can be
+    too far from the equilibrium for its derivatives to be right.
+
+    The steps converge if the third is at most a quarter of the second, or at most 1e-3 times 1 plus
+    the largest |entry| of the state. Towards a critical point each step is half the step before.
 
     Args:
         network: Any continuous network.
         state: One sample's state near an equilibrium.
         drive: Constant inputs, as at the equilibrium.
         implicit: How the linear equations are solved; by default `Implicit()`.
+
+    Returns:
+        The state after the steps, or `state` itself if they do not converge; and whether they
+        converge. The returned state is a constant to differentiation.
+
+    Raises:
+        ValueError: If the network takes no such drive.
     """
+    # Example: for F = u^2 - 1 from u = 1.1 the steps are -0.095, -0.0045 and -0.00001: they
+    # converge. For F = u^2, whose root is critical, from u = 0.8 they are -0.4, -0.2 and -0.1.
     network, state, drive = map(without_derivatives, (network, state, drive))
     implicit = implicit or Implicit()
 
@@ -115,9 +143,11 @@ def nearer(
 def at_rest(
     state: Any, network: AbstractContinuousNetwork, drive: Any, rested: Bool[Array, ""], **options
 ) -> Any:
-    """`state`, with the derivatives of the equilibrium that it is; NaN ones unless `rested`.
+    """Returns `state`, with derivatives of the equilibrium by the leaves of `network` and `drive`.
 
-    Where derivatives are taken it is `nearer` to that equilibrium: a loss has its slope there.
+    Under differentiation the returned state is that of [`nearer`][], so that the value of a loss
+    and its derivatives belong to the same state. Derivatives are NaN unless `rested` is True and
+    the Newton steps of `nearer` converge.
     """
     return state
 
@@ -125,33 +155,33 @@ def at_rest(
 @at_rest.def_jvp
 def _(primals: Any, tangents: Any, implicit: Implicit) -> tuple[Any, Any]:
     state, network, drive, rested = primals
-    _, of_network, of_drive, _ = tangents
+    _, network_tangent, drive_tangent, _ = tangents
     state, is_near = nearer(network, state, drive=drive, implicit=implicit)
     state = at_rest(state, network, drive, rested, implicit=implicit)
 
     def at_state(network: AbstractContinuousNetwork, drive: Any) -> Any:
         return force(network, state, drive)
 
-    _, push = eqx.filter_jvp(at_state, (network, drive), (of_network, of_drive))
+    _, push = eqx.filter_jvp(at_state, (network, drive), (network_tangent, drive_tangent))
     around = linearise(network, state, drive, implicit)
     moved = _answer(around, around.symmetrise(_filled(push, state)))
-    # A factor, because the transpose of `where` would turn NaN into 0.
+    # NaN comes in by a factor, because the transpose of `where` would turn it into 0.
     valid = jnp.where(rested & is_near, 1.0, jnp.nan)
     return state, jax.tree.map(lambda leaf: valid.astype(leaf.dtype) * leaf, moved)
 
 
 def _answer(around: Around, push: Any) -> Any:
-    """J^-1 push: how far the equilibrium moves under a symmetrised push."""
+    """Returns J^-1 push: how far the equilibrium moves under a symmetrised force `push`."""
     y = _inverse_of(around, around.hessian(push))
     rest = jax.tree.map(jnp.subtract, push, around.jacobian(y))
     return around.symmetrise(jax.tree.map(jnp.add, y, around.relax(rest)))
 
 
 def _inverse_of(around: Around, right: Any) -> Any:
-    """The solution of `equation` y = `right`, differentiable; NaN where it fails.
+    """Returns the differentiable solution y of `equation` y = `right`; NaN if the solve fails.
 
-    Not by Lineax's own rules, which raise when a solve behind a derivative fails, and with it end
-    the whole batch.
+    JAX's rules differentiate the solve. Lineax's own rules raise an error if a solve behind a
+    derivative fails, so that one bad sample would end the whole batch.
     """
 
     def solve(equation: Map, right: Any) -> Any:
@@ -163,25 +193,26 @@ def _inverse_of(around: Around, right: Any) -> Any:
 
 
 def without_derivatives(tree: Any) -> Any:
-    """`tree` with arrays that are constants to differentiation."""
+    """Returns `tree` with float arrays that are constants to differentiation."""
     arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
     return eqx.combine(jax.lax.stop_gradient(arrays), rest)
 
 
 def _filled(tangent: Any, state: Any) -> Any:
-    """`tangent` with zeros where a layer has none.
+    """Returns `tangent` with zeros for layers that have no tangent.
 
-    They hang on a layer that has one, because JAX transposes a linear solve only if every part of
-    its right side is a tangent.
+    The zeros are computed from a layer that has a tangent, because JAX transposes a linear solve
+    only if every part of its right side is a tangent.
     """
     leaves = jax.tree.leaves(tangent, is_leaf=lambda leaf: leaf is None)
-    nothing = 0 * sum(jnp.sum(leaf) for leaf in leaves if leaf is not None)
+    zero = 0 * sum(jnp.sum(leaf) for leaf in leaves if leaf is not None)
     pairs = zip(leaves, jax.tree.leaves(state), strict=True)
-    filled = [jnp.broadcast_to(nothing, u.shape) if v is None else v + nothing for v, u in pairs]
+    filled = [jnp.broadcast_to(zero, u.shape) if v is None else v + zero for v, u in pairs]
     return jax.tree.unflatten(jax.tree.structure(state), filled)
 
 
 def _outcome(result: lx.RESULTS) -> RESULTS:
+    """Returns our result for Lineax's: every failure but `breakdown` is `adjoint_limit`."""
     ending = RESULTS.where(
         result == lx.RESULTS.successful, RESULTS.converged, RESULTS.adjoint_limit
     )

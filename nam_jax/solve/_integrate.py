@@ -1,4 +1,4 @@
-"""The one place where Diffrax is called."""
+"""Integration in time: the only file that calls `diffrax.diffeqsolve`."""
 
 from typing import Any
 
@@ -13,19 +13,22 @@ from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
 from nam_jax.solve._result import all_finite, residual
 from nam_jax.solve._unrolled import Unrolled
 
-# Few stages: on the way to rest the fast layers bound the step, whatever the order.
+# A method of few stages: near rest the fast layers limit the step, whatever the order.
 DEFAULT_SOLVER = Unrolled(dfx.Bosh3())
 FORWARD = dfx.ForwardMode()
 CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
 
 
 def layer_norm(error: Any) -> Scalar:
-    """Largest root mean square of any layer, so that N^2 synapses do not drown N neurons."""
+    """Returns the largest root mean square of any layer.
+
+    A mean over all layers would hide the error of N neurons behind that of N^2 synapses.
+    """
     return jnp.max(jnp.stack([optx.rms_norm(leaf) for leaf in jax.tree.leaves(error)]))
 
 
 def in_dtype_of(network: AbstractNetwork, state: Any) -> Any:
-    """`state` in the float dtype in which `network` computes."""
+    """Returns `state` in the float dtype in which `network` computes."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, network.dtype), state)
 
 
@@ -44,9 +47,10 @@ def integrate(
     adjoint: dfx.AbstractAdjoint,
     step: float | None = None,
 ) -> dfx.Solution:
-    """Integrates with error control (or a fixed `step`), stopping where the residual is `rest`.
+    """Returns Diffrax's solution over `span`, with error control or with a fixed `step`.
 
-    Failures are reported in the solution, never raised, so that one bad sample spares the rest.
+    The integration ends early if the state is not finite, or if its residual is at most `rest`.
+    The solution reports failures and none is raised, so that a bad sample does not end its batch.
     """
     t0, t1 = (jnp.asarray(t, jax.tree.leaves(state)[0].dtype) for t in span)
 
@@ -57,14 +61,15 @@ def integrate(
         return network.vector_field(t, y, args)
 
     def stop(t: Array, y: Any, args: Any, **_: Any) -> Array:
-        # Without the first test a sample that is not finite would take all steps there are,
-        # with the rest of its batch waiting.
+        # Without the first test a sample that is not finite would take `max_steps` steps while the
+        # other samples of its batch wait.
         lost = ~all_finite(y)
         return lost if rest is None else lost | (residual(network, y, args, t) <= rest)
 
     if step is None:
-        # A proportional part, because near rest the fast layers keep an explicit solver at its
-        # stability limit, where pure integral control makes the step size and the state ring.
+        # The controller has a proportional part, because near rest the fast layers keep an explicit
+        # solver at its stability limit. There, integral control alone makes the step size and the
+        # state oscillate.
         controller = dfx.PIDController(
             rtol=rtol, atol=atol, pcoeff=0.4, icoeff=0.3, norm=layer_norm, dtmin=smallest
         )

@@ -1,4 +1,4 @@
-"""Observables: what a simulation saves at each time. Each is small unless it says otherwise."""
+"""Observables: the quantities that a simulation saves at each time."""
 
 import abc
 from typing import Any
@@ -19,25 +19,37 @@ class AbstractObservable(eqx.Module):
     def __call__(
         self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any
     ) -> PyTree[Float[Array, "..."]]:
-        """The quantity at time t; arguments as in `network.vector_field`."""
+        """Returns the quantity at time t.
+
+        Args:
+            network: The simulated network.
+            t: Time, in the unit of the time constants.
+            state: The state at time t, of one sample.
+            drive: The network's inputs; None for no inputs.
+
+        Raises:
+            ValueError: If the network lacks what the observable needs.
+        """
 
 
 class Energy(AbstractObservable):
-    """The network's energy, one number; refuses a network without one."""
+    """The energy of the network, one number; a network without an energy is refused."""
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
         return network.energy(state, drive, t)
 
 
 class Activity(AbstractObservable):
-    """Mean |readout| over neurons: 1 when saturated, 0 at rest."""
+    """Mean |readout| over neurons: 1 if all neurons are at -1 or 1, 0 if all are silent."""
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
         return jnp.mean(jnp.abs(network.readout(state)))
 
 
 class Overlap(AbstractObservable):
-    """Mean of readout times a pattern over neurons: 1 at the pattern, -1 at its negative.
+    """Mean over neurons of the readout times a pattern: 1 at the pattern, -1 at its negative.
+
+    Calling it raises a `ValueError` if `pattern` has not the shape of the readout.
 
     Attributes:
         pattern: (N,), usually -1 and +1.
@@ -54,14 +66,14 @@ class Overlap(AbstractObservable):
 
 
 class Readout(AbstractObservable):
-    """The graded read-out of all neurons, (N,)."""
+    """The graded readout of all neurons, (N,)."""
 
     def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Pattern:
         return network.readout(state)
 
 
 class FullState(AbstractObservable):
-    """Every layer, whole: O(N^2) numbers a saved time for networks with synapses."""
+    """The whole state: for a network with synapses, O(N^2) numbers at each saved time."""
 
     def __call__(
         self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any

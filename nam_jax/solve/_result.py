@@ -1,4 +1,4 @@
-"""How a solve ended, as a sentence per sample, and the residual that decides it."""
+"""The results of solves, with a sentence for each, and the residual that tells rest."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from nam_jax.network import AbstractContinuousNetwork
 
 
 class RESULTS(eqx.Enumeration):
-    """The ways in which a solve ends; `RESULTS[result]` is the sentence."""
+    """The ways in which a solve ends. `RESULTS[result]` is the sentence of a result."""
 
     converged = "The network came to rest."
     time_reached = "The end time was reached before the network came to rest."
     step_limit = "The step limit was reached before the network came to rest; raise `max_steps`."
     non_finite = "A state was NaN or infinite, or the solver could not make its step small enough."
     energy_rose = "The energy rose by more than the tolerance allows; tighten `rtol` and `atol`."
-    cycled = "The updates of a discrete network came back to the state before the last one."
-    passed = "The passes asked for were made; a feedforward network is not brought to rest."
+    cycled = "The updates of a discrete network came back to an earlier state."
+    passed = "The feedforward network made its passes; it is not brought to rest."
     not_stable = (
-        "The equilibrium is not stable, or too close to a critical point for how well it is at "
-        "rest: no derivative is to be had. Lower `rest`, or move away."
+        "No derivative was computed: the equilibrium is not stable, or too close to a critical "
+        "point for its residual. Lower `rest`, or move away from the critical point."
     )
     adjoint_limit = (
         "The equation behind the derivative was not solved to its tolerance; raise `max_steps` or "
@@ -32,32 +32,44 @@ class RESULTS(eqx.Enumeration):
 
 
 OUTCOMES: tuple[str, ...] = tuple(RESULTS._name_to_item)
-"""The names of all results, in the order of the class; `outcome` gives places in it."""
+"""The names of all results, in the order of the class; `outcome` returns an index into it."""
 
 
 def outcome(result: RESULTS) -> Int[Array, ""]:
-    """The place of `result` in `OUTCOMES`, an array that can be saved and batched."""
+    """Returns the index of `result` in `OUTCOMES`, an array that can be saved and batched.
+
+    Args:
+        result: The result of one sample.
+    """
     return jnp.argmax(jnp.stack([result == getattr(RESULTS, name) for name in OUTCOMES]))
 
 
 def sentences(result: RESULTS) -> list[str]:
-    """The sentence of each sample of a batched result (one sentence if it is not batched)."""
-    places = jnp.atleast_1d(jax.vmap(outcome)(jax.tree.map(jnp.atleast_1d, result)))
-    return [RESULTS[getattr(RESULTS, OUTCOMES[int(place)])] for place in places]
+    """Returns the sentences of the samples, in a list.
+
+    Args:
+        result: A result, or a batch of results along one axis.
+    """
+    indices = jnp.atleast_1d(jax.vmap(outcome)(jax.tree.map(jnp.atleast_1d, result)))
+    return [RESULTS[getattr(RESULTS, OUTCOMES[int(index)])] for index in indices]
 
 
 def residual(
     network: AbstractContinuousNetwork, state: Any, drive: Any = None, t: Scalar | float = 0.0
 ) -> Scalar:
-    """How far `state` is from rest: largest speed over any layer, dimensionless.
+    """Returns how far `state` is from rest: the largest speed of a layer, dimensionless.
 
-    Each layer's largest |du/dt|, times the layer's time scale, over 1 + its largest |u|.
+    The speed of a layer u is its time scale times max |du/dt|, divided by 1 + max |u|. For example,
+    a time scale of 2, du/dt = 0.04 and u = 3 give 2 * 0.04 / (1 + 3) = 0.02.
 
     Args:
-        network: Any network.
+        network: Any continuous network.
         state: One sample's state.
-        drive: As for `network.vector_field`.
+        drive: The network's inputs; None for no inputs.
         t: Time at which the drive is taken.
+
+    Raises:
+        ValueError: If the network takes no such drive.
     """
     velocity = network.vector_field(t, state, drive)
 
@@ -69,11 +81,17 @@ def residual(
 
 
 def all_finite(state: Any) -> Bool[Array, ""]:
-    """Whether every entry of every layer is finite."""
+    """Returns whether every entry of every layer is finite."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state)]))
 
 
 def raise_unless(result: RESULTS, accepted: tuple[RESULTS, ...], value: Any) -> Any:
-    """`value`, or a runtime error with the result's sentence if it is none of `accepted`."""
+    """Returns `value`; raises a runtime error with the sentence of `result` unless it is accepted.
+
+    Args:
+        result: The result of one sample.
+        accepted: The results that raise no error.
+        value: The arrays that the error is tied to; use the returned ones.
+    """
     fine = jnp.any(jnp.stack([result == item for item in accepted]))
     return result.error_if(value, ~fine)

@@ -1,4 +1,4 @@
-"""`retrieve`: one verb for every network, from a damaged cue to the recalled pattern."""
+"""`retrieve`: recalls a pattern from a damaged cue, with any network."""
 
 from typing import Any
 
@@ -21,16 +21,18 @@ class Retrieval(eqx.Module):
     """A recalled pattern.
 
     Attributes:
-        pattern: (N,) read-out at rest, graded; its signs are the recalled bits.
-        state: The state at rest.
-        steps: Solver steps taken.
-        time: The time recall took, in the unit of the time constants.
-        energy: Energy at the end; NaN for a network without one.
+        pattern: The readout of `state`, graded; its signs are the recalled bits. (N,), or (M,) for
+            a feedforward network whose answers have M entries.
+        state: The last state; at rest if `result` is `converged`.
+        steps: Number of solver steps, updates of all neurons, or passes.
+        time: The time that recall took, in the unit of the time constants; equal to `steps` for
+            discrete and feedforward networks.
+        energy: Energy of `state`; NaN if the network has no energy.
         activity: Mean |pattern|.
-        known: Whether the cue was recognised: the network is active (its activity is at least
-            `silence`) rather than silent, where leak gating lets unknown cues decay. Networks
-            whose neurons fire at rest, such as a `DendriticMemory`, are never silent.
-        residual: How far the state is from rest.
+        known: Whether the cue was recognised, that is, `activity` is at least `silence`. With leak
+            gating the activity decays after an unknown cue, so that the network becomes silent.
+            Networks whose neurons fire at rest, such as a `DendriticMemory`, are never silent.
+        residual: How far `state` is from rest; see [`nam_jax.solve.Equilibrium`][].
         result: How recall ended.
     """
 
@@ -62,36 +64,39 @@ def retrieve(
     updates: AbstractUpdates = SYNCHRONOUS,
     throw: bool = False,
 ) -> Retrieval:
-    """Recalls a pattern: `network.initial_state(cue)`, followed to rest and read out.
+    """Returns the pattern that a network recalls from a cue.
+
+    Recall starts at `network.initial_state(cue)`, goes on as in [`nam_jax.settle`][], and ends with
+    `network.readout`.
 
     Args:
         network: Any network.
         cue: (N,) finite numbers, converted to the network's dtype; batch with
             `jax.vmap(lambda cue: retrieve(network, cue))`.
-        drive: Constant inputs (see `network.vector_field`).
+        drive: Constant inputs to the network; None for no inputs.
         rest: Residual at which the state counts as an equilibrium.
         silence: Activity below which the network counts as silent and the cue as unknown.
-        max_time: Time after which to give up, in the unit of the time constants.
+        max_time: Time after which recall gives up, in the unit of the time constants.
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
         atol: Absolute tolerance of each step.
-        step: A fixed step size instead of tolerances.
-        max_steps: Steps after which to give up.
+        step: A fixed step size to use instead of the tolerances.
+        max_steps: Steps after which recall gives up.
         adjoint: How the recalled state is differentiated; as for [`nam_jax.settle`][].
         updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
-            once, or `Asynchronous(key)`, one by one. Continuous networks make no use of it.
-        throw: Raise unless the network came to rest.
+            once, or `Asynchronous(key)`, one by one. Other networks make no use of it.
+        throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        A [`Retrieval`][]. A cue that holds NaN inside a batch gives the result `non_finite` and
-        leaves the others alone.
+        A [`Retrieval`][]. In a batch, a cue that holds NaN gives the result `non_finite` and does
+        not change the results of other cues.
 
     Raises:
-        ValueError: If `cue` has the wrong length, or is not batched and not finite; or if the
-            network takes no such drive.
-        RuntimeError: If `throw` and the network did not come to rest.
+        ValueError: If `cue` has the wrong length, holds complex numbers, or is not batched and not
+            finite; or if the network takes no such drive.
+        RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
-    rested = settle(
+    equilibrium = settle(
         network,
         network.initial_state(cue),
         drive=drive,
@@ -107,18 +112,18 @@ def retrieve(
         throw=throw,
     )
     if network.has_energy:
-        energy = network.energy(rested.state, drive, rested.time)
+        energy = network.energy(equilibrium.state, drive, equilibrium.time)
     else:
-        energy = jnp.full_like(rested.time, jnp.nan)
-    activity = Activity()(network, rested.time, rested.state, drive)
+        energy = jnp.full_like(equilibrium.time, jnp.nan)
+    activity = Activity()(network, equilibrium.time, equilibrium.state, drive)
     return Retrieval(
-        network.readout(rested.state),
-        rested.state,
-        rested.steps,
-        rested.time,
+        network.readout(equilibrium.state),
+        equilibrium.state,
+        equilibrium.steps,
+        equilibrium.time,
         energy,
         activity,
         activity >= silence,
-        rested.residual,
-        rested.result,
+        equilibrium.residual,
+        equilibrium.result,
     )

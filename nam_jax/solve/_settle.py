@@ -1,4 +1,4 @@
-"""`settle`: bring a network to an equilibrium and check that it is one."""
+"""`settle`: brings a network to rest and checks that it is at rest."""
 
 from typing import Any
 
@@ -26,15 +26,20 @@ IMPLICIT = Implicit()
 
 
 class Equilibrium(eqx.Module):
-    """A state at rest, if `result` says so.
+    """The state at which a solve ended; it is at rest if `result` is `converged`.
 
     Attributes:
         state: The last state.
-        residual: How far it is from rest, computed anew after the solve (see `residual`); for a
-            discrete network the fraction of neurons that their fields would flip.
-        time: The time it took, in the unit of the time constants; for a discrete network steps.
-        steps: Solver steps taken, or updates of all neurons that changed something.
-        result: How it ended.
+        residual: How far `state` is from rest. For a continuous network see
+            [`nam_jax.solve.residual`][], computed anew after the solve; for a discrete network the
+            fraction of neurons that their fields would flip; for a feedforward network the largest
+            change of an entry y by the last pass, divided by 1 + max |y|, and NaN if cue and answer
+            have different shapes.
+        time: The time that the solve took, in the unit of the time constants; for discrete and
+            feedforward networks equal to `steps`.
+        steps: Number of solver steps; of updates of all neurons that changed a neuron; or of
+            passes.
+        result: How the solve ended.
     """
 
     state: Any
@@ -60,43 +65,44 @@ def settle(
     updates: AbstractUpdates = SYNCHRONOUS,
     throw: bool = False,
 ) -> Equilibrium:
-    """Follows `network` from `state` until it is at rest.
+    """Returns the state in which `network`, started from `state`, comes to rest.
 
-    A discrete network is updated until nothing flips; of the arguments below only `max_steps`,
-    `updates` and `throw` then count. A feedforward network makes its passes, with the result
-    `passed`; only `throw` counts.
+    A continuous network is integrated until its residual is at most `rest`. A discrete network is
+    updated until no neuron flips; only `max_steps`, `updates` and `throw` matter to it. A
+    feedforward network makes its passes, with the result `passed`; only `throw` matters to it.
 
     Args:
         network: Any network.
-        state: One sample's initial state, in the network's dtype or to be converted to it; batch
-            with `jax.vmap`.
-        drive: Constant inputs (see `network.vector_field`).
+        state: One sample's initial state; it is converted to the network's dtype. Batch with
+            `jax.vmap`.
+        drive: Constant inputs to the network; None for no inputs.
         rest: Residual at which the state counts as an equilibrium.
-        max_time: Time after which to give up, in the unit of the time constants.
+        max_time: Time after which the solve gives up, in the unit of the time constants.
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
         atol: Absolute tolerance of each step.
-        step: A fixed step size instead of tolerances.
-        max_steps: Steps after which to give up.
-        adjoint: How the equilibrium is differentiated, by any leaf of `network` and `drive`. With
-            the default, [`nam_jax.solve.Implicit`][], from the equations at rest: forward and
-            reverse mode, any order, and none by `state`, on which an equilibrium does not depend.
-            The state is then [`nam_jax.solve.nearer`][] to the equilibrium by three Newton steps.
-            Where the network did not come to rest, or a linear solve or those steps fail,
-            derivatives are NaN; [`nam_jax.solve.adjoint`][] says why. A Diffrax adjoint instead
-            differentiates the steps: `RecursiveCheckpointAdjoint()` in reverse mode,
-            `ForwardMode()` in forward mode.
+        step: A fixed step size to use instead of the tolerances.
+        max_steps: Steps after which the solve gives up.
+        adjoint: How the equilibrium is differentiated by the leaves of `network` and `drive`. The
+            default, [`nam_jax.solve.Implicit`][], solves the equations at rest. It gives forward
+            and reverse mode and any order. Derivatives by `state` are zero, as an equilibrium does
+            not depend on it. Under differentiation three Newton steps bring the returned state
+            [`nam_jax.solve.nearer`][] to the equilibrium. Derivatives are NaN if the network did
+            not come to rest, a linear solve failed, or those steps failed;
+            [`nam_jax.solve.adjoint`][] reports the reason. A Diffrax adjoint instead differentiates
+            the steps: `RecursiveCheckpointAdjoint()` in reverse mode, `ForwardMode()` in forward
+            mode.
         updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
-            once, or `Asynchronous(key)`, one by one. Continuous networks make no use of it.
-        throw: Raise unless the result is `converged`.
+            once, or `Asynchronous(key)`, one by one. Other networks make no use of it.
+        throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        An [`Equilibrium`][]; its `result` is `energy_rose` when the state at rest has more energy
-        than the first one, by more than rounding.
+        An [`Equilibrium`][]. Its `result` is `energy_rose` if the state at rest has more energy
+        than the first state, by more than rounding.
 
     Raises:
         ValueError: If the network takes no such drive.
-        RuntimeError: If `throw` and the network did not come to rest.
+        RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
     network.as_drive(drive)
     state = in_dtype_of(network, state)
@@ -123,24 +129,26 @@ def settle(
 def _updated(
     network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates, max_steps: int
 ) -> Equilibrium:
-    """Returns the state after which nothing flips, or the last one."""
+    """Returns the state in which no neuron flips, or the state at which the updates ended."""
     final, distance, steps, result = updates(network, state, max_steps)
     return Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
 
 
 def _answered(network: AbstractFeedforwardNetwork, state: Any) -> Equilibrium:
-    """The answer after the network's passes; the residual is how much the last one changed."""
+    """Returns the answer after all passes; the residual is the change by the last pass."""
     before, answer = state, network.respond(state)
     if network.passes > 1:
 
-        def again(both: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
-            return (both[1], network.respond(both[1])), None
+        def respond_again(last_two: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+            return (last_two[1], network.respond(last_two[1])), None
 
-        (before, answer), _ = jax.lax.scan(again, (state, answer), length=network.passes - 1)
+        (before, answer), _ = jax.lax.scan(
+            respond_again, (state, answer), length=network.passes - 1
+        )
     if before.shape == answer.shape:
         change = jnp.max(jnp.abs(answer - before)) / (1 + jnp.max(jnp.abs(answer)))
     else:
-        change = jnp.asarray(jnp.nan, answer.dtype)  # an answer that is no cue
+        change = jnp.asarray(jnp.nan, answer.dtype)  # the answer cannot be a cue
     passes = jnp.asarray(network.passes)
     result = RESULTS.where(all_finite(answer), RESULTS.passed, RESULTS.non_finite)
     return Equilibrium(answer, change, passes.astype(answer.dtype), passes, result)
@@ -157,9 +165,9 @@ def _rested(
     """Returns the equilibrium by integration, differentiated as `adjoint` says."""
     if not isinstance(adjoint, Implicit):
         return _follow(network, state, drive, max_time, settings | {"adjoint": adjoint})
-    # An implicit derivative knows nothing of the way to the equilibrium.
-    still, start, constant = map(without_derivatives, (network, state, drive))
-    equilibrium = _follow(still, start, constant, max_time, settings | {"adjoint": FORWARD})
+    # An implicit derivative does not depend on the steps that led to the equilibrium.
+    fixed, start, constant = map(without_derivatives, (network, state, drive))
+    equilibrium = _follow(fixed, start, constant, max_time, settings | {"adjoint": FORWARD})
     rested = equilibrium.result == RESULTS.converged
     final = at_rest(equilibrium.state, network, drive, rested, implicit=adjoint)
     return eqx.tree_at(lambda e: e.state, equilibrium, final)
@@ -172,15 +180,15 @@ def _follow(
     max_time: float | Scalar,
     settings: dict[str, Any],
 ) -> Equilibrium:
-    """The equilibrium by integration, with the judgement on it."""
+    """Returns the equilibrium by integration, with its residual and its result."""
     save = dfx.SaveAt(t1=True)
     solution = integrate(network, state, (0.0, max_time), drive, save, **settings)
     final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
     distance, steps = residual(network, final, drive), solution.stats["num_steps"]
     result = ending(solution, final, RESULTS.time_reached)
-    # The event's word is not taken: the residual of the state that is returned decides.
-    claimed = (result == RESULTS.converged) & ~(distance <= settings["rest"])
-    result = RESULTS.where(claimed, RESULTS.time_reached, result)
+    # The residual of the returned state decides, not Diffrax's event.
+    not_at_rest = (result == RESULTS.converged) & ~(distance <= settings["rest"])
+    result = RESULTS.where(not_at_rest, RESULTS.time_reached, result)
     rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
     result = RESULTS.where(rose, RESULTS.energy_rose, result)
     return Equilibrium(final, distance, time, steps, result)
@@ -189,6 +197,7 @@ def _follow(
 def _energy_rose(
     network: AbstractContinuousNetwork, first: Any, final: Any, drive: Any
 ) -> Bool[Array, ""] | bool:
+    """Returns whether the energy rose by more than rounding; False without an energy."""
     if not network.has_energy:
         return jnp.asarray(False)
     before, after = network.energy(first, drive), network.energy(final, drive)

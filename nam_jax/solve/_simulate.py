@@ -1,4 +1,4 @@
-"""`simulate`: follow a network in time and save chosen observables."""
+"""`simulate`: integrates a network in time and saves chosen observables."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -19,16 +19,17 @@ from nam_jax.solve._result import RESULTS, all_finite, raise_unless
 
 
 class Trajectory(eqx.Module):
-    """What a simulation saved.
+    """The saved observables of a simulation, and how it ended.
 
     Attributes:
-        ts: (T,) times. After an early stop at rest, values are held at the last state; when every
-            step is saved, times and values past the last step are infinite.
-        observables: What was saved at each time, by name; leading axis T.
+        ts: (T,) saved times. If every step was saved, times past the last step are infinite.
+        observables: The saved values by name, with the leading axis T. After an early end, values
+            at later times are those of the last state; if every step was saved, values past the
+            last step are infinite.
         state: The last state.
         stop: The time at which the simulation ended.
         stats: Diffrax's counts: `num_steps`, `num_accepted_steps`, `num_rejected_steps`.
-        result: How it ended.
+        result: How the simulation ended.
     """
 
     ts: Float[Array, " T"]
@@ -43,7 +44,8 @@ class Trajectory(eqx.Module):
         """The saved energies.
 
         Raises:
-            ValueError: If none were saved, as by default for a network without an energy.
+            ValueError: If no observable `energy` was saved. By default it is saved for every
+                network that has an energy.
         """
         if "energy" not in self.observables:
             raise argument_error("save", "hold an `energy`", f"only {sorted(self.observables)}")
@@ -70,41 +72,43 @@ def simulate(
     adjoint: dfx.AbstractAdjoint = CHECKPOINTED,
     throw: bool = False,
 ) -> Trajectory:
-    """Integrates `network` from `state` over [t0, t1].
+    """Returns the trajectory of `network` from `state` over the times [t0, t1].
 
     Args:
         network: Any continuous network.
-        state: One sample's initial state, in the network's dtype or to be converted to it; batch
-            with `jax.vmap`.
+        state: One sample's initial state; it is converted to the network's dtype. Batch with
+            `jax.vmap`.
         t1: End time, in the unit of the time constants.
         t0: Start time.
-        drive: The network's inputs (see its `vector_field`).
-        save: Observables by name. By default the energy, if the network has one, the activity and
-            the overlap with `target`; whole states only on request (`FullState()`).
-        times: How many evenly spaced times to save at, or the times themselves, or None for every
-            step the solver takes (the arrays then have `max_steps` + 1 rows).
-        target: (N,) pattern for the default overlap; by default the read-out of `state`.
+        drive: The network's inputs, constant or functions of time; None for no inputs.
+        save: Observables by name. By default `energy`, if the network has an energy, `activity`,
+            and `overlap` with `target`. To save whole states, give `FullState()`.
+        times: The number of evenly spaced times at which to save, at least 2; or the times
+            themselves; or None for every step of the solver (arrays then have `max_steps` + 1
+            rows).
+        target: (N,) pattern for the default overlap; by default the readout of `state`.
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
-        rtol: Relative tolerance of each step; saved energies are interpolated between steps, and
-            may seem to rise by about the size of this.
+        rtol: Relative tolerance of each step. Saved energies are interpolated between steps and may
+            seem to rise by about `rtol`.
         atol: Absolute tolerance of each step.
-        step: A fixed step size instead of tolerances.
-        rest: Residual below which to stop early; None to go on to t1.
-        energy_tolerance: Largest rise of the saved energy between two times, relative to the
-            largest |energy|, before the result says so; by default not judged, as a drive that
-            changes with time may raise it.
-        max_steps: Steps after which to give up.
+        step: A fixed step size to use instead of the tolerances.
+        rest: Residual at which the simulation ends early; None to continue to t1.
+        energy_tolerance: Largest rise of the saved energy from one time to the next, relative to
+            the largest |energy|; a larger rise gives the result `energy_rose`. By default rises are
+            not judged, as a drive that changes with time may cause them.
+        max_steps: Steps after which the simulation gives up.
         adjoint: How Diffrax differentiates the solve. The default gives reverse mode, and is
             slower than `diffrax.ForwardMode()`.
-        throw: Raise unless the result is `converged` or `time_reached`.
+        throw: Whether to raise an error unless the result is `converged` or `time_reached`.
 
     Returns:
         A [`Trajectory`][].
 
     Raises:
-        ValueError: If t1 is not after t0, no time is to be saved, or the network does not flow in
-            time, takes no such drive, or lacks what an observable needs.
-        RuntimeError: If `throw` and the solve failed.
+        ValueError: If t1 is not after t0; if `times` is a number below 2; if `energy_tolerance` is
+            given but no `energy` is saved; or if the network does not flow in time, takes no such
+            drive, or lacks what an observable needs.
+        RuntimeError: If `throw` is True and the result is neither `converged` nor `time_reached`.
     """
     _check_span(t0, t1)
     flow = network.flowing()
@@ -139,8 +143,8 @@ def simulate(
     (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)
     stop, final = jax.tree.map(lambda leaf: leaf[0], end)
     if times is not None:
-        ended = observe(stop, final, drive)
-        rows = jax.tree.map(lambda all_rows, end: _hold(ts, all_rows, end), rows, ended)
+        last_row = observe(stop, final, drive)
+        rows = jax.tree.map(lambda all_rows, last: _hold(ts, all_rows, last), rows, last_row)
         ts = _times(times, t0, t1, state)
     result = _judge(solution, final, rows.get("energy"), energy_tolerance)
     if throw:
@@ -156,6 +160,7 @@ def _check_span(t0: float | Scalar, t1: float | Scalar) -> None:
 def _times(
     times: int | Float[Array, " T"], t0: float | Scalar, t1: float | Scalar, state: Any
 ) -> Float[Array, " T"]:
+    """Returns the times at which to save, in the dtype of the state."""
     dtype = jax.tree.leaves(state)[0].dtype
     if not isinstance(times, int):
         return jnp.asarray(times, dtype)
@@ -172,15 +177,16 @@ def _default_observables(
     return energy | {"activity": Activity(), "overlap": Overlap(pattern)}
 
 
-def _hold(ts: Array, rows: Array, end: Array) -> Array:
-    """Rows that were never reached (their time is infinite) take the value at the end."""
+def _hold(ts: Array, rows: Array, last: Array) -> Array:
+    """Returns `rows` with the value `last` at times that were not reached, which are infinite."""
     reached = jnp.isfinite(ts).reshape(-1, *[1] * (rows.ndim - 1))
-    return jnp.where(reached, rows, jnp.broadcast_to(end[None], rows.shape))
+    return jnp.where(reached, rows, jnp.broadcast_to(last[None], rows.shape))
 
 
 def _judge(
     solution: dfx.Solution, final: Any, energy: Array | None, tolerance: float | None
 ) -> RESULTS:
+    """Returns the result of a simulation, with `energy_rose` for a rise beyond the tolerance."""
     result = ending(solution, final, RESULTS.time_reached)
     if energy is None or tolerance is None:
         return result
@@ -192,12 +198,18 @@ def _judge(
 
 
 def ending(solution: dfx.Solution, final: Any, without_event: RESULTS) -> RESULTS:
-    """Our sentence for Diffrax's: rest is its event, `without_event` its plain success."""
+    """Returns our result for Diffrax's.
+
+    Args:
+        solution: Diffrax's solution. Its event means that the state came to rest or is not finite.
+        final: The last state.
+        without_event: The result if Diffrax succeeded without an event.
+    """
     result = RESULTS.where(
         solution.result == dfx.RESULTS.event_occurred, RESULTS.converged, RESULTS.non_finite
     )
-    plain = solution.result == dfx.RESULTS.successful
-    result = RESULTS.where(plain, without_event, result)
+    no_event = solution.result == dfx.RESULTS.successful
+    result = RESULTS.where(no_event, without_event, result)
     limited = solution.result == dfx.RESULTS.max_steps_reached
     result = RESULTS.where(limited, RESULTS.step_limit, result)
     return RESULTS.where(all_finite(final), result, RESULTS.non_finite)

@@ -1,4 +1,9 @@
-"""Discrete networks: in which order neurons are updated, until nothing flips."""
+"""Updates of discrete networks: all neurons at once or one by one, until no neuron flips."""
+
+# Example: two neurons with weight w_12 = w_21 = 1 start at (1, -1). Their fields are (-1, 1). All
+# at once, both flip: (-1, 1), whose fields are (1, -1), so both flip back. This is a cycle of two.
+# One by one: neuron 1 flips first, (-1, -1). The field of neuron 2 is now -1 and it stays; a second
+# sweep flips nothing. The network is at rest, its energy -w s_1 s_2 fell from 1 to -1.
 
 import abc
 from typing import Any
@@ -15,81 +20,90 @@ from nam_jax.network import AbstractDiscreteNetwork
 from nam_jax.solve._result import RESULTS, all_finite
 
 Ending = tuple[Pattern, Scalar, Int[Array, ""], RESULTS]
-"""Last state, fraction of neurons that want to flip, number of steps, and how it ended."""
+"""Last state, fraction of neurons that their fields would flip, number of steps, and result."""
 
-_Together = tuple[Pattern, Pattern, Pattern, Pattern, Array]
-"""The state before, the state, the one after, the one kept in mind, and the number of steps."""
+_AllAtOnce = tuple[Pattern, Pattern, Pattern, Pattern, Array]
+"""The previous state, the state, the next state, the marked state, and the number of steps.
 
-_NOBODY = np.uint32(2**32 - 1)
-"""The ticket of no neuron."""
+The marked state is an earlier state, with which later states are compared to detect a cycle.
+"""
 
-_InTurn = tuple[Pattern, Pattern, Scalar, Array]
-"""The state, the one kept in mind, the fraction that the last sweep flipped, number of sweeps."""
+_OneByOne = tuple[Pattern, Pattern, Scalar, Array]
+"""The state, the marked state, the fraction of neurons that flip, and the number of sweeps."""
+
+_NO_TICKET = np.uint32(2**32 - 1)
+"""A number above the ticket of every neuron: no neuron flips any more."""
 
 
 class AbstractUpdates(eqx.Module):
-    """In which order the neurons of a discrete network take the signs of their fields.
+    """The order in which neurons of a discrete network take the signs of their local fields.
 
     Attributes:
-        held: (N,), true for neurons that keep the state they start with; None for none of them.
+        held: (N,), True for neurons that keep their first state; None if no neuron does.
     """
 
     held: eqx.AbstractVar[Bool[Array, " N"] | None]
 
     @abc.abstractmethod
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
-        """Updates until nothing flips, or a state that it had before comes again.
+        """Returns the state in which no neuron flips, or the state at which the updates gave up.
 
         Args:
             network: Any discrete network.
             state: (N,), from `network.initial_state`.
-            max_steps: Steps after which to give up; in one step every neuron is updated once.
+            max_steps: Steps after which the updates give up. A step updates every neuron once.
 
         Returns:
-            The last state; the fraction of neurons whose fields, computed anew from it, would flip
-            them; the number of steps that changed something; and how it ended.
+            The last state; the fraction of neurons that their fields, computed anew from the last
+            state, would flip; the number of steps that changed a neuron; and the result, which is
+            `cycled` if an earlier state came back.
 
         Raises:
-            ValueError: If `held` has not the shape of `state`.
+            ValueError: If `held` or a given order has not the shape of `state`.
         """
 
     def _all_aligned(self, network: AbstractDiscreteNetwork, state: Pattern) -> Pattern:
-        """The signs of all fields; neurons that are held, or have no field, keep their state."""
+        """Returns the signs of all fields; held neurons and those of field 0 keep their state."""
         after = _aligned(network.local_field(state), state)
         return after if self.held is None else jnp.where(self.held, state, after)
 
     def _check_held(self, state: Pattern) -> None:
+        """Raises a `ValueError` if `held` has not the shape of `state`."""
         if self.held is not None and self.held.shape != state.shape:
             raise argument_error("held", f"have shape {state.shape}", f"shape {self.held.shape}")
 
 
 class Synchronous(AbstractUpdates):
-    """All neurons at once, from the same fields.
+    """Updates all neurons at once, from the same fields.
 
-    It may end in a cycle: of two states if couplings are symmetric, of any number if not. Cycles
-    of more than two are found by comparing with the state at the last power of two steps (Brent
-    1980, BIT 20, 176), with no memory of the others.
+    The updates may end in a cycle: of two states if couplings are symmetric, of any number of
+    states if not. A cycle of two is found by a comparison with the state two steps before. A longer
+    cycle is found by a comparison with one marked state, which is replaced by the state after 0, 1,
+    3, 7, ... steps (Brent 1980, BIT 20, 176), so that no other states are stored.
     """
+
+    # Example: the states a, b, c, a, b, c, ... are a cycle of three. After 3 steps the marked state
+    # is b, the state after 1 step. The next state, after 4 steps, is b again: a cycle.
 
     held: Bool[Array, " N"] | None = None
 
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
         self._check_held(state)
 
-        def unfinished(carry: _Together) -> Bool[Array, ""]:
+        def unfinished(carry: _AllAtOnce) -> Bool[Array, ""]:
             before, state, after, mark, count = carry
             moving = jnp.any(after != state) & ~_cycled(after, before, mark)
             return moving & (count < max_steps) & all_finite(after)
 
-        def advance(carry: _Together) -> _Together:
+        def advance(carry: _AllAtOnce) -> _AllAtOnce:
             _, state, after, mark, count = carry
             mark = _marked(count, state, mark)
             return state, after, self._all_aligned(network, after), mark, count + 1
 
-        # NaN never equals the first `after`, so the first update is no cycle.
-        nothing = jnp.full_like(state, jnp.nan)
+        # NaN equals no state, so the first update is not taken for a cycle.
+        no_state = jnp.full_like(state, jnp.nan)
         first = self._all_aligned(network, state)
-        start = (nothing, state, first, nothing, jnp.asarray(0))
+        start = (no_state, state, first, no_state, jnp.asarray(0))
         before, state, after, mark, count = jax.lax.while_loop(unfinished, advance, start)
         flips = jnp.mean((after != state).astype(state.dtype))
         result = RESULTS.where(_cycled(after, before, mark), RESULTS.cycled, RESULTS.step_limit)
@@ -98,17 +112,21 @@ class Synchronous(AbstractUpdates):
 
 
 class Asynchronous(AbstractUpdates):
-    """One neuron after another, each from the states of the moment, in sweeps over all of them.
+    """Updates neurons one by one, each from the current states of all, in sweeps over all neurons.
 
-    Where a flip lowers an energy, as in a [`nam_jax.network.DenseAssociativeMemory`][] without
-    self-coupling or a [`nam_jax.network.Hopfield`][] network with symmetric weights, the updates
-    come to rest. Elsewhere they need not: a given order then ends in a cycle, which is found as in
-    [`Synchronous`][], and random orders run into the step limit. A step is a sweep. Source:
-    Hopfield 1982, PNAS 79, 2554.
+    A step is a sweep, which updates each neuron once. Source: Hopfield 1982, PNAS 79, 2554.
+
+    The updates come to rest if each flip lowers an energy, as in a
+    [`nam_jax.network.DenseAssociativeMemory`][] without self-coupling or a
+    [`nam_jax.network.Hopfield`][] network with symmetric weights. In other networks they may never
+    rest. With a given order they then end in a cycle, which is found as in [`Synchronous`][]; with
+    random orders they end at the step limit.
 
     Attributes:
-        key: Random key; each sweep has a random order of its own. In a batch, one a sample.
-        order: Or the order of every sweep, (N,), in which each neuron occurs once.
+        key: Random key; each sweep has its own random order. In a batch give one key per sample.
+        order: The order of every sweep, (N,), in which each neuron occurs once. Give either `key`
+            or `order`.
+        held: (N,), True for neurons that keep their first state; None if no neuron does.
     """
 
     key: Key | None
@@ -122,10 +140,11 @@ class Asynchronous(AbstractUpdates):
         order: ArrayLike | None = None,
         held: Bool[Array, " N"] | None = None,
     ):
-        """Sweeps in random order, by `key`, or in the given `order`.
+        """Makes sweeps in random orders, drawn with `key`, or in the given `order`.
 
         Raises:
-            ValueError: If not exactly one of them is given, or `order` is no permutation.
+            ValueError: If both or neither of `key` and `order` are given, or if `order` does not
+                hold each of 0, ..., N - 1 once.
         """
         if (key is None) == (order is None):
             description = "neither" if key is None else "both"
@@ -139,109 +158,127 @@ class Asynchronous(AbstractUpdates):
         if self.order is not None and self.order.shape != state.shape:
             raise argument_error("order", f"have shape {state.shape}", f"shape {self.order.shape}")
 
-        def unfinished(loop: _InTurn) -> Bool[Array, ""]:
+        def unfinished(loop: _OneByOne) -> Bool[Array, ""]:
             state, mark, flips, count = loop
             return (
                 (flips > 0) & ~self._returned(state, mark) & (count < max_steps) & all_finite(state)
             )
 
-        def sweep(both: tuple[_InTurn, Any]) -> tuple[_InTurn, Any]:
-            (state, mark, _, count), carry = both
+        def sweep(loop_and_carry: tuple[_OneByOne, Any]) -> tuple[_OneByOne, Any]:
+            (state, mark, _, count), carry = loop_and_carry
             after, carry = self._sweep(network, state, carry, count)
             flips = jnp.mean((after != state).astype(state.dtype))
-            more = (flips > 0).astype(count.dtype)
-            return (after, _marked(count, state, mark), flips, count + more), carry
+            changed = (flips > 0).astype(count.dtype)
+            return (after, _marked(count, state, mark), flips, count + changed), carry
 
-        def exhaust(both: tuple[_InTurn, Array]) -> tuple[_InTurn, Array]:
-            """Sweeps until nothing flips by one carry, and asks a new one: no round-off gathers."""
-            (state, _, _, count), _ = both
-            start = (both[0], network.carry(state))
-            (state, mark, _, after), _ = jax.lax.while_loop(
-                lambda both: unfinished(both[0]), sweep, start
+        def sweep_to_rest(loop_and_moving: tuple[_OneByOne, Array]) -> tuple[_OneByOne, Array]:
+            """Makes a new carry and sweeps with it until no neuron flips.
+
+            Each flip adds round-off to the carry. So `flips` is computed anew from the last state.
+            If a neuron would still flip, this function is called again, with a new carry, until a
+            call changes nothing.
+            """
+            (state, _, _, count), _ = loop_and_moving
+            start = (loop_and_moving[0], network.carry(state))
+            (state, mark, _, new_count), _ = jax.lax.while_loop(
+                lambda loop_and_carry: unfinished(loop_and_carry[0]), sweep, start
             )
-            return (state, mark, self._flips(network, state), after), after > count
+            return (state, mark, self._flips(network, state), new_count), new_count > count
 
-        nothing = jnp.full_like(state, jnp.nan)
-        start = (state, nothing, self._flips(network, state), jnp.asarray(0))
+        no_state = jnp.full_like(state, jnp.nan)
+        start = (state, no_state, self._flips(network, state), jnp.asarray(0))
         (state, mark, flips, count), moving = jax.lax.while_loop(
-            lambda both: unfinished(both[0]) & both[1], exhaust, (start, jnp.asarray(True))
+            lambda loop_and_moving: unfinished(loop_and_moving[0]) & loop_and_moving[1],
+            sweep_to_rest,
+            (start, jnp.asarray(True)),
         )
         result = RESULTS.where(self._returned(state, mark), RESULTS.cycled, RESULTS.step_limit)
         result = RESULTS.where((flips == 0) | ~moving, RESULTS.converged, result)
         return state, flips, count, RESULTS.where(all_finite(state), result, RESULTS.non_finite)
 
     def _returned(self, state: Pattern, mark: Pattern) -> Bool[Array, ""]:
-        """Whether all that follows was there before; in random order that is never so."""
+        """Returns whether the marked state came back; False for random orders.
+
+        With random orders the updates after a state are not the same when the state comes back.
+        """
         return jnp.asarray(False) if self.order is None else jnp.all(state == mark)
 
     def _flips(self, network: AbstractDiscreteNetwork, state: Pattern) -> Scalar:
-        """The fraction of neurons that their fields would flip."""
+        """Returns the fraction of neurons that their fields would flip."""
         return jnp.mean((self._all_aligned(network, state) != state).astype(state.dtype))
 
     def _sweep(
         self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, sweep: Array
     ) -> tuple[Pattern, Any]:
-        """The state after each neuron was updated once, and its carry."""
+        """Returns the state after each neuron was updated once, and the carry of that state."""
         if network.fields_in(carry) is not None:
             return self._from_flip_to_flip(network, state, carry, sweep)
         order = self._order_of(sweep, state.shape[0])
 
-        def visit(place: Array, both: tuple[Pattern, Any]) -> tuple[Pattern, Any]:
-            # A change of 0 is carried too: batched, both branches of a test would be computed.
-            return self._updated(network, *both, order[place])
+        def visit(turn: Array, state_and_carry: tuple[Pattern, Any]) -> tuple[Pattern, Any]:
+            # The carry is updated for a change of 0 too: a test for it would save nothing, as in a
+            # batch both of its branches are computed.
+            return self._updated(network, *state_and_carry, order[turn])
 
         return jax.lax.fori_loop(0, order.shape[0], visit, (state, carry))
 
     def _from_flip_to_flip(
         self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, sweep: Array
     ) -> tuple[Pattern, Any]:
-        """The same where all fields are known: only neurons that flip are visited."""
+        """Returns the same as `_sweep`, for a carry that holds all fields.
+
+        Only neurons that flip are visited. The smallest ticket among them says who is next.
+        """
         tickets = self._tickets(sweep, state.shape[0])
 
-        def following(first: Array, state: Pattern, carry: Any) -> UInt[Array, ""]:
-            """The first ticket, from `first` on, of a neuron that would flip."""
+        def next_ticket(least: Array, state: Pattern, carry: Any) -> UInt[Array, ""]:
+            """Returns the smallest ticket, of at least `least`, of a neuron that would flip."""
             fields = network.fields_in(carry)
             assert fields is not None
-            moves = (_aligned(fields, state) != state) & (tickets >= first)
+            flips = (_aligned(fields, state) != state) & (tickets >= least)
             if self.held is not None:
-                moves &= ~self.held
-            return jnp.min(jnp.where(moves, tickets, _NOBODY))
+                flips &= ~self.held
+            return jnp.min(jnp.where(flips, tickets, _NO_TICKET))
 
         def visit(loop: tuple[Array, Pattern, Any]) -> tuple[Array, Pattern, Any]:
             ticket, state, carry = loop
             i = ticket & (2 ** _bits_of(state.shape[0]) - 1)
             state, carry = self._updated(network, state, carry, i.astype(jnp.int32))
-            return following(ticket + 1, state, carry), state, carry
+            return next_ticket(ticket + 1, state, carry), state, carry
 
-        start = (following(jnp.zeros_like(tickets[0]), state, carry), state, carry)
-        return jax.lax.while_loop(lambda loop: loop[0] != _NOBODY, visit, start)[1:]
+        start = (next_ticket(jnp.zeros_like(tickets[0]), state, carry), state, carry)
+        return jax.lax.while_loop(lambda loop: loop[0] != _NO_TICKET, visit, start)[1:]
 
     def _updated(
         self, network: AbstractDiscreteNetwork, state: Pattern, carry: Any, i: Int[Array, ""]
     ) -> tuple[Pattern, Any]:
-        """The state, and its carry, after neuron i took the sign of its field."""
+        """Returns the state, and its carry, after neuron i took the sign of its field."""
         after = _aligned(network.field_of(carry, state, i), state[i])
         if self.held is not None:
             after = jnp.where(self.held[i], state[i], after)
-        chosen = jnp.arange(state.shape[0], dtype=i.dtype) == i  # on CPUs faster than a scatter
+        is_i = jnp.arange(state.shape[0], dtype=i.dtype) == i  # on CPUs faster than a scatter
         carry = network.flipped(carry, state, i, after - state[i])
-        return jnp.where(chosen, after, state), carry
+        return jnp.where(is_i, after, state), carry
 
     def _order_of(self, sweep: Array, size: int) -> Int[Array, " N"]:
+        """Returns the neurons in the order in which sweep number `sweep` updates them."""
         if self.key is None:
             assert self.order is not None
             return self.order
         return jax.random.permutation(jax.random.fold_in(self.key, sweep), size)
 
     def _tickets(self, sweep: Array, size: int) -> UInt[Array, " N"]:
-        """One number for each neuron i: its turn, and in the lower bits i itself.
+        """Returns a number for each neuron i: its turn in the upper bits, i in the lower bits.
 
-        Turns at random need no sort. Two may be the same, one pair in 2^31 / 2^bits of i; then
-        the lower i is first.
+        Random turns need no sort. Two neurons have the same turn with probability
+        2^bits / 2^31, where i has `bits` bits; then the smaller i is first.
 
         Raises:
-            ValueError: If a given order holds more neurons than fit into the half of a number.
+            ValueError: If a given order holds more neurons than fit into 16 bits.
         """
+        # Example: N = 3 needs 2 bits. In the order 2, 0, 1 neuron 0 has turn 1, neuron 1 has turn 2
+        # and neuron 2 has turn 0. Tickets: 4 * 1 + 0 = 4, 4 * 2 + 1 = 9 and 4 * 0 + 2 = 2. From the
+        # smallest up they are 2, 4, 9, and their lower two bits are the neurons 2, 0, 1.
         bits = _bits_of(size)
         if self.key is None:
             assert self.order is not None
@@ -251,7 +288,7 @@ class Asynchronous(AbstractUpdates):
             turn = jnp.argsort(self.order).astype(jnp.uint32)
         else:
             random = jax.random.bits(jax.random.fold_in(self.key, sweep), (size,), jnp.uint32)
-            turn = random >> (bits + 1)  # below every turn of _NOBODY
+            turn = random >> (bits + 1)  # the highest bit of a ticket is 0, unlike in _NO_TICKET
         return (turn << bits) | jnp.arange(size, dtype=jnp.uint32)
 
 
@@ -259,26 +296,27 @@ SYNCHRONOUS = Synchronous()
 
 
 def _bits_of(size: int) -> int:
-    """The lower bits of a ticket, which are the neuron's number."""
+    """Returns how many bits the numbers of `size` neurons need."""
     return (size - 1).bit_length()
 
 
 def _aligned(field: Array, state: Array) -> Array:
-    """The signs of fields; neurons with none keep their state."""
+    """Returns the signs of fields; neurons with field 0 keep their state."""
     return jnp.where(field == 0, state, jnp.sign(field))
 
 
 def _marked(count: Int[Array, ""], state: Pattern, mark: Pattern) -> Pattern:
-    """The state at the last power of two steps."""
+    """Returns the new marked state: `state` if `count` is 0, 1, 3, 7, ..., else `mark`."""
     return jnp.where((count & (count + 1)) == 0, state, mark)
 
 
 def _cycled(after: Pattern, before: Pattern, mark: Pattern) -> Bool[Array, ""]:
-    """Whether a state is that of two steps ago, or the one kept in mind."""
+    """Returns whether the next state is the previous one or the marked one."""
     return jnp.all(after == before) | jnp.all(after == mark)
 
 
 def _permutation(order: ArrayLike) -> Int[Array, " N"]:
+    """Returns `order` as an array; raises a `ValueError` if it is not a permutation."""
     indices = jnp.asarray(order)
     if is_concrete(indices) and not np.array_equal(np.sort(indices), np.arange(indices.size)):
         requirement = "hold each of 0, ..., N - 1 once"
