@@ -1,4 +1,4 @@
-"""Process tensors T: what the calcium fluxes between an astrocyte's processes store."""
+"""Process tensors T: calcium fluxes between the processes of an astrocyte, which store patterns."""
 
 from nam_jax.memory.tensor._base import AbstractProcessTensor, ScaledTensor, SumTensor
 from nam_jax.memory.tensor._closed import contract, resolvent

@@ -1,4 +1,4 @@
-"""The process tensor interface, and the sums and scalings that every tensor supports."""
+"""The interface of process tensors, and sums and multiples of tensors."""
 
 import abc
 import functools
@@ -18,11 +18,12 @@ LARGEST_DENSE = 64
 
 
 class AbstractProcessTensor(eqx.Module):
-    """A four-index tensor T_ijkl: the calcium flux from astrocyte process kl to process ij.
+    """A tensor T_ijkl: the calcium flux into astrocyte process ij for each unit of psi_kl.
 
-    It is a linear map on symmetric N x N arrays psi and never stored with four indices, except
-    by [`DenseTensor`][]. All tensors have the symmetries that an energy needs (Kozachkov, Slotine
-    & Krotov, eqs 5-10): T_ijkl = T_klij = T_jikl = T_ijlk.
+    The astrocyte has one process at the synapse between neurons i and j; psi_ij is its activity. T
+    is a linear map on symmetric (N, N) arrays psi. Only a [`DenseTensor`][] stores all N^4 entries.
+    All tensors have the symmetries that an energy needs (Kozachkov, Slotine & Krotov, eqs 5-10):
+    T_ijkl = T_klij = T_jikl = T_ijlk.
 
     Attributes:
         num_neurons: N; the tensor acts on N x N arrays.
@@ -35,45 +36,53 @@ class AbstractProcessTensor(eqx.Module):
     def dtype(self) -> np.dtype | None:
         """The float dtype of the stored patterns or entries, in which fluxes are computed.
 
-        None for a tensor that stores no such array, only numbers: they follow the dtype of psi.
+        None for a tensor without such arrays; its fluxes have the dtype of psi.
         """
 
     @abc.abstractmethod
     def row_axes(self) -> Any:
-        """The tensor's tree, with the axis along which each array may be split over devices.
+        """Returns this tensor with each array replaced by the axis to split it over devices.
 
-        None in place of an array that every device needs whole.
+        None replaces an array that every device needs whole.
         """
 
     @abc.abstractmethod
     def __call__(self, psi: Pairs) -> Pairs:
-        """The flux (T psi)_ij = sum_kl T_ijkl psi_kl into each process.
+        """Returns the flux (T psi)_ij = sum_kl T_ijkl psi_kl into each process.
 
         Args:
-            psi: Process activity, (N, N), symmetric.
+            psi: Activity of the processes, (N, N), symmetric.
 
         Returns:
-            An (N, N) symmetric array of psi's dtype.
+            (N, N), symmetric, in the dtype of psi.
         """
 
     @abc.abstractmethod
     def quadratic_form(self, psi: Pairs) -> Scalar:
-        """The number psi . T psi = sum_ijkl T_ijkl psi_ij psi_kl, at most the cost of one call."""
+        """Returns psi . T psi = sum_ijkl T_ijkl psi_ij psi_kl; it costs at most one call."""
 
     @abc.abstractmethod
     def largest_eigenvalue(self) -> Scalar:
-        """The largest eigenvalue of T as a map on symmetric N x N arrays (zero included)."""
+        """Returns the largest eigenvalue of T on symmetric (N, N) arrays.
+
+        Eigenvalues of 0 count: if T stores few patterns with a negative strength, it is 0.
+        """
 
     @abc.abstractmethod
     def smallest_eigenvalue(self) -> Scalar:
-        """The smallest eigenvalue of T as a map on symmetric N x N arrays (zero included)."""
+        """Returns the smallest eigenvalue of T on symmetric (N, N) arrays; again 0 counts."""
 
     @abc.abstractmethod
     def lesion(self, fraction: Scalar, *, key: Key) -> "AbstractProcessTensor":
-        """This tensor with fluxes cut at random; the front door is [`nam_jax.memory.lesion`][]."""
+        """Returns this tensor with fluxes cut at random; call it by [`nam_jax.memory.lesion`][].
+
+        Args:
+            fraction: Probability that a flux is cut, in [0, 1]; not checked.
+            key: Random key.
+        """
 
     def to_dense(self) -> Float[Array, "N N N N"]:
-        """All N^4 entries, for checks at small N.
+        """Returns all N^4 entries, for checks at small N.
 
         Raises:
             ValueError: If N is above 64.
@@ -96,7 +105,12 @@ class AbstractProcessTensor(eqx.Module):
 
 
 class ScaledTensor(AbstractProcessTensor):
-    """factor * T."""
+    """The tensor factor * T.
+
+    Attributes:
+        factor: Any number.
+        tensor: T.
+    """
 
     factor: Scalar
     tensor: AbstractProcessTensor
@@ -133,7 +147,11 @@ class ScaledTensor(AbstractProcessTensor):
 
 
 class SumTensor(AbstractProcessTensor):
-    """T_1 + T_2 + ...: processes that both store patterns and exchange calcium, for example."""
+    """The sum T_1 + T_2 + ..., for example of a pattern tensor and a diffusion tensor.
+
+    Attributes:
+        tensors: The terms, all over the same number of neurons.
+    """
 
     tensors: tuple[AbstractProcessTensor, ...]
     num_neurons: int = eqx.field(static=True)
@@ -148,7 +166,7 @@ class SumTensor(AbstractProcessTensor):
 
     @property
     def dtype(self) -> np.dtype | None:
-        """The widest of their dtypes."""
+        """The widest dtype of the terms; None if all terms have None."""
         dtypes = [tensor.dtype for tensor in self.tensors if tensor.dtype is not None]
         return functools.reduce(np.promote_types, dtypes) if dtypes else None
 
@@ -177,13 +195,13 @@ class SumTensor(AbstractProcessTensor):
 
 
 def largest_eigenvalue_of(tensor: AbstractProcessTensor) -> Scalar:
-    """Largest eigenvalue of any tensor, by calls to it alone (see `_spectrum.py`)."""
-    # Imported here because the spectrum is about tensors, which this file defines.
+    """Returns the largest eigenvalue of any tensor, only from calls to it (see `_spectrum.py`)."""
+    # Imported here so that `import nam_jax.memory` does not import `jax.experimental.sparse`.
     from nam_jax.memory.tensor._spectrum import top_eigenvalue
 
     return top_eigenvalue(tensor, tensor.num_neurons)
 
 
 def smallest_eigenvalue_of(tensor: AbstractProcessTensor) -> Scalar:
-    """Smallest eigenvalue of any tensor, by calls to it alone (see `_spectrum.py`)."""
+    """Returns the smallest eigenvalue of any tensor, only from calls to it (see `_spectrum.py`)."""
     return -largest_eigenvalue_of(ScaledTensor(-1.0, tensor))

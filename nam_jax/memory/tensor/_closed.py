@@ -1,6 +1,6 @@
-"""Closed forms of tensors that have them: the resolvent, and the action on one state's pairs.
+"""Closed forms for some kinds of tensors: the resolvent, and the contraction with one state.
 
-Functions that choose by the kind of tensor, because most kinds have neither.
+They are functions that dispatch on the class of the tensor, because most classes have no such form.
 """
 
 import functools
@@ -22,19 +22,22 @@ from nam_jax.memory.tensor._rule import Weighted
 
 @functools.singledispatch
 def resolvent(tensor: AbstractProcessTensor, shift: Scalar) -> AbstractProcessTensor:
-    """The tensor T (shift - T)^-1 = T/shift + T^2/shift^2 + ...: flux over any number of rounds.
+    """Returns the tensor T (shift - T)^-1 = T/shift + T^2/shift^2 + ..., the resolvent of T.
 
-    With it (shift - T)^-1 = (1 + T (shift - T)^-1) / shift. That of a
-    [`nam_jax.memory.PatternTensor`][] is one on the same patterns, by a K x K solve (the Woodbury
-    identity). Dense tensors have it too, and scalings and sums of both; a sum with dense parts, or
-    of pattern tensors with and without autapses, becomes a dense tensor, for at most 64 neurons.
+    Its n-th term is the flux over n steps from process to process. The inverse itself follows from
+    (shift - T)^-1 = (1 + T (shift - T)^-1) / shift. The resolvent of a
+    [`nam_jax.memory.PatternTensor`][] is a pattern tensor on the same patterns; it takes a K x K
+    solve (the Woodbury identity). Dense tensors have a dense resolvent. Sums and multiples of these
+    tensors have one too; a sum with a dense term, or of pattern tensors with and without autapses,
+    is turned into a dense tensor first, for at most 64 neurons.
 
     Args:
         tensor: The process tensor T.
-        shift: Above the largest eigenvalue of T.
+        shift: A number above the largest eigenvalue of T.
 
     Raises:
-        ValueError: If `tensor` is of another kind, whose resolvent would need N^4 numbers.
+        ValueError: If `tensor` has terms of another class (their resolvent would need N^4 numbers),
+            or if a sum that must become dense has more than 64 neurons.
     """
     raise _no_closed_form(tensor)
 
@@ -44,7 +47,10 @@ def _(tensor: PatternTensor, shift: Scalar) -> PatternTensor:
     xi = tensor.patterns
     gram = pair_gram(xi, autapses=tensor.autapses)
     driven = tensor.strength.astype(xi.dtype) * couple(tensor.couplings.astype(xi.dtype), gram)
-    # A (shift - t G A)^-1 = (shift - t A G)^-1 A, one solve with a matrix on the right.
+    # T = (t / D) Z^T A Z, where row mu of Z holds the products xi_i xi_j of pattern mu, and
+    # G = Z Z^T / D. So T (shift - T)^-1 = (t / D) Z^T B Z with B = A (shift - t G A)^-1, which
+    # equals (shift - t A G)^-1 A: one solve. For example, K = 1 with autapses has G = A = 1; for
+    # t = 0.5 and shift = 1, B is 2 and the eigenvalue t B is 1 = 0.5 + 0.25 + 0.125 + ...
     spread = shift.astype(xi.dtype) * jnp.eye(len(gram), dtype=xi.dtype) - driven
     couplings = jnp.linalg.solve(
         spread, couple(tensor.couplings, jnp.eye(len(gram), dtype=xi.dtype))
@@ -79,7 +85,7 @@ def _(tensor: SumTensor, shift: Scalar) -> AbstractProcessTensor:
 def _parts(
     tensor: AbstractProcessTensor, factor: Scalar
 ) -> Iterator[tuple[Scalar, PatternTensor | DenseTensor]]:
-    """Yields the pattern and dense tensors that `factor` times a tensor is a weighted sum of."""
+    """Yields factors and (pattern or dense) tensors; their weighted sum is `factor` * `tensor`."""
     if isinstance(tensor, SumTensor):
         for part in tensor.tensors:
             yield from _parts(part, factor)
@@ -92,7 +98,10 @@ def _parts(
 
 
 def _joined(parts: Sequence[tuple[Scalar, PatternTensor]]) -> PatternTensor:
-    """The weighted sum of pattern tensors, as one on all patterns: no two parts are coupled."""
+    """Returns the weighted sum of pattern tensors as one pattern tensor on all their patterns.
+
+    Patterns of different parts are not coupled.
+    """
     dtype = parts[0][1].patterns.dtype
     blocks = []
     for factor, part in parts:
@@ -105,29 +114,34 @@ def _joined(parts: Sequence[tuple[Scalar, PatternTensor]]) -> PatternTensor:
 
 
 def _no_closed_form(tensor: AbstractProcessTensor) -> ValueError:
+    """Returns the error about a tensor whose class has no resolvent here."""
     requirement = "be made of PatternTensors and DenseTensors to have a closed form"
     return argument_error("tensor", requirement, f"the type {type(tensor).__name__}")
 
 
 @functools.singledispatch
 def contract(tensor: AbstractProcessTensor, phi: Pattern) -> Pattern:
-    """The vector (T phi phi^T) phi: what neurons receive through fluxes that they drive.
+    """Returns the vector (T phi phi^T) phi: the input of each neuron by fluxes that neurons drive.
 
-    O(K N + K^2) for a [`nam_jax.memory.PatternTensor`][], also scaled or in a sum; the cost of one
-    call for any other.
+    It costs O(K N + K^2) for a [`nam_jax.memory.PatternTensor`][], also for its multiples and in
+    sums, and one call of T for other tensors.
 
     Args:
         tensor: The process tensor T.
         phi: Activity of the neurons, (N,).
 
     Returns:
-        (N,); its product with `phi` is the quadratic form of phi phi^T.
+        (N,); its dot product with `phi` is the quadratic form of T at phi phi^T.
     """
     return tensor(phi[:, None] * phi[None, :]) @ phi
 
 
 @contract.register
 def _(tensor: PatternTensor, phi: Pattern) -> Pattern:
+    # With overlaps m_mu = xi^mu . phi, phi phi^T gives the drive d = A m^2 of patterns, and the
+    # force is xi^T (d m). Without autapses the terms i = j are subtracted twice: from m^2 and from
+    # the force. For example, N = 2, K = 1, xi = phi = (1, 1), A = t = 1: m = 2, d = 4 - 2 = 2, the
+    # force is 2 * 2 - 2 * 1 = 2 on each neuron, and the result is 2 / D = 1.
     xi = tensor.patterns
     size = tensor.num_neurons * (tensor.num_neurons - (not tensor.autapses))
     overlaps = xi @ phi
@@ -154,7 +168,7 @@ def _(tensor: SumTensor, phi: Pattern) -> Pattern:
 
 @jax.custom_jvp
 def _weighted_squares(xi: Patterns, weights: Float[Array, " a"]) -> Float[Array, " b"]:
-    """sum_a xi_ab^2 w_a: for patterns of -1 and +1 the sum of the weights, at no product's cost."""
+    """Returns sum_a xi_ab^2 w_a, (b,); for entries of -1 and +1 it only sums w, which is fast."""
     binary = jnp.all(jnp.abs(xi) == 1)
     return jax.lax.cond(
         binary,
@@ -164,6 +178,6 @@ def _weighted_squares(xi: Patterns, weights: Float[Array, " a"]) -> Float[Array,
 
 
 @_weighted_squares.defjvp
-def _(primals, tangents):  # the derivative by xi is not that of a constant
+def _(primals, tangents):  # the branch for -1 and +1 alone would have the derivative 0 by xi
     (xi, weights), (dxi, dweights) = primals, tangents
     return _weighted_squares(xi, weights), (2 * xi * dxi).T @ weights + (xi**2).T @ dweights

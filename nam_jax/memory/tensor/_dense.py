@@ -1,4 +1,4 @@
-"""The dense tensor: all N^4 entries, the check on every other tensor at small N."""
+"""The dense tensor: all N^4 entries; other tensors are checked against it at small N."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _SYMMETRIES = {"T_ijkl = T_klij": (2, 3, 0, 1), "T_ijkl = T_jikl": (1, 0, 2, 3)}
 
 
 class DenseTensor(AbstractProcessTensor):
-    """T with every entry given: 64 MiB at N = 64, which is the largest N it takes.
+    """A tensor of which all entries are stored; N is at most 64, which takes 64 MiB in float32.
 
     Attributes:
         entries: (N, N, N, N) with T_ijkl = T_klij = T_jikl = T_ijlk.
@@ -27,10 +27,11 @@ class DenseTensor(AbstractProcessTensor):
     num_neurons: int = eqx.field(static=True)
 
     def __init__(self, entries: ArrayLike):
-        """Checks and keeps `entries`.
+        """Checks and stores `entries`.
 
         Raises:
             ValueError: If `entries` is not a finite, symmetric (N, N, N, N) array, or N > 64.
+                Symmetries must hold to 1e-4 of the largest entry.
         """
         self.entries = as_float(entries)
         shape = self.entries.shape
@@ -57,31 +58,39 @@ class DenseTensor(AbstractProcessTensor):
         return jnp.vdot(psi, self(psi))
 
     def largest_eigenvalue(self) -> Scalar:
+        """Returns the largest eigenvalue on all (N, N) arrays; antisymmetric ones have 0."""
         return jnp.linalg.eigvalsh(self._matrix())[-1]
 
     def smallest_eigenvalue(self) -> Scalar:
+        """Returns the smallest eigenvalue on all (N, N) arrays; antisymmetric ones have 0."""
         return jnp.linalg.eigvalsh(self._matrix())[0]
 
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
-        """Each flux between two processes is cut on its own, with its symmetric partners."""
+        """Returns T without some fluxes; entries that are equal by symmetry are cut together."""
         size = self.num_neurons
         draws = jax.random.uniform(key, (size * size, size * size))
-        # The smallest-index member of each symmetric family decides for all of its members.
+        # One draw decides for all entries of a symmetric family. Process ij has the number
+        # min(i, j) N + max(i, j), and the family of processes a <= b has the draw in row a and
+        # column b. For example, with N = 3 the entries T_0112, T_1021 and T_2101 belong to
+        # processes 1 and 5, and draws[1, 5] decides for them.
         index = jnp.arange(size)
         process = jnp.minimum(*jnp.meshgrid(index, index)) * size + jnp.maximum(
             *jnp.meshgrid(index, index)
         )
         flat = process.reshape(-1)
-        one, other = jnp.meshgrid(flat, flat)
-        first, second = jnp.minimum(one, other), jnp.maximum(one, other)
+        into, source = jnp.meshgrid(flat, flat)
+        first, second = jnp.minimum(into, source), jnp.maximum(into, source)
         kept = (draws[first, second] >= fraction).reshape(self.entries.shape)
         return DenseTensor(jnp.where(kept, self.entries, 0))
 
     def _matrix(self) -> Float[Array, "NN NN"]:
+        """Returns T as a matrix with the rows ij and the columns kl."""
         return einops.rearrange(self.entries, "i j k l -> (i j) (k l)")
 
 
 def _check_symmetric(entries: np.ndarray) -> None:
+    """Raises a `ValueError` that names the first symmetry that does not hold."""
+    # T_ijlk follows: T_ijkl = T_klij = T_lkij = T_ijlk.
     scale = max(float(np.abs(entries).max()), 1e-30)
     for name, axes in _SYMMETRIES.items():
         gap = float(np.abs(entries - entries.transpose(axes)).max())

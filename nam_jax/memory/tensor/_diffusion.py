@@ -18,15 +18,17 @@ from nam_jax.memory.tensor._base import (
 
 
 class DiffusionTensor(AbstractProcessTensor):
-    """T = -(graph Laplacian): calcium flows between joined processes down its difference.
+    """T = -(graph Laplacian): calcium flows between joined processes, from more to less.
 
-    Edge (i, j, k, l) with conductance c adds -c/2 (psi_ij - psi_kl)^2 to psi . T psi / 2. The
-    processes ij and ji are one process, so only the symmetric part of psi flows. Eigenvalues are
-    at most 0. A call costs O(E + N^2) for E edges.
+    The edge (i, j, k, l) joins processes ij and kl; with conductance c it adds
+    -c/2 (psi_ij - psi_kl)^2 to psi . T psi / 2. For example, the edge (0, 0, 1, 1) with c = 1 and
+    psi = diag(2, 1) give T psi = diag(-1, 1). Processes ij and ji are the same process, so only the
+    symmetric part of psi counts. All eigenvalues are at most 0. A call costs O(E + N^2) for E
+    edges.
 
     Attributes:
-        edges: (E, 4) integers (i, j, k, l): process ij is joined to process kl.
-        conductance: (E,), at least 0, dimensionless.
+        edges: (E, 4) integers (i, j, k, l).
+        conductance: c, (E,), at least 0, dimensionless.
     """
 
     edges: Int[Array, "E 4"]
@@ -40,15 +42,16 @@ class DiffusionTensor(AbstractProcessTensor):
         *,
         num_neurons: int | None = None,
     ):
-        """Joins processes.
+        """Joins processes by edges.
 
         Args:
-            edges: (E, 4) neuron indices.
+            edges: (E, 4) neuron indices, with E >= 1.
             conductance: One number for all edges, or (E,).
             num_neurons: N; by default one more than the largest index in `edges`.
 
         Raises:
-            ValueError: On edges of the wrong shape or outside 0..N-1, or negative conductance.
+            ValueError: If `edges` has a wrong shape or an index outside 0..N-1, or `conductance`
+                has a wrong shape, a negative number or NaN.
         """
         self.edges = jnp.asarray(edges)
         if self.edges.ndim != 2 or self.edges.shape[1] != 4 or self.edges.shape[0] == 0:
@@ -92,22 +95,28 @@ class DiffusionTensor(AbstractProcessTensor):
         return smallest_eigenvalue_of(self)
 
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
-        """Each edge is cut on its own."""
+        """Returns T without some edges; each edge is cut with probability `fraction`."""
         kept = jax.random.uniform(key, self.conductance.shape) >= fraction
         conductance = jnp.where(kept, self.conductance, 0)
         return DiffusionTensor(self.edges, conductance, num_neurons=self.num_neurons)
 
     def _flux(self, psi: Pairs) -> Float[Array, " E"]:
-        """Flux from process ij to process kl along each edge."""
+        """Returns the flux from process ij to process kl along each edge, (E,)."""
         i, j, k, l = self.edges.T  # noqa: E741
         psi = symmetrise(psi)
         return self.conductance.astype(psi.dtype) * (psi[i, j] - psi[k, l])
 
 
 def lattice_edges(num_neurons: int) -> Int[Array, "E 4"]:
-    """Edges that join process ij to its neighbours (i, j + 1) and (i + 1, j), for i <= j.
+    """Returns the edges that join process ij, i <= j, to the processes (i, j + 1) and (i + 1, j).
 
-    Neurons then stand in a row, and processes around neighbouring synapses exchange calcium.
+    They model neurons in a row, where processes at neighbouring synapses exchange calcium.
+
+    Args:
+        num_neurons: N.
+
+    Returns:
+        (E, 4) neuron indices. For N = 2: (0, 0, 0, 1) and (0, 1, 1, 1).
     """
     i, j = np.triu_indices(num_neurons)
     right = np.stack([i, j, i, j + 1], axis=1)[j + 1 < num_neurons]

@@ -1,4 +1,4 @@
-"""The distinct-index tensor: the pattern tensor without any coinciding indices."""
+"""The distinct-index tensor: a pattern tensor without entries in which two indices are equal."""
 
 from typing import Any
 
@@ -20,14 +20,15 @@ from nam_jax.memory.tensor._pattern import check_patterns
 
 
 class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
-    """T_ijkl = (t / D) sum_mu xi_i xi_j xi_k xi_l where i, j, k, l all differ, and 0 elsewhere.
+    """T_ijkl = (t / D) sum_mu xi_i xi_j xi_k xi_l if i, j, k and l all differ, otherwise 0.
 
-    D = N (N - 1). In the dense-memory limit this removes self-coupling. Not to be confused with
-    `PatternTensor(autapses=False)`, which excludes i = j and k = l only. T is not positive
-    semidefinite: see `smallest_eigenvalue`. A call is three matrix products.
+    xi is pattern mu, and D = N (N - 1). In the limit of a dense memory, a neuron then does not act
+    on itself. Not to be confused with `PatternTensor(autapses=False)`, which only excludes i = j
+    and k = l. T is not positive semidefinite: see `smallest_eigenvalue`. A call takes two matrix
+    products.
 
     Attributes:
-        patterns: (K, N) in {-1, +1}.
+        patterns: Xi, (K, N) in {-1, +1}.
         strength: t, dimensionless.
     """
 
@@ -39,7 +40,8 @@ class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
         """Stores `patterns`.
 
         Raises:
-            ValueError: If `patterns` is empty, not (K, N), or holds anything but -1 and +1.
+            ValueError: If `patterns` is empty, not (K, N) with N >= 2, or holds anything but -1
+                and +1.
         """
         self.patterns = check_patterns(patterns, binary=True)
         self.strength = as_float(strength)
@@ -57,8 +59,11 @@ class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
         psi = zero_diagonal(symmetrise(psi))
         fields = xi @ psi
         overlaps = jnp.sum(fields * xi, axis=1)
-        # sum_mu q_mu xi xi^T - 2 (R^T Xi + Xi^T R) + 2 K psi, the first two in one product:
-        # Xi^T R is the transpose of R^T Xi, so half + half^T holds every term.
+        # From the sum over all k and l, q_mu = xi . psi xi, subtract the terms in which k or l is i
+        # or j; with R = Xi psi the result is sum_mu q_mu xi xi^T - 2 (R^T Xi + Xi^T R) + 2 K psi.
+        # Xi^T R is the transpose of R^T Xi, so half + half^T needs one product. For example, N = 4,
+        # K = 1, xi = 1 and psi = 1 off the diagonal: q = 12, R = 3, and 12 - 6 - 6 + 2 = 2, which
+        # is psi_kl + psi_lk of the two other indices.
         half = xi.T @ (overlaps[:, None] / 2 * xi - 2 * fields)
         total = half + half.T + 2 * xi.shape[0] * psi
         return self._scale(psi) * zero_diagonal(total)
@@ -85,4 +90,5 @@ class DistinctTensor(AbstractProcessTensor, AbstractPatternStore):
         return isolate(self, fraction, key=key)
 
     def _scale(self, psi: Pairs) -> Scalar:
+        """Returns t / D in the dtype of psi."""
         return self.strength.astype(psi.dtype) / (self.num_neurons * (self.num_neurons - 1))

@@ -1,4 +1,7 @@
-"""Lesions: calcium fluxes cut at random, which the paper predicts to impair recall."""
+"""Lesions: calcium fluxes cut at random.
+
+Prediction: hindered diffusion of calcium impairs recall (Kozachkov, Slotine & Krotov, discussion).
+"""
 
 from typing import Any
 
@@ -20,12 +23,12 @@ from nam_jax.memory.tensor._base import (
 def lesion(
     tensor: AbstractProcessTensor, fraction: float | Scalar, *, key: Key
 ) -> AbstractProcessTensor:
-    """`tensor` with each flux cut with probability `fraction`.
+    """Returns `tensor` with each flux cut with probability `fraction`.
 
-    What a flux is depends on how the tensor is stored: one entry (with its symmetric partners) of
-    a dense tensor, one edge of a diffusion tensor. A pattern tensor has no single entries, so
-    whole processes are isolated: process ij keeps or loses all its fluxes. For single fluxes of a
-    small pattern tensor, lesion `DenseTensor(tensor.to_dense())`.
+    A flux is an entry of a dense tensor, with the entries equal to it by symmetry, or an edge of a
+    diffusion tensor. In a sum or multiple, each tensor is lesioned. Others store no single flux, so
+    whole processes are isolated with probability `fraction`: process ij keeps or loses all its
+    fluxes. To cut single fluxes of a small pattern tensor, lesion `DenseTensor(tensor.to_dense())`.
 
     Args:
         tensor: The process tensor; it is not changed.
@@ -42,7 +45,7 @@ def lesion(
 
 
 class IsolatedTensor(AbstractProcessTensor):
-    """A tensor whose isolated processes neither send nor receive: T_ijkl kept_ij kept_kl.
+    """The tensor T_ijkl kept_ij kept_kl: isolated processes neither send nor receive calcium.
 
     Attributes:
         kept: (N, N), symmetric; False where the process is isolated.
@@ -82,7 +85,10 @@ class IsolatedTensor(AbstractProcessTensor):
 
 
 def isolate(tensor: AbstractProcessTensor, fraction: Scalar, *, key: Key) -> IsolatedTensor:
-    """Isolates each process of `tensor` with probability `fraction`; ij and ji go together."""
+    """Returns `tensor` with each process isolated with probability `fraction`.
+
+    Processes ij and ji are the same process.
+    """
     size = tensor.num_neurons
     upper = jnp.triu(jax.random.uniform(key, (size, size)))
     return IsolatedTensor((upper + jnp.triu(upper, 1).T) >= fraction, tensor)

@@ -1,4 +1,4 @@
-"""An astrocyte in space: where its processes stand, and which of them exchange calcium."""
+"""An astrocyte in space: positions of its processes, and which of them exchange calcium."""
 
 from typing import Any
 
@@ -21,18 +21,19 @@ from nam_jax.memory.tensor._dense import DenseTensor
 from nam_jax.memory.tensor._lesion import isolate
 
 _BRANCH_SHARE = 0.6
-"""Length of a primary branch over the radius of the territory."""
+"""Length of a primary branch, as a share of the radius of the territory."""
 
 
 class Morphology(eqx.Module):
-    """Where the processes of an astrocyte stand, and how far apart they are along its branches.
+    """Positions of the processes of an astrocyte, and distances between them along its branches.
 
-    Processes ij and ji are one; the P = N (N + 1) / 2 different ones are numbered as the upper
-    triangle of an N x N array, row by row.
+    Processes ij and ji are the same process, so there are P = N (N + 1) / 2 processes. They are
+    numbered row by row in the upper triangle of an N x N array. For example, N = 2 has the
+    processes 00, 01 and 11, with the numbers 0, 1 and 2.
 
     Attributes:
         positions: (N, N, 3), symmetric in its first two axes, in micrometres.
-        distances: (P, P), shortest path along the branches, in micrometres.
+        distances: (P, P), length of the path along the branches, in micrometres.
         num_neurons: N.
     """
 
@@ -41,10 +42,10 @@ class Morphology(eqx.Module):
     num_neurons: int = eqx.field(static=True)
 
     def __init__(self, positions: Float[Array, "N N 3"], distances: Float[Array, "P P"]):
-        """Checks and keeps both.
+        """Checks and stores positions and distances.
 
         Raises:
-            ValueError: If either has the wrong shape, is not finite, or is not symmetric.
+            ValueError: If an array has the wrong shape, is not finite, or is not symmetric.
         """
         size = positions.shape[0]
         processes = size * (size + 1) // 2
@@ -62,17 +63,27 @@ class Morphology(eqx.Module):
         self.num_neurons = size
 
     def between(self) -> Float[Array, "N N N N"]:
-        """The path from process ij to process kl for all indices, in micrometres."""
+        """Returns the distance of process ij from process kl, (N, N, N, N), in micrometres."""
         number = jnp.asarray(_process_numbers(self.num_neurons)).reshape(-1)
         size = self.num_neurons
         return self.distances[number[:, None], number[None, :]].reshape(size, size, size, size)
 
     def share_within(self, radius: float | Scalar) -> Scalar:
-        """Share of all pairs of processes, each with itself included, at most `radius` apart."""
+        """Returns the share of pairs of processes with a distance of at most `radius`.
+
+        All P^2 ordered pairs count, also the pair of a process with itself.
+
+        Args:
+            radius: In micrometres.
+        """
         return jnp.mean(self.distances <= radius, dtype=self.distances.dtype)
 
     def halves(self) -> Bool[Array, "N N"]:
-        """True for the half of the processes on one side of a plane across the longest axis."""
+        """Returns True for half of the processes, on one side of a plane, (N, N), symmetric.
+
+        The plane is perpendicular to the axis along which positions vary most. If P is odd, the
+        half has (P - 1) / 2 processes.
+        """
         upper = np.triu_indices(self.num_neurons)
         points = self.positions[upper]
         centred = points - jnp.mean(points, axis=0, keepdims=True)
@@ -89,19 +100,21 @@ def grow_astrocyte(
     num_branches: int = 6,
     step: float = 2.0,
 ) -> Morphology:
-    """Grows a branching tree with one process at each of its fine nodes, on the host.
+    """Returns the morphology of a random branching tree, grown with NumPy on the host.
 
-    Primary branches leave the soma in random directions. Then, again and again, a point of the
-    territory is drawn and the nearest node grows towards it by at most `step`: a rapidly exploring
-    random tree (LaValle 1998), which branches and fills its territory. Processes take the nodes
-    in random order, so that neurons near in number are not near in space.
+    Primary branches leave the soma in random directions. Each further node is grown as follows: a
+    point of the territory, a ball, is drawn, and a new node is placed at most `step` from the
+    nearest node towards the point. This is a rapidly exploring random tree (LaValle 1998), which
+    branches and fills its territory. It grows one node for each process; primary branches carry no
+    processes. Processes take these nodes in random order, so that processes with similar indices
+    are not near in space.
 
     Args:
-        num_neurons: N, from 1 to 64, since path distances take N^4 / 4 numbers.
+        num_neurons: N, from 1 to 64; the distances take about N^4 / 4 numbers.
         key: Random key; not traced.
         territory_radius: Radius of the territory, in micrometres.
-        num_branches: Primary branches, at least 1.
-        step: Longest distance between a node and its parent, in micrometres.
+        num_branches: Number of primary branches, at least 1.
+        step: Largest distance between a node and its parent, in micrometres.
 
     Raises:
         ValueError: If a number is out of range.
@@ -110,32 +123,35 @@ def grow_astrocyte(
     random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     processes = num_neurons * (num_neurons + 1) // 2
     nodes, parents = _primary_branches(random, territory_radius, num_branches, step)
-    bare = len(nodes)
-    while len(nodes) < bare + processes:
+    num_bare = len(nodes)
+    while len(nodes) < num_bare + processes:
+        # The cube root makes the target uniform in the ball. For example, with step = 2 and a
+        # target at a distance of 8 from the nearest node, the new node is a quarter of the way.
         target = _directions(random, 1)[0] * territory_radius * random.random() ** (1 / 3)
-        apart = np.linalg.norm(target - np.stack(nodes), axis=1)
-        nearest = int(apart.argmin())
-        reach = min(1.0, step / max(apart[nearest], 1e-12))
-        nodes.append(nodes[nearest] + reach * (target - nodes[nearest]))
+        distances = np.linalg.norm(target - np.stack(nodes), axis=1)
+        nearest = int(distances.argmin())
+        share = min(1.0, step / max(distances[nearest], 1e-12))
+        nodes.append(nodes[nearest] + share * (target - nodes[nearest]))
         parents.append(nearest)
-    bearing = bare + random.permutation(processes)
-    paths = _paths(np.stack(nodes), np.asarray(parents))[np.ix_(bearing, bearing)]
-    places = np.stack(nodes)[bearing][_process_numbers(num_neurons)]
-    return Morphology(as_float(places), as_float(paths))
+    node_of_process = num_bare + random.permutation(processes)
+    paths = _paths(np.stack(nodes), np.asarray(parents))[np.ix_(node_of_process, node_of_process)]
+    positions = np.stack(nodes)[node_of_process][_process_numbers(num_neurons)]
+    return Morphology(as_float(positions), as_float(paths))
 
 
 def exchange_within(
     tensor: AbstractProcessTensor, morphology: Morphology, radius: float | Scalar
 ) -> DenseTensor:
-    """`tensor` without the fluxes between processes more than `radius` apart along the branches.
+    """Returns `tensor` without fluxes between processes more than `radius` apart along branches.
 
     Args:
         tensor: T, over at most 64 neurons; it is not changed.
-        morphology: Where its processes stand.
-        radius: At least 0, in micrometres; at 0 a process keeps the flux onto itself alone.
+        morphology: Positions and distances of the processes of T.
+        radius: At least 0, in micrometres. With 0, only the flux of each process onto itself is
+            left, if no two processes are at the same place.
 
     Raises:
-        ValueError: If N is above 64 or differs between both, or `radius` is negative or NaN.
+        ValueError: If N is above 64, or `morphology` has another N, or `radius` is negative or NaN.
     """
     if morphology.num_neurons != tensor.num_neurons:
         requirement = f"have {tensor.num_neurons} neurons, as the tensor has"
@@ -152,12 +168,13 @@ class GapJunctionTensor(AbstractProcessTensor):
 
         T_g psi = P_A T (psi_A + g psi_B) + P_B T (g psi_A + psi_B)
 
-    Fluxes within an astrocyte are whole, those between both are scaled by g. No eigenvalue is
-    above the largest of T, so a certified network stays certified.
+    P_A keeps the processes of astrocyte A and sets the others to 0; psi_A is P_A psi. Fluxes within
+    an astrocyte stay as in T, and fluxes between the two astrocytes are multiplied by g. No
+    eigenvalue exceeds the largest eigenvalue of T, so a certified network stays certified.
 
     Attributes:
-        tensor: T, for one astrocyte that would hold all processes.
-        territory: (N, N), symmetric; True for processes of the first astrocyte.
+        tensor: T, of one astrocyte that has all processes.
+        territory: (N, N), symmetric; True for processes of astrocyte A.
         coupling: g, in [0, 1], dimensionless.
     """
 
@@ -175,7 +192,7 @@ class GapJunctionTensor(AbstractProcessTensor):
         """Divides the processes of `tensor` between two astrocytes.
 
         Raises:
-            ValueError: If `territory` is not symmetric or of another size, or g is outside [0, 1].
+            ValueError: If `territory` is not (N, N) or not symmetric, or g is outside [0, 1].
         """
         size = tensor.num_neurons
         if territory.shape != (size, size):
@@ -218,7 +235,7 @@ class GapJunctionTensor(AbstractProcessTensor):
 
 
 def _process_numbers(num_neurons: int) -> Int[np.ndarray, "N N"]:
-    """The number of process ij, the same as that of ji."""
+    """Returns the number of process ij, (N, N), which is also the number of ji."""
     number = np.zeros((num_neurons, num_neurons), int)
     upper = np.triu_indices(num_neurons)
     number[upper] = np.arange(len(upper[0]))
@@ -226,6 +243,7 @@ def _process_numbers(num_neurons: int) -> Int[np.ndarray, "N N"]:
 
 
 def _directions(random: np.random.Generator, num: int) -> Float[np.ndarray, "a 3"]:
+    """Returns random vectors of length 1, one a row."""
     arrows = random.normal(size=(num, 3))
     return arrows / np.linalg.norm(arrows, axis=1, keepdims=True)
 
@@ -233,18 +251,28 @@ def _directions(random: np.random.Generator, num: int) -> Float[np.ndarray, "a 3
 def _primary_branches(
     random: np.random.Generator, radius: float, num_branches: int, step: float
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Nodes of the soma and its straight branches, and the parent of each (the soma's: itself)."""
+    """Returns the nodes of the soma and of straight branches, and the number of each one's parent.
+
+    The soma is node 0 and counts as its own parent.
+    """
     nodes, parents = [np.zeros(3)], [0]
-    along = np.linspace(0, _BRANCH_SHARE * radius, int(np.ceil(_BRANCH_SHARE * radius / step)) + 1)
+    lengths = np.linspace(
+        0, _BRANCH_SHARE * radius, int(np.ceil(_BRANCH_SHARE * radius / step)) + 1
+    )
     for direction in _directions(random, num_branches):
-        for place, length in enumerate(along[1:]):
+        for place, length in enumerate(lengths[1:]):
             parents.append(len(nodes) - 1 if place else 0)
             nodes.append(length * direction)
     return nodes, parents
 
 
 def _paths(nodes: Float[np.ndarray, "a 3"], parents: Int[np.ndarray, " a"]) -> np.ndarray:
-    """Distances along the tree between all nodes; the soma comes first and has no parent."""
+    """Returns the distances between all nodes along the tree, (a, a), in micrometres.
+
+    Args:
+        nodes: Positions; the soma is node 0.
+        parents: Number of the parent of each node; the entry of the soma is not used.
+    """
     children = np.arange(1, len(nodes))
     lengths = np.linalg.norm(nodes[1:] - nodes[parents[1:]], axis=1)
     tree = scipy.sparse.coo_array(
@@ -254,6 +282,7 @@ def _paths(nodes: Float[np.ndarray, "a 3"], parents: Int[np.ndarray, " a"]) -> n
 
 
 def _check_growth(num_neurons: int, radius: float, num_branches: int, step: float) -> None:
+    """Raises a `ValueError` if an argument of `grow_astrocyte` is out of range."""
     if not 1 <= num_neurons <= LARGEST_DENSE:
         raise argument_error("num_neurons", f"lie from 1 to {LARGEST_DENSE}", num_neurons)
     if num_branches < 1:

@@ -1,4 +1,4 @@
-"""The pattern tensor: K patterns in two matrix products, whatever the size of the network."""
+"""The pattern tensor: it stores K patterns, and a call takes two matrix products."""
 
 from typing import Any
 
@@ -26,15 +26,16 @@ from nam_jax.memory.tensor._rule import AbstractPatternRule, Couplings, Hebbian
 class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
     """T = (t / D) sum_{mu nu} A_{mu nu} (xi^mu xi^mu) (x) (xi^nu xi^nu).
 
-    D = N^2 with autapses and N (N - 1) without (then i = j is excluded on both sides). A call is
-    two matrix products, 4 K N^2 floating-point operations, and K N extra memory. Source:
+    That is, T_ijkl = (t / D) sum_{mu nu} A_{mu nu} xi_i^mu xi_j^mu xi_k^nu xi_l^nu. D is N^2 with
+    autapses and N (N - 1) without; then entries with i = j or k = l are 0. A call takes two matrix
+    products, 4 K N^2 floating-point operations in all, and K N numbers of extra memory. Source:
     Kozachkov, Slotine & Krotov, eq 13, which is the Hebbian rule at t = D.
 
     Attributes:
-        patterns: (K, N), any finite real numbers; usually -1 and +1.
-        couplings: A, (K, K) symmetric, or (K,) its diagonal.
-        strength: t, dimensionless; with the projection rule the one non-zero eigenvalue.
-        autapses: Whether processes around a neuron's synapse onto itself (i = j) take part.
+        patterns: Xi, (K, N), any finite real numbers; usually -1 and +1.
+        couplings: A, (K, K) and symmetric, or (K,), its diagonal.
+        strength: t, dimensionless; with the projection rule the only eigenvalue that is not 0.
+        autapses: Whether processes at synapses of a neuron onto itself (i = j) take part.
     """
 
     patterns: Patterns
@@ -55,12 +56,13 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
         Args:
             patterns: (K, N) with K >= 1 and N >= 2.
-            rule: How patterns couple; by default each with itself alone, [`Hebbian`][].
+            rule: The rule for the couplings; by default [`Hebbian`][].
             strength: t, dimensionless.
-            autapses: Whether i = j takes part.
+            autapses: Whether processes with i = j take part.
 
         Raises:
-            ValueError: On an empty, non-finite or wrongly shaped argument, or another kind of rule.
+            ValueError: If `patterns` is empty, not (K, N) or not finite, if `rule` is no pattern
+                rule, or if its couplings do not fit.
         """
         self.patterns = check_patterns(patterns)
         self.strength = as_float(strength)
@@ -81,7 +83,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
     def __call__(self, psi: Pairs) -> Pairs:
         xi = self.patterns
-        # Scaled on the left: vmap then transposes no N x N array.
+        # The left factor is scaled, because vmap then transposes no N x N array.
         flux = (self._drive(psi)[:, None] * xi).T @ xi
         return flux if self.autapses else zero_diagonal(flux)
 
@@ -104,12 +106,12 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
         check_patterns(patterns)
 
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "PatternTensor":
-        """For the Hebbian rule alone, which couples no pattern to another.
+        """Returns this tensor with other patterns; only for the Hebbian rule.
 
         Raises:
-            ValueError: If a coupling is not that of the Hebbian rule, 1 for each pattern.
+            ValueError: If the couplings are not those of the Hebbian rule, 1 for each pattern.
         """
-        requirement = "be those of the Hebbian rule where patterns come or go, 1 for each"
+        requirement = "be those of the Hebbian rule, 1 for each pattern, to change patterns"
         if self.couplings.ndim != 1:
             raise argument_error("couplings", requirement, f"shape {self.couplings.shape}")
         if is_concrete(self.couplings) and not np.all(np.asarray(self.couplings) == 1):
@@ -121,42 +123,53 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
         )
 
     def eigenvalues(self) -> Float[Array, " K"]:
-        """The eigenvalues that are not zero by rank, ascending, from K x K matrices alone."""
+        """Returns K eigenvalues of T, ascending; all other eigenvalues are 0.
+
+        Their eigenvectors lie in the span of the arrays xi_i xi_j of the patterns. If K exceeds the
+        dimension of that span, the surplus eigenvalues are 0 up to round-off.
+        """
+        # Let row mu of Z hold the products xi_i xi_j of pattern mu, and T = (t / D) Z^T A Z. T has
+        # the non-zero eigenvalues of t R^T A R for any R with R R^T = G = Z Z^T / D, so K x K
+        # matrices suffice. For example, K = 2 with the identity A and G = [[1, 1/2], [1/2, 1]] has
+        # the eigenvalues t / 2 and 3 t / 2.
         values, vectors = jnp.linalg.eigh(pair_gram(self.patterns, autapses=self.autapses))
         root = vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]
         small = root.T @ couple(self.couplings, root)
         return jnp.sort(self.strength.astype(small.dtype) * jnp.linalg.eigvalsh(small))
 
     def _overlaps(self, psi: Pairs) -> Float[Array, " K"]:
-        """q_mu = xi^mu . psi xi^mu, without the diagonal of psi when autapses are excluded."""
+        """Returns q_mu = xi^mu . psi xi^mu, (K,); the diagonal of psi counts only with autapses."""
         xi = self.patterns
         overlaps = jnp.einsum("kn,kn->k", xi @ psi, xi)
         return overlaps if self.autapses else overlaps - (xi * xi) @ jnp.diagonal(psi)
 
     def _drive(self, psi: Pairs) -> Float[Array, " K"]:
-        """(t / D) A q."""
+        """Returns (t / D) A q, (K,), with q from `_overlaps`."""
         size = self.num_neurons * (self.num_neurons - (not self.autapses))
         drive = couple(self.couplings.astype(psi.dtype), self._overlaps(psi))
         return self.strength.astype(psi.dtype) / size * drive
 
     def _ends(self) -> tuple[Scalar, Scalar]:
-        """Smallest and largest eigenvalue, counting the zero of every unstored direction."""
+        """Returns the smallest and largest eigenvalue; 0 counts if T maps some direction to 0."""
         values = self.eigenvalues()
         size = self.num_neurons
         rank_limit = size * (size + 1) // 2 if self.autapses else size * (size - 1) // 2
         if self.autapses and values.shape[0] >= rank_limit:
-            # Patterns fill the whole space: the other K - rank_limit eigenvalues are round-off.
+            # Symmetric arrays have rank_limit dimensions, so K - rank_limit eigenvalues are only
+            # round-off: for example, N = 2 has 3 dimensions, and K = 5 gives 2 such eigenvalues.
             order = jnp.argsort(jnp.abs(values))[values.shape[0] - rank_limit :]
             return jnp.min(values[order]), jnp.max(values[order])
         return jnp.minimum(values[0], 0), jnp.maximum(values[-1], 0)
 
 
 def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
-    """G_{mu nu} = ((xi^mu . xi^nu)^2 - [no autapses] sum_i (xi_i^mu xi_i^nu)^2) / D.
+    """Returns G_{mu nu} = ((xi^mu . xi^nu)^2 - sum_i (xi_i^mu xi_i^nu)^2) / D, (K, K).
+
+    The sum over i is subtracted only without autapses. D is N^2 with and N (N - 1) without them.
 
     Args:
         patterns: (K, N) real numbers.
-        autapses: Whether i = j counts, and with it D = N^2 or N (N - 1).
+        autapses: Whether terms with i = j count.
     """
     size = patterns.shape[1]
     gram = (patterns @ patterns.T) ** 2
@@ -169,9 +182,15 @@ def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
 def check_patterns(
     patterns: ArrayLike, *, binary: bool = False, name: str = "patterns"
 ) -> Patterns:
-    """`patterns` as floats, refused when empty, not two-dimensional or not finite.
+    """Returns `patterns` as an array of floats, after checks.
 
-    With `binary` also when they hold anything but -1 and +1. `name` is that of the argument.
+    Args:
+        patterns: (K, N) with K >= 1 and N >= 2.
+        binary: Whether all entries must be -1 or +1; not checked for traced arrays.
+        name: The argument's name, for the error.
+
+    Raises:
+        ValueError: If `patterns` has another shape, is not finite, or is not binary if it must be.
     """
     array = as_float(patterns)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
@@ -186,7 +205,7 @@ def check_patterns(
 
 
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
-    """A @ right for a full or a diagonal A."""
+    """Returns A @ right, for couplings A that are a matrix or the diagonal of one."""
     if couplings.ndim == 2:
         return couplings @ right
     return jax.vmap(jnp.multiply)(couplings, right)

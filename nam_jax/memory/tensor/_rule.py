@@ -1,4 +1,4 @@
-"""Pattern rules: how strongly one stored pair of entries couples to another."""
+"""Pattern rules: how strongly the patterns of a pattern tensor are coupled to each other."""
 
 import abc
 
@@ -9,38 +9,39 @@ from jaxtyping import Array, Float
 from nam_jax._misc import argument_error, as_float, is_concrete
 
 Couplings = Float[Array, " K"] | Float[Array, "K K"]
-"""Couplings A between K patterns: a vector is a diagonal matrix."""
+"""Couplings A between K patterns, (K, K); a vector (K,) stands for a diagonal matrix."""
 
 
 class AbstractPatternRule(eqx.Module):
-    """Turns the Gram matrix of pattern pairs into the couplings A of a [`PatternTensor`][]."""
+    """A rule that turns the Gram matrix G into the couplings A of a [`PatternTensor`][]."""
 
     @abc.abstractmethod
     def __call__(self, gram: Float[Array, "K K"]) -> Couplings:
-        """The symmetric couplings A.
+        """Returns the symmetric couplings A.
 
         Args:
-            gram: (K, K) inner products of the patterns' pair products, over D.
+            gram: G, (K, K), as from `pair_gram`: inner products of the arrays xi_i xi_j of two
+                patterns, over D.
 
         Returns:
-            A, (K, K), or its diagonal (K,) when it is diagonal.
+            A, (K, K), or its diagonal, (K,), if it is diagonal.
 
         Raises:
-            ValueError: If the rule holds couplings of another size, or asymmetric ones.
+            ValueError: If the rule stores couplings of another size, or asymmetric ones.
         """
 
 
 class Hebbian(AbstractPatternRule):
-    """A = identity: each pattern couples to itself (Kozachkov, Slotine & Krotov, eq 13)."""
+    """A is the identity: each pattern couples to itself (Kozachkov, Slotine & Krotov, eq 13)."""
 
     def __call__(self, gram: Float[Array, "K K"]) -> Couplings:
         return jnp.ones_like(gram, shape=gram.shape[:1])
 
 
 class Projection(AbstractPatternRule):
-    """A = G^+, the pseudo-inverse of the Gram matrix: the eigenvalues of T are 0 and t exactly.
+    """A = G^+, the pseudo-inverse of the Gram matrix; all eigenvalues of T are then 0 or t.
 
-    Correlated patterns are told apart, as by the pseudo-inverse rule of Hopfield networks
+    It also stores correlated patterns, like the pseudo-inverse rule of Hopfield networks
     (Personnaz, Guyon & Dreyfus 1985).
     """
 
@@ -49,10 +50,10 @@ class Projection(AbstractPatternRule):
 
 
 class Weighted(AbstractPatternRule):
-    """Given couplings A, for patterns of unequal strength or couplings that are learned.
+    """The couplings A are given, for patterns of unequal strength or for learned couplings.
 
     Attributes:
-        couplings: Symmetric (K, K), or (K,) for a diagonal A.
+        couplings: A, (K, K) and symmetric to 1e-3 of its largest entry, or (K,), its diagonal.
     """
 
     couplings: Couplings = eqx.field(converter=as_float)
