@@ -235,10 +235,10 @@ def test_rules_work_under_jit_and_vmap_in_any_dtype(name, getkey):
         np.testing.assert_allclose(actual, singly[0].astype(dtype), rtol=1e-4, atol=1e-5)
 
 
-# Recall with N = 100 from 10 % flipped bits: the share of random pattern sets that end with an
-# overlap of at least 0.95, and the trials it was measured with by another program (loops in NumPy,
-# NumPy's pseudo-inverse). The science page (3.3), from fewer trials: 0.99, 0.80, 0.32; 0.98, 0.49;
-# 0.91, 0.56.
+# Recall with N = 100 from 10 % flipped bits: number of patterns, share of random pattern sets that
+# end with an overlap of at least 0.95, and number of trials. The shares were measured by another
+# program (loops in NumPy, NumPy's pseudo-inverse). An independent prototype, from fewer trials, has
+# 0.99, 0.80, 0.32; 0.98, 0.49; 0.91, 0.56.
 RECALL = {
     "activity product": [(10, 0.968, 15000), (15, 0.742, 15000), (20, 0.391, 3000)],
     "storkey": [(25, 0.980, 2000), (40, 0.459, 2000)],
@@ -257,7 +257,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("name", "stored", "expected", "reference"), ROWS)
-def test_recall_is_that_of_the_science_page(name, stored, expected, reference):
+def test_recall_is_that_of_another_program(name, stored, expected, reference):
     trials = 300
 
     def recalled(key):

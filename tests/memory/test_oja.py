@@ -42,14 +42,14 @@ def distance(actual, expected):
     ("num_patterns", "most"), [(5, 2e-6), (20, 1e-5), pytest.param(40, 2e-3, marks=SLOW)]
 )
 def test_the_subspace_rule_ends_at_the_pseudo_inverse(num_patterns, most, getkey):
-    """Science page 3.3: relative error 1e-14 up to K = 20 and 5e-5 at K = 40; here in float32."""
+    """Relative error of an independent prototype: 1e-14 up to K = 20, 5e-5 at 40; here float32."""
     xi = signs(getkey(), (num_patterns, N))
     actual = learn(OjaSubspace(), xi, key=getkey())
     assert distance(actual, learn(PseudoInverse(), xi)) < most
 
 
 def test_sanger_outputs_are_the_principal_components_in_order(getkey):
-    """And W comes within 0.02 of the projector, as on the science page, 3.3."""
+    """And W comes within 0.02 of the projector, as in an independent prototype."""
     xi = signs(getkey(), (4, N)) * jnp.array([2.0, 1.5, 1.0, 0.6])[:, None]
     rule = Sanger(0.02, passes=3000)
     assert distance(learn(rule, xi, key=getkey()), learn(PseudoInverse(), xi)) < 0.02
@@ -73,7 +73,7 @@ def test_free_neurons_all_learn_one_direction_and_recall_nothing(getkey):
 
 
 def test_clamped_oja_shown_often_and_slowly_is_the_mean_product(getkey):
-    """Science page 3.3: W tends to Xi^T Xi / K."""
+    """W tends to Xi^T Xi / K, as in an independent prototype."""
     xi = signs(getkey(), (8, N))
     actual = learn(ClampedOja(0.002), xi, passes=600)
     assert distance(actual, learn(ActivityProduct(), xi) * N / 8) < 0.01

@@ -201,9 +201,9 @@ def test_weights_learn_one_pattern_more(name, self_coupling, getkey):
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        (memory.PseudoInverse(), "must be a rule that can learn one pattern more.*PseudoInverse"),
-        (memory.Perceptron(), "must be a rule that can learn one pattern more.*a Perceptron"),
-        (memory.Covariance(), "must have a mean, as that over the patterns changes with each"),
+        (memory.PseudoInverse(), "must be a rule that can learn one more pattern.*PseudoInverse"),
+        (memory.Perceptron(), "must be a rule that can learn one more pattern.*a Perceptron"),
+        (memory.Covariance(), "must have a given mean, as the mean over patterns changes"),
         (memory.Storkey(passes=2), "must show all patterns once, but has 2 passes"),
     ],
 )

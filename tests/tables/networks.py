@@ -76,7 +76,7 @@ def summed(key, dtype=float):
 
 
 def released(patterns, leak=1.0, time_constants=(1.0, 1.0, 1.0), **arguments):
-    """`NeuronAstrocyte.released` written out, with leaks and times of the science page's tables."""
+    """`NeuronAstrocyte.released` written out; leaks and time constants can be changed."""
     tensor = PatternTensor(patterns, strength=1 / patterns.shape[1], autapses=True)
     steep = LogCosh(5.0)
     return NeuronAstrocyte(

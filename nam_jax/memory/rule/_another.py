@@ -1,6 +1,6 @@
-"""One more pattern for weights that are there already, without showing the others again.
+"""Learns one more pattern into given weights, without showing the stored patterns again.
 
-A function that chooses by the kind of rule, because most rules need all patterns.
+It is a function that dispatches on the class of the rule, because most rules need all patterns.
 """
 
 import functools
@@ -19,21 +19,22 @@ from nam_jax.memory.rule._oja import ClampedOja
 
 @functools.singledispatch
 def learn_another(rule: AbstractLearningRule, weights: Pairs, pattern: Pattern) -> Pairs:
-    """The weights, (N, N), that `rule` makes of the patterns of `weights` and of one more.
+    """Returns weights, (N, N), that store the patterns of `weights` and one more pattern.
 
-    Equal to [`nam_jax.memory.learn`][] with the new pattern as the last, in O(N^2). The diagonal of
-    `weights` changes no other weight, so that it may have been set to 0.
+    They equal the result of [`nam_jax.memory.learn`][] for all patterns with the new one in the
+    last place, and cost O(N^2). The diagonal of `weights` may have been set to 0: it influences no
+    other weight.
 
     Args:
-        rule: The rule that made `weights`: [`ActivityProduct`][], [`Covariance`][] with a mean, or
-            [`ExpandedHebbian`][], [`Storkey`][] or [`ClampedOja`][] in a single pass.
+        rule: The rule that made `weights`: [`ActivityProduct`][], [`Covariance`][] with a given
+            mean, or [`ExpandedHebbian`][], [`Storkey`][] or [`ClampedOja`][] with a single pass.
         weights: W, (N, N).
         pattern: (N,), in the dtype of `weights`.
 
     Raises:
-        ValueError: For another rule, or more than one pass.
+        ValueError: If `rule` is another rule, or shows patterns more than once.
     """
-    requirement = "be a rule that can learn one pattern more without the others"
+    requirement = "be a rule that can learn one more pattern without the others"
     raise argument_error("rule", requirement, f"a {type(rule).__name__}")
 
 
@@ -45,7 +46,7 @@ def _(rule: ActivityProduct, weights: Pairs, pattern: Pattern) -> Pairs:
 @learn_another.register
 def _(rule: Covariance, weights: Pairs, pattern: Pattern) -> Pairs:
     if rule.mean is None:
-        requirement = "have a mean, as that over the patterns changes with each"
+        requirement = "have a given mean, as the mean over patterns changes with each pattern"
         raise argument_error("rule", requirement, None)
     return weights + rule.weights(pattern[None])
 

@@ -24,7 +24,7 @@ Learned = Float[Array, "outputs N"]
 
 
 class AbstractLearningRule(eqx.Module):
-    """How K patterns become weights w_ij, from neuron j (presynaptic) to neuron i (postsynaptic).
+    """A rule that turns K patterns into weights w_ij, from neuron j (presynaptic) to neuron i.
 
     Not to be confused with an [`AbstractPatternRule`][], which couples patterns within a process
     tensor.
@@ -94,20 +94,20 @@ class AbstractOnlineRule(AbstractLearningRule):
         """Returns the array after one more pattern, (N,)."""
 
     def weights(self, learned: Learned) -> Pairs:
-        """Returns W, (N, N), made of the array that was learned; by default the array itself."""
+        """Returns W, (N, N), computed from the learned array; by default the array itself."""
         return learned
 
     def __call__(
         self, patterns: Patterns, *, passes: int | None = None, key: Key | None = None
     ) -> Pairs:
         passes = check_passes(self.passes if passes is None else passes)
-        of_start, of_orders = (None, None) if key is None else jr.split(key)
+        start_key, order_key = (None, None) if key is None else jr.split(key)
         tolerance = 4 * jnp.finfo(patterns.dtype).eps
 
         def show_all(learned: Learned, count: Array) -> Learned:
             shown = patterns
-            if of_orders is not None:
-                shown = jr.permutation(jr.fold_in(of_orders, count), patterns)
+            if order_key is not None:
+                shown = jr.permutation(jr.fold_in(order_key, count), patterns)
             return jax.lax.scan(lambda w, x: (self.show(w, x), None), learned, shown)[0]
 
         def unfinished(carry: tuple[Learned, Learned, Array]) -> Bool[Array, ""]:
@@ -119,7 +119,7 @@ class AbstractOnlineRule(AbstractLearningRule):
             _, learned, count = carry
             return learned, show_all(learned, count), count + 1
 
-        start = self.start(patterns, of_start)
+        start = self.start(patterns, start_key)
         learned = show_all(start, jnp.asarray(0))
         if passes > 1:
             carry = (start, learned, jnp.asarray(1))
@@ -172,8 +172,8 @@ class ActivityProduct(AbstractBatchRule):
 class Covariance(AbstractBatchRule):
     """W = (Xi - m)^T (Xi - m) / N, with its diagonal (Sejnowski 1977, J. Math. Biol. 4, 303).
 
-    For biased patterns. A neuron whose state is the same in all patterns gets no input; with the
-    threshold W m - v m, where v is the mean of (xi_i - m_i)^2, such a neuron keeps its mean.
+    It suits biased patterns. A neuron whose state is the same in all patterns gets no input; with
+    the threshold W m - v m, where v is the mean of (xi_i - m_i)^2, such a neuron keeps its mean.
 
     Attributes:
         mean: m, one number (for sparse patterns of 0 and 1 their activity) or (N,) numbers; by

@@ -68,6 +68,11 @@ def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> L
 
     The offset is chosen such that the map answers the mean input with the mean answer.
 
+    Args:
+        rule: A rule for linear maps, such as `RidgeMap`.
+        inputs: (K, N) finite numbers, with N >= 2.
+        answers: (K, M) finite numbers, with M >= 2.
+
     Raises:
         ValueError: If the shapes do not fit, or a number is not finite.
     """

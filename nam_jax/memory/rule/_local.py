@@ -12,7 +12,7 @@ from nam_jax.memory.rule._learning import AbstractOnlineRule, ActivityProduct, c
 from nam_jax.memory.tensor import check_patterns
 
 Coefficient = float | Scalar | Callable[[Pairs], Pairs]
-"""A number, or a function of the weight, elementwise."""
+"""A number, or a function from the weights, (N, N), to one number for each weight, (N, N)."""
 
 
 class Decay(eqx.Module):
@@ -70,7 +70,7 @@ class ExpandedHebbian(AbstractOnlineRule):
         *,
         passes: int = 1,
     ):
-        """By default the activity product, without its factor 1 / N.
+        """Sets the coefficients; the defaults give the activity product without its factor 1 / N.
 
         Raises:
             ValueError: If a coefficient is not finite, or `passes` is below 1.
@@ -101,12 +101,12 @@ class ExpandedHebbian(AbstractOnlineRule):
 
 
 class Storkey(AbstractOnlineRule):
-    """Storkey's rule: each pattern adds what its local fields do not yet contain; zero diagonal.
+    """Storkey's rule: a Hebbian change without the part that local fields already have.
 
         dw_ij = (x_i x_j - x_i h_ji - h_ij x_j) / N,   h_ij = sum_{k != i, j} w_ik x_k
 
-    h_ij is the local field of neuron i without the term w_ij x_j, so the rule is local. The cost is
-    O(K N^2).
+    h_ij is the local field of neuron i without the terms of neurons i and j. The rule is local: it
+    needs only the fields of neurons i and j. The diagonal is zero. The cost is O(K N^2).
     Source: Storkey & Valabregue 1999, Neural Networks 12, 869.
     """
 
@@ -160,7 +160,7 @@ class Perceptron(AbstractOnlineRule):
         passes: int = 200,
         learning_rate: float | Scalar = 1.0,
     ):
-        """By default a margin that random patterns allow up to K = 0.96 N.
+        """Sets the margin; random patterns allow the default margin up to K = 0.96 N.
 
         Raises:
             ValueError: If `kappa` is negative, `passes` below 1 or `learning_rate` not above 0.

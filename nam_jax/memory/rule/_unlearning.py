@@ -13,6 +13,7 @@ from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory.rule._learning import AbstractLearningRule, ActivityProduct
 
 _MOST_SWEEPS = 100
+"""Largest number of sweeps over all neurons in one dream."""
 
 
 class Unlearning(AbstractLearningRule):
@@ -68,7 +69,9 @@ class Unlearning(AbstractLearningRule):
 def _rest(weights: Pairs, state: Pattern) -> Pattern:
     """Returns the state of rest, (N,), if neurons are updated one by one in order.
 
-    A field of exactly 0 leaves its neuron as it is. Gives up after `_MOST_SWEEPS` sweeps.
+    A neuron whose field is exactly 0 keeps its state. After `_MOST_SWEEPS` sweeps the present state
+    is returned. For example, weights [[0, -1], [-1, 0]] and the state (1, 1): neuron 0 has the
+    field -1 and flips; neuron 1 then has the field 1 and stays. The state of rest is (-1, 1).
     """
 
     def visit(i: Int[Array, ""], state: Pattern) -> Pattern:
