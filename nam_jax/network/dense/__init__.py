@@ -1,4 +1,4 @@
-"""Dense associative memories, pairwise ones (Hopfield) among them."""
+"""Dense associative memories, among them the pairwise Hopfield network."""
 
 from nam_jax.network.dense._continuous import ContinuousDenseMemory
 from nam_jax.network.dense._dense_memory import DenseAssociativeMemory

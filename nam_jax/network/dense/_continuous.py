@@ -23,17 +23,18 @@ from nam_jax.network.astrocyte import NeuronAstrocyte
 
 
 class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
-    """Neurons x with the force of a separation function F on their overlaps with patterns.
+    """A dense memory that flows: F of the overlaps of activities phi with patterns attracts them.
 
         E = lambda [x.phi - L_n] - t sum_mu F(xi^mu . phi) - b.phi
         tau dx/dt = -dE/dphi = -lambda x + t Xi^T F'(Xi phi) + b
 
-    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 14-15 (F = z^4 / 4, lambda = 1), and
-    Krotov & Hopfield, arXiv 2008.06996. Its state is x, (N,).
+    The state is x, (N,); the activation phi is the gradient of L_n at x; b is the drive. Source:
+    Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 14-15 (F = z^4 / 4, lambda = 1), and Krotov &
+    Hopfield, arXiv 2008.06996.
 
     Attributes:
         patterns: Xi, (K, N).
-        separation: F.
+        separation: F, the separation function.
         neural: L_n, Lagrangian of the neurons; its activation is phi.
         strength: t, above 0.
         leak: lambda, at least 0.
@@ -61,20 +62,29 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
         time_constant: float | Scalar = 1.0,
         voltage: float = 1.0,
     ):
-        """Stores `patterns`; by default F = z^4 / 4, phi = tanh, and t = 4 / F'(N).
+        """Stores `patterns`.
 
-        With that t saturated neurons at a memory of -1 and +1 feel a force of 4.
+        Args:
+            patterns: Xi, (K, N).
+            separation: F; by default z^4 / 4.
+            neural: L_n; by default that of phi = tanh.
+            strength: t, above 0; by default 4 / F'(N). If phi is a stored pattern of -1 and +1,
+                that pattern then exerts a force of size 4 on each neuron.
+            leak: lambda, at least 0.
+            time_constant: tau, above 0, in the user's unit of time.
+            voltage: x of a neuron whose cue entry is 1, when recall starts.
 
         Raises:
-            ValueError: On wrong patterns, a negative leak, or a strength or time constant of 0.
+            ValueError: If `patterns` are not (K, N) finite numbers, `leak` is negative, or
+                `strength` or `time_constant` is not above 0.
         """
         self.patterns = check_patterns(patterns)
         self.num_neurons = self.patterns.shape[1]
         self.separation = Power(4) if separation is None else separation
         self.neural = LogCosh() if neural is None else neural
         if strength is None:
-            whole = jnp.full(1, self.num_neurons, self.patterns.dtype)
-            strength = 4 / self.separation.slope(whole)[0]
+            full_overlap = jnp.full(1, self.num_neurons, self.patterns.dtype)
+            strength = 4 / self.separation.slope(full_overlap)[0]
         self.strength = positive_number("strength", strength)
         self.leak = positive_number("leak", leak, zero_allowed=True)
         self.time_constant = positive_number("time_constant", time_constant)
@@ -82,11 +92,14 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
 
     @classmethod
     def from_full(cls, network: NeuronAstrocyte) -> "ContinuousDenseMemory":
-        """The paper's reduction of `network`: eqs 14-15, as if alpha = gamma = 0.
+        """Returns the paper's reduction of `network` to neurons alone: eqs 14-15.
 
-        Synapses and processes are replaced by g = T phi phi^T, whatever their leaks and
-        activations are, and T by the Hebbian tensor on its patterns with autapses. Where this is
-        wrong, `nam_jax.measure.reduction_report` shows by how much.
+        Whatever the leaks and activations of synapses and processes are, the reduction takes alpha
+        = gamma = 0 and replaces both layers by g = T phi phi^T. It replaces T by the Hebbian tensor
+        of the same patterns with autapses. `nam_jax.measure.reduction_report` shows the error.
+
+        Args:
+            network: A network whose tensor is a `PatternTensor`, which may be scaled.
 
         Raises:
             ValueError: If the tensor of `network` is not made of patterns.
@@ -128,7 +141,7 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
 
 
 def _pattern_tensor(network: NeuronAstrocyte) -> tuple[PatternTensor, Scalar]:
-    """The network's pattern tensor and the factor it is scaled by."""
+    """Returns the network's pattern tensor, and the product of the factors that scale it."""
     tensor, factor = network.tensor, as_float(1.0)
     while isinstance(tensor, ScaledTensor):
         tensor, factor = tensor.tensor, factor * tensor.factor

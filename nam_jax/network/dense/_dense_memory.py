@@ -1,4 +1,4 @@
-"""Dense associative memories: continuous in time, and their discrete limit."""
+"""The dense associative memory with binary neurons, which are updated in discrete steps."""
 
 import itertools
 from typing import Any, NamedTuple
@@ -22,9 +22,15 @@ from nam_jax.network._drive import as_cue
 
 
 class Overlaps(NamedTuple):
-    """Overlaps Xi sigma, what fields are made of at them, and each neuron's bits in all patterns.
+    """The overlaps of a state sigma with all patterns, and the parts of fields made of them.
 
-    A field is bits[i] . weight - sigma_i own.
+    The field of neuron i is bits[i] . weight - sigma_i own.
+
+    Attributes:
+        values: S = Xi sigma, (K,).
+        weight: G(S), (K,).
+        own: sum_mu H(S_mu).
+        bits: Xi^T, (N, K): the bits of each neuron in all patterns.
     """
 
     values: Float[Array, " K"]
@@ -34,32 +40,37 @@ class Overlaps(NamedTuple):
 
 
 class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
-    """The discrete dense memory: E = -sum_mu F(xi^mu . sigma) over states -1 and +1.
+    """The discrete dense memory: E = -sum_mu F(xi^mu . sigma) over states sigma of -1 and +1.
 
-    By default a neuron takes the sign of the energy difference between its two states, all of them
-    in O(K N):
+    A neuron takes the sign of its field h_i, which has one of three forms:
 
-        h = Xi^T G(S) - sigma * sum_mu H(S_mu),   S = Xi sigma,
-        G = [F(S + 2) - F(S - 2)] / 2,   H = [F(S + 2) - 2 F(S) + F(S - 2)] / 2.
+    1. By default it is the energy difference between the two states of the neuron. All fields
+       together cost O(K N):
 
-    Fields are known up to a positive factor, which depends on the state and keeps steep F from
-    overflow. A bit that is not yet known, 0, takes Xi^T G, the difference over twice its step.
-    With `single_pass` a neuron takes instead the sign of the pull of F' at the overlaps without it,
+           h = Xi^T G(S) - sigma * sum_mu H(S_mu),   S = Xi sigma,
+           G = [F(S + 2) - F(S - 2)] / 2,   H = [F(S + 2) - 2 F(S) + F(S - 2)] / 2.
 
-        h_i = sum_mu xi_i F'(S_mu - xi_i sigma_i),
+       For a bit that is not yet known (0) this is Xi^T G. There G takes differences over S - 2 to
+       S + 2, twice the step from S - 1 to S + 1 of this bit.
+    2. With `single_pass` the field is made of F' at the overlaps without the neuron:
 
-    which is the same for n = 2 and exponentials, and for n = 3 and 4 in all but one bit in a
-    thousand; a bit of 0 takes the mean of F' at S + 1 and S - 1 for it. With `self_coupling` it is
-    the literal single pass h = Xi^T F'(S), the limit of [`ContinuousDenseMemory`][] at beta ->
-    infinity and dt = tau, which for even n > 2 couples each neuron to itself so strongly that it
-    corrects errors only up to K ~ N^(n/2). Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of
-    Kozachkov, Slotine & Krotov, which lacks the sign.
+           h_i = sum_mu xi_i F'(S_mu - xi_i sigma_i).
+
+       For a bit of 0, F' is replaced by its mean at S + 1 and S - 1. These fields have the signs of
+       the default for n = 2 and exponentials; for n = 3 and 4 one bit in a thousand differs.
+    3. With `self_coupling` the field is h = Xi^T F'(S), the literal single pass. It is the limit of
+       [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau. For even n > 2 each neuron is
+       coupled to itself so strongly that errors are corrected only up to K ~ N^(n/2).
+
+    Fields are computed up to a positive factor, which depends on the state and keeps steep F from
+    overflow. Source: Krotov & Hopfield, arXiv 1606.01164; eq 17 of Kozachkov, Slotine & Krotov,
+    which lacks the sign.
 
     Attributes:
         patterns: Xi, (K, N), -1 and +1.
-        separation: F.
+        separation: F, the separation function.
         single_pass: Whether fields are made of F' and not of energy differences.
-        self_coupling: Whether the field includes a neuron's own state; always a single pass.
+        self_coupling: Whether the field includes the neuron's own state; implies `single_pass`.
     """
 
     patterns: Patterns
@@ -75,11 +86,18 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         single_pass: bool = False,
         self_coupling: bool = False,
     ):
-        """Stores `patterns`; by default F = z^4 / 4.
+        """Stores `patterns`.
+
+        Args:
+            patterns: Xi, (K, N), -1 and +1.
+            separation: F; by default z^4 / 4.
+            single_pass: Whether fields are made of F' and not of energy differences.
+            self_coupling: Whether the field includes the neuron's own state; implies
+                `single_pass`.
 
         Raises:
-            ValueError: On an empty or wrongly shaped array, entries other than -1 and +1, or a
-                separation function made for another N.
+            ValueError: If `patterns` is empty or not (K, N), has entries other than -1 and +1, or
+                if `separation` is made for another N.
         """
         self.patterns = check_patterns(patterns, binary=True)
         self.separation = Power(4) if separation is None else separation
@@ -108,7 +126,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return True
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""
+        """Returns the signs of `cue`; an entry of 0, a bit that is not known, stays 0."""
         return jnp.sign(as_cue(cue, self.patterns.shape[1], self.dtype))
 
     def local_field(self, state: Pattern) -> Pattern:
@@ -116,7 +134,10 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return weight @ self.patterns - state * own.sum()
 
     def carry(self, state: Pattern) -> Overlaps:
-        """The overlaps: whole numbers, and so without rounding, one flip after another."""
+        """Returns the overlaps of `state` and the parts of its fields."""
+        # Overlaps are whole numbers, so that updates one by one add no rounding errors. Example:
+        # patterns (+, +, +) and (+, -, +), state (+, +, -): overlaps (1, -1). If neuron 2 flips
+        # to +1, its change of +2 times its bits (+, +) moves the overlaps to (3, 1).
         # The barrier makes a copy of the transpose, in which the bits of a neuron lie together.
         bits = jax.lax.optimization_barrier(self.patterns.T)
         overlaps = self._overlaps(state)
@@ -131,16 +152,17 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
     def flipped(
         self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""], change: Scalar
     ) -> Overlaps:
-        def moved() -> tuple[Array, Array, Array]:
+        def changed() -> tuple[Array, Array, Array]:
             overlaps = carry.values + carry.bits[i] * change
             return overlaps, *self._summed_weights(overlaps)
 
-        # Most neurons that are looked at do not change; a batch computes both and chooses.
-        parts = jax.lax.cond(change == 0, lambda: carry[:3], moved)
+        # Most visited neurons do not change, and then nothing is computed. In a batch both
+        # branches are computed.
+        parts = jax.lax.cond(change == 0, lambda: carry[:3], changed)
         return Overlaps(parts[0], parts[1], parts[2], carry.bits)
 
     def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
-        """All of them cost what the fields for the largest number of patterns do."""
+        """Returns the fields for all counts, at about the cost of one call of `local_field`."""
         ends = (0, *counts)
         if any(a >= b for a, b in itertools.pairwise(ends)) or ends[-1] > self.patterns.shape[0]:
             requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
@@ -153,32 +175,42 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return jnp.cumsum(jnp.stack(parts), axis=0)
 
     def _overlaps(self, state: Pattern) -> Float[Array, " K"]:
+        """Returns S = Xi sigma."""
         return self.patterns @ state
 
     def _weights(
         self, overlaps: Float[Array, " K"]
     ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-        """G and H, with which a field is xi_i . G - sigma_i sum H; H is 0 with self-coupling.
+        """Returns G and H, (K,) each, of which the field is h_i = xi_i . G - sigma_i sum H.
 
-        In a single pass without it they are half the sum and half the difference of F' at S + 1 and
-        S - 1, where the overlap without a neuron lies.
+        In a single pass G and H are half the sum and half the difference of F' at S + 1 and at
+        S - 1; the overlap without neuron i is S - xi_i sigma_i, one of the two. With self-coupling
+        G is F'(S), and H is 0.
         """
-        whole = float(self.patterns.shape[1])
+        # Example: one pattern (+, +, +), state (+, +, -), F = z^4 / 4. S = 1, and
+        # G = [F(3) - F(-1)] / 2 = 10, H = [F(3) - 2 F(1) + F(-1)] / 2 = 10. Neuron 2, which is
+        # wrong, has the field 10 + 10 = F(3) - F(1) = 20. Neuron 0 has 10 - 10 = F(1) - F(-1) = 0,
+        # a tie. In a single pass G = [F'(2) + F'(0)] / 2 = 4 and H = 4 give 8 = F'(2) and 0.
+        full_overlap = float(self.patterns.shape[1])
         if self.self_coupling:
-            return self.separation.scaled_slope(overlaps, whole), jnp.zeros_like(overlaps)
+            return self.separation.scaled_slope(overlaps, full_overlap), jnp.zeros_like(overlaps)
         if not self.single_pass:
-            return self.separation.differences(overlaps, whole)
-        both = jnp.concatenate([overlaps + 1, overlaps - 1])  # at once: their factor is the same
-        above, below = jnp.split(self.separation.scaled_slope(both, whole + 1), 2)
+            return self.separation.differences(overlaps, full_overlap)
+        # Both are computed in one call, since the positive factor depends on the overlaps.
+        shifted = jnp.concatenate([overlaps + 1, overlaps - 1])
+        above, below = jnp.split(self.separation.scaled_slope(shifted, full_overlap + 1), 2)
         return (above + below) / 2, (above - below) / 2
 
     def _summed_weights(self, overlaps: Float[Array, " K"]) -> tuple[Float[Array, " K"], Scalar]:
-        """G and the sum of H, by a product, which is faster than a sum on a CPU."""
+        """Returns G and sum H; a product with ones is faster than a sum on a CPU."""
         weight, own = self._weights(overlaps)
         return weight, jnp.vdot(jnp.ones_like(own), own)
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """E in units of F(N), so that a lone pattern has -1: no power of N overflows."""
+        """Returns E / F(N), or E itself for a log-sum-exp.
+
+        In these units a single stored pattern has the energy -1, and no power of N overflows.
+        """
         self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))
 

@@ -1,4 +1,4 @@
-"""The classical pairwise memory: binary neurons and one weight for each pair of them."""
+"""The Hopfield network: binary neurons, and one weight for each pair of neurons."""
 
 from typing import Any, NamedTuple
 
@@ -22,9 +22,12 @@ from nam_jax.network._drive import as_cue
 
 
 class Fields(NamedTuple):
-    """The local fields of all neurons as they are summed, and what is round-off in them.
+    """The local fields of all neurons, their round-off, and W^T.
 
-    And W^T, (N, N), in which the weights from a neuron lie together.
+    Attributes:
+        values: Fields as they were summed, with round-off, (N,).
+        rounding: Bound of the round-off of each field, (N,).
+        outgoing: W^T, (N, N), in which the weights from one neuron lie together in memory.
     """
 
     values: Pattern
@@ -37,17 +40,17 @@ class Hopfield(AbstractDiscreteNetwork):
 
         h = W s - theta,   E = -s . W s / 2 + theta . s
 
-    Neurons that are updated one by one never raise E if W is symmetric with a diagonal of at least
-    0; all at once they may end in a cycle of two states. With asymmetric weights, such as those
-    of [`nam_jax.memory.Perceptron`][], patterns can still be fixed points, but E need not fall. A
-    field below the round-off of its own sum counts as 0, so that ties stay ties although K / N
-    and the like are not exact. Source: Hopfield 1982, PNAS 79, 2554.
+    If W is symmetric with a diagonal of at least 0, updates one by one never raise E; updates of
+    all neurons at once may end in a cycle of two states. With asymmetric weights, such as those of
+    [`nam_jax.memory.Perceptron`][], patterns can still be fixed points, but E need not fall. A
+    field that is not above the round-off of its sum counts as 0. Exact ties therefore stay ties,
+    although weights such as K / N are rounded. Source: Hopfield 1982, PNAS 79, 2554.
 
     Attributes:
         weights: W, (N, N), w_ij from neuron j to neuron i; its diagonal is 0 unless
             `self_coupling`.
         threshold: theta, (N,).
-        self_coupling: Whether the diagonal of the weights given was kept.
+        self_coupling: Whether neurons are coupled to themselves, by the diagonal of the weights.
     """
 
     weights: Pairs
@@ -57,15 +60,15 @@ class Hopfield(AbstractDiscreteNetwork):
     def __init__(
         self, weights: ArrayLike, *, threshold: ArrayLike = 0.0, self_coupling: bool = False
     ):
-        """A network with the given weights.
+        """Makes a network with the given weights.
 
         Args:
-            weights: (N, N) with N >= 2.
-            threshold: One number, or one for each neuron.
-            self_coupling: Whether neurons are coupled to themselves, by the diagonal of `weights`.
+            weights: W, (N, N) with N >= 2.
+            threshold: theta: one number, or (N,) numbers.
+            self_coupling: Whether to keep the diagonal of `weights`; if not, it is set to 0.
 
         Raises:
-            ValueError: If an argument has another shape, or is not finite.
+            ValueError: If `weights` or `threshold` has another shape or is not finite.
         """
         matrix, bias = as_float(weights), as_float(threshold)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
@@ -91,30 +94,37 @@ class Hopfield(AbstractDiscreteNetwork):
         threshold: ArrayLike = 0.0,
         self_coupling: bool = False,
     ) -> "Hopfield":
-        """A network that stores `patterns`, (K, N), by `rule`; by default the activity product.
+        """Returns a network that stores `patterns` by a learning rule.
 
-        `passes` and `key` are those of [`nam_jax.memory.learn`][].
+        Args:
+            patterns: Xi, (K, N).
+            rule: The learning rule; by default the activity product, W = Xi^T Xi / N.
+            passes: As for [`nam_jax.memory.learn`][].
+            key: As for [`nam_jax.memory.learn`][].
+            threshold: As for the class.
+            self_coupling: As for the class.
 
         Raises:
-            ValueError: On wrong patterns, or as `learn` and the class itself do.
+            ValueError: As [`nam_jax.memory.learn`][] and the class.
         """
         rule = ActivityProduct() if rule is None else rule
         weights = learn(rule, patterns, passes=passes, key=key)
         return cls(weights, threshold=threshold, self_coupling=self_coupling)
 
     def added(self, pattern: ArrayLike, rule: AbstractLearningRule | None = None) -> "Hopfield":
-        """The network with one more pattern, in O(N^2), whatever the number of those stored.
+        """Returns the network with one more pattern, in O(N^2) for any number of stored patterns.
 
-        There is no `removed`: weights do not tell which patterns they are made of.
+        A method `removed` does not exist, since weights do not tell their patterns.
 
         Args:
-            pattern: (N,).
-            rule: The rule that made the weights; by default the activity product. It must be one
-                that needs no other pattern: `ActivityProduct`, `Covariance` with a mean, or in a
-                single pass `ExpandedHebbian`, `Storkey` or `ClampedOja`.
+            pattern: (N,), floats of the dtype of the weights, or integers.
+            rule: The rule that made the weights; by default the activity product. It must not need
+                the other patterns: `ActivityProduct`, `Covariance` with a mean, or in a single pass
+                `ExpandedHebbian`, `Storkey` or `ClampedOja`.
 
         Raises:
-            ValueError: On another rule, or a wrong shape or dtype of the pattern.
+            ValueError: If `rule` is another rule, or `pattern` has a wrong shape or dtype or is not
+                finite.
         """
         row = rows_like("pattern", pattern, self.weights, self.weights.shape[1:])
         rule = ActivityProduct() if rule is None else rule
@@ -131,7 +141,7 @@ class Hopfield(AbstractDiscreteNetwork):
         return True
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """The signs of `cue`; an entry of 0 (a bit that is not known) stays 0 at first."""
+        """Returns the signs of `cue`; an entry of 0, a bit that is not known, stays 0."""
         return jnp.sign(as_cue(cue, self.weights.shape[0], self.dtype))
 
     def local_field(self, state: Pattern) -> Pattern:
@@ -139,7 +149,9 @@ class Hopfield(AbstractDiscreteNetwork):
 
     def carry(self, state: Pattern) -> Fields:
         terms = jnp.sum(jnp.abs(self.weights), axis=1) + jnp.abs(self.threshold)
-        # The barrier makes a copy of the transpose; where it is not used there is none.
+        # The barrier makes a copy of the transpose, and the compiler drops an unused copy. Updates
+        # one by one then add a row of it: with W^T = (0, a; b, 0), a change of s_0 by 2 adds
+        # 2 (0, a) to the fields, without another product W s.
         outgoing = jax.lax.optimization_barrier(self.weights.T)
         rounding = 4 * jnp.finfo(self.dtype).eps * terms
         return Fields(self.weights @ state - self.threshold, rounding, outgoing)
@@ -156,11 +168,11 @@ class Hopfield(AbstractDiscreteNetwork):
         return carry._replace(values=carry.values + carry.outgoing[i] * change)
 
     def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> None:
-        """None: weights are given, or learned from all patterns together."""
+        """Returns None: weights do not tell the share of each pattern."""
         return None
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """E, which need not fall where weights are not symmetric."""
+        """Returns E, dimensionless."""
         self.as_drive(drive)
         return jnp.vdot(self.threshold - self.weights @ state / 2, state)
 
@@ -172,5 +184,6 @@ class Hopfield(AbstractDiscreteNetwork):
 
 
 def _without_rounding(field: Array, rounding: Array) -> Array:
-    # Written so that NaN is not taken for a tie.
+    """Returns `field`, and 0 where its size is at most `rounding`."""
+    # This comparison is false for NaN, which is therefore not taken for a tie.
     return jnp.where(jnp.abs(field) <= rounding, 0, field)

@@ -1,4 +1,4 @@
-"""The two-layer dense memory: feature neurons and one hidden neuron for each memory."""
+"""The two-layer dense memory: feature neurons, and one hidden neuron for each pattern."""
 
 from typing import Any, NamedTuple
 
@@ -36,7 +36,10 @@ class TwoLayerState(eqx.Module):
 
 
 class TwoLayerTerms(NamedTuple):
-    """The energy's terms: one a layer, their interaction, and the input (0 without one)."""
+    """The terms of the energy: one of each layer, their interaction, and that of the input.
+
+    The last is 0 without an input.
+    """
 
     features: Scalar
     hidden: Scalar
@@ -45,19 +48,20 @@ class TwoLayerTerms(NamedTuple):
 
 
 class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
-    """N feature neurons v and K hidden neurons h, joined by pairwise synapses that are patterns.
+    """N feature neurons v and K hidden neurons h, coupled by synapses Xi, the patterns.
 
         tau_f dv/dt = Xi^T f(h) - v + b       tau_h dh/dt = Xi g(v) - h
         E = [v.g - L_v] + [h.f - L_h] - f.Xi g - b.g,   g = dL_v/dv,  f = dL_h/dh
 
-    Source: Krotov & Hopfield, arXiv 2008.06996, eqs 1-3, whose models A, B and C are the presets.
-    With the hidden layer at its equilibrium the features are a dense memory with F = L_h: see
-    [`nam_jax.network.ContinuousDenseMemory`][]. N + K compute units store K patterns at most.
+    Source: Krotov & Hopfield, arXiv 2008.06996, eqs 1-3; the class methods make the paper's models
+    A, B and C. If the hidden layer is at its equilibrium, the features are a dense memory with
+    F = L_h: see [`nam_jax.network.ContinuousDenseMemory`][]. The N + K neurons store K patterns at
+    most.
 
     Attributes:
         patterns: Xi, (K, N), the synapses from features to hidden neurons.
-        features: L_v; its activation g is the features' firing.
-        hidden: L_h; its activation f is the hidden neurons' firing.
+        features: L_v, Lagrangian of the features; its activation g is their firing.
+        hidden: L_h, Lagrangian of the hidden neurons; its activation f is their firing.
         time_constants: tau_f, tau_h, above 0, in the user's unit of time.
         voltage: v of a feature whose cue entry is 1, when recall starts.
     """
@@ -77,10 +81,19 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         time_constants: tuple[float | Scalar, ...] = (1.0, 0.1),
         voltage: float = 1.0,
     ):
-        """Stores `patterns`; by default hidden neurons are ten times faster than features.
+        """Stores `patterns`.
+
+        Args:
+            patterns: Xi, (K, N).
+            features: L_v.
+            hidden: L_h.
+            time_constants: tau_f and tau_h, above 0; by default hidden neurons are ten times faster
+                than features.
+            voltage: v of a feature whose cue entry is 1, when recall starts.
 
         Raises:
-            ValueError: On wrong patterns, or time constants that are not two numbers above 0.
+            ValueError: If `patterns` are not (K, N) finite numbers, or `time_constants` are not two
+                numbers above 0.
         """
         self.patterns = check_patterns(patterns)
         self.features, self.hidden = features, hidden
@@ -95,9 +108,18 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def model_a(
         cls, patterns: ArrayLike, *, n: int = 4, beta: float | Scalar = 1.0, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Additive features and hidden neurons, f = max(h, 0)^(n-1): a dense memory of power n.
+        """Returns model A, a dense memory of power n: g = tanh(beta v), f = max(h, 0)^(n-1).
 
-        The paper's features are g = sign(v), the limit of this tanh(beta v) at large beta.
+        In the paper g = sign(v), the limit of large beta.
+
+        Args:
+            patterns: Xi, (K, N).
+            n: Power, a whole number of at least 2.
+            beta: Steepness of the features, above 0.
+            **arguments: `time_constants` and `voltage`, as for the class.
+
+        Raises:
+            ValueError: If `n` or `beta` is out of range, or as the class.
         """
         return cls(patterns, features=LogCosh(beta), hidden=RectifiedPower(n), **arguments)
 
@@ -105,14 +127,34 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def model_b(
         cls, patterns: ArrayLike, *, beta: float | Scalar = 1.0, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Linear features and a softmax over hidden neurons: the modern Hopfield network."""
+        """Returns model B, the modern Hopfield network: g = v, f = softmax(beta h).
+
+        Args:
+            patterns: Xi, (K, N).
+            beta: Steepness of the softmax, above 0.
+            **arguments: `time_constants` and `voltage`, as for the class.
+
+        Raises:
+            ValueError: If `beta` is not above 0, or as the class.
+        """
         return cls(patterns, features=Quadratic(), hidden=LogSumExp(beta), **arguments)
 
     @classmethod
     def model_c(
         cls, patterns: ArrayLike, *, n: int = 4, epsilon: float = 1e-5, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Features on a sphere, g = v / |v|, and f = max(h, 0)^(n-1): spherical memory."""
+        """Returns model C, the spherical memory: g = v / |v|, f = max(h, 0)^(n-1).
+
+        Args:
+            patterns: Xi, (K, N).
+            n: Power, a whole number of at least 2.
+            epsilon: Added to |v|^2 under the root, so that g is smooth at v = 0; above 0. In the
+                paper it is 0.
+            **arguments: `time_constants` and `voltage`, as for the class.
+
+        Raises:
+            ValueError: If `n` or `epsilon` is out of range, or as the class.
+        """
         return cls(patterns, features=Spherical(epsilon), hidden=RectifiedPower(n), **arguments)
 
     def stored(self) -> tuple[Patterns, None]:
@@ -130,11 +172,11 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
 
     @property
     def drive_type(self) -> type[Drive]:
-        """`Drive`, with a neural part only, for the features."""
+        """`Drive`; only its neural part may be given, and it drives the features."""
         return Drive
 
     def initial_state(self, cue: ArrayLike) -> TwoLayerState:
-        """Features at `voltage` times the cue, hidden neurons at their equilibrium for it."""
+        """Returns v = `voltage` times the cue, and h = Xi g(v), the equilibrium for this v."""
         v = self.voltage * as_cue(cue, self.patterns.shape[1], self.dtype)
         return TwoLayerState(v, self.patterns @ self.features.activation(v))
 
@@ -165,7 +207,7 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         return state.features
 
     def layers(self) -> tuple[Layer, ...]:
-        """Features and hidden neurons, both with a leak of 1."""
+        """Returns the layers of features and of hidden neurons, both with a leak of 1."""
         one = jnp.ones_like(self.time_constants[0])
         tau_f, tau_h = self.time_constants
         return (Layer(self.features, one, tau_f), Layer(self.hidden, one, tau_h))
