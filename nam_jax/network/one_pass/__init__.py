@@ -1,4 +1,4 @@
-"""Memories that answer in passes: correlation matrices, Minerva 2, universal Hopfield."""
+"""Networks that answer in passes: correlation matrices, Minerva 2, universal Hopfield."""
 
 from nam_jax.network.one_pass._correlation_matrix import CorrelationMatrix
 from nam_jax.network.one_pass._minerva import Echo, Minerva2

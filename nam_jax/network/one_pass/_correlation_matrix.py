@@ -1,4 +1,4 @@
-"""Correlation-matrix memories: answers to cues, stored as a sum of outer products."""
+"""The correlation-matrix memory: pairs of cue and answer, stored as a sum of outer products."""
 
 from typing import Any
 
@@ -15,16 +15,17 @@ from nam_jax.network._drive import as_cue
 
 
 class CorrelationMatrix(AbstractFeedforwardNetwork):
-    """y = W s with W = Y^T Xi / N: Kohonen's linear associator, or Amari's with signs.
+    """The linear associator y = W s with W = Y^T Xi / N (Kohonen), or y = sign(W s) (Amari).
 
-    One pass, no dynamics: an answer is the stored one, y_mu, plus cross-talk of size sqrt(K / N).
-    Hetero-associative where answers are other patterns than cues. Source: Kohonen 1972, IEEE Trans.
-    Comput. C-21, 353; Amari 1972, IEEE Trans. Comput. C-21, 1197.
+    It has no dynamics. For random patterns of -1 and +1, the linear answer to the cue xi_mu is the
+    stored answer y_mu plus cross-talk of size sqrt(K / N). If answers are other patterns than cues,
+    the memory is hetero-associative. Source: Kohonen 1972, IEEE Trans. Comput. C-21, 353; Amari
+    1972, IEEE Trans. Comput. C-21, 1197.
 
     Attributes:
         weights: W, (M, N).
         sign: Whether the answer is made of signs.
-        passes: How many passes; more than one only where answers are like cues.
+        passes: Number of passes, at least 1; above 1 only if answers have the length of cues.
     """
 
     weights: Float[Array, "M N"]
@@ -39,17 +40,17 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         sign: bool = False,
         passes: int = 1,
     ):
-        """Stores `answers` to `patterns`, by default the patterns themselves.
+        """Stores the answer to each pattern.
 
         Args:
             patterns: Xi, (K, N).
-            answers: Y, (K, M).
-            sign: Whether answers are signs.
-            passes: How many passes.
+            answers: Y, (K, M); by default the patterns themselves.
+            sign: Whether the answer is made of signs.
+            passes: Number of passes, at least 1; above 1 only if M = N.
 
         Raises:
-            ValueError: On wrong shapes, numbers that are not finite, or passes below 1; or above 1
-                where answers are no cues.
+            ValueError: If `patterns` or `answers` has a wrong shape or is not finite, or if
+                `passes` is below 1, or above 1 although M is not N.
         """
         xi = check_patterns(patterns)
         y = xi if answers is None else check_patterns(answers, name="answers")
@@ -57,23 +58,24 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
             requirement = f"have {xi.shape[0]} rows, one for each pattern"
             raise argument_error("answers", requirement, f"shape {y.shape}")
         if passes > 1 and y.shape != xi.shape:
-            raise argument_error("passes", "be 1 where answers are no cues", passes)
+            requirement = "be 1 if answers are not as long as patterns"
+            raise argument_error("passes", requirement, passes)
         xi, y = in_one_dtype(xi, y)
         self.weights = y.T @ xi / xi.shape[1]
         self.sign = sign
         self.passes = passes
 
     def added(self, pattern: ArrayLike, answer: ArrayLike | None = None) -> "CorrelationMatrix":
-        """The memory with one more pattern, in O(M N), whatever the number of those stored.
+        """Returns the memory with one more pattern, in O(M N) for any number of stored patterns.
 
-        There is no `removed`: weights do not tell which patterns they are made of.
+        A method `removed` does not exist, since weights do not tell their patterns.
 
         Args:
-            pattern: (N,).
-            answer: (M,), by default the pattern itself.
+            pattern: (N,), floats of the dtype of the weights, or integers.
+            answer: (M,), as `pattern`; by default the pattern itself.
 
         Raises:
-            ValueError: On a wrong shape or dtype.
+            ValueError: If `pattern` or `answer` has a wrong shape or dtype or is not finite.
         """
         sizes = self.weights.shape
         x = rows_like("pattern", pattern, self.weights, sizes[1:])
@@ -96,7 +98,7 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         return axes_of(self, lambda n: n.weights, 0), None
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """The cue itself."""
+        """Returns the cue itself."""
         return as_cue(cue, self.weights.shape[1], self.dtype)
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:

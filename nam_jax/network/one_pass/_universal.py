@@ -1,4 +1,4 @@
-"""Universal Hopfield networks: similarity, then separation, then projection."""
+"""The universal Hopfield network, in three steps: similarity, separation, projection."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,20 +24,22 @@ from nam_jax.network._drive import as_cue
 
 
 class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
-    """y = P^T sep(sim(M, q)): most one-shot memories are choices of the three parts.
+    """The memory y = P^T sep(sim(M, q)); most one-shot memories are choices of sim, sep and P.
 
-    Auto-associative where the projection P is the memory M itself. Source: Millidge et al., arXiv
-    2202.04557. With dot products and a weighting that has a convex potential F, sep = F', such a
-    memory has an energy that no pass raises, as a pass is a step of the concave-convex procedure:
+    Without a projection P, the memory M takes its place, and the network is auto-associative. It
+    then has an energy if sim is the dot product and sep is the gradient of a convex potential F:
 
         E = |q|^2 / 2 - F(M q)
 
+    No pass raises E, since a pass is a step of the concave-convex procedure. Source: Millidge et
+    al., arXiv 2202.04557.
+
     Attributes:
         memory: M, (K, N).
-        projection: P, (K, M); None for the memory itself.
+        projection: P, with a row for each row of M; None for M itself.
         similarity: sim.
         weighting: sep.
-        passes: How many times; more than one only without a projection.
+        passes: Number of passes, at least 1; above 1 only without a projection.
     """
 
     memory: Patterns
@@ -55,11 +57,20 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         projection: ArrayLike | None = None,
         passes: int = 1,
     ):
-        """Stores the rows of `memory`; by default softmax of dot products, which is attention.
+        """Stores the rows of `memory`.
+
+        The defaults are the softmax of dot products, which is attention.
+
+        Args:
+            memory: M, (K, N).
+            similarity: sim; by default the dot product.
+            weighting: sep; by default the softmax.
+            projection: P, with K rows; by default M itself.
+            passes: Number of passes, at least 1; above 1 only without a projection.
 
         Raises:
-            ValueError: On wrong shapes, numbers that are not finite, or passes below 1; or above 1
-                with a projection.
+            ValueError: If `memory` or `projection` has a wrong shape or is not finite, or if
+                `passes` is below 1, or above 1 with a projection.
         """
         stored = check_patterns(memory)
         self.memory, self.projection = _check_projection(stored, projection, "memory", passes)
@@ -93,7 +104,7 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         return self.projection is None and self.similarity.linear and potential is not None
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """E at `state`, (N,)."""
+        """Returns E at `state`, dimensionless."""
         self.as_drive(drive)
         potential = self.weighting.potential
         if not self.has_energy or potential is None:
@@ -104,9 +115,9 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         return _stored_rows(self, lambda n: n.memory), None
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """The query itself; NaN marks what is not seen if the similarity is `visible`."""
-        seen = self.similarity.visible
-        return as_cue(cue, self.memory.shape[1], self.dtype, nan_allowed=seen)
+        """Returns the query itself; if the similarity is `visible`, NaN marks unseen entries."""
+        nan_allowed = self.similarity.visible
+        return as_cue(cue, self.memory.shape[1], self.dtype, nan_allowed=nan_allowed)
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
         weights = self.weighting(self.similarity(self.memory, state))
@@ -114,20 +125,21 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
 
 
 class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
-    """x <- Xi^T softmax(beta Xi x): one pass is attention, and no pass raises the energy.
+    """The modern Hopfield network: a pass is attention, x <- Xi^T softmax(beta Xi x).
 
         E = -log(sum_mu exp(beta xi_mu . x)) / beta + |x|^2 / 2
 
-    The universal network of `Dot` and `Softmax`. E is eq 2 of the source without its constants.
-    With a projection P the answer is P^T softmax(beta Xi x): keys are the patterns, values the rows
-    of P, and at beta = 1 / sqrt(N) it is scaled dot-product attention, which has no energy. Source:
-    Ramsauer et al., arXiv 2008.02217.
+    No pass raises E, which is eq 2 of the source without its constants. The network equals the
+    universal network of `Dot` and `Softmax`. With a projection P the answer is P^T softmax(beta Xi
+    x): the patterns are keys, and the rows of P are values. At beta = 1 / sqrt(N) it is scaled
+    dot-product attention. With a projection there is no energy. Source: Ramsauer et al., arXiv
+    2008.02217.
 
     Attributes:
         patterns: Xi, (K, N), real.
-        separation: The log-sum-exp, with beta; 1 / sqrt(N) is that of attention.
+        separation: The log-sum-exp with its beta; attention has beta = 1 / sqrt(N).
         projection: P, (K, M); None for the patterns themselves.
-        passes: How many passes; more than one only without a projection.
+        passes: Number of passes, at least 1; above 1 only without a projection.
     """
 
     patterns: Patterns
@@ -145,9 +157,15 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
     ):
         """Stores `patterns`.
 
+        Args:
+            patterns: Xi, (K, N).
+            beta: Steepness of the softmax, above 0.
+            projection: P, (K, M); by default the patterns themselves.
+            passes: Number of passes, at least 1; above 1 only without a projection.
+
         Raises:
-            ValueError: On wrong patterns or projection, beta not above 0, or passes below 1; or
-                above 1 with a projection.
+            ValueError: If `patterns` or `projection` has a wrong shape or is not finite, if `beta`
+                is not above 0, or if `passes` is below 1, or above 1 with a projection.
         """
         stored = check_patterns(patterns)
         self.patterns, self.projection = _check_projection(stored, projection, "patterns", passes)
@@ -176,11 +194,11 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
 
     @property
     def has_energy(self) -> bool:
-        """Whether an answer is a state: with a projection it is not."""
+        """Whether the network has an energy: it has none with a projection."""
         return self.projection is None
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """E at `state`, (N,)."""
+        """Returns E at `state`, dimensionless."""
         self.as_drive(drive)
         if not self.has_energy:
             raise without_energy(self)
@@ -190,7 +208,7 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         return _stored_rows(self, lambda n: n.patterns), None
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """The cue itself."""
+        """Returns the cue itself."""
         return as_cue(cue, self.patterns.shape[1], self.dtype)
 
     def respond(self, state: Pattern) -> Float[Array, " M"]:
@@ -201,7 +219,14 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
 def _check_projection(
     memory: Patterns, projection: ArrayLike | None, name: str, passes: int
 ) -> tuple[Patterns, Float[Array, "K M"] | None]:
-    """`memory`, whose argument has that `name`, and `projection`, both in one float dtype."""
+    """Returns `memory` and the checked `projection` in one float dtype.
+
+    Args:
+        memory: (K, N), checked already.
+        projection: (K, M) or None.
+        name: Name of the argument that holds `memory`, for errors.
+        passes: Number of passes.
+    """
     if projection is None:
         return memory, None
     answers = check_patterns(projection, name="projection")
@@ -214,7 +239,7 @@ def _check_projection(
 
 
 def _stored_rows(network: Any, memory: Callable[[Any], Patterns]) -> Any:
-    """Axes that split stored rows, and their answers with them."""
+    """Returns the axes that split the stored rows, and with them the rows of the projection."""
     if network.projection is None:
         return axes_of(network, memory, 0)
     return axes_of(network, lambda n: (memory(n), n.projection), (0, 0))
