@@ -1,11 +1,12 @@
-"""Section 7 of the science page on the effective network: leak gating, and `theory` of recall.
+"""The effective network: leak gating, as in an independent prototype, and `theory` of recall.
 
 In the table of leak gating x(0) = 3 cue, with the projection rule, no autapses, beta = 1 and
-lambda = gain * beta * M0 * N. The page flips each bit with probability 0.15: so done, all its 16
-cells agree within binomial error. With exactly 10 flips six do not, of 120 cues (page in brackets):
+lambda = gain * beta * M0 * N. The prototype flips each bit with probability 0.15. With such flips
+all its 16 cells agree within binomial error. With exactly 10 flips six cells do not. Their recall,
+of 120 cues, and that of the prototype in brackets, is:
 K = 20: gain 0.01 0.00 (.50), 1.5 1.00 (.75); K = 200: 0.01 0.00 (.20), 1.5 0.98 (.70);
 K = 600: 1.5 0.03 (.60); K = 600, eps = 0.02: 0.01 0.24 (.60).
-At eps = 0.2 and gain 1.5 recall is one of signs: most networks that recall end at rest.
+At eps = 0.2 and gain 1.5 only signs are recalled: most networks that recall end at rest.
 """
 
 import equinox as eqx
@@ -25,7 +26,7 @@ from nam_jax.network import Cold, EffectiveNeuronAstrocyte, NeuronAstrocyte
 
 N, CUES = 64, 120
 GAINS = (0.01, 0.9, 1.5, 3.0)
-# (K, eps): exact recall, then activity after random cues, at each gain; 30 cues on the page.
+# (K, eps): exact recall, then activity after random cues, at each gain; 30 cues of the prototype.
 TABLE = {
     (20, 0.2): ((0.50, 0.95, 0.75, 0.00), (1.00, 0.05, 0.00, 0.00)),
     (200, 0.2): ((0.20, 0.97, 0.70, 0.00), (1.00, 0.00, 0.00, 0.00)),
@@ -68,7 +69,7 @@ def test_recall_and_rejection_by_the_neural_leak(num_patterns, margin):
     given = problem(num_patterns)
     for gain, rate, activity in zip(GAINS, *TABLE[num_patterns, margin], strict=True):
         exact, _, stray = gated(*given, jnp.asarray(margin), jnp.asarray(gain))
-        assert agrees(exact, rate, page_trials=30), (gain, float(exact.mean()))
+        assert agrees(exact, rate, prototype_trials=30), (gain, float(exact.mean()))
         np.testing.assert_allclose(float(stray.mean()), activity, atol=0.15, err_msg=str(gain))
 
 
@@ -86,7 +87,7 @@ def test_the_hebbian_tensor_gates_worse():
         gated(*problem(200), jnp.asarray(0.02), jnp.asarray(gain), Hebbian())[0] for gain in GAINS
     ]
     best = max(rates, key=lambda exact: float(exact.mean()))
-    assert agrees(best, 0.47, page_trials=30)
+    assert agrees(best, 0.47, prototype_trials=30)
     projection = gated(*problem(200), jnp.asarray(0.02), jnp.asarray(3.0))[0]
     assert float(projection.mean()) > float(best.mean()) + 0.3
 

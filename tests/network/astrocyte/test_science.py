@@ -1,8 +1,8 @@
-"""Tables of the science page (neuron_astrocyte.md, sections 5 to 7), measured again.
+"""Tables of an independent prototype (sections 5 to 7 of its description), measured again.
 
-Rates are compared with the page's by Fisher's exact test on both samples (fixed seeds, so a pass
-stays a pass). Where a number of the page does not come back, what is measured stands here, and
-a comment says how the page differs.
+Rates are compared with those of the prototype by Fisher's exact test on both samples (fixed seeds,
+so a pass stays a pass). If a number of the prototype is not reproduced, the measured number stands
+here, and a comment states the difference.
 """
 
 import equinox as eqx
@@ -37,10 +37,10 @@ def problem(seed, num_patterns, num_neurons, num_flips, num_cues):
     return patterns, targets, jax.vmap(flipped, (0, None, 0))(targets, num_flips, keys)
 
 
-def agrees(exact, page_rate, page_trials=20):
-    """Whether a measured rate and the page's may be one rate: p > 0.001."""
-    actual, page = int(np.sum(exact)), round(page_rate * page_trials)
-    table = [[actual, len(exact) - actual], [page, page_trials - page]]
+def agrees(exact, prototype_rate, prototype_trials=20):
+    """Whether a measured rate and that of the prototype may be one rate: p > 0.001."""
+    actual, expected = int(np.sum(exact)), round(prototype_rate * prototype_trials)
+    table = [[actual, len(exact) - actual], [expected, prototype_trials - expected]]
     return stats.fisher_exact(table).pvalue > 1e-3
 
 
@@ -78,9 +78,9 @@ def transient(net, cues, targets, start=None):
     return path
 
 
-# (alpha = gamma, tau): page's mean final overlap of 20 cues, and the least measured one.
-# The page has 0.92 and 0.98 in two cases that recall everything or nearly everything here, at
-# every step size the solver chooses: overlaps 1.000 and 0.998 over six sets of patterns, with
+# (alpha = gamma, tau): mean final overlap of 20 cues of the prototype, and the least measured one.
+# The prototype has 0.92 and 0.98 in two cases that recall all or nearly all cues here, at every
+# step size the solver chooses: overlaps 1.000 and 0.998 over six sets of patterns, with
 # 120 of 120 and 117 of 120 cues exact.
 SECTION_5 = {
     (0.0, (1.0, 1.0, 1.0)): (1.00, 0.99),
@@ -102,9 +102,10 @@ def test_recall_of_section_5_by_leaks_and_time_constants(leak, taus):
     patterns, targets, cues = problem(0, 20, 64, 13, 10)
     path = transient(released(patterns, leak, taus), cues, targets)
     assert float(path.overlap.mean()) >= SECTION_5[leak, taus][1]
-    # psi does not stay at the algebraic -phi phi^T. With leaks it ends at +phi phi^T; without, the
-    # page says so too, but by time 20 only pairs with one damaged bit (2 * 0.20 * 0.80 of them)
-    # have turned, as the others leave the saddle at the slope psi' of a saturated tanh.
+    # psi does not stay at the algebraic -phi phi^T. With leaks it ends at +phi phi^T. Without leaks
+    # it does so too in the prototype, but here by time 20 only pairs with one damaged bit
+    # (2 * 0.20 * 0.80 of them) have turned, as the others leave the saddle at the slope psi' of a
+    # saturated tanh.
     if leak == 0:
         np.testing.assert_allclose(path.consolidated, 4 * 13 / 64 * 51 / 64 - 1, atol=0.05)
     else:
@@ -141,16 +142,17 @@ def test_any_sign_state_is_a_fixed_point_of_the_released_network():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("num_patterns", "page"), [(50, 0.90), (1000, 0.00)])
-def test_exact_recall_of_section_6_at_64_neurons(num_patterns, page):
+@pytest.mark.parametrize(("num_patterns", "rate"), [(50, 0.90), (1000, 0.00)])
+def test_exact_recall_of_section_6_at_64_neurons(num_patterns, rate):
     patterns, targets, cues = problem(0, num_patterns, 64, 10, 40)
-    assert agrees(transient(released(patterns), cues, targets).exact, page)
+    assert agrees(transient(released(patterns), cues, targets).exact, rate)
 
 
 @pytest.mark.slow
 def test_exact_recall_at_200_patterns_of_64_neurons():
-    """The page has 0.55 of 20 cues. With exactly 10 flips (15 %) 2 of 160 are recalled, also at
-    rtol = 1e-6; Euler steps of 0.05 give 0.11, and 7 flips instead of 10 0.39.
+    """The prototype recalls 0.55 of 20 cues. With exactly 10 flips (15 %) 2 of 160 are recalled.
+
+    So it is at rtol = 1e-6; Euler steps of 0.05 give 0.11, and 7 flips instead of 10 give 0.39.
     """
     patterns, targets, cues = problem(0, 200, 64, 10, 40)
     exact = transient(released(patterns), cues, targets).exact
@@ -159,7 +161,7 @@ def test_exact_recall_at_200_patterns_of_64_neurons():
 
 
 @pytest.mark.parametrize(
-    ("flips", "page"),
+    ("flips", "rate"),
     [
         pytest.param(5, 1.00, marks=pytest.mark.slow),
         pytest.param(10, 1.00, marks=pytest.mark.slow),
@@ -167,9 +169,9 @@ def test_exact_recall_at_200_patterns_of_64_neurons():
         pytest.param(30, 0.80, marks=pytest.mark.slow),
     ],
 )
-def test_exact_recall_of_section_6_at_100_neurons(flips, page):
+def test_exact_recall_of_section_6_at_100_neurons(flips, rate):
     patterns, targets, cues = problem(0, 25, 100, flips, 25)
-    assert agrees(transient(released(patterns), cues, targets).exact, page)
+    assert agrees(transient(released(patterns), cues, targets).exact, rate)
 
 
 def certified_100(patterns, margin):
@@ -246,7 +248,7 @@ def test_relaxation_time_is_that_of_the_memory_mode(margin):
 def test_load_of_section_7(num_patterns, low, high):
     """kappa < m^3 / (1 + m^3), here 0.34 of N^2 / 2 = 2048 patterns.
 
-    The page recalls 1 of 4 at K = 800; here none of 40.
+    The prototype recalls 1 of 4 at K = 800; here none of 40.
     """
     patterns, targets, cues = problem(5, num_patterns, 64, 6, 40)
     net = NeuronAstrocyte(

@@ -99,7 +99,7 @@ def test_conditional_start_is_nan_where_there_is_no_equilibrium(getkey):
 
 
 def test_conditional_start_of_a_strong_memory_is_found(getkey):
-    """Certified with margin 0.01; the science page uses margins down to 0.02."""
+    """Certified with margin 0.01; an independent prototype uses margins down to 0.02."""
     patterns = signs(jr.key(1), (20, 100))
     net = NeuronAstrocyte(
         PatternTensor(patterns, Projection(), autapses=True),

@@ -131,7 +131,7 @@ def test_partial_and_noise_cues():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_small_networks_recall_one_and_two(seed):
-    """128 of 128 in the science page's table; its mean rates are 60 and 51 Hz, each +- 3."""
+    """128 of 128 in an independent prototype; its mean rates are 60 and 51 Hz, each +- 3."""
     network = small(seed)
     for size, expected in ((1, 60), (2, 51)):
         members, cues = memories(network, size, 32, jr.key(6))
@@ -192,7 +192,7 @@ def recalled(size, noise, count, seeds):
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "low", "high"), [(1, 0.987, 1), (4, 0.987, 1), (6, 0.756, 0.847)])
 def test_recall_against_size_of_memories(size, low, high):
-    """Figure 1c: intervals (99.9 %) meet the science page's (95 %, 288 trials)."""
+    """Figure 1c: intervals (99.9 %) meet those of an independent prototype (95 %, 288 trials)."""
     actual = recalled(size, 0.0, 64, (0, 1, 2))
     assert actual.low <= high and actual.high >= low, actual
 
@@ -203,7 +203,7 @@ def test_recall_against_size_of_memories(size, low, high):
     [(1, 60.0, 94), (1, 80.0, 83), (1, 125.0, 21), (4, 20.0, 85), (4, 40.0, 69), (4, 60.0, 36)],
 )
 def test_recall_against_noise(size, noise, expected):
-    """Figure 1d: intervals (99.9 %) meet those of the science page's 96 trials."""
+    """Figure 1d: intervals (99.9 %) meet those of 96 trials of an independent prototype."""
     actual = recalled(size, noise, 64, (0,))
     target = measure.rate(np.arange(96) < expected, confidence=0.99)
     assert actual.low <= target.high and actual.high >= target.low, actual

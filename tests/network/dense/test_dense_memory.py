@@ -181,9 +181,10 @@ def test_a_single_pass_without_self_coupling_sees_the_overlap_of_the_others(name
 def test_a_single_pass_without_self_coupling_is_nearly_an_energy_difference(
     separation, least, most, getkey
 ):
-    """Science page 1.3: bits after ties are kept, random states, N = 64 and K = 5, 64 and 1500.
+    """Share of equal bits, as in an independent prototype: N = 64 and K = 5, 64 and 1500.
 
-    With self-coupling .49 to .91 are the same for n = 2 and 4, and .96 for n = 3.
+    States are random, and a bit whose field is 0 keeps its state. With self-coupling .49 to .91 of
+    the bits are equal for n = 2 and 4, and .96 for n = 3.
     """
     xi, states = signs(getkey(), (20, 1500, 64)), signs(getkey(), (20, 200, 64))
 

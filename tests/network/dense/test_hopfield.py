@@ -47,7 +47,7 @@ each_network = pytest.mark.parametrize("name", DISCRETE)
 
 
 def test_one_step_errors_are_the_binomial_ones():
-    """P[Bin((N-1)(K-1), 1/2) < ((N-1)(K-1) - (N-1)) / 2]: science page 2.3, 6.007e-3."""
+    """P[Bin((N-1)(K-1), 1/2) < ((N-1)(K-1) - (N-1)) / 2]; an independent prototype has 6.007e-3."""
     size, stored, sets = 64, 11, 8000
     terms = (size - 1) * (stored - 1)
     expected = float(binom.cdf((terms - size + 1) / 2 - 0.5, terms, 0.5))
@@ -188,7 +188,7 @@ def test_batches_of_sweeps_are_their_samples(name, getkey):
 
 
 def test_pairwise_dense_memory_is_hopfields_network_sweep_by_sweep(getkey):
-    """Science page 5: the trajectories agree with the same order."""
+    """With one order of updates the end states agree, as in an independent prototype."""
     xi, cues = signs(getkey(), (9, 64)), signs(getkey(), (20, 64))
     order = jr.permutation(getkey(), 64)
 
