@@ -1,4 +1,4 @@
-"""Networks: one a file. A memory drives a network; a network is solved by `nam_jax.solve`."""
+"""Networks, one in each file. A network recalls patterns; `nam_jax.solve` holds its solvers."""
 
 from nam_jax.network import dendritic
 from nam_jax.network._base import (

@@ -1,4 +1,4 @@
-"""The interface of all networks: what a network declares, and what each of three kinds can do."""
+"""The interface of all networks: their declarations, and the methods of each of three kinds."""
 
 import abc
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from nam_jax._types import Pattern, Scalar
 from nam_jax.network._layer import Layer
 
 State = PyTree[Float[Array, "..."]]
-"""All layers of one network for one sample."""
+"""The states of all layers of a network, for one sample: a tree of float arrays."""
 
 _T = TypeVar("_T")
 
@@ -25,9 +25,9 @@ class AbstractNetwork(eqx.Module):
 
     All methods are for one sample; batch with `jax.vmap`.
 
-    A network declares what it has: a dtype, the class of its inputs, whether it has an energy, and
-    which of its arrays may be split over devices. Solvers and measures read these declarations and
-    never ask for the class of a network. They refuse by name a network that lacks what they need.
+    A network declares its dtype, the class of its inputs, whether it has an energy, and which of
+    its arrays may be split over devices. Solvers and measures read these declarations and never
+    ask for the class of a network. They refuse, by name, a network that lacks what they need.
     A network is of one of three kinds, the abstract classes below, and `by_kind` tells them apart.
     """
 
@@ -69,7 +69,14 @@ class AbstractNetwork(eqx.Module):
 
     @abc.abstractmethod
     def readout(self, state: State) -> Pattern:
-        """What the network says it recalled: (N,), graded; its signs are the recalled bits."""
+        """Returns the recalled pattern, graded; its signs are the recalled bits.
+
+        Args:
+            state: As from `initial_state` or a solver.
+
+        Returns:
+            (N,); for a feedforward network (M,), the length of its answers.
+        """
 
     @abc.abstractmethod
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
@@ -143,19 +150,20 @@ class AbstractNetwork(eqx.Module):
 
 
 class AbstractContinuousNetwork(AbstractNetwork):
-    """A network that flows in time. Times are in units of the time constants.
+    """A network whose state follows a differential equation in time.
 
-    If it has `layers`, its flow goes down an energy while its drive is constant.
+    Times are in the unit of the time constants. A network with `layers` has an energy, which does
+    not rise while the drive is constant.
     """
 
     @abc.abstractmethod
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
-        """The time derivative of every layer.
+        """Returns the time derivative of every layer.
 
         Args:
-            t: Time; matters only to a drive that changes with it.
+            t: Time; it matters only to a drive that changes in time.
             state: As from `initial_state`.
-            drive: The network's inputs, or None for none.
+            drive: The network's inputs; None for no inputs.
 
         Returns:
             d(state)/dt, with the structure and dtypes of `state`.
@@ -166,14 +174,15 @@ class AbstractContinuousNetwork(AbstractNetwork):
 
     @abc.abstractmethod
     def time_scales(self) -> PyTree[Scalar]:
-        """The time in which each layer relaxes: a number in place of each layer of the state.
+        """Returns the relaxation time of each layer, a number in place of each leaf of the state.
 
-        They make speeds dimensionless when a solver judges whether the network is at rest.
+        A solver multiplies the speed of a layer by this time to judge whether the network is at
+        rest.
         """
 
     @abc.abstractmethod
     def visible(self, state: Any) -> Any:
-        """Returns the leaf of `state` that is the pattern: its activation is the readout.
+        """Returns the leaf of `state` whose activation is the readout, usually the neurons.
 
         Args:
             state: Any tree with the structure of a state, such as a flow or `time_scales()`.
@@ -191,13 +200,21 @@ class AbstractContinuousNetwork(AbstractNetwork):
 
     @abc.abstractmethod
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Any:
-        """Returns the terms of the energy as a named tuple, None if the network has no energy.
+        """Returns the terms of the energy as a named tuple; None if the network has no energy.
 
-        The terms sum to `energy`. The arguments are those of `energy`.
+        The sum of the terms is `energy`.
+
+        Args:
+            state: As from `initial_state`.
+            drive: The network's inputs; None for no inputs.
+            t: Time at which a drive that changes in time is taken.
+
+        Raises:
+            ValueError: If the network takes no such drive.
         """
 
     def visible_place(self) -> int | None:
-        """Returns the index of the visible leaf among the leaves of the state, None without one."""
+        """Returns the index of the visible leaf among the leaves of the state; None without it."""
         structure = jax.tree.structure(self.time_scales())
         return self.visible(jax.tree.unflatten(structure, range(structure.num_leaves)))
 
@@ -207,16 +224,30 @@ class AbstractContinuousNetwork(AbstractNetwork):
         return self.layers() is not None
 
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """Returns the sum of `energy_terms`."""
+        """Returns the energy of `state`, dimensionless: the sum of `energy_terms`.
+
+        Args:
+            state: As from `initial_state`.
+            drive: The network's inputs; None for no inputs.
+            t: Time at which a drive that changes in time is taken.
+
+        Raises:
+            ValueError: If the network has no energy, or takes no such drive.
+        """
         terms = self.energy_terms(state, drive, t)
         if terms is None:
             raise without_energy(self)
         return jnp.sum(jnp.stack(terms))
 
     def energy_rate(self, state: State, drive: Any = None) -> Scalar:
-        """dE/dt = -sum over layers of inertia u'.H u', H the Hessian of the Lagrangian at u.
+        """Returns dE/dt = -sum over layers of inertia u'.H u', per unit of time.
 
-        At most 0 when every Lagrangian is convex (Kozachkov, Slotine & Krotov, eq 10).
+        u' is the flow of a layer, H the Hessian of its Lagrangian at u. The rate is at most 0 if
+        every Lagrangian is convex (Kozachkov, Slotine & Krotov, eq 10).
+
+        Args:
+            state: As from `initial_state`.
+            drive: The network's inputs, taken at time 0; None for no inputs.
 
         Raises:
             ValueError: If the network has no energy, or takes no such drive.
@@ -240,69 +271,77 @@ class AbstractContinuousNetwork(AbstractNetwork):
 
 
 class AbstractDiscreteNetwork(AbstractNetwork):
-    """A network of neurons with states -1 and +1 that are updated, not integrated.
+    """A network of neurons with states -1 and +1 that are updated in steps.
 
-    Its state is the pattern itself, (N,). A neuron takes the sign of its local field; where the
-    field is exactly 0 it keeps its state.
+    The state is the pattern itself, (N,). An update gives a neuron the sign of its local field; a
+    neuron whose field is exactly 0 keeps its state.
 
-    Neurons that are updated one by one need one field at a time, so a network keeps what makes
-    that cheap, its carry: `field_of(carry(state), state, i)` is `local_field(state)[i]`, and
-    `flipped` follows a change of one neuron without starting anew. Where the carry holds all
-    fields, `fields_in` gives them, and those that do not flip need no visit.
+    Updates one by one need one field at a time. For them a network makes a carry: arrays, kept
+    beside the state, from which a field is cheap to compute. `field_of(carry(state), state, i)`
+    equals `local_field(state)[i]`. After a change of a neuron `flipped` returns the new carry
+    without computing it anew. If the carry holds all fields, `fields_in` returns them, and neurons
+    that would not flip need no update.
     """
+
+    # Example: a Hopfield network of N = 2 with weight w_12 = w_21 = 1 may carry its fields. At
+    # (1, -1) they are (-1, 1). Neuron 1 changes by -2, so field 2 changes by w_21 * (-2): the new
+    # carry is (-1, -1), which is `local_field` at (-1, -1).
 
     @abc.abstractmethod
     def local_field(self, state: Pattern) -> Pattern:
-        """The local field of every neuron, (N,), given the states of all."""
+        """Returns the local field of every neuron, (N,), at the states of all neurons, (N,)."""
 
     @abc.abstractmethod
     def carry(self, state: Pattern) -> PyTree[Float[Array, "..."]]:
-        """What is kept beside `state` while its neurons change one by one."""
+        """Returns the carry of `state`, (N,): arrays kept while neurons change one by one."""
 
     @abc.abstractmethod
     def field_of(self, carry: Any, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
-        """The local field of neuron i.
+        """Returns the local field of neuron i.
 
         Args:
-            carry: That of `state`, from `carry` or `flipped`.
+            carry: The carry of `state`, from `carry` or `flipped`.
             state: (N,), the states of all neurons.
-            i: The neuron.
+            i: Index of the neuron.
         """
 
     @abc.abstractmethod
     def fields_in(self, carry: Any) -> Pattern | None:
-        """The local fields of all neurons, (N,), if `carry` holds them; None if not."""
+        """Returns the local fields of all neurons, (N,), if `carry` holds them; otherwise None."""
 
     @abc.abstractmethod
     def flipped(self, carry: Any, state: Pattern, i: int | Int[Array, ""], change: Scalar) -> Any:
-        """The carry after neuron i changes.
+        """Returns the carry after neuron i changes.
 
         Args:
-            carry: That of `state`.
+            carry: The carry of `state`.
             state: (N,), the states before the change.
-            i: The neuron that changes.
-            change: Its new state minus its old one: 2, -2, or 1 from a state that was not known.
+            i: Index of the neuron that changes.
+            change: The new state of the neuron minus its old state: 2 or -2, or 0 if it keeps its
+                state. From the state 0 of an unknown entry it is 1 or -1.
         """
 
     @abc.abstractmethod
     def partial_fields(
         self, state: Pattern, counts: tuple[int, ...]
     ) -> Float[Array, "counts N"] | None:
-        """Returns the local fields of memories of the first K patterns, for every K in `counts`.
-
-        Returns None if the fields of the network are no sums over patterns.
+        """Returns the local fields if only the first K patterns were stored, for every K.
 
         Args:
-            state: (N,).
-            counts: Ascending numbers of patterns, at least 1.
+            state: (N,), the states of all neurons.
+            counts: The values of K, ascending, at least 1.
+
+        Returns:
+            (counts, N), a row of fields for each K; None if the fields of the network are not sums
+            over patterns.
 
         Raises:
-            ValueError: If the numbers do not ascend from at least 1 to the number of patterns.
+            ValueError: If `counts` do not ascend from at least 1 to at most the number of patterns.
         """
 
     @property
     def drive_type(self) -> None:
-        """None: fields have no place for inputs."""
+        """None: a discrete network takes no inputs."""
         return None
 
     def by_kind(
@@ -312,12 +351,13 @@ class AbstractDiscreteNetwork(AbstractNetwork):
 
 
 class AbstractFeedforwardNetwork(AbstractNetwork):
-    """A network that answers in passes: no dynamics, and no claim to be at rest.
+    """A network that computes an answer from a cue in one or several passes.
 
-    Its state is the cue, then the answer.
+    It has no dynamics and is never said to be at rest. Its state is the cue before the first pass,
+    and then the last answer.
 
     Attributes:
-        passes: How many, at least 1; more than one only where an answer can be a cue.
+        passes: Number of passes, at least 1. More than one pass needs answers of the shape of cues.
     """
 
     passes: eqx.AbstractVar[int]
@@ -328,15 +368,15 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
 
     @abc.abstractmethod
     def respond(self, state: Pattern) -> Float[Array, " M"]:
-        """The answer, (M,), to `state`, (N,): one pass."""
+        """Returns the answer, (M,), to `state`, (N,), in one pass."""
 
     def readout(self, state: Pattern) -> Pattern:
-        """The answer itself."""
+        """Returns `state`, the answer itself."""
         return state
 
     @property
     def drive_type(self) -> None:
-        """None: answers depend on the cue alone."""
+        """None: a feedforward network takes no inputs beside the cue."""
         return None
 
     def by_kind(

@@ -1,4 +1,4 @@
-"""A network some of whose neurons are held: what is known of a pattern cannot be unlearned."""
+"""A network with some neurons held, for cues of which some entries are certain."""
 
 import dataclasses
 from typing import Any
@@ -16,18 +16,24 @@ from nam_jax.network._layer import Layer
 
 
 class Clamped(AbstractContinuousNetwork):
-    """`base` with the neurons of `mask` held at `values`.
+    """The network `base` with the neurons of `mask` held at `values`.
 
-    The flow is that of `base` with those neurons at their values, and so is the energy, if it has
-    one; held neurons do not move. What a state holds in their place is not looked at. The neurons
-    are the visible leaf of the state; their Lagrangian is additive if `base` has an energy, as with
-    a collective one a held voltage would change its activity. The free neurons of a certified
-    network stay certified.
+    The flow of free neurons, the energy and the readout are those of `base` with the held neurons
+    at their values. Held neurons do not move. The entries of a state at held neurons do not matter.
+    If `base` is certified, the free neurons stay certified.
+
+    The neurons are the visible leaf of the state of `base`. If `base` has an energy, their
+    Lagrangian must be additive: with a collective Lagrangian the activity of a neuron with a held
+    voltage would still change.
 
     Attributes:
         base: The network.
-        mask: (N,), true where a neuron is held.
-        values: (N,), the voltages of held neurons; the others are not looked at.
+        mask: (N,), True for neurons that are held.
+        values: (N,), the voltages of held neurons; entries of other neurons do not matter.
+
+    Raises:
+        ValueError: If `mask` has not the shape of `values`, or if the readout of `base` is not the
+            activation of a leaf of its state or has a collective Lagrangian.
     """
 
     base: AbstractContinuousNetwork
@@ -42,7 +48,17 @@ class Clamped(AbstractContinuousNetwork):
 
     @classmethod
     def at_cue(cls, base: AbstractNetwork, mask: Bool[Array, " N"], cue: ArrayLike) -> "Clamped":
-        """Holds neurons where `base` starts them for `cue` (N,)."""
+        """Returns `base` with the neurons of `mask` held where they start for `cue`.
+
+        Args:
+            base: The network.
+            mask: (N,), True for neurons to hold.
+            cue: (N,) finite numbers; only its entries at held neurons matter.
+
+        Raises:
+            ValueError: If `base` does not flow in time or its neurons cannot be held, or if `mask`
+                or `cue` does not fit it.
+        """
         flow = base.flowing("base")
         _check_neurons(flow)
         return cls(flow, mask, jax.lax.stop_gradient(flow.visible(flow.initial_state(cue))))
@@ -69,7 +85,7 @@ class Clamped(AbstractContinuousNetwork):
         return self.base.visible(state)
 
     def layers(self) -> tuple[Layer, ...] | None:
-        """Those of `base`, with neurons that are held."""
+        """Returns the layers of `base`, with `held` in the layer of the neurons."""
         layers = self.base.layers()
         if layers is None:
             return None
@@ -92,16 +108,18 @@ class Clamped(AbstractContinuousNetwork):
         return axes_of(self, where, (axes, row, row)), state
 
     def _held(self, state: State) -> State:
+        """Returns `state` with the held neurons at their values."""
         neurons = self.base.visible(state)
         values = self.values.astype(neurons.dtype)
         return self._with_visible(state, jnp.where(self.mask, values, neurons))
 
     def _with_visible(self, state: Any, neurons: Any) -> Any:
+        """Returns `state` with `neurons` as its visible leaf."""
         return eqx.tree_at(self.base.visible, state, neurons)
 
 
 def _check_neurons(base: AbstractContinuousNetwork) -> None:
-    """Refuses a network whose neurons cannot be held."""
+    """Raises a `ValueError` if the neurons of `base` cannot be held."""
     place, layers = base.visible_place(), base.layers()
     if place is None:
         given = f"the type {type(base).__name__}, whose pattern is no leaf of its state"

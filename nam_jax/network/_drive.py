@@ -1,4 +1,4 @@
-"""Inputs to the layers of a network, and its cue."""
+"""Inputs to the layers of a network, and checks of its cue."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ from nam_jax._misc import argument_error, check_finite
 from nam_jax._types import Pattern, Scalar
 
 Signal = None | float | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
-"""No drive, a constant one (a number or an array), or a function of time."""
+"""The input to a layer: None, a constant number or array, or a function of time."""
 
 
 class Drive(eqx.Module):
-    """Inputs to the layers, each absent, constant or a function of time.
+    """Inputs to the layers of a network; each is None, constant, or a function of time.
 
     Attributes:
         neural: b, input to the neurons, one number or (N,).
@@ -32,7 +32,7 @@ def neural_only(drive: Drive) -> Signal:
     """Returns the neural input of `drive`, for networks that have no other layer to drive.
 
     Raises:
-        ValueError: If it drives synapses or processes.
+        ValueError: If `drive` drives synapses or processes.
     """
     if drive.synaptic is not None or drive.process is not None:
         requirement = "drive neurons only, as this network has no other layer"
@@ -41,10 +41,10 @@ def neural_only(drive: Drive) -> Signal:
 
 
 def without_neural(drive: Drive) -> Drive:
-    """Returns `drive`, for networks that take the neural input at every evaluation instead.
+    """Returns `drive`, for networks that are given the neural input at each evaluation.
 
     Raises:
-        ValueError: If it drives neurons.
+        ValueError: If `drive` drives neurons.
     """
     if drive.neural is not None:
         requirement = "drive synapses and processes only; give the other input to each evaluation"
@@ -64,28 +64,28 @@ def as_cue(
         nan_allowed: Whether NaN marks entries that are not known.
 
     Raises:
-        ValueError: If `cue` has another shape, holds complex numbers, or is not finite. A traced
-            cue, whose values cannot be looked at, passes.
+        ValueError: If `cue` has another shape, holds complex numbers, or is not finite. The values
+            of a traced cue are not checked.
     """
-    given = jnp.asarray(cue)
-    if given.shape != (num_neurons,):
+    entries = jnp.asarray(cue)
+    if entries.shape != (num_neurons,):
         requirement = f"have shape ({num_neurons},), one entry a neuron"
-        raise argument_error("cue", requirement, f"shape {given.shape}")
-    if jnp.issubdtype(given.dtype, jnp.complexfloating):
-        raise argument_error("cue", "hold real numbers", f"dtype {given.dtype}")
-    converted = given.astype(dtype)
+        raise argument_error("cue", requirement, f"shape {entries.shape}")
+    if jnp.issubdtype(entries.dtype, jnp.complexfloating):
+        raise argument_error("cue", "hold real numbers", f"dtype {entries.dtype}")
+    converted = entries.astype(dtype)
     known = jnp.where(jnp.isnan(converted), 0, converted) if nan_allowed else converted
     check_finite("cue", known)
     return converted
 
 
 def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Float[Array, "..."]:
-    """`force` plus the drive at time `t`; no work where there is no drive."""
+    """Returns `force` plus the drive at time `t`; without a drive `force` itself."""
     return force if signal is None else force + drive_at(signal, t, force)
 
 
 def drive_at(signal: Signal, t: Scalar | float, like: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The drive at time `t` with the shape and dtype of `like`."""
+    """Returns the drive at time `t`, with the shape and dtype of `like`; zeros without a drive."""
     value = signal(t) if callable(signal) else signal
     value = jnp.asarray(0.0 if value is None else value, like.dtype)
     return jnp.broadcast_to(value, like.shape)

@@ -1,4 +1,4 @@
-"""Layers of a network with an energy: what the flow and its derivatives need of each of them."""
+"""Layers of a network with an energy, as implicit derivatives and energy rates need them."""
 
 import equinox as eqx
 import jax
@@ -10,18 +10,18 @@ from nam_jax.lagrangian import AbstractLagrangian, Quadratic
 
 
 class Layer(eqx.Module):
-    """One layer of a network with an energy: inertia du/dt = -dE/dy, y the activation at u.
+    """A layer of a network with an energy: inertia du/dt = -dE/dy, y the activation at u.
 
-    E holds the term `leak` (u . y - L), so that the flow is inertia du/dt = -leak u + forces that
-    depend on activations only. Where an activation stands twice in E, as symmetric pairs do,
-    `leak` and `inertia` are half the layer's own.
+    E holds the term `leak` (u . y - L), so that inertia du/dt = -leak u + forces that depend on
+    activations only.
 
     Attributes:
-        lagrangian: L; its gradient is the activation.
-        leak: The layer's leak as it stands in E, at least 0.
-        inertia: The layer's time constant, in the same measure, above 0.
-        symmetric: Whether its states are symmetric N x N arrays.
-        held: None, or true where a unit is held and its state not looked at.
+        lagrangian: L; its gradient is the activation y.
+        leak: The layer's leak as it stands in E, at least 0. In a layer of symmetric N x N arrays
+            each pair stands twice in E, and this is half the layer's own leak.
+        inertia: The layer's time constant, above 0; half of it if `leak` is half.
+        symmetric: Whether the states of the layer are symmetric N x N arrays.
+        held: True for units whose state is held and does not matter; None if no unit is held.
     """
 
     lagrangian: AbstractLagrangian
@@ -31,14 +31,22 @@ class Layer(eqx.Module):
     held: Bool[Array, "..."] | None = None
 
     def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
-        """H v, with H the Hessian of the Lagrangian at u: the change of the activation along v."""
+        """Returns H v, the change of the activation along v, with the shape of u.
+
+        Args:
+            u: The layer's state.
+            v: A direction, with the shape of u.
+        """
         return jax.jvp(self.lagrangian.activation, (u,), (v,))[1]
 
     def slope(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The diagonal of H, the Hessian of the Lagrangian at u.
+        """Returns the diagonal of H, the Hessian of the Lagrangian at u, with the shape of u.
 
-        One number for a linear layer, which saves passes over N x N arrays; for a Lagrangian that
-        couples entries the size of H along a random direction.
+        For a linear layer it returns one number, which saves passes over N x N arrays. For a
+        Lagrangian that couples entries, every entry is |H v| / |v| for a random direction v.
+
+        Args:
+            u: The layer's state.
         """
         if isinstance(self.lagrangian, Quadratic):
             return self.lagrangian.gain.astype(u.dtype)
@@ -49,10 +57,13 @@ class Layer(eqx.Module):
         return jnp.full_like(u, size)
 
     def moves(self, slope: Float[Array, "..."]) -> Bool[Array, "..."] | None:
-        """Where an activation of a given `slope` can change; None for everywhere.
+        """Returns which activations can change; None if all of them can.
 
-        Not where a unit is held, nor where its slope is rounding, as 1 - tanh(u)^2 is a difference
-        of numbers near 1.
+        False for held units and for saturated ones, whose slope is only rounding error. For
+        example, 1 - tanh(u)^2 is a difference of numbers near 1 for large u.
+
+        Args:
+            slope: The slopes of the units, as from `slope`.
         """
         free = None if self.held is None else ~self.held
         if not self.lagrangian.additive or isinstance(self.lagrangian, Quadratic):

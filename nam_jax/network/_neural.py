@@ -1,4 +1,4 @@
-"""Networks of neurons alone: one layer, a leak, and the force of an interaction energy."""
+"""Networks with a layer of neurons and no other layer: a leak and an interaction energy."""
 
 import abc
 from typing import Any, NamedTuple
@@ -15,7 +15,13 @@ from nam_jax.network._layer import Layer
 
 
 class NeuralEnergyTerms(NamedTuple):
-    """The energy's terms: the neurons' own, their interaction, and the input (0 without one)."""
+    """The terms of the energy, which sum to it.
+
+    Attributes:
+        neural: lambda [x.phi - L_n].
+        interaction: V(phi).
+        inputs: -b.phi; 0 without inputs.
+    """
 
     neural: Scalar
     interaction: Scalar
@@ -23,7 +29,7 @@ class NeuralEnergyTerms(NamedTuple):
 
 
 class AbstractNeuralNetwork(AbstractContinuousNetwork):
-    """Neurons x whose activity phi meets a force that is minus the gradient of V(phi).
+    """Neurons x, driven by minus the gradient of an interaction energy V of their activity phi.
 
         E = lambda [x.phi - L_n] + V(phi) - b.phi
         tau dx/dt = -dE/dphi = -lambda x - dV/dphi + b
@@ -35,7 +41,7 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
         leak: lambda, at least 0.
         time_constant: tau, above 0, in the user's unit of time.
         num_neurons: N.
-        voltage: x of a neuron whose cue entry is 1, when recall starts.
+        voltage: x of a neuron whose cue entry is 1, at the start of recall.
     """
 
     neural: eqx.AbstractVar[AbstractLagrangian]
@@ -51,18 +57,31 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
 
     @abc.abstractmethod
     def force(self, state: Pattern) -> Pattern:
-        """-dV/dphi, (N,), at the activity of `state`."""
+        """Returns -dV/dphi, (N,), at the activity of `state`, (N,)."""
 
     @abc.abstractmethod
     def interaction(self, state: Pattern) -> Scalar:
-        """V, at the activity of `state`."""
+        """Returns V at the activity of `state`, (N,)."""
 
     def initial_state(self, cue: ArrayLike) -> Pattern:
-        """`voltage` times the cue."""
+        """Returns `voltage` times `cue`, both (N,).
+
+        Raises:
+            ValueError: If `cue` does not have N finite entries.
+        """
         return self.voltage * as_cue(cue, self.num_neurons, self.dtype)
 
     def vector_field(self, t: Scalar | float, state: Pattern, drive: Any = None) -> Pattern:
-        """dx/dt, (N,)."""
+        """Returns dx/dt, (N,).
+
+        Args:
+            t: Time; it matters only to a drive that changes in time.
+            state: x, (N,).
+            drive: A [`nam_jax.network.Drive`][] with a neural part only; None for no inputs.
+
+        Raises:
+            ValueError: If the network takes no such drive.
+        """
         force = -self.leak.astype(state.dtype) * state + self.force(state)
         force = force + drive_at(neural_only(self.as_drive(drive)), t, state)
         return force / self.time_constant.astype(state.dtype)
@@ -70,7 +89,11 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
     def energy_terms(
         self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0
     ) -> NeuralEnergyTerms:
-        """The three terms of E."""
+        """Returns the three terms of E; the arguments are those of `vector_field`.
+
+        Raises:
+            ValueError: If the network takes no such drive.
+        """
         phi = self.neural.activation(state)
         return NeuralEnergyTerms(
             self.leak.astype(state.dtype) * self.neural.energy(state),
@@ -82,14 +105,14 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
         return state
 
     def layers(self) -> tuple[Layer, ...]:
-        """The one layer of neurons."""
+        """Returns the layer of neurons."""
         return (Layer(self.neural, self.leak, self.time_constant),)
 
     def readout(self, state: Pattern) -> Pattern:
-        """phi, (N,)."""
+        """Returns phi, (N,), the activity of `state`."""
         return self.neural.activation(state)
 
     def time_scales(self) -> Scalar:
-        """tau / max(lambda, 1)."""
+        """Returns tau / max(lambda, 1)."""
         leak = jnp.maximum(self.leak, 1).astype(self.dtype)
         return self.time_constant.astype(self.dtype) / leak

@@ -13,10 +13,11 @@ def split_rows(tree: Any, axes: Any, mesh: Mesh, name: str) -> Any:
     Example: `split_rows(network, network.row_axes()[0], mesh, "rows")`.
 
     Args:
-        tree: A network, or a state of it.
-        axes: The tree of axes for it: the first or the second that `network.row_axes()` returns.
+        tree: A network, or a state of a network.
+        axes: The axes of `tree`: the first tree that `network.row_axes()` returns for a network,
+            the second for a state.
         mesh: The devices.
-        name: The axis of `mesh` over which rows are spread.
+        name: The axis of `mesh` over which rows are split.
 
     Returns:
         The same tree. An array with an axis in `axes` is split along that axis. Every other array
