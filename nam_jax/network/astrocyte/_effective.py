@@ -1,4 +1,4 @@
-"""The neuron-astrocyte network without its fast layers, exact where they are linear."""
+"""The neuron-astrocyte network with linear synapses and processes, reduced to its neurons."""
 
 from typing import Any
 
@@ -19,19 +19,21 @@ from nam_jax.network.astrocyte._state import PerLayer, TripartiteState, dtype_of
 
 
 class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
-    """Neurons alone, with synapses and processes at their equilibrium for each neural state.
+    """Neurons x, with synapses and processes at their equilibrium for each x.
 
-    For linear g and psi, with a = alpha / g' and c = gamma / psi', that equilibrium is
-    g = M (phi phi^T + W), psi = a g - phi phi^T, with M = (a - (c - T)^-1)^-1, and
+    For linear g and psi, with a = alpha / g' and c = gamma / psi', the equilibrium is
+    g = M phi phi^T + W and psi = a g - phi phi^T, with M = (a - (c - T)^-1)^-1. Then
 
         tau_n dx/dt = -lambda x + (M phi phi^T) phi + W phi
         E = lambda [x.phi - L_n] - 1/4 <phi phi^T, M phi phi^T> - 1/2 phi.W phi + const.
 
-    M = M0 + (M - M0): a Hebbian background, and a tensor on the stored patterns that
-    [`nam_jax.memory.resolvent`][] gives. So a flow costs O(K N + K^2) instead of O(K N^2), and has
-    the equilibria of the three layers exactly; also their energies. W is 0 unless synapses or
-    processes are driven. Made by `from_full`, or by `dense`, which needs no K x K couplings; the
-    state is x, (N,).
+    W is 0 if synapses and processes have no inputs; an input to synapses is also subtracted from
+    psi. M is the sum of M0, a Hebbian background, and of M - M0, a tensor on the stored patterns
+    that [`nam_jax.memory.resolvent`][] computes. So a flow costs O(K N + K^2) instead of
+    O(K N^2). Equilibria and their energies are exactly those of the three layers.
+
+    The state is x, (N,). Make the network by `from_full`, or by `dense`, which needs no K x K
+    couplings.
 
     Attributes:
         excess: M - M0, the part of M that the patterns make.
@@ -41,9 +43,17 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         time_constant: tau_n.
         stiffness: a = alpha / g'.
         slopes: g' and psi'.
-        drives: None, or what constant drives leave: c, W (both (N, N)) and the constant of E.
-        voltage: x of a neuron whose cue entry is 1, when recall starts.
+        drives: None without inputs to synapses and processes; otherwise the synaptic input (N, N),
+            W (N, N), and the constant of E.
+        voltage: x of a neuron whose cue entry is 1, at the start of recall.
+        num_neurons: N.
     """
+
+    # Example: one pair of neurons with a = 1 and c = 2.5, for which T is the number 0.5. With
+    # phi phi^T = 1: M = (1 - 1 / (2.5 - 0.5))^-1 = 2, so g = 2 and psi = 2 - 1 = 1. In the three
+    # layers alpha s = 2 = phi phi^T + psi and gamma p = 2.5 = T psi + g. The background is
+    # M0 = 2.5 / (2.5 - 1) = 1.667. With the shift z = c - 1/a = 1.5 the excess is
+    # T / (a^2 z (z - T)) = 0.333. Background plus excess is M = 2.
 
     excess: AbstractProcessTensor
     background: Scalar
@@ -60,19 +70,19 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
     def from_full(
         cls, network: NeuronAstrocyte, *, drive: Drive | None = None
     ) -> "EffectiveNeuronAstrocyte":
-        """Eliminates synapses and processes of `network`.
+        """Returns `network` with its synapses and processes eliminated.
 
         Args:
-            network: Certified, with linear synapses and processes, and a tensor that has a
-                [`nam_jax.memory.resolvent`][]. Its neurons start at the voltage of its `start`.
-            drive: Constant inputs c to synapses and d to processes; costs O(K N^2) once, and
-                O(N^2) at each evaluation. The neural input is given at each evaluation instead.
+            network: A certified network with linear synapses and processes, and with a tensor that
+                has a [`nam_jax.memory.resolvent`][]. Neurons start at the voltage of its `start`.
+            drive: Constant inputs c to synapses and d to processes; they cost O(K N^2) once and
+                O(N^2) at each evaluation. Give the neural input to each evaluation instead.
 
         Raises:
             ValueError: If g or psi is not linear (use [`nam_jax.network.QuasiStatic`][]), the
-                network is not certified, or `drive` drives neurons. Where the certificate cannot be
-                looked at, under `jax.jit`, numbers of the result are NaN instead, and so are
-                recalls.
+                network is not certified, its tensor has no resolvent, or `drive` drives neurons.
+                Under `jax.jit` the certificate has no value yet; if it fails, the couplings of the
+                result are NaN, and so are recalls.
         """
         if not network.linear_fast_layers:
             requirement = "have linear synapses and processes; QuasiStatic takes all others"
@@ -118,25 +128,29 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         autapses: bool = False,
         voltage: float = 3.0,
     ) -> "EffectiveNeuronAstrocyte":
-        """The quartic dense memory with Hebbian self-support, as neurons feel it.
+        """Returns the quartic dense memory with Hebbian self-support.
 
             tau_n dx/dt = -lambda x + M0 |phi|^2 phi + (R M0 / D) Xi^T (Xi phi)^3
 
-        with M0 = 2 (without autapses their terms are subtracted). A flow is two matrix products.
-        `to_full` gives the certified three layers whose exact reduction this is: so the paper's
-        equivalence with the dense memory of eqs 14-15 does hold, for a T that is not Hebbian but
-        s Y (1 + Y)^-1 with Y Hebbian.
+        M0 = 2, and D is N^2 with autapses and N (N - 1) without; without autapses their terms are
+        subtracted. A flow is two matrix products.
+
+        `to_full` returns the certified three-layer network of which this network is the exact
+        reduction. So the paper's equivalence with the dense memory of eqs 14-15 holds, but for a
+        tensor T = s Y (1 + Y)^-1 with Hebbian Y; T itself is not Hebbian.
 
         Args:
             patterns: (K, N), usually -1 and +1.
-            memory_gain: R, above 0, of a lone pattern; what correlated ones share is stronger.
+            memory_gain: R, above 0: the strength of a single pattern, in units of M0. A component
+                that several correlated patterns share is stronger.
             gain: Neural leak in units of beta M0 N, above 0, as in `NeuronAstrocyte.certified`.
             beta: Slope of the neurons' tanh(beta x), above 0.
             autapses: Whether i = j takes part in the memories.
-            voltage: x of a neuron whose cue entry is 1, when recall starts.
+            voltage: x of a neuron whose cue entry is 1, at the start of recall.
 
         Raises:
-            ValueError: On wrong patterns, or a number that is not above 0.
+            ValueError: If `patterns` is empty, wrongly shaped or not finite, or if `memory_gain`,
+                `gain` or `beta` is not above 0.
         """
         background = jnp.asarray(2.0)
         strength = positive_number("memory_gain", memory_gain) * background
@@ -159,11 +173,13 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
     def to_full(
         self, *, time_constants: tuple[float | Scalar, float | Scalar] = (0.1, 0.1)
     ) -> NeuronAstrocyte:
-        """The three layers of which this is the reduction; the inverse of `from_full`.
+        """Returns the three-layer network of which this is the reduction, as `from_full` inverted.
 
-        From M0 = 1 / a + 1 / (a^2 s) follows s = gamma / psi' - 1 / a, and from
-        M - M0 = Y / (a^2 s) the process tensor T = s Y (1 + Y)^-1. Where Y is positive semidefinite
-        its eigenvalues are below s: the network is certified. Drives are not given back.
+        With s = gamma / psi' - 1 / a the reduction has M0 = 1 / a + 1 / (a^2 s), which gives s and
+        gamma. Writing M - M0 = Y / (a^2 s), the process tensor is T = s Y (1 + Y)^-1. If Y is
+        positive semidefinite, the eigenvalues of T are below s, so the network is certified.
+
+        The network has no inputs: constant drives given to `from_full` must be given to it again.
 
         Args:
             time_constants: tau_s and tau_p, above 0.
@@ -171,17 +187,20 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         Raises:
             ValueError: On a time constant that is not above 0, or an excess without a resolvent.
         """
+        # Example: a = 1, M0 = 2 and M = 3. Then s = 1 / (a (a M0 - 1)) = 1 and
+        # Y = a^2 s (M - M0) = 1, so T = 1 * 1 / (1 + 1) = 0.5 and gamma / psi' = s + 1 / a = 2.
+        # Check: M = (1 - 1 / (2 - 0.5))^-1 = 3.
         a = self.stiffness
         shift = 1 / (a * (a * self.background - 1))
-        of_g, of_psi = self.slopes
+        synaptic_slope, process_slope = self.slopes
         # T = s Y (1 + Y)^-1 is -s times the resolvent of -Y at 1.
         tensor = -shift * resolvent(-(a**2) * shift * self.excess, jnp.ones_like(shift))
         return NeuronAstrocyte(
             tensor,
             neural=self.neural,
-            synaptic=Quadratic(of_g),
-            process=Quadratic(of_psi),
-            leaks=PerLayer(self.leak, a * of_g, (shift + 1 / a) * of_psi),
+            synaptic=Quadratic(synaptic_slope),
+            process=Quadratic(process_slope),
+            leaks=PerLayer(self.leak, a * synaptic_slope, (shift + 1 / a) * process_slope),
             time_constants=(self.time_constant, *time_constants),
             start=Conditional(voltage=self.voltage),
         )
@@ -214,13 +233,13 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         )
 
     def lift(self, state: Pattern) -> TripartiteState:
-        """The state of all three layers with neurons at `state`: O(K N^2), exact.
+        """Returns the state of all three layers with the neurons at `state`, at a cost of O(K N^2).
 
         Args:
             state: x, (N,).
 
         Returns:
-            x with the equilibrium of (s, p) for it; all three are at rest where x is.
+            x, with the exact equilibrium of (s, p) for x. If x is at rest, so are all three layers.
         """
         phi = self.neural.activation(state)
         pairs = phi[:, None] * phi[None, :]
@@ -228,16 +247,16 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         if self.drives is not None:
             g, pairs = g + self.drives[1].astype(g.dtype), pairs + self.drives[0].astype(g.dtype)
         psi = self.stiffness.astype(g.dtype) * g - pairs
-        of_g, of_psi = (slope.astype(g.dtype) for slope in self.slopes)
-        return TripartiteState(state, g / of_g, psi / of_psi)
+        synaptic_slope, process_slope = (slope.astype(g.dtype) for slope in self.slopes)
+        return TripartiteState(state, g / synaptic_slope, psi / process_slope)
 
     def passed(self, pairs: Pairs) -> Pairs:
-        """M times an (N, N) array: what synapses return to neurons for `pairs`."""
+        """Returns M times `pairs`, both (N, N): the synaptic weights g that `pairs` cause."""
         return self.background.astype(pairs.dtype) * pairs + self.excess(pairs)
 
 
 def _drives(effective: EffectiveNeuronAstrocyte, drive: Drive) -> tuple[Pairs, Pairs, Scalar]:
-    """The synaptic input c, the field W, and the constant of the energy, for drives c and d.
+    """Returns the synaptic input c, W, and the constant of the energy, for inputs c and d.
 
     g = M (phi phi^T + c) + M (c' - T)^-1 d with c' = gamma / psi', and (c' - T)^-1 M = a M - 1,
     so that W = M c + (a M - 1) d.
@@ -248,6 +267,6 @@ def _drives(effective: EffectiveNeuronAstrocyte, drive: Drive) -> tuple[Pairs, P
     a = effective.stiffness
     tone = a * effective.passed(d) - d
     field = effective.passed(c) + tone
-    # -1/4 (c.g + d.psi) with g and psi at their values for silent neurons.
+    # The constant is -1/4 (c.g + d.psi) at phi = 0, where g = W and psi = a W - c.
     constant = -(jnp.vdot(c, field) + jnp.vdot(d, a * field - c)) / 4
     return c, field, constant

@@ -1,4 +1,4 @@
-"""Synapses and processes at their equilibrium for neurons held where they are."""
+"""The equilibrium of synapses and processes while the neurons are held."""
 
 from typing import Any
 
@@ -18,7 +18,12 @@ _MOST_SOLVES = 500
 
 
 class _Load(eqx.Module):
-    """What acts on the two layers: phi phi^T + c on the synapses, d on the processes."""
+    """The constant forces on the two layers.
+
+    Attributes:
+        pairs: phi phi^T + c, on the synapses.
+        tone: d, on the processes.
+    """
 
     pairs: Pairs
     tone: Pairs | Scalar
@@ -27,28 +32,37 @@ class _Load(eqx.Module):
 def settle_fast(
     network: Any, neurons: Pattern, *, drive: Any = None, tolerance: float = 1e-5
 ) -> TripartiteState:
-    """The conditional equilibrium of (s, p) with the neurons held; unique when certified.
+    """Returns the equilibrium of synapses s and processes p while the neurons are held.
 
-    Eliminating s leaves gamma p - T psi(p) - g((psi(p) + phi phi^T + c) / alpha) - d = 0, solved by
-    Newton's method with matrix-free conjugate gradients and step halving: one linear solve where g
-    and psi are linear. In the certified regime the Jacobian has a bounded inverse everywhere, so
-    halving until the left side shrinks converges from anywhere. Derivatives are implicit.
+    It is unique if the network is certified. Eliminating s leaves
+
+        gamma p - T psi(p) - g((psi(p) + phi phi^T + c) / alpha) - d = 0
+
+    Newton's method solves it, with conjugate gradients that store no matrix, and with step halving.
+    If g and psi are linear, the first step is exact. If the network is certified, the Jacobian has
+    a bounded inverse everywhere, so halving until the left side shrinks converges from any start.
+    Derivatives are implicit.
 
     Args:
         network: A [`nam_jax.network.NeuronAstrocyte`][] whose synaptic and process Lagrangians are
             additive and whose alpha and gamma are above 0.
         neurons: x, (N,).
-        drive: Constant inputs c and d; the neural one does not matter here.
+        drive: Constant inputs c and d; the neural input does not matter here.
         tolerance: Relative tolerance of the steps and linear solves.
 
     Returns:
-        The state with `neurons` as given. Synapses and processes are NaN where the solve fails, as
-        it may where the certificate does: where the left side above stays larger than 100 times
-        `tolerance`, relative to 1 + max |phi phi^T + c|.
+        The state with `neurons` as given. Synapses and processes are NaN if the solve fails, which
+        can happen if the network is not certified. It fails if the left side above is larger than
+        100 times `tolerance`, relative to 1 + max |phi phi^T + c|, or if p is so large that its
+        rounding error would be a tenth of 1 + max |phi phi^T + c|.
 
     Raises:
         ValueError: If synapses or processes have a collective Lagrangian, or `drive` is no `Drive`.
     """
+    # Example, N = 1: g(s) = s, psi(p) = p, T = 0.5, alpha = 1, gamma = 2.5, phi^2 = 1, no drive.
+    # The left side is 2.5 p - 0.5 p - (p + 1) = p - 1. At p = 0 it is -1 with the slope 1, so the
+    # first step gives p = 1, which is exact, and s = (psi + phi^2) / alpha = 2. Check:
+    # alpha s = 2 = phi^2 + psi and gamma p = 2.5 = T psi + g = 0.5 + 2.
     for layer in (network.synaptic, network.process):
         if not layer.additive:
             requirement = "have additive Lagrangians of synapses and processes"
@@ -59,22 +73,22 @@ def settle_fast(
     pairs = pairs + drive_at(inputs.synaptic, 0.0, pairs)
     load = _Load(pairs, drive_at(inputs.process, 0.0, pairs))
     alpha = network.leaks.synaptic.astype(neurons.dtype)
-    arrays, rest = eqx.partition(network, eqx.is_array)
-    # The loop is cut off from derivatives. One more step from the root has the derivatives
-    # of the root itself, as the implicit function theorem gives them.
-    fixed, held = jax.lax.stop_gradient((arrays, load))
-    fixed = eqx.combine(fixed, rest)
+    arrays, static = eqx.partition(network, eqx.is_array)
+    # No derivatives are taken through the loop. A last step from the root, with derivatives, has
+    # the derivatives of the root itself, by the implicit function theorem.
+    fixed_arrays, fixed_load = jax.lax.stop_gradient((arrays, load))
+    fixed_network = eqx.combine(fixed_arrays, static)
     p = newton(
-        lambda p: _newton_step(fixed, held, p, tolerance),
-        lambda p: _imbalance(fixed, held, p),
+        lambda p: _newton_step(fixed_network, fixed_load, p, tolerance),
+        lambda p: _imbalance(fixed_network, fixed_load, p),
         jnp.zeros_like(pairs),
         tolerance=tolerance,
-        rounding=100 * jnp.finfo(pairs.dtype).eps * (1 + jnp.linalg.norm(held.pairs)),
+        rounding=100 * jnp.finfo(pairs.dtype).eps * (1 + jnp.linalg.norm(fixed_load.pairs)),
     )
     p = p + _newton_step(network, load, p, tolerance)
     imbalance = _imbalance(network, load, p)
     limit = 100 * tolerance * (1 + jnp.max(jnp.abs(pairs)))
-    # Where the equation is singular the solution is as large as rounding lets it be.
+    # If the equation is singular, its computed solution is huge, limited only by rounding.
     largest = 0.1 * (1 + jnp.max(jnp.abs(pairs))) / jnp.finfo(p.dtype).eps
     solved = (jnp.max(jnp.abs(imbalance)) <= limit) & (jnp.max(jnp.abs(p)) <= largest)
     p = jnp.where(solved, p, jnp.nan)
@@ -82,7 +96,7 @@ def settle_fast(
 
 
 def _imbalance(network: Any, load: _Load, p: Pairs) -> Pairs:
-    """Minus the force on the processes when the synapses are at their equilibrium for p."""
+    """Returns minus the force on the processes, with the synapses at their equilibrium for p."""
     alpha, gamma = (leak.astype(p.dtype) for leak in network.leaks[1:])
     psi = network.process.activation(p)
     g = network.synaptic.activation((psi + load.pairs) / alpha)
@@ -90,13 +104,17 @@ def _imbalance(network: Any, load: _Load, p: Pairs) -> Pairs:
 
 
 def _newton_step(network: Any, load: _Load, p: Pairs, tolerance: float) -> Pairs:
-    """The step to the equilibrium of the equations linearised at p.
+    """Returns the step from p to the equilibrium of the equations linearised at p.
 
-    With D = psi' and B = T + g'/alpha the Jacobian is gamma - B D, which conjugate gradients
-    cannot take; gamma - sqrt(D) B sqrt(D) is symmetric, and positive definite when certified. Its
-    solution w gives the step (B sqrt(D) w - imbalance) / gamma without dividing by D, which is 0
-    where psi saturates.
+    With D = psi' and B = T + g'/alpha the Jacobian is gamma - B D. It is not symmetric, so
+    conjugate gradients cannot solve with it. The matrix gamma - sqrt(D) B sqrt(D) is symmetric, and
+    positive definite if the network is certified. With its solution w for the right side
+    -sqrt(D) imbalance the step is (B sqrt(D) w - imbalance) / gamma. This form does not divide by
+    D, which is 0 where psi saturates.
     """
+    # Example, N = 1: gamma = 2, B = 1.5, D = 0.25, imbalance -1. The Jacobian is 2 - 0.375 = 1.625,
+    # so the step is 1 / 1.625 = 0.615. By w: 1.625 w = 0.5 gives w = 0.308, and
+    # (1.5 * 0.5 * 0.308 + 1) / 2 = 0.615.
     alpha, gamma = (leak.astype(p.dtype) for leak in network.leaks[1:])
     psi, slope = _value_and_slope(network.process, p)
     g, gain = _value_and_slope(network.synaptic, (psi + load.pairs) / alpha)
@@ -106,8 +124,8 @@ def _newton_step(network: Any, load: _Load, p: Pairs, tolerance: float) -> Pairs
     def spread(v: Pairs) -> Pairs:
         return network.tensor(root * v) + gain / alpha * root * v
 
-    # Not lineax.CG: its guard against singular operators compares with 100 eps N^2, which in
-    # float32 refuses every operator of this size.
+    # JAX's solver is used, because the guard of lineax.CG against singular operators compares with
+    # 100 eps N^2, and so refuses every operator of this size in float32.
     w, _ = cg(
         lambda v: gamma * v - root * spread(v),
         -root * imbalance,
@@ -118,5 +136,5 @@ def _newton_step(network: Any, load: _Load, p: Pairs, tolerance: float) -> Pairs
 
 
 def _value_and_slope(lagrangian: AbstractLagrangian, u: Pairs) -> tuple[Pairs, Pairs]:
-    """Activation and its derivative, entry by entry, for an additive Lagrangian."""
+    """Returns activation and slope of each entry of u, for an additive Lagrangian."""
     return jax.jvp(lagrangian.activation, (u,), (jnp.ones_like(u),))

@@ -1,4 +1,4 @@
-"""The energy-based neuron-astrocyte network."""
+"""The neuron-astrocyte network with an energy."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,10 @@ from nam_jax.network.astrocyte._state import (
 
 
 class EnergyTerms(NamedTuple):
-    """The energy's terms: one a layer, three interactions, and the inputs (0 without a drive)."""
+    """The terms of the energy: three of layers, three of interactions, and the inputs.
+
+    The last term is 0 without a drive.
+    """
 
     neural: Scalar
     synaptic: Scalar
@@ -45,8 +48,8 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
             - b.phi - c.g/2 - d.psi/2
         tau_n dx/dt = -dE/dphi    tau_s ds/dt = -2 dE/dg    tau_p dp/dt = -2 dE/dpsi
 
-    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 5-10 (dynamics: eq 9). States that
-    start with symmetric s and p keep them symmetric, which the energy needs.
+    Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 5-10 (dynamics: eq 9). The energy
+    needs symmetric s and p; if they start symmetric, they stay symmetric.
 
     Attributes:
         tensor: T, the stored memories.
@@ -77,7 +80,9 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         time_constants: tuple[float | Scalar, ...] | PerLayer = (1.0, 1.0, 1.0),
         start: AbstractStart | None = None,
     ):
-        """Builds a network; the defaults are tanh neurons and linear synapses and processes.
+        """Makes a network; by default neurons are tanh, synapses and processes linear.
+
+        The default start is [`nam_jax.network.Cold`][].
 
         Raises:
             ValueError: On a negative leak or a time constant that is not above 0.
@@ -92,13 +97,17 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
     @classmethod
     def released(cls, patterns: ArrayLike) -> "NeuronAstrocyte":
-        """The parameters of the authors' released code: recall by a transient.
+        """Returns a network with the parameters of the authors' released code.
 
-        All leaks and time constants 1, every activation tanh(5 u), T = Hebbian / N^3 with
-        autapses, the algebraic start. This regime is not certified: from s = p = 0 a cue freezes.
+        All leaks and time constants are 1, every activation is tanh(5 u), T is the Hebbian tensor
+        / N^3 with autapses, and the start is algebraic. The network recalls by a transient. It is
+        not certified: from s = p = 0 a cue freezes.
 
         Args:
             patterns: (K, N), -1 and +1.
+
+        Raises:
+            ValueError: If `patterns` is empty, wrongly shaped or not finite.
         """
         tensor = PatternTensor(patterns, autapses=True)
         tensor = eqx.tree_at(
@@ -120,23 +129,29 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         time_constants: tuple[float | Scalar, ...] | PerLayer | None = None,
         start: AbstractStart | None = None,
     ) -> "NeuronAstrocyte":
-        """A network with one globally attracting (s, p) for every x, and leak gating.
+        """Returns a network with one globally attracting (s, p) for every x, and leak gating.
 
-        Synapses and processes are linear, alpha = 1, T is scaled to largest eigenvalue 1 and
-        gamma = 2 + margin, so that the certificate alpha (gamma - lambda_max) = 1 + margin.
-        The neural leak is lambda = gain * beta * M0 * N with M0 = gamma / (alpha gamma - 1): near
-        gain = 1 an unstored state cannot support itself and decays to rest.
+        Synapses and processes are linear, alpha = 1, T is scaled to the largest eigenvalue 1, and
+        gamma = 2 + margin. The certificate is then alpha (gamma - lambda_max) = 1 + margin.
+
+        The neural leak is lambda = gain * beta * M0 * N with M0 = gamma / (alpha gamma - 1). Leak
+        gating: near gain = 1 a state that is not stored cannot support itself and decays to rest.
 
         Args:
             patterns: (K, N), usually -1 and +1.
-            margin: Above 0. Small margins recall worse cues, and relax in time 2 tau / margin.
+            margin: Above 0. With a small margin the network recalls from worse cues, and relaxes
+                in time 2 tau / margin.
             gain: Neural leak in units of beta M0 N, above 0.
             beta: Slope of the neurons' tanh(beta x), above 0.
             rule: Pattern rule; by default the projection rule.
             autapses: Whether T includes i = j.
             time_constants: tau_n, tau_s, tau_p; by default (lambda, 0.1, 0.1), so that membranes
                 relax in time 1 and synapses and processes faster.
-            start: By default the conditional equilibrium at neurons of 3 times the cue.
+            start: How a cue becomes an initial state; by default `Conditional(voltage=3.0)`.
+
+        Raises:
+            ValueError: If `patterns` is empty, wrongly shaped or not finite; or on a negative leak
+                or a time constant that is not above 0.
         """
         tensor = PatternTensor(patterns, rule or Projection(), autapses=autapses)
         strength = 1 / tensor.largest_eigenvalue()
@@ -154,10 +169,14 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         )
 
     def with_fast_layers(self, ratio: float) -> "NeuronAstrocyte":
-        """The same network with synapses and processes that relax `ratio` times as fast.
+        """Returns this network with another time constant of synapses and processes.
 
-        Both get the time constant ratio * tau_n / max(lambda, 1), tau_n and lambda the time
-        constant and leak of the neurons. Equilibria do not depend on it.
+        Both get ratio * tau_n / max(lambda, 1), where tau_n and lambda are the time constant and
+        the leak of the neurons. Equilibria do not depend on it.
+
+        Args:
+            ratio: The new time constant, in units of the relaxation time of the neurons; below 1
+                for synapses and processes that are faster than the neurons.
         """
         neural = self.time_constants.neural
         fast = ratio * neural / jnp.maximum(self.leaks.neural, 1)
@@ -211,7 +230,10 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         return state.neurons
 
     def layers(self) -> tuple[Layer, ...]:
-        """Neurons, synapses and processes; pairs stand twice in E."""
+        """Returns the layers of neurons, synapses and processes.
+
+        Leaks and inertias of the last two are halved, because each pair stands twice in E.
+        """
         tau, leak = self.time_constants, self.leaks
         return (
             Layer(self.neural, leak.neural, tau.neural),
@@ -230,10 +252,13 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         return axes, jax.tree.map(lambda _: 0, self.time_scales())
 
     def margin(self, largest_eigenvalue: Scalar | None = None) -> Scalar:
-        """(alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l of g and psi.
+        """Returns (alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l.
 
-        Above 0 the network is certified: see [`nam_jax.measure.certificate`][]. To be given the
-        largest eigenvalue of T where it is known, as it may take long.
+        The network is certified if the margin is above 0; see [`nam_jax.measure.certificate`][].
+
+        Args:
+            largest_eigenvalue: lambda_max(T), if it is known; by default it is computed, which may
+                take long.
         """
         if largest_eigenvalue is None:
             largest_eigenvalue = self.tensor.largest_eigenvalue()
@@ -242,12 +267,12 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
     @property
     def stiffness(self) -> tuple[Scalar, Scalar]:
-        """alpha / l_g and gamma / l_psi: leaks over slope bounds, of synapses and of processes."""
+        """alpha / l_g and gamma / l_psi: leak over slope bound, of synapses and of processes."""
         pairs = ((self.leaks.synaptic, self.synaptic), (self.leaks.process, self.process))
-        of_synapses, of_processes = (
+        synaptic, process = (
             leak.astype(self.dtype) / layer.slope_bound.astype(self.dtype) for leak, layer in pairs
         )
-        return of_synapses, of_processes
+        return synaptic, process
 
     @property
     def linear_fast_layers(self) -> bool:
@@ -255,7 +280,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         return isinstance(self.synaptic, Quadratic) and isinstance(self.process, Quadratic)
 
     def activations(self, state: TripartiteState) -> tuple[Pattern, Pairs, Pairs]:
-        """The activations phi (N,), g (N, N) and psi (N, N) at `state`."""
+        """Returns the activations phi (N,), g (N, N) and psi (N, N) at `state`."""
         return (
             self.neural.activation(state.neurons),
             self.synaptic.activation(state.synapses),
@@ -264,8 +289,10 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
 
 def _cast(numbers: PerLayer, state: TripartiteState) -> PerLayer:
+    """Returns `numbers` in the dtype of `state`."""
     return PerLayer(*(number.astype(state.neurons.dtype) for number in numbers))
 
 
 def _float(tensor: PatternTensor, value: float | Scalar) -> Scalar:
+    """Returns `value` in the dtype of the patterns of `tensor`."""
     return jnp.asarray(value, tensor.patterns.dtype)

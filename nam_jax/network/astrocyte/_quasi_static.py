@@ -16,18 +16,19 @@ from nam_jax.network.astrocyte._state import TripartiteState
 
 
 class QuasiStatic(AbstractNeuralNetwork):
-    """Neurons alone, with (s, p) at their equilibrium by [`nam_jax.network.settle_fast`][].
+    """Neurons x, with synapses and processes (s*, p*) at their equilibrium for each x.
 
         tau_n dx/dt = -lambda x + g(s*) phi,   E = E_full(x, s*, p*)
 
-    The limit of infinitely fast synapses and processes for every certified network: any tensor,
-    any additive monotone g and psi. A flow costs a solve over N x N arrays; where g and psi are
-    linear, [`nam_jax.network.EffectiveNeuronAstrocyte`][] is the same network at O(K N + K^2).
+    This is the limit of infinitely fast synapses and processes. It works for every certified
+    network: any tensor, and any additive monotone g and psi. [`nam_jax.network.settle_fast`][]
+    computes (s*, p*), a solve over N x N arrays for each flow. If g and psi are linear,
+    [`nam_jax.network.EffectiveNeuronAstrocyte`][] is the same network at O(K N + K^2).
 
     Attributes:
         full: The three-layer network.
         drive: Constant inputs to its synapses and processes.
-        tolerance: As for `settle_fast`.
+        tolerance: Relative tolerance of the solve, as for `settle_fast`.
     """
 
     full: NeuronAstrocyte
@@ -37,11 +38,11 @@ class QuasiStatic(AbstractNeuralNetwork):
     def __init__(
         self, full: NeuronAstrocyte, drive: Drive | None = None, *, tolerance: float = 1e-5
     ):
-        """The limit of `full`.
+        """Makes the limit of `full` under constant inputs `drive`.
 
         Raises:
-            ValueError: If `drive` is no `Drive`, or drives neurons: they are driven at each
-                evaluation.
+            ValueError: If `drive` is no `Drive`, or drives neurons. Give the neural input to each
+                evaluation instead.
         """
         self.full = full
         self.drive = without_neural(full.as_drive(drive))
@@ -58,7 +59,7 @@ class QuasiStatic(AbstractNeuralNetwork):
 
     @property
     def leak(self) -> Scalar:  # type: ignore[override]
-        """Lambda of the full network."""
+        """lambda of the full network."""
         return self.full.leaks.neural
 
     @property
@@ -73,7 +74,7 @@ class QuasiStatic(AbstractNeuralNetwork):
 
     @property
     def voltage(self) -> float:  # type: ignore[override]
-        """The voltage of the full network's start."""
+        """The voltage of the start of the full network."""
         return self.full.start.voltage
 
     def row_axes(self) -> tuple[Any, int]:
@@ -89,5 +90,15 @@ class QuasiStatic(AbstractNeuralNetwork):
         return jnp.sum(jnp.stack(terms)) - terms.neural
 
     def lift(self, state: Pattern) -> TripartiteState:
-        """The state of all three layers with neurons at `state`, NaN where none is found."""
+        """Returns the state of all three layers with the neurons at `state`.
+
+        Args:
+            state: x, (N,).
+
+        Returns:
+            x, with s* and p*; NaN if the solve fails, see [`nam_jax.network.settle_fast`][].
+
+        Raises:
+            ValueError: If synapses or processes have a collective Lagrangian.
+        """
         return settle_fast(self.full, state, drive=self.drive, tolerance=self.tolerance)

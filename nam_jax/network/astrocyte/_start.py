@@ -1,4 +1,4 @@
-"""Initial states: what synapses and processes hold when a cue arrives at the neurons."""
+"""Initial states: synapses and processes at the time when a cue arrives at the neurons."""
 
 import abc
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ class AbstractStart(eqx.Module):
 
     Attributes:
         voltage: Membrane voltage x of a neuron whose cue entry is 1.
-        needs_lagrangians: Whether the network must have Lagrangians.
+        needs_lagrangians: Whether the start uses the Lagrangians of the network.
     """
 
     voltage: eqx.AbstractVar[float]
@@ -24,11 +24,20 @@ class AbstractStart(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, network: Any, cue: Pattern) -> TripartiteState:
-        """The initial state of `network`, with neurons at `voltage` times `cue` (N,)."""
+        """Returns the initial state of `network`, with neurons at `voltage` times `cue`.
+
+        Args:
+            network: A network of neurons, synapses and processes.
+            cue: (N,), in the network's dtype.
+        """
 
 
 class Cold(AbstractStart):
-    """s = p = 0: nothing is known of the past."""
+    """s = p = 0: synapses and processes have no memory of earlier cues.
+
+    Attributes:
+        voltage: Membrane voltage x of a neuron whose cue entry is 1.
+    """
 
     needs_lagrangians: ClassVar[bool] = False
     voltage: float = 1.0
@@ -40,11 +49,14 @@ class Cold(AbstractStart):
 
 
 class Algebraic(AbstractStart):
-    """p = psi^-1(-phi phi^T), s = g^-1(T phi phi^T): the paper's choice, its s and p put right.
+    """p = psi^-1(-phi phi^T), s = g^-1(T phi phi^T): the start of the paper.
 
     It solves the equations of synapses and processes without leaks (Kozachkov, Slotine & Krotov,
-    section 3; the text has s and p exchanged). NaN where there is no such s: for a tanh g, where an
-    entry of T phi phi^T is beyond -1 or 1.
+    section 3; the text of the paper exchanges s and p). Entries without a solution are NaN. For
+    example, if g is tanh, entries of s are NaN where T phi phi^T is below -1 or above 1.
+
+    Attributes:
+        voltage: Membrane voltage x of a neuron whose cue entry is 1.
     """
 
     needs_lagrangians: ClassVar[bool] = True
@@ -59,11 +71,14 @@ class Algebraic(AbstractStart):
 
 
 class Conditional(AbstractStart):
-    """The equilibrium of (s, p) with the neurons held at the cue; one exists when certified.
+    """The equilibrium of (s, p) while the neurons are held at the cue.
+
+    If the network is certified, there is exactly one. If the solve fails, s and p are NaN; see
+    [`nam_jax.network.settle_fast`][].
 
     Attributes:
         voltage: Membrane voltage x of a neuron whose cue entry is 1.
-        tolerance: As for [`nam_jax.network.settle_fast`][], which also says when it fails.
+        tolerance: Relative tolerance of the solve, as for `settle_fast`.
     """
 
     needs_lagrangians: ClassVar[bool] = True

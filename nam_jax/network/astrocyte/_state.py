@@ -1,4 +1,4 @@
-"""The three layers of neurons, synapses and astrocyte processes: their state and numbers."""
+"""The state and the parameters of the layers of neurons, synapses and astrocyte processes."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ class TripartiteState(eqx.Module):
 
 
 def dtype_of(tensor: AbstractProcessTensor) -> np.dtype:
-    """The dtype of a network with this tensor: the tensor's, or JAX's default if it has none."""
+    """Returns the dtype of a network with this tensor: the tensor's, or else JAX's default."""
     return jnp.result_type(float) if tensor.dtype is None else tensor.dtype
 
 
@@ -41,10 +41,16 @@ class PerLayer(NamedTuple):
 def per_layer(
     name: str, values: tuple[float | Scalar, ...] | PerLayer, *, zero_allowed: bool
 ) -> PerLayer:
-    """Three checked numbers as float arrays.
+    """Returns three checked numbers as float arrays.
+
+    Args:
+        name: The argument's name, for the error.
+        values: Numbers for neurons, synapses and processes; traced numbers are not checked.
+        zero_allowed: Whether a number may be 0.
 
     Raises:
-        ValueError: If there are not three, or one is negative, not finite, or a forbidden zero.
+        ValueError: If there are not three numbers, or if a number is negative, not finite, or a 0
+            that is not allowed.
     """
     if len(values) != 3:
         requirement = "hold three numbers (neural, synaptic, process)"
@@ -58,7 +64,7 @@ def per_layer(
 
 
 def relaxation_times(time_constants: PerLayer, leaks: PerLayer, dtype: np.dtype) -> TripartiteState:
-    """tau / max(leak, 1) of each layer: a weak leak does not make the layer slower than tau."""
+    """Returns tau / max(leak, 1) of each layer: at most tau, also if the leak is weak."""
     times = [
         tau.astype(dtype) / jnp.maximum(leak, 1).astype(dtype)
         for tau, leak in zip(time_constants, leaks, strict=True)

@@ -1,4 +1,4 @@
-"""The general biophysical network: arbitrary functions, and therefore no energy."""
+"""The general biophysical network: it allows any functions and so has no energy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,12 +37,17 @@ class TripartiteNetwork(AbstractContinuousNetwork):
         tensor: T.
         phi: Firing rate of a voltage, elementwise.
         g: Synaptic weight of a facilitation, elementwise.
-        f: Facilitation by (x_i, x_j, p_ij), elementwise on broadcast (N, 1), (1, N), (N, N).
+        f: Change of facilitation by (x_i, x_j, p_ij), elementwise; called with arrays of shapes
+            (N, 1), (1, N) and (N, N), which broadcast.
         psi: Calcium signal of a process, elementwise.
-        kappa: Calcium by facilitation, elementwise.
+        kappa: Change of calcium by facilitation, elementwise.
         leaks: lambda, alpha, gamma, at least 0.
         time_constants: tau_n, tau_s, tau_p, above 0.
-        start: How a cue becomes an initial state.
+        start: How a cue becomes an initial state; it must need no Lagrangians.
+
+    Raises:
+        ValueError: On a negative leak, a time constant that is not above 0, or a start that needs
+            Lagrangians.
     """
 
     tensor: AbstractProcessTensor
