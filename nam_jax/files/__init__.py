@@ -1,4 +1,4 @@
-"""`save` and `load`: a network or a process tensor as one file."""
+"""`save` writes a network or a process tensor to one file, and `load` reads it."""
 
 from nam_jax.files._file import load, save
 

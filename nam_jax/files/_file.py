@@ -1,4 +1,4 @@
-"""Functions `save` and `load`: one network, tensor or other module in one safetensors file."""
+"""Writes one network, tensor or other module to one safetensors file, and reads it."""
 
 import importlib.metadata
 import json
@@ -32,12 +32,12 @@ def save(path: str | Path, network: eqx.Module) -> None:
         path: The file; its folder must exist.
         network: A network, a process tensor, or any other module made of the public classes of
             `lagrangian`, `memory`, `network` and `attention`. Every array keeps its dtype, bit by
-            bit. Functions, as a [`nam_jax.network.TripartiteNetwork`][] has, can be saved if they
-            are elementwise ones of `jax.numpy` or `jax.nn`.
+            bit. A function in it (a [`nam_jax.network.TripartiteNetwork`][] has some) can be saved
+            if it is one of the usual elementwise functions of `jax.numpy` or `jax.nn`.
 
     Raises:
-        ValueError: If `network` holds an object that a file cannot name, such as a function or
-            class that the user wrote; the message says where it is.
+        ValueError: If `network` is no module, or holds an object that a file cannot name, such as a
+            function or class that the user wrote; the message says where it is.
         ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
     """
     if not isinstance(network, eqx.Module):
@@ -58,7 +58,7 @@ def save(path: str | Path, network: eqx.Module) -> None:
 def load(path: str | Path) -> Any:
     """Returns the network that `save` wrote to a file.
 
-    Its structure and arrays equal those of the network that was saved, so that its answers do too.
+    Its structure and arrays equal those of the saved network, so it computes the same results.
     Nothing in the file is executed. Fields are read from the file and not computed again.
 
     Args:
@@ -88,7 +88,7 @@ def load(path: str | Path) -> Any:
 
 
 def _network(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Any:
-    """The module of a file with this metadata and these arrays."""
+    """Returns the module that the metadata and the arrays of a file describe."""
     if _ENTRY not in metadata:
         raise ValueError("holds no network, as it was not written by `nam_jax.save`.")
     content = _read_json(metadata[_ENTRY])
@@ -97,17 +97,17 @@ def _network(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Any:
         raise ValueError("its structure names no format.")
     if number != _FORMAT:
         version = str(content["version"])[:20]
-        raise ValueError(f"has format {number} of nam-jax {version!r}, and not format {_FORMAT}.")
+        raise ValueError(f"has format {number} of nam-jax {version!r}, not format {_FORMAT}.")
     network = build(content["network"], "network", arrays)
     if not isinstance(network, eqx.Module):
         raise ValueError(f"holds no network, but a {type(network).__name__}.")
     if arrays:
-        raise ValueError(f"holds arrays that stand nowhere in its structure: {len(arrays)}.")
+        raise ValueError(f"holds arrays that its structure does not name: {len(arrays)}.")
     return network
 
 
 def _read_json(text: str) -> Any:
-    """Parses JSON; refuses a key that stands twice and an integer that no field can hold."""
+    """Returns parsed JSON; raises a `ValueError` if a key is repeated or an integer is too long."""
     try:
         return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -121,13 +121,14 @@ def _integer(text: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise ValueError("its structure names a field twice.")
-    return made
+    return fields
 
 
 def _safetensors() -> Any:
+    """Returns the package safetensors, imported only when it is needed."""
     try:
         import safetensors
         import safetensors.numpy

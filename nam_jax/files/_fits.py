@@ -16,6 +16,10 @@ def fits(value: Any, kind: Any) -> bool:
     Only the class of the value counts. Shapes and dtypes do not, because a batch of networks has
     more axes than its annotations say. An annotation that is no type, such as a string, fits every
     value.
+
+    Args:
+        value: The value of the field.
+        kind: The annotation of the field, such as `int` or `float | None`.
     """
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):

@@ -1,4 +1,4 @@
-"""The names that a file may hold: public classes of some modules, and functions of one array."""
+"""Names that a file may hold: public classes of some packages, and functions of one array."""
 
 import functools
 from collections.abc import Callable
@@ -72,12 +72,12 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def name_of(thing: Any, names: dict[str, Any]) -> str | None:
-    """Returns the first name in `names` of the object `thing` itself; None if it has none."""
+    """Returns the first key of `names` whose value is `thing` itself; None if there is none."""
     return next((name for name, named in names.items() if named is thing), None)
 
 
 def _is_structure(kind: Any) -> bool:
-    """Whether `kind` is a named tuple or an Equinox module that is not abstract."""
+    """Returns whether `kind` is a class of named tuples or of Equinox modules, and not abstract."""
     if not isinstance(kind, type):
         return False
     named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")

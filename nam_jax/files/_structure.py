@@ -7,8 +7,8 @@ For example the JSON of `Hopfield(jnp.eye(2))` is
         "threshold": {"dtype": "float32", "shape": [2]},
         "self_coupling": false}}
 
-and its arrays are named "network.weights" and "network.threshold", by their place. A named tuple
-is written as a module is, any other tuple as a JSON array.
+and its arrays are named "network.weights" and "network.threshold", by the path of fields to them. A
+named tuple is written like a module; any other tuple becomes a JSON array.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ _KEYS = ("threefry2x32", "rbg", "unsafe_rbg")
 """JAX's own kinds of random keys."""
 
 _LARGEST = 2**63
-"""Integers must be smaller than this in size."""
+"""The absolute value of an integer must be below this number."""
 
 _NOT_FINITE = ("nan", "inf", "-inf")
 """Floats of Python that JSON cannot write."""
@@ -54,7 +54,7 @@ def describe(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays: Dictionary from place to array, to which the arrays in `value` are added.
 
     Raises:
-        ValueError: If a part of it cannot be named; the message says which.
+        ValueError: If a part of `value` cannot be written; the message names the part.
     """
     if type(value) in (type(None), bool, str, int, float):
         return _describe_constant(value, place)
@@ -83,7 +83,7 @@ def build(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
 
     Raises:
         ValueError: If `describe` cannot have made `node`, or if `node` and `arrays` disagree.
-        RecursionError: If it is nested too deeply.
+        RecursionError: If `node` is nested too deeply.
     """
     if isinstance(node, list):
         return tuple(build(part, f"{place}.{i}", arrays) for i, part in enumerate(node))
@@ -134,7 +134,7 @@ def _describe_array(value: Any, place: str, arrays: dict[str, np.ndarray]) -> di
 
 
 def _refusal(value: Any, place: str) -> ValueError:
-    """The error for a value that a file cannot name."""
+    """Returns the error about a value that a file cannot name."""
     if isinstance(value, eqx.Module) or not callable(value):
         rooms = "lagrangian, memory, network or attention"
         requirement = f"be a number, text, array or tuple, or of a class of {rooms}"
@@ -151,7 +151,7 @@ def _name(function: Any) -> str:
 
 
 def _fields(kind: type) -> dict[str, Any]:
-    """The annotations of the fields of a module or named tuple, by name of field."""
+    """Returns the annotations of the fields of a module or named tuple, by name of field."""
     if issubclass(kind, tuple):
         return dict.fromkeys(kind._fields, Any) | kind.__annotations__  # type: ignore[attr-defined]
     return {field.name: field.type for field in dataclasses.fields(kind)}
@@ -164,7 +164,7 @@ def _build_module(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
         raise ValueError(f"`{place}` is of a class that is not known: {_short(name)}.")
     expected = _fields(kind)
     if not isinstance(fields, dict) or fields.keys() != expected.keys():
-        raise ValueError(f"`{place}` has not the fields of {name}, {', '.join(expected)}.")
+        raise ValueError(f"`{place}` must have the fields of {name}: {', '.join(expected)}.")
     values = {key: build(fields[key], f"{place}.{key}", arrays) for key in expected}
     for key, value in values.items():
         if not fits(value, expected[key]):
@@ -179,14 +179,14 @@ def _build_module(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _check(module: Any, place: str) -> None:
-    """Runs the checks that Equinox runs after `__init__`."""
+    """Runs each `__check_init__` of a module, as Equinox does after `__init__`."""
     for kind in type(module).__mro__:
         if "__check_init__" in vars(kind):
             try:
                 vars(kind)["__check_init__"](module)
             except Exception as error:  # of any class, because fields may hold any value
                 message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                raise ValueError(f"`{place}` cannot be what it says ({message}).") from error
+                raise ValueError(f"`{place}` fails the checks of its class ({message}).") from error
 
 
 def _build_function(node: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -236,6 +236,6 @@ _KINDS: dict[tuple[str, ...], Callable[[Any, str, dict[str, np.ndarray]], Any]] 
 
 
 def _short(value: Any) -> str:
-    """`value` as text for a message, on one line and with at most 60 characters."""
+    """Returns `value` as text for a message, on one line and with at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

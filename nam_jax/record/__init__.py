@@ -1,6 +1,6 @@
-"""The class of a study, strict reading of settings, and folders of runs.
+"""Studies, strict reading of their settings, and folders of runs.
 
-Names are imported when they are used, so that the list of studies needs none of the extras.
+Names are imported when they are used, so the list of studies can be read without the extras.
 """
 
 from typing import TYPE_CHECKING

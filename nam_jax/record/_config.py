@@ -29,7 +29,7 @@ class ConfigError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks, with control characters written as escapes."""
+    """Returns `text` without line breaks, with control characters written as escapes."""
     spaced = " ".join(text.split())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in spaced)
 
@@ -58,8 +58,8 @@ def read_config(kind: type, path: Path) -> Any:
         path: The TOML file.
 
     Raises:
-        ConfigError: If the file cannot be read, is not TOML, or has an unknown key, a value of
-            the wrong type or one out of range.
+        ConfigError: If the file cannot be read, is not TOML, or has an unknown key or a value of a
+            wrong type or out of range.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -90,7 +90,7 @@ def write_config(config: Any, path: Path) -> None:
 
 
 def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
-    """The config of class `kind` with these fields; error texts start with `where`."""
+    """Returns a config of class `kind` with fields `content`; error texts start with `where`."""
     known = [field.name for field in dataclasses.fields(kind)]
     for key in content:
         if key not in known:
@@ -107,7 +107,7 @@ def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether no number in `value`, or in its lists, is infinite or NaN."""
+    """Returns whether no number in `value`, or in its lists, is infinite or NaN."""
     if isinstance(value, list | tuple):
         return all(map(_is_finite, value))
     return not isinstance(value, float) or math.isfinite(value)

@@ -1,4 +1,4 @@
-"""The context of a run: its folder, device and batches; it changes numbers only by rounding."""
+"""The context of a run: folder, device and batches; it changes results only by round-off."""
 
 from dataclasses import dataclass
 from pathlib import Path

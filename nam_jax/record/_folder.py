@@ -1,4 +1,4 @@
-"""The output folder of a run: written whole or not at all."""
+"""Writes the output folder of a run completely or not at all."""
 
 import contextlib
 import os
@@ -18,12 +18,15 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     run with the same name is replaced by one rename. If the block raises, nothing moves. Folders
     that were made for `folder` and stay empty are removed again.
 
+    Args:
+        folder: The output folder; it is made if it does not exist.
+
     Raises:
         ConfigError: If `folder` cannot be made or written; raised before the block runs.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        staging = _made(folder)
+        staging = _make_staging(folder)
         try:
             yield staging
             for item in sorted(staging.iterdir()):
@@ -32,11 +35,11 @@ def staged_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
     finally:
         with contextlib.suppress(OSError, ValueError):  # stop at the first folder that has items
-            for path in made:
+            for path in missing:
                 path.rmdir()
 
 
-def _made(folder: Path) -> Path:
+def _make_staging(folder: Path) -> Path:
     """Makes `folder` and its parents, and returns a new hidden folder inside it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The attributes that let a run be repeated."""
+"""Attributes of a run with which it can be repeated."""
 
 import dataclasses
 import importlib.metadata

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 COMPRESSOR = "blosc"
-"""The only zarr codec that a run writes. Others are refused, because one of them can run code
-from the file (it unpickles)."""
+"""The only zarr codec that a run writes. Others are refused, because one codec can run code of the
+file (it unpickles)."""
 
 
 class Run(NamedTuple):
@@ -34,7 +34,7 @@ def read_run(folder: Path, studies: Sequence[Study]) -> Run:
 
     Args:
         folder: The folder of the run.
-        studies: The studies that are known; the run must be a run of one of them.
+        studies: The known studies; the run must be a run of one of them.
 
     Raises:
         ConfigError: If the folder holds no such run, or one that is damaged.
@@ -48,7 +48,11 @@ def read_run(folder: Path, studies: Sequence[Study]) -> Run:
 
 
 def study_of(dataset: "xr.Dataset", studies: Sequence[Study]) -> Study:
-    """Returns the study of which a Dataset holds the numbers.
+    """Returns the study whose numbers a Dataset holds.
+
+    Args:
+        dataset: The numbers of a run.
+        studies: The known studies.
 
     Raises:
         ConfigError: If the Dataset names none of the studies.
@@ -73,10 +77,10 @@ def _read_dataset(path: Path) -> "xr.Dataset":
 
 
 def _check_codecs(path: Path) -> None:
-    """Raises a ValueError if an array is encoded in another way than runs encode theirs."""
+    """Raises a `ValueError` if an array has an encoding that runs do not use."""
     for file in path.rglob(".zarray"):
         array = json.loads(file.read_text(encoding="utf-8"))
         codecs = [array["compressor"], *(array["filters"] or [])]
         foreign = [codec["id"] for codec in codecs if codec and codec["id"] != COMPRESSOR]
         if foreign or "O" in str(array["dtype"]):
-            raise ValueError(f"{file.parent.name} is encoded as no run encodes its numbers")
+            raise ValueError(f"{file.parent.name} has an encoding that runs do not use")

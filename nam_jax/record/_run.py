@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 CONFIG, RESULT, LOG = "config.toml", "result.zarr", "log.txt"
 LONGEST = 300
-"""Characters of an error's text that are shown; some errors of XLA fill pages."""
+"""Largest number of characters that are shown of an error; some errors of XLA fill pages."""
 
 
 @final
 class RunError(RuntimeError):
-    """A run failed though its input was right; its one-line message says where the traceback is."""
+    """A run failed with valid input; the one-line message says where the traceback is."""
 
     def __init__(self, message: str):
         super().__init__(one_line(message))
@@ -68,10 +68,15 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
 def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]:
     """Draws the figures of a Dataset as PNG into a folder; returns the names of the files.
 
+    Args:
+        study: The study whose numbers the Dataset holds.
+        dataset: The numbers.
+        folder: The folder for the files.
+
     Raises:
         ImportError: If a package that the study needs is not installed.
         ConfigError: If the folder cannot be written.
-        RunError: If a figure cannot be drawn; the traceback stands in `log.txt`.
+        RunError: If a figure cannot be drawn; the traceback is in `log.txt`.
     """
     study.resolve()
     with _faults_logged(folder), staged_folder(folder) as staging:
@@ -104,7 +109,7 @@ def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished
 
 
 def _sentence(error: Exception) -> str:
-    """The class of an error with the first line of its message."""
+    """Returns the class of an error with the first line of its message."""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

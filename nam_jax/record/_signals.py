@@ -1,4 +1,4 @@
-"""Signals that end a run from outside, so that it removes what it has half written."""
+"""Signals that end a run from outside raise an error, so that half-written files are removed."""
 
 import _thread
 import contextlib
@@ -10,15 +10,16 @@ from types import FrameType
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Ctrl-C, and what batch systems and closed terminals send."""
+"""Signals of Ctrl-C, of a batch system that ends a job, and of a terminal that closes."""
 
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """A block in which the signals `NAMES` raise a `KeyboardInterrupt` with their number.
+    """Returns a context manager in which the signals `NAMES` raise a `KeyboardInterrupt`.
 
-    A signal that is ignored when the block starts, as under `nohup`, stays ignored. Outside of the
-    main thread, to which Python sends all signals, the block changes nothing.
+    The error holds the number of the signal. A signal that is ignored when the block starts, as
+    under `nohup`, stays ignored. Python sends all signals to the main thread; in other threads the
+    block changes nothing.
     """
     handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -35,10 +36,10 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Raises a `KeyboardInterrupt`, or tries again soon where Python would drop it.
+    """Raises a `KeyboardInterrupt`; if Python would drop it, sends the signal again in 0.05 s.
 
     Python drops errors of functions that it calls when it collects garbage. JAX has such a
-    function, and a signal that arrives during a long compilation is often handled there.
+    function, and a signal that arrives during a long compilation is often handled inside it.
     """
     callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
     while frame is not None:
@@ -52,7 +53,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _send(number: int) -> None:
-    """Sends a signal to the main thread; where the system allows it, also while that waits."""
+    """Sends a signal to the main thread; `pthread_kill` also wakes it if it waits."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:

@@ -1,4 +1,4 @@
-"""A study: one experiment that can be run by name."""
+"""Studies: experiments that can be run by name."""
 
 import importlib
 import re
@@ -79,7 +79,7 @@ class Study:
             )
 
     def resolve(self) -> None:
-        """Imports all parts, so that a missing package is reported before anything is computed."""
+        """Imports all parts; a missing package is then reported before anything is computed."""
         for part in (self.config, self.run, self.table, self.figure, self.more):
             if part is not None:
                 part.resolve()

@@ -132,10 +132,10 @@ STRUCTURES = {
     "no name": ({"class": ["network"], "fields": {}}, "class that is not known"),
     "missing field": (
         {"class": "network:Hopfield", "fields": {"weights": weights()}},
-        r"has not the fields of network:Hopfield, weights, threshold, self_coupling\.$",
+        r"must have the fields of network:Hopfield: weights, threshold, self_coupling\.$",
     ),
-    "further field": (hopfield(__class__="os:system"), "has not the fields of network:Hopfield"),
-    "fields are a list": ({"class": "network:Hopfield", "fields": []}, "has not the fields"),
+    "further field": (hopfield(__class__="os:system"), "must have the fields of network:Hopfield"),
+    "fields are a list": ({"class": "network:Hopfield", "fields": []}, "must have the fields"),
     "a text": (hopfield(self_coupling="no"), r"`network\.self_coupling` is of a wrong kind, str"),
     "one for true": (hopfield(self_coupling=1), r"`network\.self_coupling` is of a wrong kind"),
     "a module": (hopfield(weights=hopfield()), r"the array `network\.weights\.weights` is missing"),
@@ -169,10 +169,10 @@ def test_a_structure_that_no_network_has(name, path):
     assert_refused(path, sentence)
 
 
-def test_arrays_that_stand_nowhere(path):
+def test_arrays_that_the_structure_does_not_name(path):
     content, arrays = content_of(Hopfield(jnp.eye(3)), path)
     write(path, content, {**arrays, "more": np.zeros(2)})
-    assert_refused(path, r"arrays that stand nowhere in its structure: 1\.$")
+    assert_refused(path, r"arrays that its structure does not name: 1\.$")
 
 
 def test_a_tensor_in_the_place_of_a_lagrangian(path):
@@ -189,7 +189,9 @@ def test_what_a_class_checks_is_checked_and_what_init_computes_is_not(path):
     arrays["network.mask"] = np.ones(2, bool)
     content["network"]["fields"]["mask"]["shape"] = [2]
     write(path, content, arrays)
-    assert_refused(path, r"`network` cannot be what it says \(ValueError: Argument `mask` must")
+    assert_refused(
+        path, r"`network` fails the checks of its class \(ValueError: Argument `mask` must"
+    )
 
     # Couplings that no rule gives: `__init__` would compute others.
     content, arrays = content_of(PatternTensor(np.eye(3)), path)

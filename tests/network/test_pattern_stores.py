@@ -166,7 +166,7 @@ def test_couplings_that_patterns_share_are_not_learned_again(rule, getkey):
             change()
 
 
-# Weights that learn one pattern more
+# Weights that learn one more pattern
 
 
 LEARNING = {

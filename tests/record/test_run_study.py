@@ -167,15 +167,15 @@ def edit(file, **changes):
         (lambda folder: edit(folder / "result.zarr/.zattrs", study=None), "names None"),
         (
             lambda folder: edit(folder / "result.zarr/name/.zarray", dtype="|O"),
-            "encoded as no run encodes",
+            "has an encoding that runs do not use",
         ),
         (
             lambda folder: edit(folder / "result.zarr/name/.zarray", compressor={"id": "pickle"}),
-            "encoded as no run encodes",
+            "has an encoding that runs do not use",
         ),
         (
             lambda folder: edit(folder / "result.zarr/name/.zarray", filters=[{"id": "pickle"}]),
-            "encoded as no run encodes",
+            "has an encoding that runs do not use",
         ),
     ],
 )
