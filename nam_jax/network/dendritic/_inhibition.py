@@ -102,16 +102,16 @@ def _steps(shrinking: float) -> int:
 
 def populations(wiring: Wiring) -> tuple[InhibitoryPopulation, InhibitoryPopulation]:
     """Returns the populations I1 and I2 of a wiring."""
-    of_memory = InhibitoryPopulation(
+    memory_driven = InhibitoryPopulation(
         wiring.to_memory_inhibition,
         wiring.within_memory_inhibition,
         wiring.memory_inhibition,
         wiring.connectivity,
     )
-    of_feature = InhibitoryPopulation(
+    feature_driven = InhibitoryPopulation(
         wiring.to_feature_inhibition,
         wiring.within_feature_inhibition,
         wiring.feature_inhibition,
         wiring.connectivity,
     )
-    return of_memory, of_feature
+    return memory_driven, feature_driven

@@ -105,8 +105,8 @@ class DendriticMemory(AbstractContinuousNetwork):
         if len(time_constants) != 3:
             requirement = "hold three numbers (E1, E2, inhibition)"
             raise argument_error("time_constants", requirement, f"{len(time_constants)}")
-        of_e1, of_e2, of_i = (positive_number("time_constants", time) for time in time_constants)
-        self.time_constants = (of_e1, of_e2, of_i)
+        tau_e1, tau_e2, tau_i = (positive_number("time_constants", time) for time in time_constants)
+        self.time_constants = (tau_e1, tau_e2, tau_i)
         self.start = FeatureCue() if start is None else start
         self.connectivity, self.dendritic_mean = wiring.connectivity, wiring.dendritic_mean
 
@@ -231,10 +231,10 @@ class DendriticMemory(AbstractContinuousNetwork):
             feature: Rates of E2, in Hz.
             matched: Whether inhibition is at its steady state for these rates; if not, it is 0.
         """
-        of_memory = self.memory_inhibition.settled(memory)
-        of_feature = self.feature_inhibition.settled(feature)
+        i1 = self.memory_inhibition.settled(memory)
+        i2 = self.feature_inhibition.settled(feature)
         scale = 1.0 if matched else 0.0
-        return State(memory, feature, scale * of_memory, scale * of_feature)
+        return State(memory, feature, scale * i1, scale * i2)
 
     def features_of(self, members: Float[Array, " N1"] | Bool[Array, " N1"]) -> Array:
         """Returns the features of a memory, (N2,) in Hz, which are its ideal cue.
@@ -269,14 +269,14 @@ class DendriticMemory(AbstractContinuousNetwork):
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
         inputs = self.as_drive(drive)
         v1, v2, i1, i2 = jax.tree.leaves(state)
-        of_memory, of_feature, of_inhibition = (tau.astype(v1.dtype) for tau in self.time_constants)
+        tau_e1, tau_e2, tau_i = (tau.astype(v1.dtype) for tau in self.time_constants)
         h1 = self.memory_drive(v2, i1, i2) + drive_at(inputs.memory, t, v1)
         biases = branch_bias(inputs.branches, t, v2, self.dendrites.num_branches)
         return State(
-            (self.memory_transfer(h1) - v1) / of_memory,
-            (self._feature_target(v1, i1, biases) - v2) / of_feature,
-            (self.memory_inhibition.target(i1, v1) - i1) / of_inhibition,
-            (self.feature_inhibition.target(i2, v2) - i2) / of_inhibition,
+            (self.memory_transfer(h1) - v1) / tau_e1,
+            (self._feature_target(v1, i1, biases) - v2) / tau_e2,
+            (self.memory_inhibition.target(i1, v1) - i1) / tau_i,
+            (self.feature_inhibition.target(i2, v2) - i2) / tau_i,
         )
 
     def memory_drive(
@@ -298,9 +298,9 @@ class DendriticMemory(AbstractContinuousNetwork):
     def _feature_target(self, v1: Array, i1: Array, biases: Array | None) -> Array:
         """Returns D^(-1/2) sum_d A_jd G(h_jd), (N2,), with h_jd from eqs 2b and 7c."""
         per_branch, c = self.dendrites.num_branches, self.connectivity
-        of_memory = math.sqrt(per_branch / (c * v1.shape[0]))
-        of_inhibition = math.sqrt(per_branch * v1.shape[0] / c) / i1.shape[0]
-        inputs = jnp.concatenate([of_memory * v1, -of_inhibition * i1])
+        memory_scale = math.sqrt(per_branch / (c * v1.shape[0]))
+        inhibition_scale = math.sqrt(per_branch * v1.shape[0] / c) / i1.shape[0]
+        inputs = jnp.concatenate([memory_scale * v1, -inhibition_scale * i1])
         return self._summed(inputs, self.branch_transfer, biases)
 
     def _summed(self, inputs: Array, transfer: Transfer, biases: Array | None = None) -> Array:
@@ -324,8 +324,8 @@ class DendriticMemory(AbstractContinuousNetwork):
         return state.memory
 
     def time_scales(self) -> State:
-        of_memory, of_feature, of_inhibition = self.time_constants
-        return State(of_memory, of_feature, of_inhibition, of_inhibition)
+        tau_e1, tau_e2, tau_i = self.time_constants
+        return State(tau_e1, tau_e2, tau_i, tau_i)
 
 
 class _Arrived(eqx.Module):

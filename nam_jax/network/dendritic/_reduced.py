@@ -57,14 +57,14 @@ class ReducedMemory(AbstractContinuousNetwork):
 
     def lift(self, state: ExcitatoryState) -> State:
         """Returns the state of `base`: the excitatory rates of `state` and their inhibition."""
-        of_memory, of_feature = self.base.memory_inhibition, self.base.feature_inhibition
+        i1, i2 = self.base.memory_inhibition, self.base.feature_inhibition
         if not self.population_mean:
             return self.base.state_of(state.memory, state.feature)
         return State(
             state.memory,
             state.feature,
-            jnp.full(of_memory.num_neurons, jnp.mean(state.memory)),
-            jnp.full(of_feature.num_neurons, jnp.mean(state.feature)),
+            jnp.full(i1.num_neurons, jnp.mean(state.memory)),
+            jnp.full(i2.num_neurons, jnp.mean(state.feature)),
         )
 
     def vector_field(
@@ -95,8 +95,8 @@ class ReducedMemory(AbstractContinuousNetwork):
         return state.memory
 
     def time_scales(self) -> ExcitatoryState:
-        of_memory, of_feature, _ = self.base.time_constants
-        return ExcitatoryState(of_memory, of_feature)
+        tau_e1, tau_e2, _ = self.base.time_constants
+        return ExcitatoryState(tau_e1, tau_e2)
 
 
 class HeldFeatures(AbstractContinuousNetwork):

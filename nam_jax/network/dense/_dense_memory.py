@@ -24,18 +24,18 @@ from nam_jax.network._drive import as_cue
 class Overlaps(NamedTuple):
     """The overlaps of a state sigma with all patterns, and the parts of fields made of them.
 
-    The field of neuron i is bits[i] . weight - sigma_i own.
+    The field of neuron i is bits[i] . weight - sigma_i own_weight.
 
     Attributes:
         values: S = Xi sigma, (K,).
         weight: G(S), (K,).
-        own: sum_mu H(S_mu).
+        own_weight: sum_mu H(S_mu).
         bits: Xi^T, (N, K): the bits of each neuron in all patterns.
     """
 
     values: Float[Array, " K"]
     weight: Float[Array, " K"]
-    own: Scalar
+    own_weight: Scalar
     bits: Float[Array, "N K"]
 
 
@@ -130,8 +130,8 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return jnp.sign(as_cue(cue, self.patterns.shape[1], self.dtype))
 
     def local_field(self, state: Pattern) -> Pattern:
-        weight, own = self._weights(self._overlaps(state))
-        return weight @ self.patterns - state * own.sum()
+        weight, own_weight = self._weights(self._overlaps(state))
+        return weight @ self.patterns - state * own_weight.sum()
 
     def carry(self, state: Pattern) -> Overlaps:
         """Returns the overlaps of `state` and the parts of its fields."""
@@ -144,7 +144,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return Overlaps(overlaps, *self._summed_weights(overlaps), bits)
 
     def field_of(self, carry: Overlaps, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
-        return jnp.vdot(carry.bits[i], carry.weight) - state[i] * carry.own
+        return jnp.vdot(carry.bits[i], carry.weight) - state[i] * carry.own_weight
 
     def fields_in(self, carry: Overlaps) -> None:
         return None
@@ -168,9 +168,10 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
             requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
             raise argument_error("counts", requirement, counts)
         xi = self.patterns
-        weight, own = self._weights(self._overlaps(state))
+        weight, own_weight = self._weights(self._overlaps(state))
         parts = [
-            weight[a:b] @ xi[a:b] - state * jnp.sum(own[a:b]) for a, b in itertools.pairwise(ends)
+            weight[a:b] @ xi[a:b] - state * jnp.sum(own_weight[a:b])
+            for a, b in itertools.pairwise(ends)
         ]
         return jnp.cumsum(jnp.stack(parts), axis=0)
 
@@ -203,8 +204,8 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
 
     def _summed_weights(self, overlaps: Float[Array, " K"]) -> tuple[Float[Array, " K"], Scalar]:
         """Returns G and sum H; a product with ones is faster than a sum on a CPU."""
-        weight, own = self._weights(overlaps)
-        return weight, jnp.vdot(jnp.ones_like(own), own)
+        weight, own_weight = self._weights(overlaps)
+        return weight, jnp.vdot(jnp.ones_like(own_weight), own_weight)
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """Returns E / F(N), or E itself for a log-sum-exp.

@@ -100,8 +100,8 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         if len(time_constants) != 2:
             requirement = "hold two numbers (features, hidden)"
             raise argument_error("time_constants", requirement, f"{len(time_constants)}")
-        of_features, of_hidden = (positive_number("time_constants", t) for t in time_constants)
-        self.time_constants = (of_features, of_hidden)
+        tau_f, tau_h = (positive_number("time_constants", t) for t in time_constants)
+        self.time_constants = (tau_f, tau_h)
         self.voltage = voltage
 
     @classmethod
