@@ -18,7 +18,7 @@ def leaky(patterns):
 
 
 def test_old_patterns_fade_by_the_law_and_the_newest_does_not_matter():
-    """N = 200 (science page 3.3: .0047, .0338, .0919 at ages 10, 20, 30)."""
+    """N = 200 (the independent prototype has .0047, .0338, .0919 at ages 10, 20, 30)."""
     ages = (0, 10, 20, 30)
     memory = nam.measure.by_age(
         leaky, 160, 200, OneStep(), key=jr.key(0), ages=ages, num_sets=150, confidence=0.9999

@@ -79,7 +79,7 @@ def test_the_estimator_is_unbiased_and_its_intervals_cover_on_a_memory_of_known_
     ids=["n=2", "n=3", "n=4"],
 )
 def test_one_step_capacity_is_that_of_the_exact_law(n, num_neurons):
-    """Bias within the science page's (0.2 to 1 %) and its noise; and its intervals cover."""
+    """The bias is at most 1 % plus noise (independent prototype: 0.2 to 1 %); intervals cover."""
     exact = theory.exact_capacity_at_error(num_neurons, theory.power_difference(n), 0.005)
 
     def make(patterns):
@@ -147,7 +147,7 @@ def test_a_pairwise_memory_stores_as_much_by_either_estimator():
 
 
 def test_a_single_pass_of_even_power_never_loses_a_fixed_point():
-    """The negative control of the science page, 2.6: infinite capacity, and none to speak of."""
+    """A negative control: the capacity by fixed points is infinite, by recall it is small."""
 
     def single_pass(xi):
         return DenseAssociativeMemory(xi, self_coupling=True)
@@ -159,13 +159,13 @@ def test_a_single_pass_of_even_power_never_loses_a_fixed_point():
     corrects = nam.measure.capacity(
         single_pass, 32, Recall(recall=all_at_once), key=jr.key(0), guess=100, num_sets=16
     )
-    # 183 on the science page, which allows no wrong bit at N = 32 either, from other sets.
+    # The independent prototype has 183, also without a wrong bit at N = 32, from other sets.
     assert 150 < corrects.value < 230
 
 
 @SLOW
 def test_a_single_pass_corrects_as_the_square_of_neurons():
-    """Science page 2.6: 183 and 832 patterns at N = 32 and 64, exponent 2.18 and no cube."""
+    """The independent prototype has 183 and 832 patterns at N = 32 and 64: exponent 2.18, not 3."""
 
     def single_pass(xi):
         return DenseAssociativeMemory(xi, self_coupling=True)

@@ -30,14 +30,14 @@ CAPACITIES = {
 
 @pytest.mark.parametrize("n", mostly_slow(CAPACITIES, 2, 3, 4))
 def test_exact_capacities_are_those_of_the_table(n):
-    """Science page 2.3, N = 32 to 256, to its last digit; the exponents tend to n - 1."""
+    """An independent prototype, N = 32 to 256, to its last digit; the exponents tend to n - 1."""
     difference = theory.power_difference(n)
     capacities = [
         theory.exact_capacity_at_error(size, difference, 0.005) for size in (32, 64, 128, 256)
     ]
-    for capacity, page in zip(capacities, CAPACITIES[n], strict=True):
-        unit = 10.0 ** Decimal(page).as_tuple().exponent
-        np.testing.assert_allclose(capacity, float(page), rtol=0, atol=unit)
+    for capacity, expected in zip(capacities, CAPACITIES[n], strict=True):
+        unit = 10.0 ** Decimal(expected).as_tuple().exponent
+        np.testing.assert_allclose(capacity, float(expected), rtol=0, atol=unit)
     np.testing.assert_allclose(math.log2(capacities[3] / capacities[2]), n - 1, atol=0.04)
 
 

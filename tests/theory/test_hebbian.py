@@ -242,7 +242,7 @@ def test_decay_weights_every_term_of_the_law():
 
 
 def test_old_patterns_fade_as_the_law_says(getkey):
-    """N = 200, eta = 0.0332 (science page 3.3): errors by age after each of 200 patterns."""
+    """N = 200, eta = 0.0332 as in an independent prototype; after each of the last 200 patterns."""
     size, ages = 200, (0, 10, 20, 30)
     rule = ClampedOja(rate := 0.0332)
 

@@ -1,4 +1,4 @@
-"""The exact law of one step against enumeration, the science page's numbers and simulation."""
+"""The exact law of one step against enumeration, an independent prototype and simulation."""
 
 import functools
 import itertools
@@ -88,8 +88,8 @@ def agrees(measured, expected):
     assert error < 0.2 * expected  # else the test could not fail
 
 
-# Science page 2.3: n, N, K and flipped bits, and the error of the bits that are right there and of
-# the flipped ones, to the last digit of the page.
+# By the independent prototype, to its last digit. Keys: n, N, K and the number of flipped bits.
+# Values: the error of the bits that are right at the start, and of the flipped bits.
 TABLE = {
     (2, 32, 4, 0): ["6.307e-4"],
     (2, 64, 11, 0): ["6.007e-3"],
@@ -126,9 +126,9 @@ def laws(difference, size, count, flipped):
 @pytest.mark.parametrize("row", TABLE, ids=str)
 def test_the_law_is_that_of_the_table(row):
     errors = laws(theory.power_difference(row[0]), *row[1:])
-    for error, page in zip(errors, TABLE[row], strict=True):
-        unit = 10.0 ** Decimal(page).as_tuple().exponent
-        np.testing.assert_allclose(error, float(page), rtol=0, atol=unit)
+    for error, expected in zip(errors, TABLE[row], strict=True):
+        unit = 10.0 ** Decimal(expected).as_tuple().exponent
+        np.testing.assert_allclose(error, float(expected), rtol=0, atol=unit)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_law_is_that_of_the_table(row):
      (100, 14, 2.646e-3, 4.93e-4)],
 )  # fmt: skip
 def test_the_quadratic_law_tells_ties_from_errors(size, count, strict, tie):
-    """Science page 1.3 and 2.3, to its digits; ties count half in the law for every F."""
+    """The independent prototype, to its digits; ties count half in the law for every F."""
     quadratic = theory.quadratic_one_step_error(size, count)
     np.testing.assert_allclose(quadratic, (strict, tie), rtol=6e-4)
     law = theory.one_step_error(size, count, theory.power_difference(2))
