@@ -35,15 +35,17 @@ def positive_constant(name: str, value: float) -> float:
 
 
 def into_interval(y: Float[Array, "..."], low: float, high: float) -> Float[Array, "..."]:
-    """Returns `y` with entries that equal an end of an open interval moved inside the interval.
+    """Returns `y` with entries at an end of (low, high) moved inside, and NaN for entries outside.
 
     Args:
         y: Activations of any shape.
-        low: Lower end of the interval; the activation does not reach it.
-        high: Upper end of the interval; may be infinite.
+        low: Lower end of the open interval.
+        high: Upper end of the open interval; may be infinite.
 
     Returns:
-        `y`, with entries at an end replaced by the nearest number inside, and NaN outside.
+        An array of the shape of `y`. An entry equal to `low` or `high` becomes the nearest number
+        inside; if `low` is 0, entries from 0 to the smallest normal number become that number. An
+        entry below `low` or above `high` becomes NaN.
     """
     dtype = y.dtype.type
     above = np.nextafter(dtype(low), dtype(np.inf))

@@ -199,10 +199,14 @@ def without_derivatives(tree: Any) -> Any:
 
 
 def _filled(tangent: Any, state: Any) -> Any:
-    """Returns `tangent` with zeros for layers that have no tangent.
+    """Returns `tangent` with zeros in place of None, which stands for a layer without a tangent.
 
-    The zeros are computed from a layer that has a tangent, because JAX transposes a linear solve
-    only if every part of its right side is a tangent.
+    JAX can transpose a linear solve only if each layer of its right side depends on a tangent. So
+    the zeros are computed from the layers that have tangents: as 0 times the sum of their entries.
+
+    Args:
+        tangent: A tree like `state`, with None for some layers.
+        state: The state, which gives the shapes of the zeros.
     """
     leaves = jax.tree.leaves(tangent, is_leaf=lambda leaf: leaf is None)
     zero = 0 * sum(jnp.sum(leaf) for leaf in leaves if leaf is not None)

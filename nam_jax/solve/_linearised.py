@@ -61,8 +61,9 @@ class Around(NamedTuple):
         relax: v -> v / L, and zero where the leak is zero or the unit is held. It corrects y where
             H is zero, and where `equation` therefore says nothing.
         symmetrise: v -> its symmetric part, in layers of symmetric N x N arrays.
-        solve: Returns the solution of `equation`, how the solve ended, and its counts. The part of
-            the right side that `equation` cannot have is dropped.
+        solve: Returns the solution of `equation`, Lineax's result and Lineax's statistics. With an
+            energy the right side is first passed through `symmetrise` and set to zero where H
+            counts as zero, because every result of `equation` has these properties.
         is_symmetric: Whether `equation` is symmetric.
     """
 
@@ -183,9 +184,10 @@ def _with_energy(
 def _linear_solve(
     operator: lx.AbstractLinearOperator, right: Any, solver: lx.AbstractLinearSolver, options: Any
 ) -> tuple[Any, lx.RESULTS, dict[str, Any]]:
-    """Returns the solution, how the solve ended, and its counts; the solution of a failure is NaN.
+    """Returns the solution, Lineax's result, and Lineax's statistics, such as `num_steps`.
 
-    The solver is given a right side of norm 1, so that absolute tolerances have a meaning.
+    The solution is NaN if the solve failed. The right side is divided by its norm and the solution
+    multiplied by it, so that the solver's absolute tolerance is relative to the right side.
     """
     size = optax.tree.norm(right)
     size = jnp.where(size == 0, 1, size)

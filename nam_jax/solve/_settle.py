@@ -30,15 +30,16 @@ class Equilibrium(eqx.Module):
 
     Attributes:
         state: The last state.
-        residual: How far `state` is from rest. For a continuous network see
-            [`nam_jax.solve.residual`][], computed anew after the solve; for a discrete network the
-            fraction of neurons that their fields would flip; for a feedforward network the largest
-            change of an entry y by the last pass, divided by 1 + max |y|, and NaN if cue and answer
-            have different shapes.
-        time: The time that the solve took, in the unit of the time constants; for discrete and
-            feedforward networks equal to `steps`.
-        steps: Number of solver steps; of updates of all neurons that changed a neuron; or of
-            passes.
+        residual: How far `state` is from rest. For a continuous network it is
+            [`nam_jax.solve.residual`][] at `state`. For a discrete network it is the fraction of
+            neurons that one more update of all neurons at once would flip. For a feedforward
+            network it is max |y - x| / (1 + max |y|), where the last pass turned x into y; NaN if x
+            and y have different shapes.
+        time: Simulated time until the solve ended, in the unit of the time constants; for discrete
+            and feedforward networks equal to `steps`.
+        steps: For a continuous network, the number of solver steps. For a discrete network, the
+            number of updates of all neurons, without those in which no neuron changed. For a
+            feedforward network, the number of passes.
         result: How the solve ended.
     """
 

@@ -114,9 +114,9 @@ def relaxation_time(
 
 
 def relaxation_time_asymptotic(margin: Number, tau: Number) -> Array:
-    """Returns 2 tau / margin, the limit of `relaxation_time` for small margins.
+    """Returns 2 tau / margin, which approximates `relaxation_time` for margins far below 1.
 
-    For alpha = 1, t = 1, gamma = 2 + margin and two equal time constants tau.
+    Valid for alpha = 1, eigenvalue t = 1, gamma = 2 + margin and tau_s = tau_p = tau.
     """
     eps, ts = _arrays(margin, tau)
     return 2 * ts / eps

@@ -218,9 +218,9 @@ def sparse_winners_error(
     `Centred`, B does not matter; of A only -K A remains, because no neuron is coupled to itself, so
     A < 0 stabilises every state. The fields of two neurons are correlated, because both depend on
     how many active neurons the other patterns share with the state. These numbers are therefore
-    held fixed: a neuron draws k of the other patterns without replacement. Within 3 % of
-    simulations if a K is above 5; 20 % off at a K = 3, where the few patterns with the largest
-    overlap decide.
+    held fixed: a neuron that is active in j of the other patterns draws j of these numbers without
+    replacement. Within 3 % of simulations if a K is above 5; 20 % off at a K = 3, where the few
+    patterns with the largest overlap decide.
     """
     c, a, size, others = coefficients, activity, float(num_neurons), num_patterns - 1.0
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
@@ -268,12 +268,15 @@ def _two_humps(shift: Scalar, spread: Scalar) -> Mixture:
 
 
 class _Fields(NamedTuple):
-    """Moments of the field of active or of silent neurons, for every r (rows) and k (columns).
+    """Moments of the field of a neuron, for every r (rows) and every k (columns).
+
+    r is the number of other neurons that are active in the pattern. k is the number of other
+    patterns in which the neuron is active.
 
     Attributes:
-        mean: Mean of the field.
-        spread: Standard deviation.
-        skewness: Skewness.
+        mean: Mean of the field at each (r, k).
+        spread: Standard deviation of the field at each (r, k).
+        skewness: Skewness of the field at each (r, k).
         of_others: Probability of each r.
         of_patterns: Probability of each k.
     """
@@ -292,7 +295,7 @@ class _Fields(NamedTuple):
 def _fields(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> tuple[_Fields, _Fields]:
-    """Returns the moments of the fields of silent neurons, then those of active neurons."""
+    """Returns the moments of the field of a silent neuron, then of an active neuron."""
     c, a, others = coefficients, activity, num_patterns - 1.0
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
     both = pre + c.c2corr

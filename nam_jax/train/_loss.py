@@ -113,11 +113,12 @@ class LabelCrossEntropy(AbstractLoss):
 
 
 class TokenCrossEntropy(AbstractLoss):
-    """Mean softmax cross-entropy over the places of a sequence that ask for a token.
+    """Mean softmax cross-entropy over the places of a sequence that have a target token.
 
-    Readouts are logits, (T, C). Targets, (T,), are whole numbers from 0 to C - 1, or negative at
-    places that ask for nothing. A sequence is correct if every place that asks has its largest
-    logit at its target.
+    The readout holds the logits of C tokens at T places, (T, C). The target, (T,), holds a token
+    from 0 to C - 1 at each place, or a negative number at a place that does not count. A sequence
+    is correct if the largest logit is the target's at all places that count. The loss is NaN if no
+    place counts.
     """
 
     def __call__(self, readout: Float[Array, "T C"], sample: Sample) -> Scalar:

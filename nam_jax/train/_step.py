@@ -17,20 +17,27 @@ from nam_jax.train._routes import AbstractRoute, Sample
 
 
 class Metrics(NamedTuple):
-    """Numbers recorded at each step; in a history of S steps every entry is (S,).
+    """Numbers recorded at each step of training; in a history of S steps every entry is (S,).
+
+    Some routes solve an equation for the gradient of each sample, such as the equation for mu of
+    [`nam_jax.train.ImplicitRoute`][]. Its residual and iterations are those of
+    [`nam_jax.train.Info`][].
 
     Attributes:
         loss: Mean loss over the samples that did not fail; NaN if all failed.
         correct: Fraction of samples that came to rest and were recalled without an error.
-        failed: Fraction of samples left out: the network did not come to rest, the equation of the
-            gradient was not solved, or numbers are not finite.
-        gradient_norm: Norm of the gradient by the trained numbers, before the optimizer.
-        adjoint_residual: Largest residual of the gradient's equation, without failed samples.
-        adjoint_iterations: Mean number of iterations of that equation over the batch.
-        taken: Whether the step was taken; if not, only the counts of steps changed.
+        failed: Fraction of samples left out of loss and gradient: the network did not come to rest,
+            the equation for the gradient was not solved, or loss or gradient is not finite.
+        gradient_norm: Norm of the gradient with respect to the trained arrays, before the optimizer
+            changes it.
+        adjoint_residual: Largest residual of that equation over the samples that did not fail; 0 if
+            none is solved.
+        adjoint_iterations: Mean number of iterations of that equation over all samples.
+        taken: Whether the step was taken; if not, network and optimizer stayed as they were.
         validation_loss: Mean loss over the validation samples after this step; NaN at steps
             without validation.
-        validation_correct: As `correct`, but of the validation samples; else NaN.
+        validation_correct: Fraction of validation samples that came to rest and were recalled
+            without an error; NaN at steps without validation.
     """
 
     loss: Any
@@ -78,7 +85,8 @@ class Problem(eqx.Module):
         route: The gradient route; not used by `ContrastiveEnergy`.
         optimizer: From Optax.
         batches: Function from a key to a batch.
-        project: Function from a network to one that keeps a promise; None for none.
+        project: Function applied to the network after each step, which restores a property such as
+            a certificate; None for none.
         key: Key of the batches; step i uses `fold_in(key, i)`.
         chunk: Steps of one compiled scan.
         max_bad: Steps in a row that are not taken, after which the run stops.

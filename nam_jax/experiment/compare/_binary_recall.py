@@ -28,7 +28,10 @@ from nam_jax.network import (
 Cues = Float[Array, "C N"]
 
 Recalled = tuple[Float[Array, "C N"], Bool[Array, " C"]]
-"""Read-outs, (C, N), and whether the network is active, (C,)."""
+"""Read-outs, (C, N), and whether the network stayed active instead of becoming silent, (C,).
+
+Always true for networks that are not continuous.
+"""
 
 OVERLAP = 0.95
 """Overlap of the recalled signs with the image from which the image counts as recalled."""
@@ -205,14 +208,17 @@ def judged(
     known: Bool[np.ndarray, "*kinds C"],
     targets: Float[np.ndarray, "C N"],
 ) -> tuple[Bool[np.ndarray, "*kinds C"], Bool[np.ndarray, "*kinds C"]]:
-    """Returns whether the overlap of signs reaches `OVERLAP`, and whether all signs are right.
+    """Returns whether the overlap of signs is at least `OVERLAP`, and whether all signs are right.
 
-    Both are false where the network is not active.
+    The overlap is 2 f - 1, where f is the fraction of neurons whose sign equals the target's.
 
     Args:
-        readouts: Read-outs by kind of cue.
-        known: Whether the network is active, by kind of cue.
-        targets: The patterns that should be recalled.
+        readouts: (kinds, C, N), read-outs for C cues of each kind.
+        known: (kinds, C), false where the network became silent; both results are false there.
+        targets: (C, N), -1 and +1, the pattern that each cue should recall.
+
+    Returns:
+        Two arrays, (kinds, C).
     """
     right = np.sign(readouts) == targets
     share = 2 * right.mean(axis=-1) - 1

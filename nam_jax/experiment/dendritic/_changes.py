@@ -22,7 +22,12 @@ HELD = 80.0
 def by_inhibition(bench: Bench, times: Sequence[float]) -> list[Task]:
     """Tasks of part `inhibition`: recall against tau_I, from three kinds of start.
 
-    Inhibition starts matched to the cue; or at 0; or at 0 while the cue is held for a time.
+    Inhibition starts at its steady state for the cue; or at 0; or at 0 while the cue is held for
+    `HELD` ms. The first start is tried at k = 1 and k = `bench.k`, the others at k = `bench.k`.
+
+    Args:
+        bench: The setting.
+        times: Values of tau_I, in ms.
     """
 
     def at(time: float) -> dict[str, Point]:
@@ -56,9 +61,18 @@ def held(network: DendriticMemory, states: Any, how: Follow) -> np.ndarray:
 
 
 def by_sparsity(bench: Bench, shares: Sequence[float], sizes: Sequence[int]) -> list[Task]:
-    """Tasks of part `sparsity`: recall against k at several connection probabilities c.
+    """Tasks of part `sparsity`: recall against k, the neurons of a memory, for several c.
 
-    Thresholds are designed for each c, or stay those of the setting of `bench`.
+    c is the probability that two neurons are connected. The figure has three lines for each c:
+
+    1. D branches as in `bench`, with thresholds designed for c.
+    2. c D branches, rounded and at least 2, with thresholds designed for c and for them.
+    3. D branches and the thresholds of `bench`, at k = 1 and k = `bench.k` only.
+
+    Args:
+        bench: The setting.
+        shares: Values of c.
+        sizes: Values of k, for the first two lines.
     """
     tasks = []
     for share in shares:

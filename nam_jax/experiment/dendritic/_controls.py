@@ -251,7 +251,12 @@ KINDS: dict[str, tuple[Callable[[Bench, Key], DendriticMemory], list[Candidate]]
 
 
 def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
-    """Tasks of part `controls`: recall against k of the dendritic network and of every control."""
+    """Tasks of part `controls`: recall of memories of k neurons by the network and every control.
+
+    Args:
+        bench: The setting.
+        sizes: Values of k.
+    """
     keys = jr.split(jr.key(bench.seed), bench.num_networks)
     made: dict[str, tuple[list[DendriticMemory], float]] = {}
 
@@ -310,9 +315,19 @@ def best_of(
 
 
 def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, float, float]:
-    """Strict recall and separable recall, each summed over sizes, and the rate of members in cues.
+    """Strict recall and separable recall, each summed over k = 1 to `bench.k`, and the cue's rate.
 
-    Memories are not those that results are measured on.
+    The random key differs from the key of `bench.point`, so the memories that choose a candidate
+    are not the memories that the results are measured on.
+
+    Args:
+        bench: The setting.
+        network: A control with its free numbers set.
+        rate: Rate in Hz of the members that evoke the features of a cue.
+
+    Returns:
+        The fraction of memories with strict recall, summed over k, so at most `bench.k`; the same
+        sum for separable recall; and `rate`, at most the highest rate of a memory neuron.
     """
     rate = min(rate, float(network.memory_transfer.high))
     verdicts = [

@@ -94,9 +94,16 @@ def _optimum(
 
 
 def _remedies(setting: Setting, scan: Scan, *, key: Key) -> tuple[int, list[Measured]]:
-    """The capacity K of the best coefficients, and the errors of all `REMEDIES` at that K.
+    """The capacity K of the best coefficients, and the measured errors of `REMEDIES` at K patterns.
 
-    The bad coefficients are those at the start of the ascent.
+    K is the number of patterns, rounded, at which theory gives the error `scan.error`. The first
+    three remedies use bad coefficients, those at the start of the ascent. The last uses the best.
+
+    Args:
+        setting: The setting, without winners.
+        scan: The error at capacity, and the numbers of sets and queries; a quarter of the sets, but
+            at least 8, is used.
+        key: Random key.
     """
     best = setting.coefficients(*(jnp.asarray(value) for value in best_place(setting)))
     bad = setting.coefficients(*start_of(setting))

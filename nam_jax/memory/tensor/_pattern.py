@@ -106,10 +106,15 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
         check_patterns(patterns)
 
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "PatternTensor":
-        """Returns this tensor with other patterns; only for the Hebbian rule.
+        """Returns this tensor with other patterns, without checking them; needs the Hebbian rule.
+
+        Args:
+            patterns: (K, N), with any K.
+            answers: None, because this memory stores no answers.
 
         Raises:
-            ValueError: If the couplings are not those of the Hebbian rule, 1 for each pattern.
+            ValueError: If the couplings are not the vector of K ones that the Hebbian rule makes.
+                A matrix is refused, the identity too. A traced vector is not checked.
         """
         requirement = "be those of the Hebbian rule, 1 for each pattern, to change patterns"
         if self.couplings.ndim != 1:

@@ -132,20 +132,24 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
 
             tau_n dx/dt = -lambda x + M0 |phi|^2 phi + (R M0 / D) Xi^T (Xi phi)^3
 
-        M0 = 2, and D is N^2 with autapses and N (N - 1) without; without autapses their terms are
-        subtracted. A flow is two matrix products.
+        lambda = gain beta M0 N with M0 = 2, and phi = tanh(beta x). The second term is the
+        self-support: each state, stored or not, supports itself. The last term is that of the dense
+        memory in the paper's eqs 14-15. D is N^2 with autapses. Without autapses D is N (N - 1),
+        and the entries with i = j or k = l of the term's tensor are 0. A flow is two matrix
+        products.
 
-        `to_full` returns the certified three-layer network of which this network is the exact
-        reduction. So the paper's equivalence with the dense memory of eqs 14-15 holds, but for a
-        tensor T = s Y (1 + Y)^-1 with Hebbian Y; T itself is not Hebbian.
+        The paper derives eqs 14-15 for synapses and processes without leaks and a Hebbian tensor
+        T. This network is the exact reduction of the three-layer network that `to_full` returns,
+        which has leaks and is certified. Its tensor is T = Y (1 + Y)^-1, where Y, the Hebbian
+        tensor of strength R M0, makes the last term. So T itself is not Hebbian.
 
         Args:
             patterns: (K, N), usually -1 and +1.
-            memory_gain: R, above 0: the strength of a single pattern, in units of M0. A component
-                that several correlated patterns share is stronger.
+            memory_gain: R, above 0: the strength of a single pattern, in units of M0. If
+                patterns are correlated, a component that several of them share is stronger.
             gain: Neural leak in units of beta M0 N, above 0, as in `NeuronAstrocyte.certified`.
             beta: Slope of the neurons' tanh(beta x), above 0.
-            autapses: Whether i = j takes part in the memories.
+            autapses: Whether synapses of a neuron onto itself (i = j) take part in the last term.
             voltage: x of a neuron whose cue entry is 1, at the start of recall.
 
         Raises:

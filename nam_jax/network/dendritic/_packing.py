@@ -117,9 +117,19 @@ def _cut(
     branch_weights: np.ndarray,
     labels: np.ndarray,
 ) -> list[BranchBlock]:
-    """Returns blocks of the shapes (G, K, R), cut from arrays whose rows count through all blocks.
+    """Returns the blocks, cut one after another from arrays that hold the rows of all blocks.
 
-    Synapses have G K R rows in a block, and branches G R.
+    Each array has one column for each neuron. A block of shape (G, K, R) takes the next G K R rows
+    of `source` and `weights`, which have a row for each synapse, and the next G R rows of
+    `branch_weights` and `labels`, which have a row for each branch. For example, shapes (1, 3, 4)
+    and (1, 0, 1) take rows 0 to 11 and none of synapses, and rows 0 to 3 and row 4 of branches.
+
+    Args:
+        shapes: (G, K, R) of each block, as in `BranchBlock`.
+        source: `BranchBlock.source` of all blocks, (rows of synapses, N2).
+        weights: `BranchBlock.weight` of all blocks, (rows of synapses, N2).
+        branch_weights: `BranchBlock.dendritic` of all blocks, (rows of branches, N2).
+        labels: `BranchBlock.label` of all blocks, (rows of branches, N2).
     """
     blocks, synapse, branch, size = [], 0, 0, source.shape[1]
     for groups, length, ranks in shapes:

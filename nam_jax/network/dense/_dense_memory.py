@@ -208,9 +208,10 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return weight, jnp.vdot(jnp.ones_like(own_weight), own_weight)
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """Returns E / F(N), or E itself for a log-sum-exp.
+        """Returns E / F(N), where F is the separation function; for a `LogSumExp` it returns E.
 
-        In these units a single stored pattern has the energy -1, and no power of N overflows.
+        E / F(N) is -1 if a single pattern is stored and the state equals it. The division keeps
+        large powers of N from overflow.
         """
         self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))

@@ -108,9 +108,10 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def model_a(
         cls, patterns: ArrayLike, *, n: int = 4, beta: float | Scalar = 1.0, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Returns model A, a dense memory of power n: g = tanh(beta v), f = max(h, 0)^(n-1).
+        """Returns model A, a dense memory of power n.
 
-        In the paper g = sign(v), the limit of large beta.
+        Features v fire g = tanh(beta v), and hidden neurons h fire f = max(h, 0)^(n-1). In the
+        paper g = sign(v), the limit of large beta.
 
         Args:
             patterns: Xi, (K, N).
@@ -127,7 +128,9 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def model_b(
         cls, patterns: ArrayLike, *, beta: float | Scalar = 1.0, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Returns model B, the modern Hopfield network: g = v, f = softmax(beta h).
+        """Returns model B, the modern Hopfield network.
+
+        Features v fire g = v, and hidden neurons h fire f = softmax(beta h).
 
         Args:
             patterns: Xi, (K, N).
@@ -143,7 +146,9 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def model_c(
         cls, patterns: ArrayLike, *, n: int = 4, epsilon: float = 1e-5, **arguments: Any
     ) -> "TwoLayerMemory":
-        """Returns model C, the spherical memory: g = v / |v|, f = max(h, 0)^(n-1).
+        """Returns model C, the spherical memory.
+
+        Features v fire g = v / |v|, and hidden neurons h fire f = max(h, 0)^(n-1).
 
         Args:
             patterns: Xi, (K, N).

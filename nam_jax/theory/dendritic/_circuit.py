@@ -51,12 +51,14 @@ class Circuit(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """The three thresholds of a dendritic network; `design` computes them.
+    """Two thresholds of a dendritic network and the saturation of a branch; `design` computes them.
+
+    `Circuit` has g_min, width and rmin. For brevity all three numbers are called thresholds.
 
     Attributes:
-        branch: g_t, the drive above which a branch puts out more than g_min.
+        branch: g_t, the drive above which the output of a branch is above g_min.
         memory: f_t, the drive above which a memory neuron fires faster than rmin.
-        saturation: g_max, output of a branch whose drive is at least g_t + width.
+        saturation: g_max, the largest output of a branch, reached at the drive g_t + width.
     """
 
     branch: Number
