@@ -142,15 +142,18 @@ class RandomProjection(AbstractCodec):
     def fit(
         cls, images: Images, num_bits: int, *, key: Key, ridge: float = 1e-2
     ) -> "RandomProjection":
-        """Returns a codec with random P and the W that fits images best.
+        """Returns a codec with a random projection P and the decoder W that fits images best.
 
-        W minimises sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2 over the M images x_i.
+        `mean` is the mean of the M images x_i, and b_i is the code of x_i. W minimises
+
+            sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2
 
         Args:
             images: M >= 1 images, shape (M, H, W, C).
-            num_bits: N >= 1.
-            key: Random key of the projection.
-            ridge: Shrinkage per image, above 0; it keeps W finite if M < N.
+            num_bits: N, the length of a code, at least 1.
+            key: Random key of P.
+            ridge: Strength of the penalty on large W, above 0. With 0, the equation for W would be
+                singular if M < N.
 
         Raises:
             ValueError: If `images` has another number of axes or is empty, or `num_bits` is below

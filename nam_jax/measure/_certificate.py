@@ -19,7 +19,7 @@ class Certificate(eqx.Module):
             l_psi = sup psi'.
         certified: Whether the margin is above 0 and gamma / l_psi is above lambda_max. If so, (s,
             p) has one equilibrium for each x, which attracts all states; equilibria do not depend
-            on time constants, and fast layers can be eliminated.
+            on time constants, and the layers s and p can be eliminated.
         memory_gain: R = M(t) / M(0) - 1 at t = lambda_max, where M is the strength with which
             (s, p) pass phi phi^T back to the neurons. NaN unless the network is certified and g and
             psi are linear.
@@ -42,8 +42,13 @@ class Certificate(eqx.Module):
 def certificate(network: AbstractNetwork) -> Certificate:
     """Returns the certificate of `network`, computed from slope bounds and the spectrum of T.
 
-    For fixed x the energy of (s, p) is strictly convex in (g, psi) if
-    (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1.
+    The network has neurons x, synapses s with leak alpha and activation g, and processes p with
+    leak gamma and activation psi; T is its process tensor. l_g = sup g' and l_psi = sup psi' are
+    slope bounds, and lambda_max(T) is the largest eigenvalue of T. If
+
+        (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1,
+
+    then, for fixed x, the energy is a strictly convex function of g and psi.
 
     Args:
         network: A `NeuronAstrocyte`.

@@ -35,11 +35,13 @@ class AbstractSeparation(eqx.Module):
 
     @abc.abstractmethod
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
-        """Returns `slope` times a positive number that may depend on the overlaps.
+        """Returns `slope`, (K,), with all its entries multiplied by the same positive number.
+
+        The number may depend on the overlaps. It is chosen such that nothing overflows.
 
         Args:
             overlaps: z, (K,).
-            whole: Largest possible size of an overlap; N for states of N bits.
+            whole: Upper bound of |z|; N for states and patterns of N bits.
         """
 
     @abc.abstractmethod
@@ -58,7 +60,9 @@ class AbstractSeparation(eqx.Module):
 
     @abc.abstractmethod
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        """Returns sum_mu F(z_mu) / F(whole), which does not overflow; for a log-sum-exp its value.
+        """Returns sum_mu F(z_mu) / F(whole), which does not overflow.
+
+        `LogSumExp` returns its own value instead, without a division.
 
         Args:
             overlaps: z, (K,).
@@ -136,12 +140,13 @@ class RectifiedPower(AbstractSeparation):
 
 
 class DistinctPower(AbstractSeparation):
-    """F = e_n: the sum of all products of n different entries of xi * sigma; no index occurs twice.
+    """F = e_n, the elementary symmetric polynomial of degree n, of the N entries of xi * sigma.
 
-    sigma is the state. For states and patterns of -1 and +1, e_n depends on the overlap alone: it
-    is a polynomial in z (Krawtchouk's). At an error Phi(-q) of a bit after one step, about
-    C(N - 1, n - 1) / q^2 patterns can be stored: 1.5 times as many as with `Power` for n = 3, and
-    2.5 times as many for n = 4.
+    xi * sigma is the product of a pattern and the state, entry by entry. e_n is the sum of all
+    products of n different entries: of the entries a, b, c, e_2 is ab + ac + bc. For states and
+    patterns of -1 and +1, e_n depends only on the overlap z, as a Krawtchouk polynomial. If a bit
+    may be wrong after one step with probability Phi(-q), about C(N - 1, n - 1) / q^2 patterns can
+    be stored: 1.5 times as many as with `Power` for n = 3, and 2.5 times as many for n = 4.
 
     Attributes:
         n: A whole number of at least 2.

@@ -24,7 +24,8 @@ class AbstractSimilarity(eqx.Module):
     and of all rows. For distances and norms this differs from filling them with zeros.
 
     Attributes:
-        visible: Whether entries where the query is NaN are left out; False: the result is NaN.
+        visible: If True, entries where the query is NaN are left out. If False, a query with NaN
+            gives similarities that are NaN.
         linear: Whether the similarity is memory @ query, over the entries that are not hidden.
     """
 
@@ -293,9 +294,10 @@ def unit_range(similarities: Similarities) -> Similarities:
 
 
 def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:
-    """Returns the query with 0 for hidden entries, and an array with 0 for hidden entries, else 1.
+    """Returns the query with hidden entries set to 0, and a mask: 0 if hidden, 1 otherwise.
 
-    If `visible` is False, no entry is hidden, and None stands for the array.
+    For example, (2, NaN) gives (2, 0) and (1, 0). Entries that are NaN are hidden if `visible` is
+    True. If it is False, the result is the unchanged query, and None in place of the mask.
     """
     if not visible:
         return query, None

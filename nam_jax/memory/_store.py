@@ -25,7 +25,7 @@ Store = TypeVar("Store", bound="AbstractPatternStore")
 class AbstractPatternStore(eqx.Module):
     """A memory with one row for each pattern.
 
-    Its patterns can be exchanged without any learning. Only arrays with one row or entry for each
+    Its patterns can be replaced without any learning. Only arrays with one row or entry for each
     pattern change; leaks, Lagrangians, strengths and all other parts stay the same objects. The
     result equals a memory that is made of the new patterns with the same arguments. Under `jax.jit`
     a new K compiles a new program.
@@ -41,18 +41,21 @@ class AbstractPatternStore(eqx.Module):
 
     @abc.abstractmethod
     def with_rows(self: Store, patterns: Patterns, answers: Answers) -> Store:
-        """Returns this memory with other rows; they are not checked.
+        """Returns a copy of this memory that holds `patterns` and `answers` instead of its own.
+
+        The arrays are not checked; `with_patterns` checks them.
 
         Args:
-            patterns: (K, N).
-            answers: (K, M), or None if `stored` returns None.
+            patterns: (K, N) with any K, in the dtype of the stored patterns.
+            answers: (K, M), or None if `stored` returns None for the answers.
 
         Raises:
-            ValueError: If the memory has parts that would have to be learned again.
+            ValueError: If the memory has parts that were learned from its patterns. For example,
+                the couplings of a rule other than the Hebbian one do not fit other patterns.
         """
 
     def with_patterns(self: Store, patterns: Numbers, answers: Numbers | None = None) -> Store:
-        """Returns this memory with other patterns.
+        """Returns a copy of this memory that holds `patterns` instead of its own.
 
         Args:
             patterns: (K, N) with the N of this memory and any K. Arrays of floats must have the
@@ -61,8 +64,8 @@ class AbstractPatternStore(eqx.Module):
 
         Raises:
             ValueError: If a shape or dtype is wrong, a number is not finite or cannot be stored,
-                answers are missing or not wanted, or the memory has parts that would have to be
-                learned again.
+                answers are missing or not wanted, or the memory has parts that were learned from
+                its patterns.
         """
         before, answers_before = self.stored()
         _check_given("answers", answers, answers_before)
@@ -74,7 +77,7 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(rows, rows_like("answers", answers, answers_before, shape))
 
     def added(self: Store, pattern: Numbers, answer: Numbers | None = None) -> Store:
-        """Returns this memory with one more pattern, in the last row.
+        """Returns a copy of this memory with one more pattern, in the last row.
 
         Args:
             pattern: (N,), of a dtype that `with_patterns` takes.
@@ -94,14 +97,14 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(patterns, jnp.concatenate([answers_before, row[None]]))
 
     def removed(self: Store, index: int) -> Store:
-        """Returns this memory without one pattern; later patterns move up by one row.
+        """Returns a copy of this memory without one pattern; later patterns move up by one row.
 
         Args:
             index: The row of the pattern, from 0 to K - 1.
 
         Raises:
-            ValueError: If there is no such row, if it is the only row, or if the memory has parts
-                that would have to be learned again.
+            ValueError: If there is no row `index`, if it is the only row, or if the memory has
+                parts that were learned from its patterns.
         """
         patterns, answers = self.stored()
         try:

@@ -55,17 +55,18 @@ def without_neural(drive: Drive) -> Drive:
 def as_cue(
     cue: ArrayLike, num_neurons: int, dtype: np.dtype, *, nan_allowed: bool = False
 ) -> Pattern:
-    """Returns `cue` as an array of the network's dtype.
+    """Checks a cue and returns it as an array of the network's dtype.
 
     Args:
         cue: (N,) real numbers of any dtype.
         num_neurons: N.
         dtype: The float dtype in which the network computes.
-        nan_allowed: Whether NaN marks entries that are not known.
+        nan_allowed: If True, NaN is allowed; it marks entries that are not known and stays NaN.
 
     Raises:
-        ValueError: If `cue` has another shape, holds complex numbers, or is not finite. The values
-            of a traced cue are not checked.
+        ValueError: If `cue` has another shape, holds complex numbers, holds NaN while `nan_allowed`
+            is False, or has entries that are infinite in `dtype`. The values of a traced cue are
+            not checked.
     """
     entries = jnp.asarray(cue)
     if entries.shape != (num_neurons,):

@@ -198,12 +198,16 @@ def _judge(
 
 
 def ending(solution: dfx.Solution, final: Any, without_event: RESULTS) -> RESULTS:
-    """Returns our result for Diffrax's.
+    """Returns the member of `RESULTS` that tells how an integration by Diffrax ended.
+
+    It is `non_finite` if the last state is not finite. Otherwise it is `converged` if an event
+    ended the integration, `without_event` if the end time was reached, `step_limit` after too many
+    steps, and `non_finite` for every other failure of Diffrax.
 
     Args:
-        solution: Diffrax's solution. Its event means that the state came to rest or is not finite.
+        solution: Diffrax's solution. Its event is that the state came to rest or is not finite.
         final: The last state.
-        without_event: The result if Diffrax succeeded without an event.
+        without_event: The result to return if Diffrax succeeded without an event.
     """
     result = RESULTS.where(
         solution.result == dfx.RESULTS.event_occurred, RESULTS.converged, RESULTS.non_finite

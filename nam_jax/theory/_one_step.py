@@ -34,9 +34,10 @@ def rectified_difference(n: int) -> Difference:
 
 
 def distinct_difference(num_neurons: int, n: int) -> Difference:
-    """Returns D of the n-body memory without coincident indices: 2 e_(n-1) of N - 1 signs.
+    """Returns D of F = e_n, the F of `DistinctPower`: D is 2 e_(n-1) of N - 1 signs.
 
-    e_k is the elementary symmetric polynomial of degree k, a function of the signs' sum alone.
+    e_k is the elementary symmetric polynomial of degree k: the sum of all products of k different
+    signs. It depends only on the sum of the signs.
     """
 
     def difference(s: np.ndarray) -> np.ndarray:
@@ -153,7 +154,6 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
         difference: D, as from `power_difference`.
         error: Probability that a bit of a stored pattern is wrong after one step.
 
-
     Raises:
         ValueError: If `error` is not between 0 and 1/2.
     """
@@ -177,27 +177,44 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
 
 
 def distinct_capacity(num_neurons: int, n: int, error: float | int) -> float:
-    """Returns K = C(N - 1, n - 1) / z^2 + 1, the capacity without coincident indices.
+    """Returns K = C(N - 1, n - 1) / z^2 + 1, the capacity of a memory with F = e_n.
 
-    z is the normal quantile of 1 - error; the noise is taken as Gaussian.
+    This is the number of patterns, a real number, at which one step has the error `error`. z is the
+    quantile of the standard normal distribution at 1 - error. The noise is taken as Gaussian.
+
+    Args:
+        num_neurons: N.
+        n: Number of different neurons in each product of e_n; see `distinct_difference`.
+        error: Probability that a bit of a stored pattern is wrong after one step, below 1/2.
     """
     return 1 + math.comb(num_neurons - 1, n - 1) / float(scipy.stats.norm.isf(error)) ** 2
 
 
 def self_coupled_error(num_neurons: int, num_patterns: int, n: int) -> float:
-    """Returns the error of the literal pass sgn(Xi^T (Xi s)^(n-1)) at a stored pattern s.
+    """Returns the probability that a bit is wrong after the pass sgn(Xi^T (Xi s)^(n-1)).
 
-    Each other pattern adds (1 + S)^(n-1) to the field, where S is a sum of N - 1 signs; the term
-    has a random sign if n is odd. For even n the mean of these terms pulls a neuron towards its own
-    state, right or wrong, so bits of a stored pattern do not err even at a K at which nothing can
-    be recalled. The noise is taken as Gaussian, which gives Phi(-z) with
+    The pass starts at s, one of the K stored patterns in the rows of Xi. It has self-coupling: the
+    own state of a neuron contributes to its field. Multiply the field of a neuron by its state in
+    s. The pattern s then adds N^(n-1), and each other pattern adds (1 + S)^(n-1), where S is a sum
+    of N - 1 random signs; for odd n the sign of this term is random too. For even n these terms
+    have a positive mean, which holds each neuron in its present state. So bits of s seldom become
+    wrong, even at a K at which wrong bits of a cue are not corrected. The noise is taken as
+    Gaussian, which gives Phi(-z) with
 
         n = 2: z = (N + K - 1) / sqrt((N - 1) (K - 1)), so at most 2.3 % are wrong
+        n = 3: z = N^2 / sqrt((K - 1) E[(1 + S)^4])
         n = 4: z = [N^3 + (K - 1) (3 N - 2)] / sqrt((K - 1) Var[(1 + S)^3]) >= about 2 sqrt(N / 5)
 
-    (cf. Folli et al. 2017). Accuracy: for n = 2 within 0.3 % from N = 64 on; for n = 3 20 % low at
-    N = 32 and 5 % low at N = 64; for n = 4 2 % high at N = 32, where one bit in 10^7 errs, and
-    twice too high at N = 16.
+    (cf. Folli et al. 2017). Compared with the exact probability, the result is
+
+        n = 2: within 0.3 % from N = 64 on
+        n = 3: 20 % too low at N = 32, and 5 % too low at N = 64
+        n = 4: about twice as large at N = 16, and 2 % too high at N = 32 (one wrong bit in 10^7)
+
+    Args:
+        num_neurons: N.
+        num_patterns: K, at least 2.
+        n: Power of F = z^n / n, at least 2.
     """
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
     weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)

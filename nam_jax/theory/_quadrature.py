@@ -51,13 +51,13 @@ def sign_quadrature(number: Real, size: int) -> Quadrature:
 def binomial_counts(trials: Real, probability: float | int, size: int) -> Quadrature:
     """Returns whole values of a binomial number around its mean, and their probabilities.
 
-    For averages of functions that are not smooth in the number. The values are consecutive if
-    `size` of them reach five standard deviations on each side; otherwise they have gaps.
+    Use it to average functions that are not smooth in the number. The values are consecutive if
+    `size` values reach five standard deviations on each side; otherwise they have gaps.
 
     Args:
         trials: n, a whole number that may be traced.
         probability: p.
-        size: How many values.
+        size: Number of values Q.
     """
     n = jnp.asarray(trials, float)
     mean, spread = n * probability, jnp.sqrt(n * probability * (1 - probability))
@@ -75,7 +75,12 @@ def binomial_counts(trials: Real, probability: float | int, size: int) -> Quadra
 def skewed_tail(z: Float[Array, "*shape"], skewness: Real | Array) -> Float[Array, "*shape"]:
     """Returns the probability of a value below z standard deviations, by an Edgeworth expansion.
 
-    Phi(z) - phi(z) g (z^2 - 1) / 6 - phi(z) g^2 (z^5 - 10 z^3 + 15 z) / 72, within [0, 1].
+    Phi(z) - phi(z) g (z^2 - 1) / 6 - phi(z) g^2 (z^5 - 10 z^3 + 15 z) / 72, clipped to [0, 1]. Phi
+    and phi are the distribution function and the density of the standard normal distribution.
+
+    Args:
+        z: Distance from the mean, in standard deviations.
+        skewness: g.
     """
     density = jax.scipy.stats.norm.pdf(z)
     first = skewness * (z**2 - 1) / 6
@@ -86,14 +91,14 @@ def skewed_tail(z: Float[Array, "*shape"], skewness: Real | Array) -> Float[Arra
 def patterns_at_error(law: Callable[[Scalar], Scalar], error: float | int, most: int) -> Scalar:
     """Returns the number of patterns K at which a law that rises with K reaches `error`.
 
-    The logarithm of the law is interpolated between whole numbers K, so the result can be
-    differentiated by all that the law depends on. It is 0 if already one pattern exceeds `error`,
-    and `most` if even `most` patterns do not.
+    The result is a real number: between whole numbers K, the logarithm of the law is interpolated
+    linearly. So it has derivatives with respect to the traced numbers that `law` uses. The result
+    is 0 if the law exceeds `error` at K = 1, and `most` if it does not reach `error` at K = `most`.
 
     Args:
-        law: From a whole number K of at least 1, as a float, to the error.
-        error: The error asked for.
-        most: Largest K that is tried.
+        law: Function of K, a whole number of at least 1 given as a float; returns the error.
+        error: The error to reach, above 0.
+        most: Largest result, a whole number.
     """
 
     def halve(_: object, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:

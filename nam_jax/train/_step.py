@@ -52,17 +52,20 @@ class Metrics(NamedTuple):
 
 
 class Carry(eqx.Module):
-    """State of a run: everything that changes, as arrays alone.
+    """State of a run: everything that changes from step to step. All leaves are arrays.
+
+    A step is rejected if its loss, its gradient or the new arrays are not finite. A rejected step
+    changes neither `arrays` nor `optimizer`.
 
     Attributes:
         arrays: The network's arrays.
         optimizer: The optimizer's state.
-        step: Steps tried so far.
-        bad: Steps in a row that were not taken.
-        unsettled: Whether no sample of the last step came to rest.
-        best: The network's arrays at the lowest validation loss; None without validation.
-        best_loss: The lowest validation loss.
-        since: Validations since the lowest one.
+        step: Number of steps so far, with the rejected ones.
+        bad: Number of steps rejected in a row, up to the last step; 0 after a step that was taken.
+        unsettled: True if in the last step all samples failed to come to rest.
+        best: The network's arrays at the lowest validation loss so far; None without validation.
+        best_loss: The lowest validation loss so far; infinite before the first validation.
+        since: Number of validations after the one with the lowest loss.
     """
 
     arrays: Any
@@ -80,16 +83,16 @@ class Problem(eqx.Module):
 
     Attributes:
         rest: The network without its arrays.
-        chosen: The network's tree, true at the arrays that are trained.
+        chosen: A tree like the network: True for arrays that are trained, False for other leaves.
         loss: The loss.
         route: The gradient route; not used by `ContrastiveEnergy`.
         optimizer: From Optax.
-        batches: Function from a key to a batch.
+        batches: Function of a random key; returns a batch.
         project: Function applied to the network after each step, which restores a property such as
             a certificate; None for none.
         key: Key of the batches; step i uses `fold_in(key, i)`.
         chunk: Steps of one compiled scan.
-        max_bad: Steps in a row that are not taken, after which the run stops.
+        max_bad: Number of steps rejected in a row at which the run stops.
     """
 
     rest: Any
@@ -105,7 +108,7 @@ class Problem(eqx.Module):
 
 
 class Recall(NamedTuple):
-    """Loss and gradient of one sample; `ok` is false if the sample failed and is left out."""
+    """Loss and gradient of one sample; `ok` is False if the sample failed and is left out."""
 
     loss: Scalar
     settled: Bool[Array, ""]
@@ -118,7 +121,7 @@ class Recall(NamedTuple):
 
 @eqx.filter_jit
 def advance(problem: Problem, carry: Carry, stop: Int[Array, ""]) -> tuple[Carry, Metrics]:
-    """Makes steps until step `stop`, or until too many in a row were not taken.
+    """Makes steps until step `stop`, or until `problem.max_bad` steps in a row were rejected.
 
     Args:
         problem: Settings of the run.
@@ -140,7 +143,7 @@ def advance(problem: Problem, carry: Carry, stop: Int[Array, ""]) -> tuple[Carry
 
 
 def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
-    """Makes one step; it is not taken if loss, gradient or new numbers are not finite."""
+    """Makes one step; it is rejected if the loss, gradient or new arrays are not finite."""
     batch = problem.batches(jax.random.fold_in(problem.key, carry.step))
     network = eqx.combine(carry.arrays, problem.rest)
     trained, frozen = eqx.partition(network, problem.chosen)
@@ -175,7 +178,14 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
 
 
 def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Recall:
-    """Loss of each sample of a batch, and its gradient by the arrays at which `needed` is true."""
+    """Returns the loss of each sample, and its gradient with respect to arrays in `needed`.
+
+    Args:
+        problem: Settings of the run.
+        network: The network with resolved parameters.
+        needed: A tree like the network, True for arrays whose gradient is needed; or False.
+        batch: The samples, stacked along the first axis.
+    """
 
     def recall(network: Any, sample: Sample) -> Recall:
         outcome, gradient = value_and_grad(problem.loss, problem.route, network, sample)
@@ -221,7 +231,7 @@ def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scal
 
 
 def _needed(network: Any, chosen: Any) -> Any:
-    """The tree of the resolved network, true at arrays that depend on a trained array."""
+    """Returns a tree like the resolved network: True for arrays that depend on a trained array."""
 
     def flagged(node: Any, chosen: Any) -> Any:
         flag = any(jax.tree.leaves(chosen))
@@ -246,7 +256,7 @@ def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]
 
 
 def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:
-    """The mean over samples that are ok; NaN if none is."""
+    """Returns the mean over samples that did not fail; NaN if all failed."""
 
     def mean(leaf: Array) -> Array:
         counted = jnp.where(ok.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0)
@@ -256,11 +266,11 @@ def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:
 
 
 def _finite(tree: Any) -> Bool[Array, ""]:
-    """Whether all floating-point arrays of a tree are finite."""
+    """Returns whether all floating-point arrays of a tree are finite."""
     leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
     return jnp.all(jnp.stack([jnp.asarray(True), *(jnp.all(jnp.isfinite(x)) for x in leaves)]))
 
 
 def _choose(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
-    """`new` if `condition` is true, otherwise `old`, in the dtypes of `old`."""
+    """Returns `new` if `condition` is True, otherwise `old`, in the dtypes of `old`."""
     return jax.tree.map(lambda new, old: jnp.where(condition, new.astype(old.dtype), old), new, old)

@@ -34,18 +34,26 @@ class Row(NamedTuple):
 
 @in_context(batched=False)
 def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
-    """Checks claims, two at a time, and returns verdicts. Every claim has its own fixed seeds.
+    """Checks claims, at most two at a time, and returns and writes their verdicts.
+
+    Every claim has its own fixed seeds. If `config.page` names a page, the rows of the checked
+    claims are replaced in it or added. Otherwise a new page, claims.md, is written to the folder of
+    the run, if the run has a folder.
 
     Args:
         config: Settings of the run.
         context: Folder, device and progress bar of the run.
 
     Returns:
-        A row for each claim: statement, source, measured value with interval, meaning of the value,
-        verdict and seconds. Claims with a figure add its curves.
+        Variables over `claim`, the keys of the claims: statement, source, what is computed, the
+        measured value, the ends `low` and `high` of its 95 % interval, `meaning` (a phrase that
+        says what the value is) and verdict. The coordinate `claim` has the seconds and dates of
+        the checks as attributes. A claim KEY with a figure adds the curves KEY_y, KEY_low and
+        KEY_high.
 
     Raises:
-        ConfigError: On an unknown key, or if `config.page` is not a page of the ledger.
+        ConfigError: If `config.only` has an unknown key, or if `config.page` cannot be read, is not
+            a page that `nam-jax claims` wrote with the same `fast`, or has an unknown row.
     """
     known = all_claims()
     if unknown := [key for key in config.only if key not in known]:
@@ -130,7 +138,7 @@ def _add_curve(dataset: xr.Dataset, key: str, curve: Curve) -> None:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """The ledger, with one row for each claim."""
+    """Returns the ledger, with one row for each claim, as a table for the terminal."""
     result = Table(title="Ledger of claims", show_lines=True)
     for name in ("claim", "statement", "measured", "what it is", "verdict", "s"):
         result.add_column(name, justify="right" if name == "s" else "left")

@@ -53,9 +53,9 @@ class Trials(NamedTuple):
 
 
 def memories(num_memory: int, k: int, trials: int, *, key: Key) -> Members:
-    """Random sets of exactly k neurons, (trials, N1), True for members.
+    """Returns random sets of exactly k neurons, (trials, N1), True for members.
 
-    They are drawn by NumPy, so that another k needs no new compiled program.
+    NumPy draws the sets, so that another k needs no new compiled program.
 
     Args:
         num_memory: N1, the number of memory neurons.
@@ -69,11 +69,14 @@ def memories(num_memory: int, k: int, trials: int, *, key: Key) -> Members:
 
 
 def from_features(width: float = 0.0, *, matched: bool = True) -> Starts:
-    """Starts from the features of the memory plus noise; memory neurons are at rest.
+    """Returns a function that makes initial states from the features of memories plus noise.
+
+    Memory neurons start at rest.
 
     Args:
         width: The noise of a feature is uniform in (0, width), in Hz.
-        matched: True: inhibition starts at its steady state for these rates. False: it starts at 0.
+        matched: If True, inhibition starts at its steady state for the initial rates of the
+            excitatory neurons. If False, it starts at 0.
     """
 
     def starts(network: DendriticMemory, members: Members, key: Key) -> State:
@@ -94,7 +97,7 @@ def _features(network: DendriticMemory, members: Array, width: Scalar, keys: Arr
 
 
 def without_inhibition(states: State) -> State:
-    """The states of one trial or of a batch with all inhibitory rates set to 0."""
+    """Returns the states of one trial or of a batch with all inhibitory rates set to 0."""
 
     def inhibition(states: State) -> tuple[Any, Any]:
         return states.memory_inhibition, states.feature_inhibition
@@ -104,10 +107,10 @@ def without_inhibition(states: State) -> State:
 
 @eqx.filter_jit
 def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: Scalar) -> Any:
-    """The states of a batch of trials after `time`, by exponential Euler with `step`, both in ms.
+    """Returns the states of a batch of trials after `time`, by exponential Euler with `step`.
 
-    This is a plain loop over the steps of the solver, because it saves nothing on the way and
-    compiles in half the time of `simulate`. Compilation is most of the time of a quick run.
+    Both are in ms. This is a plain loop over the steps of the solver: it saves nothing on the way
+    and compiles in half the time of `simulate`. Compilation is most of the time of a quick run.
     """
     solver = ExponentialEuler(network.time_scales())
     begin = jnp.zeros_like(time)
@@ -125,7 +128,7 @@ def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: 
 def ended(
     network: AbstractContinuousNetwork, states: Any, how: Follow
 ) -> Float[np.ndarray, "trials N1"]:
-    """Rates of memory neurons at the end of a batch of trials, in Hz."""
+    """Returns the rates of memory neurons at the end of a batch of trials, in Hz."""
     time, step = (jnp.asarray(value, float) for value in how)
     end = follow(network, states, time, step)
     return np.asarray(jax.vmap(network.readout)(end))
@@ -188,9 +191,10 @@ def rates_of(
 
 
 def _batches(num_trials: int) -> np.ndarray:
-    """Numbers of trials in batches of equal size, (batches, size), so that batches share a program.
+    """Returns the numbers of the trials in batches of equal size, (batches, size).
 
-    40 trials make two batches of 20. 33 trials make two of 17; the last entry is trial 0 again.
+    Batches of equal size share one compiled program. For example, 40 trials make two batches of 20.
+    33 trials make two batches of 17, and the last entry is trial 0 again.
     """
     chunks = math.ceil(num_trials / BATCH)
     size = math.ceil(num_trials / chunks)
@@ -200,12 +204,15 @@ def _batches(num_trials: int) -> np.ndarray:
 def judged(
     trials: Sequence[TrialRates], targets: Callable[[Members], Members] | None = None
 ) -> Trials:
-    """The verdicts on trials of several networks.
+    """Returns verdicts on the trials of several networks, and rates; see `Trials`.
 
     Args:
-        trials: The trials of each network.
-        targets: Maps the memories to the sets that ought to fire at the end; by default the
-            identity.
+        trials: The trials of each network; every network has the same number of trials.
+        targets: Function of the memories of a network, (trials, N1); returns True for the neurons
+            that ought to fire at the end, (trials, N1). By default the members of the memory.
+
+    Returns:
+        Arrays of shape (networks, trials).
     """
     rows = []
     for network, members, rates in trials:
@@ -215,7 +222,7 @@ def judged(
 
 
 def judge(rates: np.ndarray, members: Members, transfer: Ramp) -> Trials:
-    """The verdicts on trials of one network; the fields have shape (trials,).
+    """Returns verdicts on the trials of one network, and rates, in arrays of shape (trials,).
 
     Args:
         rates: (trials, N1), rates at the end in Hz.

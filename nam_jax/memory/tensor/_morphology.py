@@ -44,6 +44,10 @@ class Morphology(eqx.Module):
     def __init__(self, positions: Float[Array, "N N 3"], distances: Float[Array, "P P"]):
         """Checks and stores positions and distances.
 
+        Args:
+            positions: (N, N, 3), symmetric in its first two axes, in micrometres.
+            distances: (P, P), symmetric, in micrometres.
+
         Raises:
             ValueError: If an array has the wrong shape, is not finite, or is not symmetric.
         """
@@ -168,13 +172,14 @@ class GapJunctionTensor(AbstractProcessTensor):
 
         T_g psi = P_A T (psi_A + g psi_B) + P_B T (g psi_A + psi_B)
 
-    P_A keeps the processes of astrocyte A and sets the others to 0; psi_A is P_A psi. Fluxes within
-    an astrocyte stay as in T, and fluxes between the two astrocytes are multiplied by g. No
-    eigenvalue exceeds the largest eigenvalue of T, so a certified network stays certified.
+    P_A keeps the processes of astrocyte A and sets the others to 0; psi_A is P_A psi. P_B keeps the
+    processes of astrocyte B; psi_B is P_B psi. Fluxes within an astrocyte stay as in T, and fluxes
+    between the two astrocytes are multiplied by g. No eigenvalue exceeds the largest eigenvalue of
+    T, so a certified network stays certified.
 
     Attributes:
         tensor: T, of one astrocyte that has all processes.
-        territory: (N, N), symmetric; True for processes of astrocyte A.
+        territory: (N, N), symmetric; True for processes of astrocyte A, False for B.
         coupling: g, in [0, 1], dimensionless.
     """
 
@@ -189,10 +194,17 @@ class GapJunctionTensor(AbstractProcessTensor):
         territory: Bool[Array, "N N"],
         coupling: float | Scalar,
     ):
-        """Divides the processes of `tensor` between two astrocytes.
+        """Divides the processes of `tensor` between two astrocytes, A and B.
+
+        Args:
+            tensor: T, of one astrocyte that has all processes.
+            territory: (N, N), symmetric; True for processes of A, False for processes of B.
+            coupling: g, the factor of fluxes between A and B. With 1 the result equals T, with 0 no
+                flux passes between A and B.
 
         Raises:
-            ValueError: If `territory` is not (N, N) or not symmetric, or g is outside [0, 1].
+            ValueError: If `territory` is not (N, N) or not symmetric, or `coupling` is outside
+                [0, 1].
         """
         size = tensor.num_neurons
         if territory.shape != (size, size):
@@ -243,7 +255,7 @@ def _process_numbers(num_neurons: int) -> Int[np.ndarray, "N N"]:
 
 
 def _directions(random: np.random.Generator, num: int) -> Float[np.ndarray, "a 3"]:
-    """Returns random vectors of length 1, one a row."""
+    """Returns `num` random vectors of length 1, (num, 3)."""
     arrows = random.normal(size=(num, 3))
     return arrows / np.linalg.norm(arrows, axis=1, keepdims=True)
 
@@ -251,7 +263,7 @@ def _directions(random: np.random.Generator, num: int) -> Float[np.ndarray, "a 3
 def _primary_branches(
     random: np.random.Generator, radius: float, num_branches: int, step: float
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Returns the nodes of the soma and of straight branches, and the number of each one's parent.
+    """Returns the nodes of the soma and of straight branches, and the number of each parent.
 
     The soma is node 0 and counts as its own parent.
     """

@@ -71,9 +71,10 @@ class Algebraic(AbstractStart):
 
 
 class Conditional(AbstractStart):
-    """The equilibrium of (s, p) while the neurons are held at the cue.
+    """Synapses s and processes p at their equilibrium for neurons held at `voltage` times the cue.
 
-    If the network is certified, there is exactly one. If the solve fails, s and p are NaN; see
+    Inputs to s and p count as 0. There is exactly one equilibrium if the network is certified, see
+    [`nam_jax.measure.certificate`][]. If the solve fails, s and p are NaN; see
     [`nam_jax.network.settle_fast`][].
 
     Attributes:

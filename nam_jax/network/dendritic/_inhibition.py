@@ -14,7 +14,8 @@ class InhibitoryPopulation(eqx.Module):
 
         tau_I dv/dt = [h]+ - v,   h = 1/(c N) sum J v_E - 1/(c M)^2 sum J v
 
-    Source: Kafraj, Krotov, Bicknell & Latham, eqs 1c-d, 2c-d and 7d-e.
+    J is `excitation` in the first sum and `within` in the second. Source: Kafraj, Krotov, Bicknell
+    & Latham, eqs 1c-d, 2c-d and 7d-e.
 
     Attributes:
         excitation: Weights from the N excitatory neurons, (M, N).
@@ -65,14 +66,16 @@ class InhibitoryPopulation(eqx.Module):
         return self.within.shape[0]
 
     def inhibition(self, rates: Float[Array, " M"], scale: float) -> Float[Array, " N1"]:
-        """Returns the inhibition of memory neurons, (N1,): scale sum J v / (sqrt(c) M).
+        """Returns the inhibition of each memory neuron, (N1,): scale / (sqrt(c) M) sum_j J_ij v_j.
 
-        This is 1/sqrt(c M) sum Jt v with Jt = scale J / sqrt(M) (eq 7). The caller subtracts it
-        from the input of memory neurons.
+        J is `output`, and j runs over the M neurons of this population. The paper writes this as
+        1 / sqrt(c M) sum_j Jt_ij v_j, where eq 7 gives the weights Jt = scale J / sqrt(M). The
+        caller subtracts the inhibition from the input of memory neurons.
 
         Args:
             rates: v, the population's own rates, in Hz.
-            scale: Factor of J in eq 7, without 1 / sqrt(M).
+            scale: sqrt(N2) for I1, and m sqrt(N2) for I2, with N2 feature neurons and the mean m of
+                dendritic weights.
         """
         scale = scale / (math.sqrt(self.connectivity) * rates.shape[0])
         return scale * (self.output @ rates)

@@ -52,13 +52,17 @@ def feedback_moments(
     busy: Float[Array, "3"],
     active: Float[Array, "3"],
 ) -> Float[Array, "3"]:
-    """Returns the raw moments 1 to 3 of (C A - c m) v over feature neurons of rate v in Hz.
+    """Returns the raw moments 1 to 3 of (C A - c m) v, with v in Hz.
 
-    See `drives` for the symbols.
+    This product is the term of one feature neuron in the drive of a memory neuron. v is the rate of
+    the feature neuron. C is 1 if the two neurons are connected and 0 otherwise, with mean c. A is
+    the weight of the branch on which they are connected, with mean m; see `drives`. The moments are
+    averages over random connections and weights.
 
     Args:
         circuit: The network.
-        own: Raw moments 1 to 3 of the output G of the branch on which the memory neuron is.
+        own: Raw moments 1 to 3 of G, the output of the branch on which the two neurons are
+            connected.
         quiet: Raw moments 1 to 3 of the output of an inactive branch.
         busy: Raw moments 1 to 3 of the output of an active branch.
         active: Cumulants 1 to 3 of the number of active branches among the other D - 1 branches.
@@ -105,7 +109,7 @@ def raw_moments(cumulants: Float[Array, "3"]) -> Float[Array, "4"]:
 def inhibition_moments(
     circuit: Circuit, feature: Scalar, first: Scalar, second: Scalar
 ) -> Float[Array, "3"]:
-    """Returns the terms of I1 and I2 in mean, variance and third central moment of a drive.
+    """Returns the parts of I1 and I2 in mean, variance and third central moment of a drive.
 
     The term -c m v of `feedback_moments` assumes that I2 fires at the mean rate of E2. I2 fires at
     the slightly lower rate `second`; the mean returned here contains the difference.
