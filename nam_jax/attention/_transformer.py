@@ -1,4 +1,4 @@
-"""A small Transformer whose attention can be any associative memory of this room."""
+"""A small Transformer whose attention can be any associative memory of this package."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ class TransformerBlock(eqx.Module):
     convolution as in Fu et al., arXiv 2212.14052, and Arora et al., arXiv 2312.04927.
 
     Attributes:
-        attention: The memory; all heads use the same.
+        attention: The attention, an associative memory that all heads share.
         project: Linear map from a token and the token before it to queries, keys and values of all
             heads.
         output: Linear map from the answers of all heads to a change of the token.
@@ -55,10 +55,10 @@ class TransformerBlock(eqx.Module):
         """Draws random weights.
 
         Args:
-            attention: The memory.
-            size: Numbers in the vector of a token.
-            num_heads: H.
-            head_size: Numbers in a query, key or value of one head.
+            attention: The attention of all heads, an associative memory.
+            size: D, the length of the vector of a token.
+            num_heads: H, the number of heads.
+            head_size: Length of a query, key or value of one head.
             key: Random key.
         """
         of_project, of_output, of_mlp = jr.split(key, 3)
@@ -119,11 +119,11 @@ class Transformer(eqx.Module):
         Args:
             codes: Vectors of tokens, for example random ones, shape (V, D). They are not trained,
                 so that tokens that training never shows are treated like others.
-            num_classes: C.
+            num_classes: C, number of logits at each position.
             attention: Makes the attention of a block from a random key.
             num_blocks: Number of blocks, at least 1.
-            num_heads: H, at least 1.
-            head_size: Numbers in a query, key or value of one head, at least 1.
+            num_heads: H, number of heads of a block, at least 1.
+            head_size: Length of a query, key or value of one head, at least 1.
             key: Random key.
 
         Raises:
@@ -173,5 +173,6 @@ class Transformer(eqx.Module):
 def _block(
     attention: Callable[[Key], AbstractAttention], size: int, *, key: Key, **sizes: int
 ) -> TransformerBlock:
+    """Returns a block with random weights, its attention made by `attention`."""
     of_attention, of_weights = jr.split(key)
     return TransformerBlock(attention(of_attention), size, key=of_weights, **sizes)

@@ -36,7 +36,8 @@ class RecallTask(eqx.Module):
         num_keys: Number of keys in each of the two sets, at least `most_pairs`.
         most_pairs: Largest number of pairs in a sequence; a sequence with fewer pairs is padded at
             the end.
-        num_queries: Number of queries in a sequence; with fewer pairs, each pair has one query.
+        num_queries: Number of queries in a sequence. A sequence with fewer pairs than this has one
+            query for each pair.
         held_out: Whether to draw keys from the set held out from training.
 
     Raises:
@@ -68,13 +69,13 @@ class RecallTask(eqx.Module):
             key: Random key.
 
         Returns:
-            A sequence of 2 `most_pairs` + `num_queries` tokens (fewer if `num_queries` is larger
-            than `most_pairs`).
+            Tokens and targets, each of length 2 `most_pairs` + min(`num_queries`, `most_pairs`),
+            whatever `num_pairs` is. For example, with `most_pairs` = 3, `num_queries` = 1 and
+            `num_pairs` = 2 the tokens are k1 v1 k2 v2 q pad pad.
         """
-        # With room for 3 pairs, 2 pairs and 1 query, the tokens are k1 v1 k2 v2 q pad pad.
-        # Keys are distinct without a sort of all keys: the set of 6 keys is cut into 3 shares
-        # {0, 1}, {2, 3}, {4, 5}, the shares are put in random order, and one key is drawn from
-        # every share.
+        # Keys are distinct without a sort of all keys. With room for 3 pairs and 6 keys, the set is
+        # cut into 3 shares {0, 1}, {2, 3}, {4, 5}, the shares are put in random order, and one key
+        # is drawn from every share.
         of_order, of_keys, of_values, of_queries = jr.split(key, 4)
         most = self.most_pairs
         share = self.num_keys // most

@@ -194,9 +194,13 @@ class DistinctPower(AbstractSeparation):
 class Exponential(AbstractSeparation):
     """F(z) = exp(beta z); the number of patterns that can be stored grows exponentially with N.
 
-    `scaled_slope` and `differences` subtract the largest exponent, so they do not overflow. For
-    cues of which a fraction r of the bits is flipped, Bayes' rule gives
-    beta = log((1 - r) / r) / 2. Source: Demircigil et al. 2017, J. Stat. Phys. 168, 288.
+    `scaled_slope` and `differences` subtract the largest exponent, so they do not overflow.
+
+    To choose beta: if each bit of a cue is flipped with probability r, the cue has pattern mu as
+    its origin with a probability that is proportional to exp(beta z_mu) for
+    beta = log((1 - r) / r) / 2 (Bayes' rule). For example, r = 0.1 gives beta = 1.1.
+
+    Source: Demircigil et al. 2017, J. Stat. Phys. 168, 288.
 
     Attributes:
         beta: Steepness, above 0.
@@ -228,8 +232,9 @@ class Exponential(AbstractSeparation):
 class LogSumExp(AbstractSeparation):
     """log(sum_mu exp(beta z_mu)) / beta in place of the sum of F; its gradient is the softmax.
 
-    It rises with the sum of `Exponential`, so binary memories flip the same bits with both, and
-    `differences` are those of the exponential. Source: Ramsauer et al., arXiv 2008.02217.
+    It is larger where the sum of `Exponential` is larger, so binary memories flip equal bits with
+    both separations. Its `differences` are therefore those of the exponential. Source: Ramsauer et
+    al., arXiv 2008.02217.
 
     Attributes:
         beta: Steepness, above 0.

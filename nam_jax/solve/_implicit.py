@@ -143,11 +143,21 @@ def nearer(
 def at_rest(
     state: Any, network: AbstractContinuousNetwork, drive: Any, rested: Bool[Array, ""], **options
 ) -> Any:
-    """Returns `state`, with derivatives of the equilibrium by the leaves of `network` and `drive`.
+    """Returns `state`, which differentiates as the equilibrium of `network` with `drive`.
 
-    Under differentiation the returned state is that of [`nearer`][], so that the value of a loss
-    and its derivatives belong to the same state. Derivatives are NaN unless `rested` is True and
-    the Newton steps of `nearer` converge.
+    Its derivatives are with respect to the arrays of `network` and `drive`. The steps that led to
+    `state` are not differentiated.
+
+    If JAX differentiates this function, it returns the state of [`nearer`][] instead of `state`, so
+    that the value of a loss and its derivatives belong to one state. The derivatives are NaN unless
+    `rested` is True and the Newton steps of `nearer` converge.
+
+    Args:
+        state: One sample's state at rest.
+        network: Any continuous network.
+        drive: Constant inputs, as at the equilibrium.
+        rested: Whether `state` came to rest.
+        **options: `implicit`, how the linear equations are solved.
     """
     return state
 

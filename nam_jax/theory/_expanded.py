@@ -88,19 +88,25 @@ def hebbian_one_step_error(
     decay: float | int = 0,
     age: int = 0,
 ) -> Scalar:
-    """Returns the probability that a bit of a stored pattern is wrong: -1 and +1, threshold 0.
+    """Returns the probability that a bit of a stored pattern is wrong after one step.
 
-    Averages Phi(-mean / sd) over three quantities: the bit's own state, the sum m of the other bits
-    of the pattern, and the sum A of this bit over the other patterns. Given these, the noise is a
-    sum of N K signs, which is Gaussian from N = 100 on.
+    Patterns are random, of -1 and +1, and the threshold of all neurons is 0. The state starts at
+    one stored pattern, the judged one.
+
+    Three quantities are fixed first: the state of the bit, the sum m of the other bits of the
+    pattern, and the sum A of the states of this bit in the other patterns (with a decay each state
+    is weighted by w). The rest of the bit's field is a sum of about N K random signs, which is
+    Gaussian from N = 100 on. Let mean and sd be the mean and the standard deviation of the field
+    times the state. The bit is wrong with probability Phi(-mean / sd), where Phi is the normal
+    distribution function. The result is the average over the three quantities.
 
     Args:
         num_neurons: N.
-        num_patterns: K, how many were stored.
+        num_patterns: K, the number of stored patterns.
         coefficients: Coefficients of the rule.
-        decay: Share of all weights that is lost when a pattern is stored, in [0, 1). A pattern that
-            t others followed has the weight w = (1 - decay)^t.
-        age: Number of patterns that were stored after the judged one.
+        decay: Share of all weights that is lost when a pattern is stored, in [0, 1). After t more
+            patterns a pattern has the weight w = (1 - decay)^t.
+        age: Number t of patterns that were stored after the judged pattern.
 
     Raises:
         ValueError: If `decay` is not in [0, 1).
@@ -137,9 +143,11 @@ def hebbian_winners_error(
 ) -> Scalar:
     """Returns the error for patterns of -1 and +1 if the k neurons of largest field become +1.
 
-    k is the number of +1 in the pattern. A field that is common to all neurons does not matter, so
-    c1pre drops out. Of the common coefficient C only -C K remains, because no neuron is coupled to
-    itself; C < 0 therefore stabilises every state, stored or not.
+    k is the number of +1 in the pattern. A field that all neurons share does not change which
+    fields are largest, so c1pre drops out. The common coefficient C (`Coefficients.common`) gives
+    neuron i the field C K (S - s_i), where S is the sum of all states s, because no neuron is
+    coupled to itself. C K S is shared, so only -C K s_i matters. If C < 0, it holds every neuron
+    in its state, whether the state is stored or not.
     """
     c, rest, size = coefficients, num_neurons - 1, float(num_neurons)
     factors, shift = _given_sums(jnp.maximum(jnp.asarray(num_patterns, float) - 1, 1.0))
@@ -174,10 +182,10 @@ def sparse_threshold_error(
 ) -> Scalar:
     """Returns the error for patterns of 0 and 1 and one threshold for all neurons and patterns.
 
-    Averages over the number r of other active neurons and over the number k of other patterns in
-    which the neuron is active. Given r and k, the field is a sum of two binomial numbers, whose
-    tail is taken from their first three moments. Within 3 % of simulations for K >= 20, N = 400, a
-    = 0.1.
+    The error is a mean over the number r of other active neurons and over the number k of other
+    patterns in which the neuron is active. Given r and k, the field is a sum of two binomial
+    numbers; the probability of its tail is computed from its first three moments. The error is
+    within 3 % of simulations for K >= 20, N = 400, a = 0.1.
     """
     silent, active = _fields(num_neurons, num_patterns, activity, coefficients)
     missed = active.average(skewed_tail((threshold - active.mean) / active.spread, active.skewness))
@@ -191,8 +199,9 @@ def sparse_best_threshold(
 ) -> Scalar:
     """Returns the threshold at which `sparse_threshold_error` is least.
 
-    Its derivative is zero by definition here: at the minimum, the derivative of the error by a
-    coefficient does not depend on it (envelope theorem).
+    JAX sees the threshold as a constant. The derivative of the least error by a coefficient is
+    right nevertheless, because at the minimum a small change of the threshold does not change the
+    error (envelope theorem).
     """
     silent, active = _fields(num_neurons, num_patterns, activity, coefficients)
     low, high = (fields.average(fields.mean) for fields in (silent, active))
@@ -214,13 +223,16 @@ def sparse_winners_error(
 ) -> Scalar:
     """Returns the share of active neurons that are not among the k neurons of largest field.
 
-    k is the number of active neurons of the pattern, states are 0 and 1. In the notation of
-    `Centred`, B does not matter; of A only -K A remains, because no neuron is coupled to itself, so
-    A < 0 stabilises every state. The fields of two neurons are correlated, because both depend on
-    how many active neurons the other patterns share with the state. These numbers are therefore
-    held fixed: a neuron that is active in j of the other patterns draws j of these numbers without
-    replacement. Within 3 % of simulations if a K is above 5; 20 % off at a K = 3, where the few
-    patterns with the largest overlap decide.
+    k is the number of active neurons of the pattern, and states are 0 and 1. In the notation of
+    `Centred`, B hardly matters, because it adds nearly the same field to all neurons. A adds a
+    field that all neurons share, and takes K A away from active neurons, because no neuron is
+    coupled to itself. If A < 0, it therefore holds every neuron in its state.
+
+    The fields of two neurons are correlated, because both depend on how many active neurons the
+    other patterns share with the state. These numbers are therefore held fixed: a neuron that
+    is active in j of the other patterns draws j of these numbers without replacement. The error is
+    within 3 % of simulations if a K is above 5, and 20 % off at a K = 3, where the few patterns
+    with the largest overlap decide.
     """
     c, a, size, others = coefficients, activity, float(num_neurons), num_patterns - 1.0
     pre, post = c.c1pre + c.c2pre, c.c1post + c.c2post
@@ -245,16 +257,20 @@ def sparse_winners_error(
 
 
 def _given_sums(others: Scalar) -> tuple[Float[Array, " 3"], Scalar]:
-    """Returns factors of the noise's spread, and the distance of two humps that stand for it.
+    """Returns how the noise of a field varies from state to state, and how it is not Gaussian.
 
-    All neurons share the overlaps Z of the state with the other patterns; the noise of a neuron is
-    a sum of +-Z. For one state, the variance of the noise is chi-squared with one degree of freedom
-    a pattern (three points of it by Wilson & Hilferty's approximation), and its kurtosis is -6 / (K
-    - 1). A mixture of two Gaussians at +-(3 / (K - 1))^(1/4) standard deviations has that kurtosis.
-    Averaged over states the noise is Gaussian.
+    All neurons share the overlaps Z of the state with the other K - 1 patterns; the noise of a
+    neuron is a sum of +-Z. For one state, the variance of the noise is chi-squared with one degree
+    of freedom for each pattern, and its excess kurtosis is -6 / (K - 1). Two equal Gaussians at
+    +-(3 / (K - 1))^(1/4) standard deviations have that kurtosis. Averaged over states the noise is
+    Gaussian.
 
     Args:
         others: K - 1.
+
+    Returns:
+        Three factors of the noise's standard deviation, (3,), by Wilson & Hilferty's approximation;
+        and the distance of the two Gaussians from 0, in standard deviations.
     """
     tilt = 2 / (9 * others)
     cubes = jnp.maximum(1 - tilt + jnp.sqrt(3 * tilt) * jnp.asarray([-1.0, 0.0, 1.0]), 0.1)

@@ -11,11 +11,12 @@ from nam_jax._types import Key, Patterns
 
 
 class BinaryImages(NamedTuple):
-    """Images as patterns.
+    """Black-and-white images as patterns of -1 and +1, made by `binary_images`.
 
     Attributes:
-        patterns: (M, N), +1 for a pixel at least as bright as the threshold and -1 for a darker
-            one. All patterns differ, and their order is random.
+        patterns: (M, N), one image in each row: +1 for a pixel whose intensity is at least the
+            threshold of `binary_images`, and -1 for a darker pixel. All patterns differ, and their
+            order is random.
         shape: Numbers of rows and columns of an image; their product is N.
     """
 
@@ -31,6 +32,9 @@ def binary_images(source: str, threshold: float, num_images: int, *, key: Key) -
         threshold: The intensity from which a pixel is +1.
         num_images: Number M of images, chosen at random among the distinct ones.
         key: Random key of the choice.
+
+    Returns:
+        The images as patterns, in random order.
 
     Raises:
         ValueError: If there are fewer than `num_images` distinct binary images.

@@ -14,8 +14,7 @@ from nam_jax import data
 from nam_jax._types import Key, Pattern
 
 Damage = Callable[[Pattern, Key], Pattern]
-"""Function of an image, (N,), and a random key that returns a damaged image; NaN marks hidden
-pixels."""
+"""Function of an image, (N,), and a random key; returns a damaged image, NaN at hidden pixels."""
 
 
 Queries = Float[Array, "Q N"]
@@ -23,13 +22,15 @@ Queries = Float[Array, "Q N"]
 
 
 class LabelledImages(NamedTuple):
-    """Images as rows of intensities in [0, 1]; all of them differ, stored and held out.
+    """Grey images with their classes. Images to store and images held out all differ.
+
+    An image is one row of intensities in [0, 1].
 
     Attributes:
-        stored: (K, N), images in random order.
-        stored_labels: (K,), their classes, from 0 on.
+        stored: (K, N), images to store, in random order.
+        stored_labels: (K,), classes of `stored`, from 0 on.
         held_out: (T, N), images to test on.
-        held_out_labels: (T,), their classes.
+        held_out_labels: (T,), classes of `held_out`.
         shape: Numbers of rows and columns of an image; their product is N.
     """
 
@@ -48,6 +49,10 @@ def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key
         num_stored: Number K of images to store.
         num_held_out: Number T of images to test on.
         key: Random key of the split.
+
+    Returns:
+        K images to store and T images to test on, with their labels; images beyond K + T are left
+        out.
 
     Raises:
         ValueError: If there are no labels, or fewer than K + T distinct images.
@@ -74,7 +79,7 @@ def labelled_images(source: str, num_stored: int, num_held_out: int, *, key: Key
 
 
 def _bytes(rows: Float[np.ndarray, "M N"]) -> np.ndarray:
-    """The rows as opaque items, (M,), which sort much faster than rows of pixels."""
+    """Returns the rows as opaque items, (M,), which sort much faster than rows of pixels."""
     rows = np.ascontiguousarray(rows)
     return rows.view([("", f"V{rows.shape[1] * rows.itemsize}")]).ravel()
 
@@ -106,7 +111,7 @@ def _hide(shape: tuple[int, int], hidden: float, image: Pattern, key: Key) -> Pa
 
 
 def _clamped_noise(level: float, image: Pattern, key: Key) -> Pattern:
-    """min(|x + noise|, 1), the noise of Millidge et al., arXiv 2202.04557; it brightens images."""
+    """Returns min(|x + noise|, 1), as in Millidge et al., arXiv 2202.04557; it brightens images."""
     return jnp.minimum(jnp.abs(data.add_noise(image, level, key=key)), 1)
 
 

@@ -36,15 +36,15 @@ class Bench(NamedTuple):
     seed: int
 
     def networks(self) -> tuple[DendriticMemory, ...]:
-        """The networks of this setting. They are built once and then kept."""
+        """Returns the networks of this setting. They are built once and then kept."""
         return networks_of(self.circuit, self.thresholds, self.num_networks, self.seed)
 
     def key(self) -> Key:
-        """The random key of memories and cues."""
+        """Returns the random key of memories and cues."""
         return jr.fold_in(jr.key(self.seed), 1)
 
     def rates(self, k: int, networks: Any = None, **options: Any) -> list[TrialRates]:
-        """Rates at the end of trials of k-neuron memories, one entry for each network.
+        """Returns the rates at the end of trials of k-neuron memories, one entry for each network.
 
         Args:
             k: Neurons of a memory.
@@ -56,15 +56,15 @@ class Bench(NamedTuple):
         return rates_of(networks, k, self.num_trials, key=self.key(), **options)
 
     def point(self, k: int, networks: Any = None, **options: Any) -> "Point":
-        """The verdicts on the trials of `rates`, which takes the same arguments."""
+        """Returns the verdicts on the trials that `rates` runs; takes the arguments of `rates`."""
         return Point(judged(self.rates(k, networks, **options)))
 
     def predicted(self, k: int) -> float:
-        """The rate of strict recall of k neurons from features without noise, by theory."""
+        """Returns the rate of strict recall of k neurons from features without noise, by theory."""
         return recalled_at(self.circuit, self.thresholds, k)
 
     def on_circuit(self, circuit: Circuit, k: int | None = None) -> "Bench":
-        """This setting with another circuit, and thresholds that theory designs for it.
+        """Returns this setting with another circuit, and thresholds that theory designs for it.
 
         Args:
             circuit: Sizes and constants of the new networks.
@@ -86,11 +86,11 @@ class Point(NamedTuple):
     predicted: float = float("nan")
 
     def rate(self) -> measure.Rate:
-        """The rate of strict recall over all trials, with Wilson's interval (95 %)."""
+        """Returns the rate of strict recall over all trials, with Wilson's interval (95 %)."""
         return measure.rate(self.trials.strict)
 
     def numbers(self) -> dict[str, float]:
-        """All reported numbers, by the names in `QUANTITIES`."""
+        """Returns all reported numbers, by the names in `QUANTITIES`."""
         trials, loose = self.trials, measure.rate(self.trials.separable)
         by_network = trials.strict.mean(axis=1)
         values = (
@@ -121,12 +121,16 @@ QUANTITIES = {
 
 
 class Task(NamedTuple):
-    """One value of the quantity that a part varies.
+    """One unit of work of the study: all points at one value of the quantity that a part varies.
+
+    A part is one experiment of the study, such as `noise`, which varies the noise of features. Its
+    figure has one or more lines, such as one for each kind of network.
 
     Attributes:
         part: Name of the part.
-        x: The value.
-        run: Returns the point at this value of every line of the figure, by the line's name.
+        x: The value of the varied quantity.
+        run: Function without arguments that runs the trials. It returns a `Point` for each line of
+            the figure, by the line's name.
     """
 
     part: str
@@ -139,7 +143,7 @@ Points = dict[str, dict[str, dict[float | int, Point]]]
 
 
 def collected(tasks: list[Task], done: list[dict[str, Point]]) -> Points:
-    """The points of all tasks, sorted by part, line and value.
+    """Returns the points of all tasks, grouped by part, then by line, then by value.
 
     Args:
         tasks: The tasks.
@@ -153,7 +157,7 @@ def collected(tasks: list[Task], done: list[dict[str, Point]]) -> Points:
 
 
 def column(points: dict[str, dict[float | int, Point]], x: np.ndarray, quantity: str) -> np.ndarray:
-    """One quantity of a part, (lines, values); NaN where a line has no point at that value.
+    """Returns one quantity of a part, (lines, values); NaN where a line has no point at that value.
 
     Args:
         points: Points of the part, by line and value.

@@ -33,11 +33,13 @@ SCAN_TRIALS = 16
 
 
 class Somatic(eqx.Module):
-    """The transfer weight * G(z) of a neuron that sums its inputs z before G.
+    """The transfer weight * G(z) of neurons that add all inputs to z before the ramp G acts.
+
+    Neurons with dendrites instead apply G on every branch, and then add.
 
     Attributes:
-        weight: (N2,), the weight of each neuron.
-        ramp: G.
+        weight: (N2,), one factor for each of the N2 feature neurons.
+        ramp: G, from the summed input to a rate in Hz.
     """
 
     weight: Float[Array, " N2"]
@@ -73,7 +75,10 @@ class Tuned(NamedTuple):
 
 
 def one_branch(bench: Bench, key: Key) -> DendriticMemory:
-    """The network with D = 1 branch. All feedback weights of a feature neuron are then equal."""
+    """Returns the network with D = 1 branch.
+
+    All feedback weights of a feature neuron are then equal.
+    """
     wiring = wiring_of(bench.circuit._replace(num_branches=1), key=key)
     matrix = jnp.concatenate(
         [
@@ -87,9 +92,9 @@ def one_branch(bench: Bench, key: Key) -> DendriticMemory:
 
 
 def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
-    """The network with linear branches.
+    """Returns the network with linear branches.
 
-    The input i on branch b of feature neuron j then simply has the weight A_jb W_ji.
+    The input i on branch b of feature neuron j then has the weight A_jb W_ji.
     """
     wiring = wiring_of(bench.circuit, key=key)
     pairs = (
@@ -105,7 +110,7 @@ def linear_branches(bench: Bench, key: Key) -> DendriticMemory:
 
 
 def point_neurons(bench: Bench, key: Key) -> DendriticMemory:
-    """A network of point neurons.
+    """Returns a network of point neurons.
 
     Every synapse has its own weight, in both directions, and the soma has a threshold.
     """
@@ -114,7 +119,7 @@ def point_neurons(bench: Bench, key: Key) -> DendriticMemory:
 
 
 def point_synapses(wiring: Wiring) -> PointSynapses:
-    """The synapses of feature neurons without dendrites.
+    """Returns the synapses of feature neurons without dendrites.
 
     A synapse from E1 has the weight that its branch would have. A synapse from I1 has its
     inhibitory weight J times the mean m of dendritic weights. Excitation and inhibition then
@@ -145,7 +150,7 @@ def _somatic(
 
 
 def with_numbers(network: DendriticMemory, tuned: Tuned) -> DendriticMemory:
-    """The control with its free numbers set to `tuned`."""
+    """Returns the control with its free numbers set to `tuned`."""
 
     def leaves(n: Any) -> tuple[Any, ...]:
         ramp = n.branch_transfer.ramp
@@ -160,7 +165,7 @@ def _like(network: DendriticMemory) -> Callable[[float], Array]:
 
 
 def from_evoked(rate: float) -> Starts:
-    """Starts from the features that the members evoke when they fire at `rate`, in Hz.
+    """Returns starts from the features that the members evoke when they fire at `rate`, in Hz.
 
     Memory neurons start at rest.
     """
@@ -184,7 +189,7 @@ def _evoked(network: DendriticMemory, members: Array, rate: Scalar) -> State:
 
 @eqx.filter_jit
 def _inputs(network: DendriticMemory, members: Array, rate: Scalar) -> tuple[Array, Array]:
-    """Inputs of memory neurons, (trials, N1) each, while members fire at `rate`.
+    """Returns two inputs of memory neurons, (trials, N1) each, while members fire at `rate`.
 
     The first input is from feature neurons and their inhibition, per unit of slope. The second is
     from I1.
@@ -202,7 +207,9 @@ def _inputs(network: DendriticMemory, members: Array, rate: Scalar) -> tuple[Arr
 
 
 def tuned_by(network: DendriticMemory, candidate: Candidate, members: Members) -> Tuned | None:
-    """The numbers of a control that meet the targets of `candidate`; None if no number does.
+    """Returns the numbers of a control that meet the targets of `candidate`, or None.
+
+    None means that no numbers meet them.
 
     Args:
         network: A control; its own free numbers do not matter.
@@ -226,7 +233,7 @@ def tuned_by(network: DendriticMemory, candidate: Candidate, members: Members) -
 
 
 def _reached(network: DendriticMemory, members: Members, rate: Scalar, reach: float) -> float:
-    """The threshold that is `reach` standard deviations above the mean input of feature neurons."""
+    """Returns the mean input of feature neurons plus `reach` of its standard deviations."""
     shift = 1e3
     shifted = with_numbers(network, Tuned(-shift, 1.0, 0.0))
     inputs = np.asarray(_evoked(shifted, jnp.asarray(members), rate).feature) - shift
@@ -251,7 +258,7 @@ KINDS: dict[str, tuple[Callable[[Bench, Key], DendriticMemory], list[Candidate]]
 
 
 def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
-    """Tasks of part `controls`: recall of memories of k neurons by the network and every control.
+    """Returns the tasks of part `controls`: recall of k neurons by the network and each control.
 
     Args:
         bench: The setting.
@@ -280,7 +287,7 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
 def best_of(
     bench: Bench, name: str, networks: list[DendriticMemory], candidates: list[Candidate]
 ) -> dict[str, tuple[list[DendriticMemory], float]]:
-    """A control tuned for strict recall and tuned for separable recall of 1 to `bench.k` neurons.
+    """Tunes a control once for strict and once for separable recall of 1 to `bench.k` neurons.
 
     Candidates are tried on the first network only.
 
@@ -315,7 +322,7 @@ def best_of(
 
 
 def _score(bench: Bench, network: DendriticMemory, rate: float) -> tuple[float, float, float]:
-    """Strict recall and separable recall, each summed over k = 1 to `bench.k`, and the cue's rate.
+    """Returns strict and separable recall, each summed over k = 1 to `bench.k`, and the cue's rate.
 
     The random key differs from the key of `bench.point`, so the memories that choose a candidate
     are not the memories that the results are measured on.

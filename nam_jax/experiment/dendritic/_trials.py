@@ -21,6 +21,7 @@ from nam_jax.solve import ExponentialEuler
 BATCH = 32
 """Trials that are simulated in one batch, because one pass over the synapses serves all of them."""
 Members = Bool[np.ndarray, "trials N1"]
+"""Sets of memory neurons E1, one set (a memory) for each trial: True for the members of the set."""
 Starts = Callable[[DendriticMemory, Members, Key], Any]
 """Function of a network, of memories (trials, N1) and of a key; returns the initial states."""
 
@@ -135,12 +136,14 @@ def ended(
 
 
 class TrialRates(NamedTuple):
-    """The trials of one network.
+    """The trials of one network, and the rates at their end.
+
+    A memory is a set of members among the N1 memory neurons; each trial recalls one memory.
 
     Attributes:
         network: The network.
-        members: True for the neurons of each trial's memory.
-        rates: Rates of the memory neurons at the end of each trial, in Hz.
+        members: (trials, N1), True for the members of the memory of a trial.
+        rates: (trials, N1), rates of all memory neurons at the end of a trial, in Hz.
     """
 
     network: Any

@@ -39,8 +39,9 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
     Returns:
         Capacity by theory over pairs of coefficients. For each simulated point: the number of
         patterns, the error by theory, and the measured error with its interval. For each ascent:
-        its course, and these errors at its end and around it. For each remedy of bad coefficients:
-        its measured error.
+        the capacity before each step, and the errors by theory and measured, at its end and at the
+        other places of `AROUND`. For each remedy of bad coefficients: the number of patterns and
+        the measured error.
     """
     if config.fast:
         less = {"map_points": 9, "grid_points": 3, "steps": 60}
@@ -65,7 +66,7 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
 
 
 def _keys(seed: int) -> Iterator[Key]:
-    """Random keys without end."""
+    """Yields new random keys, as many as are asked for."""
     key = jr.key(seed)
     while True:
         key, fresh = jr.split(key)
@@ -75,9 +76,11 @@ def _keys(seed: int) -> Iterator[Key]:
 def _optimum(
     setting: Setting, steps: int, scan: Scan, *, key: Key
 ) -> tuple[Optimum, list[tuple[int, float, Measured]]]:
-    """An ascent, and for each place of `AROUND`: K, the error by theory and the measured error.
+    """Returns an ascent of the capacity, and a simulation at each place of `AROUND`.
 
-    K is the last capacity of the ascent, for all places.
+    Every place is simulated with one number of patterns K: the last capacity of the ascent, rounded
+    and at least `FEWEST`. A simulation is reported as K, the error by theory and the measured
+    error.
     """
     optimum = ascend(setting, scan.error, steps)
     best = np.asarray(optimum.end, float)
@@ -94,7 +97,7 @@ def _optimum(
 
 
 def _remedies(setting: Setting, scan: Scan, *, key: Key) -> tuple[int, list[Measured]]:
-    """The capacity K of the best coefficients, and the measured errors of `REMEDIES` at K patterns.
+    """Returns the capacity K of the best coefficients, and the errors of `REMEDIES` at K patterns.
 
     K is the number of patterns, rounded, at which theory gives the error `scan.error`. The first
     three remedies use bad coefficients, those at the start of the ascent. The last uses the best.
@@ -186,7 +189,7 @@ def _dataset(
 def _intervals(
     rows: list[list[Measured]], shaped: Callable[[list], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Means over sets, ends of 95 % intervals, and half the width of 99 % intervals, by name."""
+    """Returns means over sets, ends of 95 % intervals and half-widths of 99 % intervals."""
     reach = shaped([[m.reach(0.95) for m in row] for row in rows])
     value = shaped([[m.value for m in row] for row in rows])
     wide = shaped([[m.reach(WIDE) for m in row] for row in rows])
@@ -194,14 +197,19 @@ def _intervals(
 
 
 def coverage(dataset: xr.Dataset) -> tuple[float, float, int]:
-    """Shares of simulated points with theory in their 95 % and 99 % intervals; number of points."""
+    """Returns how often theory lies in the intervals of simulated points.
+
+    Returns:
+        The share of points with theory in their 95 % interval, the share with theory in their 99 %
+        interval, and the number of points.
+    """
     gap = abs(dataset.error - dataset.predicted)
     narrow, wide = gap <= dataset.high - dataset.error, gap <= dataset.wide
     return float(narrow.mean()), float(wide.mean()), int(narrow.size)
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """The start and the end of each ascent with measured errors around it, and the remedies."""
+    """Returns a table of the ascents, with errors around their ends, and of the remedies."""
     narrow, wide, number = coverage(dataset)
     title = (
         f"Best coefficients by gradient; theory within 95 % intervals at {narrow:.1%}, "

@@ -28,17 +28,23 @@ THRESHOLDS = np.linspace(0, 1, 201)
 def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
     """Shows known and unknown cues to leak-gated networks and measures their activity at rest.
 
+    Activity is the mean |read-out|. A known cue is a stored pattern with flipped bits; an unknown
+    cue is a random pattern that is not stored.
+
     Args:
         config: Settings of the run.
         context: Folder, device and progress bar of the run.
 
     Returns:
-        For each load and gain: exact recall with its interval and mean activity by flips, mean
-        activity after unknown cues, the receiver-operating curve, and the area under it with its
-        interval.
+        A dataset over number of stored patterns, gain and share of flipped bits: the rate of exact
+        recall by an active network with its interval (95 %), the mean activity after known cues,
+        the operating curve (true and false positives by threshold), and the area under it with its
+        interval (95 %). The mean activity after unknown cues and the false positives do not depend
+        on flips.
 
     Raises:
-        ConfigError: If `gain` is not one of `gains`.
+        ConfigError: If `config.gain`, the gain for the curves of the figure, is not in
+            `config.gains`.
     """
     if config.gain not in config.gains:
         raise ConfigError(
@@ -51,7 +57,7 @@ def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
 
 
 def _load(config: RecogniseConfig, num_patterns: int, *, key: Key) -> tuple[Recalls, Recalls]:
-    """Recalls of known cues, (gains, levels, cues), and of unknown cues, (gains, cues)."""
+    """Returns recalls of known cues, (gains, levels, cues), and of unknown cues, (gains, cues)."""
     of_patterns, of_flips, of_unknown = jr.split(key, 3)
     patterns = data.random_patterns(num_patterns, config.num_neurons, key=of_patterns)
     targets = patterns[jnp.arange(config.num_cues) % num_patterns]
@@ -91,12 +97,18 @@ def _recall(
 
 
 def area_under_curve(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
-    """Probability that a known cue has more activity than an unknown cue; ties count half."""
+    """Returns the probability that a known cue has more activity than an unknown cue.
+
+    A tie counts half. This probability is the area under the operating curve.
+    """
     return float(scipy.stats.mannwhitneyu(known, unknown).statistic / (known.size * unknown.size))
 
 
 def _silenced(recalls: Recalls) -> Recalls:
-    """The recalls with activities below `UNRESOLVED` set to 0, and with silent ones not exact."""
+    """Returns the recalls with activities below `UNRESOLVED` set to 0.
+
+    Recalls that end in silence (`known` is False) no longer count as exact.
+    """
     activity = np.where(recalls.activity < UNRESOLVED, 0, recalls.activity)
     return Recalls(
         recalls.exact & recalls.known, recalls.overlap, activity, recalls.known, recalls.result
@@ -142,7 +154,10 @@ def _areas(
     known: Float[np.ndarray, "a g l c"],
     unknown: Float[np.ndarray, "a g c"],
 ) -> Float[np.ndarray, "a g l 3"]:
-    """The area under each operating curve with its bootstrap interval (95 %, percentiles)."""
+    """Returns the area under each operating curve, and its bootstrap interval (95 %, percentiles).
+
+    The last axis of the result holds the area and the lower and upper ends of its interval.
+    """
     areas = np.empty((*known.shape[:3], 3))
     for place in np.ndindex(known.shape[:3]):
         pair = known[place].astype(float), unknown[place[:2]].astype(float)
@@ -155,12 +170,16 @@ def _areas(
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """A number with its interval as text."""
+    """Returns a number with its interval as text."""
     return str(measure.Rate(value, low, high, 0))
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Exact recall, activity after unknown cues and area under the curve, by load and gain."""
+    """Returns a table of exact recall, activity after unknown cues and area under the curve.
+
+    Each row is one number of stored patterns and one gain; recall and area are at the middle level
+    of flips.
+    """
     result = Table(title="Recognition by activity at rest")
     level = dataset.flips.values[len(dataset.flips) // 2]
     for name in ("K", "gain", f"exact recall, {level:.0%} flips", "unknown cues: activity", "area"):

@@ -40,11 +40,12 @@ class Variant(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """The recalls of one method, for both kinds of damage.
+    """The recalls of one method from flipped cues (row 0) and from occluded cues (row 1).
 
     Attributes:
-        exact: (2, C), whether every bit was right and the network active.
-        settings: Names of the two variants that were chosen, on other cues.
+        exact: (2, C), whether every bit is right and the network is active.
+        settings: Names of the variants for flipped and for occluded cues; they were chosen on other
+            cues.
         readouts: (2, C, N), graded read-outs.
     """
 
@@ -58,7 +59,8 @@ class Cues(NamedTuple):
 
     Attributes:
         targets: (C, N), the patterns.
-        damaged: (2, C, N), the patterns with flipped bits, and with hidden bits, which are 0.
+        damaged: (2, C, N): row 0, the patterns with flipped bits; row 1, the patterns with hidden
+            bits, which are 0.
     """
 
     targets: Patterns
@@ -68,10 +70,10 @@ class Cues(NamedTuple):
 def make_cues(
     patterns: Patterns, level: float, occluded: Bool[Array, " N"], num_cues: int, *, key: Key
 ) -> Cues:
-    """Returns one cue of each damage for each of the first patterns.
+    """Returns two cues for each of the first `num_cues` patterns: with flips, and with hidden bits.
 
-    Hidden bits are 0. A continuous network starts their neurons silent; a discrete network sets
-    them by their first field.
+    A hidden bit is 0 in the cue. In a continuous network its neuron starts silent. In a discrete
+    network its neuron is 0 at first and takes the sign of its field when it is updated.
 
     Args:
         patterns: (K, N).
@@ -79,6 +81,9 @@ def make_cues(
         occluded: Whether each bit is hidden.
         num_cues: Number C of cues, at most K.
         key: Random key of the flips.
+
+    Returns:
+        The patterns, (C, N), and their cues, (2, C, N): flipped, then occluded.
     """
     targets = patterns[:num_cues]
     keys = jr.split(key, num_cues)
@@ -136,7 +141,10 @@ def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
 
 
 def nearest(patterns: Patterns, test: Cues) -> Outcomes:
-    """Returns the nearest stored pattern (largest overlap) to each cue; no memory need beat it."""
+    """Returns the stored pattern with the largest overlap with each cue, found by direct search.
+
+    It is the reference that memories are compared with.
+    """
     answers = patterns[jnp.argmax(test.damaged @ patterns.T, axis=-1)]
     exact = np.asarray((answers == test.targets[None]).all(-1))
     return Outcomes(exact, ("", ""), np.asarray(answers))
@@ -158,6 +166,9 @@ def trained(
         config: The settings.
         key: Random key of training.
         checkpoint: Where the state of training is kept; None: nowhere.
+
+    Returns:
+        The result of `train.fit`.
     """
     rule = RULES[config.start]
     start = train.certified_reduction(patterns, rule, margin=config.margin, gain=config.gain)
@@ -188,7 +199,7 @@ def trained(
 def _recall(
     network: AbstractNetwork, cues: Patterns, options: Mapping[str, Any]
 ) -> tuple[Float[Array, "C N"], Bool[Array, " C"]]:
-    """Read-outs at rest, and whether the network is active there."""
+    """Returns the read-outs at rest, and whether the network is active there."""
 
     def one(cue: Pattern) -> tuple[Pattern, Bool[Array, ""]]:
         retrieval = solve.retrieve(network, cue, **options)

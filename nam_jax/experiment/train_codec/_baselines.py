@@ -18,7 +18,14 @@ Flat = Float[np.ndarray, "M D"]
 
 
 class _Method(NamedTuple):
-    """A method that restores flattened images; `codes` gives codes of -1 and +1 if it has any."""
+    """A method that encodes and restores flattened images.
+
+    Attributes:
+        bits: Bits that the method spends on an image; 0 if it uses only the training images.
+        restore: Function of images, (M, D); returns the restored images, (M, D).
+        codes: Function of images, (M, D); returns codes of -1 and +1, (M, N). None if the method
+            has no binary codes.
+    """
 
     bits: int
     restore: Callable[[Flat], Flat]
@@ -33,14 +40,22 @@ def measure(
     *,
     seed: int,
 ) -> xr.Dataset:
-    """Returns held-out errors and code overlaps of the codec and of simpler methods.
+    """Returns the errors and code overlaps of the trained autoencoder and of six simpler methods.
+
+    The simpler methods are the mean image, the majority pixel, a pixel threshold, a random
+    projection, and principal components with real scores and with signs of scores.
 
     Args:
         codec: The trained autoencoder.
-        training: Images to which the simpler methods are fitted (the first 5000).
-        validation: Held-out images, on which errors are measured.
-        stored: Images between whose codes overlaps are measured.
+        training: Images, 0 to 255; the first 5000 at most fit the simpler methods.
+        validation: Held-out images in [0, 1], on which errors are measured.
+        stored: Images in [0, 1] whose codes are compared with each other.
         seed: Seed of the random projection and of the randomised PCA.
+
+    Returns:
+        A dataset along `codec`, the names of the methods: the mean squared error and the peak
+        signal-to-noise ratio in dB on `validation`, the mean and the largest |overlap| of the codes
+        of two different images of `stored` (NaN without codes), and the bits of a code.
     """
     fitted = training[:MAX_FIT].astype(np.float32) / 255
     methods = _methods(codec, fitted, seed=seed)
@@ -62,6 +77,7 @@ def measure(
 def _methods(
     codec: data.BinaryAutoencoder, images: Float[np.ndarray, "M H W C"], *, seed: int
 ) -> dict[str, _Method]:
+    """Returns the methods by name; all but the autoencoder are fitted to `images`."""
     flat = images.reshape(len(images), -1)
     mean, majority = flat.mean(axis=0), _majority(flat)
     key = jax.random.key(seed)
@@ -77,6 +93,7 @@ def _methods(
 
 
 def _of_codec(codec: data.AbstractCodec) -> _Method:
+    """Returns the method that encodes and decodes with `codec`."""
     encode, decode = jax.jit(jax.vmap(codec.encode)), jax.jit(jax.vmap(codec.decode))
 
     def codes(flat: Flat) -> Float[np.ndarray, "M N"]:
@@ -93,9 +110,10 @@ def _unflattened(flat: Flat, codec: data.AbstractCodec) -> Float[Array, "M H W C
 
 
 def _majority(flat: Flat) -> Float[np.ndarray, " D"]:
-    """An image in which each pixel is bright or dark by majority vote of the training images.
+    """Returns an image in which each pixel is bright or dark by majority vote of the images.
 
-    Its intensity is the mean over the images of the majority.
+    A pixel's intensity is its mean over the images of the majority. For example, for the
+    intensities 0.1, 0.3 and 0.9 the majority is dark, and the pixel is 0.2.
     """
     bright = flat >= 0.5
     winners = bright == (bright.mean(axis=0) >= 0.5)
@@ -103,7 +121,11 @@ def _majority(flat: Flat) -> Float[np.ndarray, " D"]:
 
 
 def _principal_components(flat: Flat, num: int, *, seed: int) -> dict[str, _Method]:
-    """Two methods with `num` principal components: real scores, and signs times mean |score|."""
+    """Returns two methods with `num` principal components.
+
+    The first restores images from real scores, of 32 bits each. The second restores images from
+    the signs of the scores, each times the mean |score| of that component.
+    """
     from sklearn.decomposition import PCA
 
     num = min(num, *flat.shape)
@@ -124,7 +146,7 @@ def _principal_components(flat: Flat, num: int, *, seed: int) -> dict[str, _Meth
 
 
 def _overlaps(method: _Method, stored: Float[np.ndarray, "S H W C"]) -> tuple[float, float]:
-    """Mean and largest |overlap| between the codes of different images; NaN without codes."""
+    """Returns the mean and largest |overlap| of codes of different images, or NaN without codes."""
     if method.codes is None:
         return np.nan, np.nan
     codes = method.codes(stored.reshape(len(stored), -1))

@@ -17,14 +17,16 @@ _MOST_SWEEPS = 100
 
 
 class Unlearning(AbstractLearningRule):
-    """Starts with the activity product and weakens states that are reached from random states.
+    """Stores patterns by Hebb's rule, then weakens the states that the network reaches in dreams.
 
-        dw_ij = -eta s_i s_j / N,   s the state in which recall from a random state ends (a dream)
+        dw_ij = -eta s_i s_j / N at each dream, for i != j
 
-    Most random states lead to spurious states, so these are weakened more than patterns, and more
-    patterns are recalled, also from worse cues. For example, for N = 100 and K = 20 the share
-    recalled from 10 % flips is 0.41 without dreams and 0.77 after 100 dreams with eta = 0.01
-    (tested). The diagonal is zero. Source: Hopfield, Feinstein & Palmer 1983, Nature 304, 158.
+    A dream is recall from a random state; s is the state in which it ends. Hebb's rule is
+    [`nam_jax.memory.ActivityProduct`][] with a diagonal of zero. Most dreams end in spurious
+    states, so these are weakened more than patterns, and more patterns are recalled. For example,
+    with N = 100, K = 20 and cues with 10 % flipped bits, the share of cues recalled with at most 2
+    wrong bits is 0.41 without dreams and 0.77 after 100 dreams with eta = 0.01 (tested). Source:
+    Hopfield, Feinstein & Palmer 1983, Nature 304, 158.
 
     Attributes:
         dreams: Number of dreams, one after another.

@@ -252,13 +252,16 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         return axes, jax.tree.map(lambda _: 0, self.time_scales())
 
     def margin(self, largest_eigenvalue: Scalar | None = None) -> Scalar:
-        """Returns (alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1, with slope bounds l.
+        """Returns the margin of the certificate, (alpha / l_g) (gamma / l_psi - lambda_max(T)) - 1.
 
-        The network is certified if the margin is above 0; see [`nam_jax.measure.certificate`][].
+        alpha and gamma are the leaks of synapses and processes; l_g and l_psi are the largest
+        slopes of their activations g and psi. If the margin is above 0, the network is certified:
+        for every x, (s, p) has exactly one equilibrium, which attracts all states. See
+        [`nam_jax.measure.certificate`][].
 
         Args:
-            largest_eigenvalue: lambda_max(T), if it is known; by default it is computed, which may
-                take long.
+            largest_eigenvalue: lambda_max(T), the largest eigenvalue of the process tensor, if it
+                is known; by default it is computed, which may take long.
         """
         if largest_eigenvalue is None:
             largest_eigenvalue = self.tensor.largest_eigenvalue()
@@ -267,7 +270,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
     @property
     def stiffness(self) -> tuple[Scalar, Scalar]:
-        """alpha / l_g and gamma / l_psi: leak over slope bound, of synapses and of processes."""
+        """alpha / l_g and gamma / l_psi: leak over largest slope, of synapses and of processes."""
         pairs = ((self.leaks.synaptic, self.synaptic), (self.leaks.process, self.process))
         synaptic, process = (
             leak.astype(self.dtype) / layer.slope_bound.astype(self.dtype) for leak, layer in pairs

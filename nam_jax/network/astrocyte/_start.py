@@ -33,7 +33,7 @@ class AbstractStart(eqx.Module):
 
 
 class Cold(AbstractStart):
-    """s = p = 0: synapses and processes have no memory of earlier cues.
+    """Starts with s = 0 and p = 0, so that synapses and processes keep nothing of earlier cues.
 
     Attributes:
         voltage: Membrane voltage x of a neuron whose cue entry is 1.
@@ -49,9 +49,9 @@ class Cold(AbstractStart):
 
 
 class Algebraic(AbstractStart):
-    """p = psi^-1(-phi phi^T), s = g^-1(T phi phi^T): the start of the paper.
+    """Starts with p = psi^-1(-phi phi^T) and s = g^-1(T phi phi^T), as in the paper.
 
-    It solves the equations of synapses and processes without leaks (Kozachkov, Slotine & Krotov,
+    These solve the equations of synapses and processes without leaks (Kozachkov, Slotine & Krotov,
     section 3; the text of the paper exchanges s and p). Entries without a solution are NaN. For
     example, if g is tanh, entries of s are NaN where T phi phi^T is below -1 or above 1.
 

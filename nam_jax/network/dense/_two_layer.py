@@ -36,9 +36,9 @@ class TwoLayerState(eqx.Module):
 
 
 class TwoLayerTerms(NamedTuple):
-    """The terms of the energy: one of each layer, their interaction, and that of the input.
+    """The terms of the energy: features, hidden neurons, their interaction, and the inputs.
 
-    The last is 0 without an input.
+    The term of the inputs is 0 without a drive.
     """
 
     features: Scalar
@@ -48,20 +48,22 @@ class TwoLayerTerms(NamedTuple):
 
 
 class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
-    """N feature neurons v and K hidden neurons h, coupled by synapses Xi, the patterns.
+    """N feature neurons v and K hidden neurons h, coupled by synapses Xi, whose rows are patterns.
 
         tau_f dv/dt = Xi^T f(h) - v + b       tau_h dh/dt = Xi g(v) - h
         E = [v.g - L_v] + [h.f - L_h] - f.Xi g - b.g,   g = dL_v/dv,  f = dL_h/dh
 
-    Source: Krotov & Hopfield, arXiv 2008.06996, eqs 1-3; the class methods make the paper's models
-    A, B and C. If the hidden layer is at its equilibrium, the features are a dense memory with
-    F = L_h: see [`nam_jax.network.ContinuousDenseMemory`][]. The N + K neurons store K patterns at
-    most.
+    b is the drive of the features, 0 by default. If the hidden layer is at its equilibrium, the
+    features are a dense memory with F = L_h: see [`nam_jax.network.ContinuousDenseMemory`][]. The
+    N + K neurons store at most K patterns.
+
+    Source: Krotov & Hopfield, arXiv 2008.06996, eqs 1-3. The class methods `model_a`, `model_b` and
+    `model_c` make the paper's models A, B and C.
 
     Attributes:
-        patterns: Xi, (K, N), the synapses from features to hidden neurons.
-        features: L_v, Lagrangian of the features; its activation g is their firing.
-        hidden: L_h, Lagrangian of the hidden neurons; its activation f is their firing.
+        patterns: Xi, (K, N), the synapses from features to hidden neurons; Xi^T leads back.
+        features: L_v, Lagrangian of the features; its activation g is their firing, (N,).
+        hidden: L_h, Lagrangian of the hidden neurons; its activation f is their firing, (K,).
         time_constants: tau_f, tau_h, above 0, in the user's unit of time.
         voltage: v of a feature whose cue entry is 1, when recall starts.
     """
