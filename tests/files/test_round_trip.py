@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from refusals import REFUSED
 from tables.lagrangians import TABLE as LAGRANGIANS
-from tables.networks import NETWORKS, K, N, arbitrary, signs, state_of
+from tables.memories import PARTS
+from tables.networks import EVERY, NETWORKS, N, arbitrary, signs, state_of
 from tables.tensors import TENSORS
 
 import nam_jax as nam
@@ -72,12 +73,10 @@ OTHERS = {
     "point synapses": point_memory,
     "held features": lambda key: dendritic.HeldFeatures(NETWORKS["dendritic"](key)),
     "cold": lambda key: network.NeuronAstrocyte(memory.PatternTensor(signs(key))),
-    "hopfield": lambda key: network.Hopfield.from_patterns(signs(key), threshold=0.1),
-    "dense": lambda key: network.DenseAssociativeMemory(signs(key)),
     "distinct": lambda key: network.DenseAssociativeMemory(signs(key), memory.DistinctPower(3, N)),
-    "correlation": lambda key: network.CorrelationMatrix(signs(key), sign=True),
-    "minerva": lambda key: network.Minerva2(signs(key), passes=2),
-    "modern": lambda key: network.ModernHopfield(jr.normal(key, (K, N)), 0.5),
+    "normalised": lambda key: network.UniversalHopfield(
+        signs(key), memory.Dot(), memory.Normalised(memory.Max())
+    ),
     "branch by a function": lambda key: eqx.tree_at(
         lambda net: net.branch_transfer, NETWORKS["dendritic"](key), jax.nn.relu
     ),
@@ -93,26 +92,12 @@ PLAIN = [
     memory.Weighted(jnp.arange(3.0)),
 ]
 """Rules, which hold nothing random."""
-SEPARATIONS = [memory.Exponential(0.3), memory.LogSumExp(2.0), memory.RectifiedPower(3)]
-SIMILARITIES = [
-    memory.Dot(), memory.Cosine(visible=True), memory.Pearson(), memory.Euclidean(),
-    memory.Manhattan(),
-]  # fmt: skip
-WEIGHTINGS = [
-    memory.Identity(), memory.Polynomial(2), memory.Threshold(0.1), memory.TopQ(2),
-    memory.Softmax(0.7), memory.Max(), memory.Normalised(memory.Max()),
-    *(memory.Slope(separation) for separation in SEPARATIONS),
-]  # fmt: skip
-UNIVERSAL = [(SIMILARITIES[i % 5], weighting) for i, weighting in enumerate(WEIGHTINGS)]
 MADE = {
-    **{name: make for name, make in NETWORKS.items() if name not in TRIPARTITE},
+    **{name: make for name, make in EVERY.items() if name not in TRIPARTITE},
     **{f"tensor {name}": make for name, make in TENSORS.items()},
     **{f"lagrangian {name}": lambda key, make=make: make() for name, make in LAGRANGIANS.items()},
     **{f"plain {i}": lambda key, module=module: module for i, module in enumerate(PLAIN)},
-    **{
-        f"universal {i}": lambda key, parts=parts: network.UniversalHopfield(signs(key), *parts)
-        for i, parts in enumerate(UNIVERSAL)
-    },
+    **{f"part {name}": lambda key, part=part: part for name, part in PARTS.items()},
     **OTHERS,
 }
 
@@ -259,12 +244,12 @@ def test_a_batch_of_networks_comes_back(getkey, tmp_path):
             r"`network\.drive\.process` must be one of the functions .*<lambda>\.$",
         ),
         (
-            lambda key: eqx.tree_at(lambda n: n.weights, OTHERS["hopfield"](key), "weights"),
+            lambda key: eqx.tree_at(lambda n: n.weights, EVERY["thresholds"](key), "weights"),
             r"`network\.weights` must be of the kind that network:Hopfield declares, but has a str",
         ),
         (
             lambda key: eqx.tree_at(
-                lambda n: n.weights, OTHERS["hopfield"](key), jnp.eye(3, dtype=jnp.int4)
+                lambda n: n.weights, EVERY["thresholds"](key), jnp.eye(3, dtype=jnp.int4)
             ),
             r"`network\.weights` must have one of the dtypes bool, .*, but has int4\.$",
         ),
@@ -292,7 +277,7 @@ def test_traced_arrays_are_refused(tmp_path):
 
 def test_a_save_that_fails_leaves_the_file_before_it(getkey, tmp_path):
     path = tmp_path / "network.safetensors"
-    saved = OTHERS["hopfield"](getkey())
+    saved = EVERY["thresholds"](getkey())
     nam.save(path, saved)
     with pytest.raises(ValueError, match="facilitate"):
         nam.save(path, arbitrary(getkey()))

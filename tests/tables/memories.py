@@ -1,10 +1,10 @@
-"""One name or more of each row of the registry of memories."""
+"""Objects and names of memories and of their parts, from the registry."""
 
-from nam_jax.experiment.common import MEMORIES
+from nam_jax.experiment.common import MEMORIES, SEPARATIONS, SIMILARITIES, WEIGHTINGS
 
 POWERS = {"power": (2, 3, 4, 5, 6, 7), "rectified": (2, 3, 4), "distinct": (3, 4, 5)}
 POWERS["single-pass"] = (2, 3, 4)
-NUMBERS = {"P": 40, "D": 10, "R": 0.2, "B": 0.5, "M": 0.05}
+NUMBERS = {"P": 40, "D": 10, "R": 0.2, "B": 0.5, "M": 0.05, "N": 2, "T": 0.1}
 
 
 def names_of(row):
@@ -17,3 +17,10 @@ def names_of(row):
 
 
 NAMES = [name for row in MEMORIES.rows for name in names_of(row)]
+"""One name or more of each row of memories."""
+PARTS = {
+    name: names.make(name, "name")
+    for names in (SEPARATIONS, SIMILARITIES, WEIGHTINGS)
+    for name in (names_of(row)[-1] for row in names.rows)
+}
+"""One object of each row of separations, similarities and weightings."""

@@ -204,6 +204,7 @@ class Row(NamedTuple):
         drive: The class of its inputs; None if it takes none.
         three_layers: Whether it is a `NeuronAstrocyte`.
         leaf: Whether one leaf of its state is the pattern.
+        graded: Whether its answer changes with small changes of the cue.
     """
 
     make: Callable[[Any, Any], Any]
@@ -211,6 +212,7 @@ class Row(NamedTuple):
     drive: type | None = Drive
     three_layers: bool = False
     leaf: bool = True
+    graded: bool = True
 
     def __call__(self, key, dtype=float):
         return self.make(key, dtype)
@@ -224,8 +226,8 @@ def of_rates(make, **arguments):
     return Row(make, energy=False, drive=ExternalInputs, **arguments)
 
 
-def answering(make, energy=False):
-    return Row(make, energy, drive=None)
+def answering(make, energy=False, graded=True):
+    return Row(make, energy, drive=None, graded=graded)
 
 
 NETWORKS = {
@@ -300,7 +302,9 @@ def universal(key, d, similarity, weighting=None, **arguments):
 
 FEEDFORWARD = {
     "kohonen": answering(lambda key, d: CorrelationMatrix(signs(key, dtype=d))),
-    "amari": answering(lambda key, d: CorrelationMatrix(signs(key, dtype=d), sign=True, passes=3)),
+    "amari": answering(
+        lambda key, d: CorrelationMatrix(signs(key, dtype=d), sign=True, passes=3), graded=False
+    ),
     "hetero": answering(
         lambda key, d: CorrelationMatrix(signs(key, dtype=d), signs(key, (K, M), d))
     ),
