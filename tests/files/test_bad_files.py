@@ -88,7 +88,7 @@ def test_files_that_are_not_there(tmp_path):
 def test_a_newer_format_is_named(path):
     content, arrays = content_of(Hopfield(jnp.eye(3)), path)
     write(path, {**content, "format": 2, "version": "9.9"}, arrays)
-    assert_refused(path, r"has format 2 of nam-jax '9\.9', and not format 1\.$")
+    assert_refused(path, r"has format 2 of nam-jax '9\.9', not format 1\.$")
 
 
 @pytest.mark.parametrize("number", [None, "1", 1.0, True, [1]])

@@ -180,7 +180,7 @@ def test_more_branches_than_neurons_are_refused():
 
 
 def test_a_branch_threshold_that_no_neuron_reaches_is_refused():
-    with pytest.raises(ValueError, match=r"`thresholds` must have g_t above 0 .* below 70 "):
+    with pytest.raises(ValueError, match=r"`thresholds` must have g_t above 0, .* below 70, "):
         ran("size", thresholds=(100.0, 0.0, 555.0))
 
 
