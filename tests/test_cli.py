@@ -223,6 +223,8 @@ import gc, os, signal, sys, time
 from nam_jax import cli
 from nam_jax.experiment.retrieve import _run
 number, when = getattr(signal, sys.argv[1]), sys.argv[2]
+# Shells let processes in the background ignore some signals.
+signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 def send(*args):
     os.kill(os.getpid(), number)
     sum(range(9))  # the signal is handled here
