@@ -224,16 +224,7 @@ class AbstractContinuousNetwork(AbstractNetwork):
         return self.layers() is not None
 
     def energy(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """Returns the energy of `state`, dimensionless: the sum of `energy_terms`.
-
-        Args:
-            state: As from `initial_state`.
-            drive: The network's inputs; None for no inputs.
-            t: Time at which a drive that changes in time is taken.
-
-        Raises:
-            ValueError: If the network has no energy, or takes no such drive.
-        """
+        """Returns the sum of `energy_terms`; see [`nam_jax.network.AbstractNetwork`][]."""
         terms = self.energy_terms(state, drive, t)
         if terms is None:
             raise without_energy(self)

@@ -26,8 +26,9 @@ class Manifold(NamedTuple):
     Attributes:
         name: Its label.
         dimension: Its dimension; samples have one entry more.
-        guess: From beta to an estimate of the threshold K_c, around which it is measured.
-        attractors: From beta to the number of attractors at large K, by theory.
+        guess: Function of beta that returns an estimate of the threshold K_c. K_c is measured
+            around this estimate.
+        attractors: Function of beta that returns the number of attractors at large K, by theory.
         exponent: The exponent of K_c in beta, by theory.
     """
 
