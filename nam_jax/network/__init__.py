@@ -9,11 +9,16 @@ from nam_jax.network._base import (
 )
 from nam_jax.network._clamped import Clamped
 from nam_jax.network._drive import Drive
+from nam_jax.network._drive import check_cue as check_cue
 from nam_jax.network._drive import drive_at as drive_at
 from nam_jax.network._layer import Layer
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neural import NeuralEnergyTerms as NeuralEnergyTerms
 from nam_jax.network._rows import split_rows
+from nam_jax.network._signal import AbstractSignal as AbstractSignal
+from nam_jax.network._signal import Pulse, Steps
+from nam_jax.network._signal import frozen as frozen
+from nam_jax.network._signal import jump_times as jump_times
 from nam_jax.network.astrocyte import (
     AbstractStart,
     Algebraic,
@@ -63,7 +68,9 @@ __all__ = [
     "ModernHopfield",
     "NeuronAstrocyte",
     "PerLayer",
+    "Pulse",
     "QuasiStatic",
+    "Steps",
     "TripartiteNetwork",
     "TripartiteState",
     "TwoLayerMemory",

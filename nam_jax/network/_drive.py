@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, check_finite
+from nam_jax._misc import argument_error, check_finite, is_concrete
 from nam_jax._types import Pattern, Scalar
 
-Signal = None | float | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
+Signal = None | float | int | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
 """The input to a layer: None, a constant number or array, or a function of time."""
 
 
@@ -74,10 +74,23 @@ def as_cue(
         raise argument_error("cue", requirement, f"shape {entries.shape}")
     if jnp.issubdtype(entries.dtype, jnp.complexfloating):
         raise argument_error("cue", "hold real numbers", f"dtype {entries.dtype}")
-    converted = entries.astype(dtype)
-    known = jnp.where(jnp.isnan(converted), 0, converted) if nan_allowed else converted
-    check_finite("cue", known)
-    return converted
+    check_cue(cue, dtype, nan_allowed=nan_allowed)
+    return entries.astype(dtype)
+
+
+def check_cue(cue: ArrayLike, dtype: np.dtype, *, nan_allowed: bool) -> None:
+    """Raises a `ValueError` if `cue` is not finite in `dtype`; does not check a traced cue.
+
+    Args:
+        cue: (N,) real numbers of any dtype.
+        dtype: The float dtype in which the network computes.
+        nan_allowed: Whether NaN is allowed.
+    """
+    if not is_concrete(cue):
+        return
+    with np.errstate(over="ignore"):
+        entries = np.asarray(cue).astype(dtype)
+    check_finite("cue", np.where(np.isnan(entries), 0, entries) if nan_allowed else entries)
 
 
 def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Float[Array, "..."]:
