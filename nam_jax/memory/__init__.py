@@ -31,6 +31,7 @@ from nam_jax.memory._similarity import (
 from nam_jax.memory._similarity import unit_range as unit_range
 from nam_jax.memory._store import AbstractPatternStore as AbstractPatternStore
 from nam_jax.memory._store import rows_like as rows_like
+from nam_jax.memory._store import rows_of as rows_of
 from nam_jax.memory.rule import (
     AbstractBatchRule,
     AbstractLearningRule,

@@ -121,6 +121,14 @@ class AbstractPatternStore(eqx.Module):
         return self.with_rows(jnp.delete(patterns, row, axis=0), fewer)
 
 
+def rows_of(memory: object) -> Float[Array, "K M"] | None:
+    """Returns what `memory` answers with: a row for each pattern; None if it keeps no rows."""
+    if not isinstance(memory, AbstractPatternStore):
+        return None
+    patterns, answers = memory.stored()
+    return patterns if answers is None else answers
+
+
 def _check_given(name: str, answers: Numbers | None, before: Answers) -> None:
     """Raises a `ValueError` if only one of the new and the stored answers is None."""
     if before is None and answers is not None:

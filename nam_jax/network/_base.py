@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from nam_jax._misc import argument_error
-from nam_jax._types import Pattern, Scalar
+from nam_jax._misc import argument_error, lines
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.network._layer import Layer
 
 State = PyTree[Float[Array, "..."]]
@@ -30,6 +30,9 @@ class AbstractNetwork(eqx.Module):
     ask for the class of a network. They refuse, by name, a network that lacks what they need.
     A network is of one of three kinds, the abstract classes below, and `by_kind` tells them apart.
     """
+
+    def __repr__(self) -> str:
+        return lines(self)
 
     @property
     @abc.abstractmethod
@@ -52,6 +55,23 @@ class AbstractNetwork(eqx.Module):
     @abc.abstractmethod
     def has_energy(self) -> bool:
         """Whether the network has an energy."""
+
+    @property
+    @abc.abstractmethod
+    def can_be_silent(self) -> bool:
+        """Whether low activity of the readout tells that a cue is unknown.
+
+        False for neurons that are always at -1 or 1, or fire at rest.
+        """
+
+    @property
+    @abc.abstractmethod
+    def nan_allowed(self) -> bool:
+        """Whether NaN in a cue marks an entry that is not known."""
+
+    @abc.abstractmethod
+    def stored_rows(self) -> Patterns | None:
+        """Returns the patterns that can be recalled, (K, N), as readouts; None if none are kept."""
 
     @abc.abstractmethod
     def initial_state(self, cue: ArrayLike) -> State:
@@ -219,6 +239,11 @@ class AbstractContinuousNetwork(AbstractNetwork):
         return self.visible(jax.tree.unflatten(structure, range(structure.num_leaves)))
 
     @property
+    def nan_allowed(self) -> bool:
+        """False: each neuron of the cue has a state."""
+        return False
+
+    @property
     def has_energy(self) -> bool:
         """Whether the network has an energy, that is, `layers`."""
         return self.layers() is not None
@@ -335,6 +360,16 @@ class AbstractDiscreteNetwork(AbstractNetwork):
         """None: a discrete network takes no inputs."""
         return None
 
+    @property
+    def can_be_silent(self) -> bool:
+        """False: every neuron is at -1 or 1."""
+        return False
+
+    @property
+    def nan_allowed(self) -> bool:
+        """False: each neuron of the cue has a state."""
+        return False
+
     def by_kind(
         self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]
     ) -> _T:
@@ -369,6 +404,11 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
     def drive_type(self) -> None:
         """None: a feedforward network takes no inputs beside the cue."""
         return None
+
+    @property
+    def can_be_silent(self) -> bool:
+        """True: the answer to an unknown cue may be a mean of patterns, of low activity."""
+        return True
 
     def by_kind(
         self, *, flows: Callable[..., _T], updates: Callable[..., _T], passes: Callable[..., _T]

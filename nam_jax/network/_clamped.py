@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool
 
 from nam_jax._misc import argument_error, axes_of
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork, AbstractNetwork, State
 from nam_jax.network._layer import Layer
 
@@ -100,6 +100,13 @@ class Clamped(AbstractContinuousNetwork):
 
     def time_scales(self) -> Any:
         return self.base.time_scales()
+
+    @property
+    def can_be_silent(self) -> bool:
+        return self.base.can_be_silent
+
+    def stored_rows(self) -> Patterns | None:
+        return self.base.stored_rows()
 
     def row_axes(self) -> tuple[Any, Any]:
         axes, state = self.base.row_axes()

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, axes_of, is_concrete, positive_number
-from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax._types import Pairs, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
-from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent
+from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent, rows_of
 from nam_jax.network._drive import Drive, drive_at, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte._neuron_astrocyte import NeuronAstrocyte
@@ -212,6 +212,13 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
     @property
     def dtype(self) -> np.dtype:
         return dtype_of(self.excess)
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self.excess)
 
     def row_axes(self) -> tuple[Any, int]:
         excess = self.excess.row_axes()

@@ -9,9 +9,15 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import axes_of
-from nam_jax._types import Pairs, Pattern, Scalar
+from nam_jax._types import Pairs, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
-from nam_jax.memory import AbstractPatternRule, AbstractProcessTensor, PatternTensor, Projection
+from nam_jax.memory import (
+    AbstractPatternRule,
+    AbstractProcessTensor,
+    PatternTensor,
+    Projection,
+    rows_of,
+)
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import Drive, as_cue, drive_at, driven
 from nam_jax.network._layer import Layer
@@ -246,6 +252,13 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks, self.dtype)
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self.tensor)
 
     def row_axes(self) -> tuple[Any, TripartiteState]:
         axes = axes_of(self, lambda n: n.tensor, self.tensor.row_axes())

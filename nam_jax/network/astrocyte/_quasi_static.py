@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nam_jax._misc import axes_of
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
 from nam_jax.network._drive import Drive, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
@@ -76,6 +76,13 @@ class QuasiStatic(AbstractNeuralNetwork):
     def voltage(self) -> float:  # type: ignore[override]
         """The voltage of the start of the full network."""
         return self.full.start.voltage
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return self.full.stored_rows()
 
     def row_axes(self) -> tuple[Any, int]:
         axes, _ = self.full.row_axes()

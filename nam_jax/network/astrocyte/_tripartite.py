@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, axes_of
-from nam_jax._types import Pairs, Pattern, Scalar
-from nam_jax.memory import AbstractProcessTensor
+from nam_jax._types import Pairs, Pattern, Patterns, Scalar
+from nam_jax.memory import AbstractProcessTensor, rows_of
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import Drive, as_cue, driven
 from nam_jax.network.astrocyte._start import AbstractStart, Cold
@@ -107,6 +107,13 @@ class TripartiteNetwork(AbstractContinuousNetwork):
 
     def visible(self, state: Any) -> Any:
         return state.neurons
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self.tensor)
 
     def row_axes(self) -> tuple[Any, TripartiteState]:
         axes = axes_of(self, lambda n: n.tensor, self.tensor.row_axes())

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import axes_of, positive_number
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory import LinearMap
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import as_cue, drive_at
@@ -162,6 +162,13 @@ class Associator(AbstractContinuousNetwork):
     def energy_terms(
         self, state: AssociatorState, drive: Any = None, t: Scalar | float = 0.0
     ) -> None:
+        return None
+
+    @property
+    def can_be_silent(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
         return None
 
     def row_axes(self) -> tuple[Any, AssociatorState]:

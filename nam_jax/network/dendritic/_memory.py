@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from nam_jax._misc import argument_error, axes_of, is_concrete, positive_number
-from nam_jax._types import Key, Pattern, Scalar
+from nam_jax._types import Key, Pattern, Patterns, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import drive_at
 from nam_jax.network.dendritic._dendrites import (
@@ -187,6 +187,13 @@ class DendriticMemory(AbstractContinuousNetwork):
     @property
     def drive_type(self) -> type[ExternalInputs]:
         return ExternalInputs
+
+    @property
+    def can_be_silent(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return None
 
     def row_axes(self) -> tuple[Any, State]:
         """Returns the axes: N2 for all synapses that arrive at or leave feature neurons."""

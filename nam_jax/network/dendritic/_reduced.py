@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import axes_of
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network.dendritic._memory import DendriticMemory
 from nam_jax.network.dendritic._state import ExternalInputs, State
@@ -85,6 +85,13 @@ class ReducedMemory(AbstractContinuousNetwork):
     ) -> None:
         return None
 
+    @property
+    def can_be_silent(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return None
+
     def row_axes(self) -> tuple[Any, ExcitatoryState]:
         axes, _ = self.base.row_axes()
         state = axes_of(self.time_scales(), lambda s: s.feature, 0)
@@ -136,6 +143,13 @@ class HeldFeatures(AbstractContinuousNetwork):
         return None
 
     def energy_terms(self, state: State, drive: Any = None, t: Scalar | float = 0.0) -> None:
+        return None
+
+    @property
+    def can_be_silent(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
         return None
 
     def row_axes(self) -> tuple[Any, State]:

@@ -17,6 +17,7 @@ from nam_jax.memory import (
     Power,
     ScaledTensor,
     check_patterns,
+    rows_of,
 )
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte import NeuronAstrocyte
@@ -127,6 +128,13 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
     @property
     def dtype(self) -> np.dtype:
         return self.patterns.dtype
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
 
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: n.patterns, 1), 0

@@ -16,6 +16,7 @@ from nam_jax.memory import (
     AbstractSeparation,
     Power,
     check_patterns,
+    rows_of,
 )
 from nam_jax.network._base import AbstractDiscreteNetwork
 from nam_jax.network._drive import as_cue
@@ -215,6 +216,9 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         """
         self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
 
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: n.patterns, 1), 0

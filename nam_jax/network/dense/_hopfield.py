@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
 from nam_jax._misc import argument_error, as_float, axes_of, check_finite, zero_diagonal
-from nam_jax._types import Key, Pairs, Pattern, Scalar
+from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractLearningRule,
     ActivityProduct,
@@ -175,6 +175,9 @@ class Hopfield(AbstractDiscreteNetwork):
         """Returns E, dimensionless."""
         self.as_drive(drive)
         return jnp.vdot(self.threshold - self.weights @ state / 2, state)
+
+    def stored_rows(self) -> Patterns | None:
+        return None
 
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: (n.weights, n.threshold), (0, 0)), 0

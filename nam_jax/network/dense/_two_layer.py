@@ -17,7 +17,7 @@ from nam_jax.lagrangian import (
     RectifiedPower,
     Spherical,
 )
-from nam_jax.memory import AbstractPatternStore, check_patterns
+from nam_jax.memory import AbstractPatternStore, check_patterns, rows_of
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import Drive, as_cue, drive_at, neural_only
 from nam_jax.network._layer import Layer
@@ -218,6 +218,13 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         one = jnp.ones_like(self.time_constants[0])
         tau_f, tau_h = self.time_constants
         return (Layer(self.features, one, tau_f), Layer(self.hidden, one, tau_h))
+
+    @property
+    def can_be_silent(self) -> bool:
+        return True
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
 
     def row_axes(self) -> tuple[Any, TwoLayerState]:
         axes = axes_of(self, lambda n: n.patterns, 1)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, axes_of, in_one_dtype
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory import check_patterns, rows_like
 from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
 from nam_jax.network._drive import as_cue
@@ -93,6 +93,13 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         raise without_energy(self)
+
+    @property
+    def nan_allowed(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return None
 
     def row_axes(self) -> tuple[Any, None]:
         return axes_of(self, lambda n: n.weights, 0), None

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, as_float, axes_of, is_concrete
 from nam_jax._types import Key, Pattern, Patterns, Scalar
-from nam_jax.memory import AbstractPatternStore
+from nam_jax.memory import AbstractPatternStore, rows_of
 from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
 from nam_jax.network._drive import as_cue
 
@@ -119,6 +119,13 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         raise without_energy(self)
+
+    @property
+    def nan_allowed(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
 
     def row_axes(self) -> tuple[Any, None]:
         return axes_of(self, lambda n: n.traces, 0), None

@@ -18,6 +18,7 @@ from nam_jax.memory import (
     LogSumExp,
     Softmax,
     check_patterns,
+    rows_of,
 )
 from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
 from nam_jax.network._drive import as_cue
@@ -111,6 +112,13 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
             raise without_energy(self)
         return jnp.sum(state**2) / 2 - potential(self.similarity(self.memory, state))
 
+    @property
+    def nan_allowed(self) -> bool:
+        return self.similarity.visible
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
+
     def row_axes(self) -> tuple[Any, None]:
         return _stored_rows(self, lambda n: n.memory), None
 
@@ -203,6 +211,13 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         if not self.has_energy:
             raise without_energy(self)
         return jnp.sum(state**2) / 2 - self.separation(self.patterns @ state)
+
+    @property
+    def nan_allowed(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return rows_of(self)
 
     def row_axes(self) -> tuple[Any, None]:
         return _stored_rows(self, lambda n: n.patterns), None
