@@ -62,15 +62,20 @@ class LogCosh(AbstractLagrangian):
     def energy(self, u: Float[Array, "..."]) -> Scalar:
         beta = self.beta.astype(u.dtype)
         v = beta * u
-        # v tanh(v) - log(cosh(v)) in two forms. For large v both terms grow as v, and log 2 minus
-        # the entropy of a bit has no such terms: at v = 1e4 it is log 2. Near zero the result is
-        # about v^2 / 2, for which log 2 minus the entropy would be a difference of nearly equal
-        # numbers, and the direct form is used.
+        # v tanh(v) - log(cosh(v)) in two forms, from p = exp(-v) - 1 and f = 1 + p. For large v
+        # both terms grow as v; log 2 - log(1 + f^2) - 2 v f^2 / (1 + f^2) has no such terms: at
+        # v = 1e4 it is log 2. Near zero the result is about v^2 / 2, which that form would make of
+        # nearly equal numbers; there cosh(v) = 1 + p^2 / (2 f). Both take one exponential and one
+        # logarithm, as simulations compute this for N^2 entries at each saved time.
         is_near = jnp.abs(v) < 1
-        w = jnp.where(is_near, v, 0.0)  # sinh of large entries would overflow
-        near = w * jnp.tanh(w) - jnp.log1p(2 * jnp.sinh(w / 2) ** 2)
-        far = math.log(2.0) - _bit_entropy(2 * v)
-        return jnp.sum(jnp.where(is_near, near, far)) / beta
+        w = jnp.where(is_near, v, jnp.abs(v))
+        p = jnp.expm1(-w)
+        f = 1 + p
+        square = f * f
+        near = -w * p * (2 + p) / (1 + square)
+        far = math.log(2.0) - 2 * w * square / (1 + square)
+        logarithm = jnp.log1p(jnp.where(is_near, p * p / (2 * jnp.where(is_near, f, 1)), square))
+        return jnp.sum(jnp.where(is_near, near, far) - logarithm) / beta
 
     def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.arctanh(into_interval(y, -1.0, 1.0)) / self.beta.astype(y.dtype)
