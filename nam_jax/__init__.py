@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from nam_jax import attention, data, lagrangian, measure, memory, network, solve, theory, train
     from nam_jax.files import save
-    from nam_jax.solve import retrieve, settle, simulate
+    from nam_jax.solve import retrieve, retrieve_all, settle, simulate
 
     __version__: str
 
@@ -19,7 +19,7 @@ _ROOMS = [
 ]
 _read, __dir__ = attach(
     __name__,
-    {"files": ["save"], "solve": ["retrieve", "settle", "simulate"]},
+    {"files": ["save"], "solve": ["retrieve", "retrieve_all", "settle", "simulate"]},
     _ROOMS,
 )
 
@@ -66,6 +66,7 @@ __all__ = [
     "memory",
     "network",
     "retrieve",
+    "retrieve_all",
     "save",
     "settle",
     "simulate",

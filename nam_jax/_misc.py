@@ -1,5 +1,6 @@
-"""Small numeric helpers, and the one form of error text. Imports no other room."""
+"""Small numeric helpers, the one form of error text, and of print. Imports no other room."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,7 @@ def is_concrete(array: object) -> bool:
     return not isinstance(array, jax.core.Tracer)
 
 
-def check_finite(name: str, array: Float[Array, "..."]) -> None:
+def check_finite(name: str, array: Float[Array, "..."] | np.ndarray) -> None:
     """Raises a `ValueError` if `array` holds NaN or infinity; does not check a traced array."""
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
         bad = int((~np.isfinite(np.asarray(array))).sum())
@@ -88,6 +89,38 @@ def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
     return bool(np.isfinite(value).all() and (value >= 0).all() and (zero_allowed or value.all()))
 
 
+def check_whole(name: str, value: object, least: int = 1) -> None:
+    """Raises a `ValueError` unless `value` is a whole number of at least `least`.
+
+    A traced number is not checked.
+    """
+    if is_concrete(value):
+        number = np.asarray(value)
+        whole = np.issubdtype(number.dtype, np.integer) and number.ndim == 0
+        if not whole or not least <= number < 2**31:
+            raise argument_error(name, f"be a whole number of at least {least}, below 2^31", value)
+
+
+def varying_like(tree: Any, sample: Float[Array, "..."]) -> Any:
+    """Returns `tree`, whose arrays then belong to the same sample as `sample`, for JAX's types.
+
+    The loop of one sample of a batch may start from constants. Where the batch is spread over
+    devices (explicit axes of a mesh, or `shard_map`), JAX asks that what differs between samples at
+    the end of a loop does so from its start.
+    """
+    first = jnp.ravel(sample)[0]
+    zero = 0 * jnp.where(jnp.isfinite(first), first, jnp.zeros_like(first))
+
+    def vary(leaf: Any) -> Any:
+        if not eqx.is_array(leaf):
+            return leaf
+        if leaf.dtype == bool:
+            return leaf | (zero != 0)
+        return leaf + zero.astype(leaf.dtype)
+
+    return jax.tree.map(vary, tree)
+
+
 def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
     """Returns log(cosh(u)) of each entry without overflow; the gradient is tanh(u), also at 0."""
     return jnp.logaddexp(u, -u) - np.log(2.0).astype(u.dtype)
@@ -117,3 +150,81 @@ def axes_of(tree: Any, where: Callable[[Any], Any], axes: Any) -> Any:
     """
     no_axes = jax.tree.map(lambda _: None, tree)
     return eqx.tree_at(where, no_axes, axes, is_leaf=lambda leaf: leaf is None)
+
+
+WIDTH = 100
+"""Characters after which a line is cut."""
+FEW = 4
+"""Entries up to which an array is printed whole."""
+
+
+def lines(module: Any, brief_field: Callable[[Any], str] | None = None) -> str:
+    """Returns the class of `module` and a line for each of its fields.
+
+    For example:
+
+        Hopfield
+          weights    float32 (2, 2), from 0 to 1
+          threshold  float32 (2,): 0, 0
+
+    Args:
+        module: An Equinox module.
+        brief_field: Returns the text of a field instead of `brief`.
+    """
+    write = brief_field or brief
+    fields = [field.name for field in dataclasses.fields(module)]
+    width = max(map(len, fields), default=0)
+    rows = [f"  {name:<{width}}  {write(getattr(module, name))}" for name in fields]
+    return "\n".join([type(module).__name__, *(_cut(row) for row in rows)])
+
+
+def brief(value: Any) -> str:
+    """Returns a value in one line: its number, or the class, shape and range of its numbers."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return _array(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = [
+            f"{field.name}={brief(getattr(value, field.name))}"
+            for field in dataclasses.fields(value)
+        ]
+        return f"{type(value).__name__}({', '.join(parts)})"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {brief(item)}" for key, item in value.items()) or "{}"
+    if isinstance(value, tuple | list):
+        names = getattr(value, "_fields", None) or [""] * len(value)
+        parts = [
+            f"{name}={brief(x)}" if name else brief(x) for name, x in zip(names, value, strict=True)
+        ]
+        return f"({', '.join(parts)})"
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+def _array(array: Any) -> str:
+    kind = f"{array.dtype} {tuple(array.shape)}"
+    if isinstance(array, jax.core.Tracer | jax.ShapeDtypeStruct):
+        return kind
+    if not isinstance(array.dtype, np.dtype):
+        return kind  # such as a random key
+    numbers = np.asarray(array)
+    if numbers.ndim == 0:
+        return _number(numbers)
+    if numbers.size <= FEW:
+        return f"{kind}: {', '.join(map(_number, numbers.ravel()))}"
+    if numbers.dtype == bool:
+        return f"{kind}, {int(numbers.sum())} true"
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        return f"{kind}, none finite"
+    lost = numbers.size - finite.size
+    ends = f"from {_number(finite.min())} to {_number(finite.max())}"
+    return f"{kind}, {ends}" + (f", {lost} not finite" if lost else "")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if np.issubdtype(np.asarray(value).dtype, np.floating) else f"{value}"
+
+
+def _cut(row: str) -> str:
+    return row if len(row) <= WIDTH else row[: WIDTH - 3] + "..."

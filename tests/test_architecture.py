@@ -197,7 +197,9 @@ def test_solve_uses_base_classes_of_networks_only():
         "DiscreteNetwork",
         "FeedforwardNetwork",
     )
-    allowed = {f"nam_jax.network.Abstract{kind}" for kind in kinds} | {"nam_jax.network.Layer"}
+    functions = {"Layer", "check_cue", "frozen", "jump_times"}
+    allowed = {f"nam_jax.network.{name}" for name in functions}
+    allowed |= {f"nam_jax.network.Abstract{kind}" for kind in kinds}
     named = {
         f"{node.module}.{alias.name}"
         for module, tree in TREES.items()

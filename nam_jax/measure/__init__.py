@@ -25,6 +25,8 @@ from nam_jax.measure._reduction import ReductionReport as ReductionReport
 from nam_jax.measure._reduction import reduction_report
 from nam_jax.measure._scan import Scan as Scan
 from nam_jax.measure._scan import scan
+from nam_jax.measure._settings import COARSE as COARSE
+from nam_jax.measure._settings import coarse as coarse
 
 __all__ = [
     "REACHED",

@@ -180,11 +180,11 @@ def _place(
     result = retrieval.result
     settled = (result == solve.RESULTS.converged) | (result == solve.RESULTS.passed)
     cases = (
-        (target @ state >= enough) & retrieval.known,
-        (jnp.max(overlaps) >= enough) & retrieval.known,
-        (jnp.min(overlaps) <= -enough) & retrieval.known,
+        (target @ state >= enough) & retrieval.is_active,
+        (jnp.max(overlaps) >= enough) & retrieval.is_active,
+        (jnp.min(overlaps) <= -enough) & retrieval.is_active,
         _mixture_overlap(state, overlaps, patterns) >= enough,
-        ~retrieval.known,
+        ~retrieval.is_active,
         ~settled,
     )
     return jnp.argmax(jnp.stack([*cases, jnp.asarray(True)]))

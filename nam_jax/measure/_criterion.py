@@ -13,6 +13,7 @@ from jaxtyping import Array, Int
 from nam_jax import data, solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Pattern, Scalar
+from nam_jax.measure._settings import coarse
 from nam_jax.network import AbstractNetwork
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ Recaller = Callable[[AbstractNetwork, Pattern, Key], solve.Retrieval]
 
 def one_by_one(network: AbstractNetwork, cue: Pattern, key: Key) -> solve.Retrieval:
     """Recalls with `retrieve`; neurons of a discrete network are updated one by one, at random."""
-    return solve.retrieve(network, cue, updates=solve.Asynchronous(key))
+    return solve.retrieve(network, cue, how=coarse(network, solve.Asynchronous(key)))
 
 
 def all_at_once(network: AbstractNetwork, cue: Pattern, key: Key) -> solve.Retrieval:
     """Recalls with `retrieve`; neurons of a discrete network are updated all at once."""
     del key
-    return solve.retrieve(network, cue)
+    return solve.retrieve(network, cue, how=coarse(network))
 
 
 class AbstractCriterion(eqx.Module):

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from nam_jax._misc import argument_error
-from nam_jax._types import Pattern, Patterns
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.measure._certificate import Certificate, certificate
 from nam_jax.measure._recall import exact_recall, overlap
+from nam_jax.measure._settings import COARSE
 from nam_jax.network import (
     AbstractNetwork,
     ContinuousDenseMemory,
@@ -20,7 +21,7 @@ from nam_jax.network import (
     NeuronAstrocyte,
     QuasiStatic,
 )
-from nam_jax.solve import outcome, retrieve
+from nam_jax.solve import AbstractHow, outcome, retrieve
 
 
 class ReductionReport(eqx.Module):
@@ -136,10 +137,15 @@ def _ladder(
 
 @eqx.filter_jit
 def _recall(
-    network: AbstractNetwork, cues: Patterns, targets: Patterns, max_time: float
+    network: AbstractNetwork, cues: Patterns, targets: Patterns, max_time: float | Scalar
 ) -> dict[str, Any]:
+    def with_time(_: AbstractNetwork) -> AbstractHow:
+        return eqx.tree_at(lambda how: how.max_time, COARSE, max_time)
+
+    how = network.by_kind(flows=with_time, updates=lambda _: None, passes=lambda _: None)
+
     def one(cue: Pattern, target: Pattern) -> dict[str, Any]:
-        retrieval = retrieve(network, cue, max_time=max_time)
+        retrieval = retrieve(network, cue, how=how)
         return {
             "readout": retrieval.pattern,
             "overlap": overlap(jnp.sign(retrieval.pattern), target),

@@ -1,6 +1,9 @@
 """Solvers: simulate a network in time, bring it to rest, or recall a pattern with it."""
 
+from nam_jax.solve._batch import retrieve_all
 from nam_jax.solve._exponential import ExponentialEuler
+from nam_jax.solve._how import REST as REST
+from nam_jax.solve._how import AbstractHow, Flow, Passes
 from nam_jax.solve._implicit import Adjoint as Adjoint
 from nam_jax.solve._implicit import adjoint
 from nam_jax.solve._implicit import nearer as nearer
@@ -17,6 +20,7 @@ from nam_jax.solve._updates import AbstractUpdates, Asynchronous, Synchronous
 __all__ = [
     "OUTCOMES",
     "RESULTS",
+    "AbstractHow",
     "AbstractObservable",
     "AbstractUpdates",
     "Activity",
@@ -24,9 +28,11 @@ __all__ = [
     "Energy",
     "Equilibrium",
     "ExponentialEuler",
+    "Flow",
     "FullState",
     "Implicit",
     "Overlap",
+    "Passes",
     "Readout",
     "Retrieval",
     "Synchronous",
@@ -36,6 +42,7 @@ __all__ = [
     "outcome",
     "residual",
     "retrieve",
+    "retrieve_all",
     "sentences",
     "settle",
     "simulate",

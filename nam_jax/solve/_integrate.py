@@ -1,22 +1,52 @@
-"""Integration in time: the only file that calls `diffrax.diffeqsolve`."""
+"""Integration in time, by the stepping loop or, where steps are differentiated, by Diffrax."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optimistix as optx
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
-from nam_jax.solve._result import all_finite, residual
-from nam_jax.solve._unrolled import Unrolled
+from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, jump_times
+from nam_jax.solve._how import Flow
+from nam_jax.solve._loop import Integration, advance, begin, ending
+from nam_jax.solve._result import RESULTS, all_finite, residual
 
-# A method of few stages: near rest the fast layers limit the step, whatever the order.
-DEFAULT_SOLVER = Unrolled(dfx.Bosh3())
-FORWARD = dfx.ForwardMode()
+STATS: tuple[str, ...] = ("num_steps", "num_accepted_steps", "num_rejected_steps")
+# Diffrax's sign that a root finder takes the tolerances of the step-size controller.
+_TOLERANCES_OF_STEPS = cast(Any, dfx.with_stepsize_controller_tols(optx.Chord)()).rtol
+
 CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
+
+Observables = Mapping[str, Callable[[AbstractContinuousNetwork, Scalar, Any, Any], Any]]
+
+
+class Ended(NamedTuple):
+    """The end of an integration.
+
+    Attributes:
+        state: The last state.
+        time: Its time.
+        residual: Its residual; NaN if it was not needed.
+        stats: `num_steps`, `num_accepted_steps` and `num_rejected_steps`.
+        result: How the integration ended.
+        ts: (T,) saved times; infinite where none was reached.
+        rows: The saved values by name, with the leading axis T; at times that were not reached, the
+            values of the last state, or infinite if every step was saved.
+    """
+
+    state: Any
+    time: Scalar
+    residual: Scalar
+    stats: dict[str, Array]
+    result: RESULTS
+    ts: Float[Array, " T"]
+    rows: dict[str, PyTree[Array]]
 
 
 def layer_norm(error: Any) -> Scalar:
@@ -35,58 +65,198 @@ def in_dtype_of(network: AbstractNetwork, state: Any) -> Any:
 def integrate(
     network: AbstractContinuousNetwork,
     state: Any,
-    span: tuple[float | Scalar, float | Scalar],
+    span: tuple[ArrayLike, ArrayLike],
     drive: Any,
-    saveat: dfx.SaveAt,
+    how: Flow,
     *,
-    solver: dfx.AbstractSolver,
-    rtol: float,
-    atol: float,
-    rest: float | None,
-    max_steps: int,
-    adjoint: dfx.AbstractAdjoint,
-    step: float | None = None,
-) -> dfx.Solution:
-    """Returns Diffrax's solution over `span`, with error control or with a fixed `step`.
+    rest: Any,
+    save: Observables,
+    times: Float[Array, " T"] | None,
+    num_rows: int,
+    jumps: Float[Array, " J"] | None = None,
+) -> Ended:
+    """Returns the end of the integration of `network` over `span`.
 
-    The integration ends early if the state is not finite, or if its residual is at most `rest`.
-    The solution reports failures and none is raised, so that a bad sample does not end its batch.
+    It ends early if the state is not finite, or if its residual is at most `rest`. Failures are
+    reported as results and none is raised, so that a bad sample does not end its batch.
+
+    Args:
+        network: The network.
+        state: The first state.
+        span: The first and the last time.
+        drive: The network's inputs.
+        how: The settings; `rest` and `max_time` in them do not matter.
+        rest: Residual at which the integration ends early; None to go on.
+        save: Observables by name.
+        times: (T,) times at which to save; None to save after every step.
+        num_rows: T, or if every step is saved, `max_steps` + 1.
+        jumps: Times at which the drive jumps, beside those that it declares.
     """
-    t0, t1 = (jnp.asarray(t, jax.tree.leaves(state)[0].dtype) for t in span)
+    dtype = jax.tree.leaves(state)[0].dtype
+    t0, t1 = (jnp.asarray(t, dtype) for t in span)
+    jumps, rest = _all_jumps(drive, jumps, dtype), _number(rest, dtype)
 
-    scales = [scale.astype(t0.dtype) for scale in jax.tree.leaves(network.time_scales())]
-    smallest = 1e-9 * jnp.min(jnp.stack(scales))
+    def observe(t: Scalar, y: Any) -> dict[str, Any]:
+        return {name: observable(network, t, y, drive) for name, observable in save.items()}
 
-    def flow(t: Any, y: Any, args: Any) -> Any:
-        return network.vector_field(t, y, args)
+    if how.follows_steps:
+        return _by_diffrax(network, state, (t0, t1), drive, how, rest, observe, times, jumps)
+    step = _number(how.step, dtype)
+    integration = Integration(
+        network, drive, _with_tolerances(how), _controller(network, how, dtype), t1,
+        rest, jnp.asarray(how.max_steps, jnp.int32), jumps, observe, times,
+    )  # fmt: skip
+    course = advance(integration, begin(integration, state, t0, step=step, num_rows=num_rows))
+    rejected = course.num_steps - course.num_accepted
+    stats = dict(zip(STATS, (course.num_steps, course.num_accepted, rejected), strict=True))
+    rows = course.rows
+    if times is not None:
+        rows = _filled(course.ts, rows, lambda: observe(course.time, course.state))
+    result = ending(integration, course)
+    return Ended(course.state, course.time, course.residual, stats, result, course.ts, rows)
 
-    def stop(t: Array, y: Any, args: Any, **_: Any) -> Array:
+
+def _by_diffrax(
+    network: AbstractContinuousNetwork,
+    state: Any,
+    span: tuple[Scalar, Scalar],
+    drive: Any,
+    how: Flow,
+    rest: Any,
+    observe: Callable[[Scalar, Any], dict[str, Any]],
+    times: Float[Array, " T"] | None,
+    jumps: Float[Array, " J"] | None,
+) -> Ended:
+    """Returns the same as `integrate`, by `diffrax.diffeqsolve`, which differentiates the steps."""
+    dtype = span[0].dtype
+
+    def stop(t: Any, y: Any, args: Any, **_: Any) -> Array:
         # Without the first test a sample that is not finite would take `max_steps` steps while the
         # other samples of its batch wait.
         lost = ~all_finite(y)
-        return lost if rest is None else lost | (residual(network, y, args, t) <= rest)
+        if rest is None:
+            return lost
+        at_rest = residual(network, y, args, t) <= rest
+        if jumps is not None:
+            at_rest &= ~jnp.any((jumps > t) & (jumps < span[1]))
+        return lost | at_rest
 
-    if step is None:
-        # The controller has a proportional part, because near rest the fast layers keep an explicit
-        # solver at its stability limit. There, integral control alone makes the step size and the
-        # state oscillate.
-        controller = dfx.PIDController(
-            rtol=rtol, atol=atol, pcoeff=0.4, icoeff=0.3, norm=layer_norm, dtmin=smallest
-        )
-    else:
-        controller = dfx.ConstantStepSize()
-    return dfx.diffeqsolve(
-        dfx.ODETerm(flow),
-        solver,
-        t0,
-        t1,
-        step,
+    solution = dfx.diffeqsolve(
+        dfx.ODETerm(cast(Any, network.vector_field)),
+        _with_tolerances(how),
+        *span,
+        _number(how.step, dtype),
         state,
         args=drive,
-        saveat=saveat,
-        stepsize_controller=controller,
+        saveat=dfx.SaveAt(subs=[_rows(observe, times), dfx.SubSaveAt(t1=True)]),
+        stepsize_controller=_landing(_controller(network, how, dtype), how, jumps),
         event=dfx.Event(stop),
-        adjoint=adjoint,
-        max_steps=max_steps,
+        adjoint=cast(dfx.AbstractAdjoint, how.adjoint),
+        max_steps=cast(int, how.max_steps),
         throw=False,
     )
+    (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)
+    time, final = jax.tree.map(lambda leaf: leaf[0], end)
+    distance = residual(network, final, drive, time)
+    if times is not None:
+        rows = _filled(ts, rows, lambda: observe(time, final))
+    stats = {name: solution.stats[name] for name in STATS}
+    return Ended(final, time, distance, stats, _judged(solution, final), ts, rows)
+
+
+def _rows(
+    observe: Callable[[Scalar, Any], dict[str, Any]], times: Float[Array, " T"] | None
+) -> dfx.SubSaveAt:
+    """Returns what Diffrax saves: rows at `times`, or after every step if it is None."""
+
+    def row(t: Any, y: Any, args: Any) -> dict[str, Any]:
+        return observe(t, y)
+
+    if times is None:
+        return dfx.SubSaveAt(t0=True, steps=True, fn=row)
+    return dfx.SubSaveAt(ts=times, fn=row) if times.size else dfx.SubSaveAt(t0=True, fn=row)
+
+
+def _landing(
+    controller: dfx.AbstractStepSizeController, how: Flow, jumps: Float[Array, " J"] | None
+) -> dfx.AbstractStepSizeController:
+    """Returns a controller that ends a step just before each jump."""
+    if jumps is None:
+        return controller
+    if how.step is not None:
+        requirement = "be None where a drive jumps and a Diffrax adjoint differentiates the steps"
+        raise argument_error("step", requirement, how.step)
+    return dfx.ClipStepSizeController(cast(Any, controller), jump_ts=jumps)
+
+
+def _judged(solution: dfx.Solution, final: Any) -> RESULTS:
+    """Returns the member of `RESULTS` that tells how an integration by Diffrax ended.
+
+    Its event is that the state came to rest or is not finite.
+    """
+    result = RESULTS.where(
+        solution.result == dfx.RESULTS.event_occurred, RESULTS.converged, RESULTS.non_finite
+    )
+    no_event = solution.result == dfx.RESULTS.successful
+    result = RESULTS.where(no_event, RESULTS.time_reached, result)
+    limited = solution.result == dfx.RESULTS.max_steps_reached
+    result = RESULTS.where(limited, RESULTS.step_limit, result)
+    return RESULTS.where(all_finite(final), result, RESULTS.non_finite)
+
+
+def _number(value: Any, dtype: Any) -> Scalar | None:
+    return None if value is None else jnp.asarray(value, dtype)
+
+
+def _with_tolerances(how: Flow) -> dfx.AbstractSolver:
+    """Returns the solver; an implicit one solves its equations with the tolerances of the steps."""
+    if not isinstance(how.solver, dfx.AbstractImplicitSolver):
+        return how.solver
+    finder = how.solver.root_finder
+    given = {"rtol": how.rtol, "atol": how.atol, "norm": layer_norm}
+    names = [name for name in given if getattr(finder, name, None) is _TOLERANCES_OF_STEPS]
+    if not names:
+        return how.solver
+    return eqx.tree_at(
+        lambda solver: [getattr(solver.root_finder, name) for name in names],
+        how.solver,
+        [given[name] for name in names],
+    )
+
+
+def _controller(
+    network: AbstractContinuousNetwork, how: Flow, dtype: Any
+) -> dfx.AbstractStepSizeController:
+    """Returns the step-size controller of Diffrax: error control, or a constant step."""
+    if how.step is not None:
+        return dfx.ConstantStepSize()
+    scales = [scale.astype(dtype) for scale in jax.tree.leaves(network.time_scales())]
+    # The controller has a proportional part, because near rest the fast layers keep an explicit
+    # solver at its stability limit. There, integral control alone makes the step size and the state
+    # oscillate.
+    return dfx.PIDController(
+        rtol=jnp.asarray(how.rtol, dtype), atol=jnp.asarray(how.atol, dtype),
+        pcoeff=0.4, icoeff=0.3,
+        norm=layer_norm, dtmin=1e-9 * jnp.min(jnp.stack(scales)),
+    )  # fmt: skip
+
+
+def _all_jumps(drive: Any, more: Any, dtype: Any) -> Float[Array, " J"] | None:
+    """Returns all times at which the drive jumps; None if there are none."""
+    declared = jump_times(drive)
+    parts = [jnp.ravel(jnp.asarray(part, dtype)) for part in declared]
+    if more is not None:
+        parts.append(jnp.ravel(jnp.asarray(more, dtype)))
+    return jax.lax.stop_gradient(jnp.concatenate(parts)) if parts else None
+
+
+def _filled(ts: Array, rows: Any, last: Callable[[], Any]) -> Any:
+    """Returns `rows` with the values of the last state at times that were not reached."""
+    if not jax.tree.leaves(rows):
+        return rows
+
+    def hold(all_rows: Array, last_row: Array) -> Array:
+        reached = jnp.isfinite(ts).reshape(-1, *[1] * (all_rows.ndim - 1))
+        return jnp.where(reached, all_rows, jnp.broadcast_to(last_row[None], all_rows.shape))
+
+    return jax.tree.map(hold, rows, last())

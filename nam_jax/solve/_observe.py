@@ -1,6 +1,7 @@
 """Observables: the quantities that a simulation saves at each time."""
 
 import abc
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -32,6 +33,42 @@ class AbstractObservable(eqx.Module):
         """
 
 
+class OfState(AbstractObservable):
+    """A function of the state.
+
+    Attributes:
+        function: Returns what is saved of a state.
+    """
+
+    function: Callable[[Any], PyTree[Float[Array, "..."]]]
+
+    def __call__(
+        self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any
+    ) -> PyTree[Float[Array, "..."]]:
+        return self.function(state)
+
+
+Save = Mapping[str, AbstractObservable | Callable[[Any], PyTree[Float[Array, "..."]]]]
+"""What to save, by name: observables, or functions of the state."""
+
+
+def as_observables(save: Save) -> dict[str, AbstractObservable]:
+    """Returns `save` with an observable in place of each function of the state.
+
+    Raises:
+        ValueError: If a value is neither.
+    """
+    observables = {}
+    for name, value in save.items():
+        if not isinstance(value, AbstractObservable):
+            if not callable(value):
+                requirement = "hold observables or functions of the state"
+                raise argument_error("save", requirement, f"{value!r} for `{name}`")
+            value = OfState(value)
+        observables[name] = value
+    return observables
+
+
 class Energy(AbstractObservable):
     """The energy of the network, one number; a network without an energy is refused."""
 
@@ -49,20 +86,22 @@ class Activity(AbstractObservable):
 class Overlap(AbstractObservable):
     """Mean over neurons of the readout times a pattern: 1 at the pattern, -1 at its negative.
 
-    Calling it raises a `ValueError` if `pattern` has not the shape of the readout.
+    Calling it raises a `ValueError` if the patterns have not the length of the readout.
 
     Attributes:
-        pattern: (N,), usually -1 and +1.
+        pattern: (N,), usually -1 and +1; or (K, N) for the overlaps with K patterns.
     """
 
-    pattern: Pattern
+    pattern: Float[Array, "*K N"]
 
-    def __call__(self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any) -> Scalar:
+    def __call__(
+        self, network: AbstractNetwork, t: Scalar, state: Any, drive: Any
+    ) -> Float[Array, "*K"]:
         readout = network.readout(state)
-        if self.pattern.shape != readout.shape:
-            requirement = f"have shape {readout.shape}, that of the readout"
+        if self.pattern.ndim not in (1, 2) or self.pattern.shape[-1:] != readout.shape:
+            requirement = f"have shape {readout.shape}, that of the readout, or one such row each"
             raise argument_error("pattern", requirement, f"shape {self.pattern.shape}")
-        return jnp.mean(readout * self.pattern.astype(readout.dtype))
+        return self.pattern.astype(readout.dtype) @ readout / readout.size
 
 
 class Readout(AbstractObservable):

@@ -5,8 +5,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int
 
+from nam_jax._misc import brief
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
 
@@ -54,6 +56,20 @@ def sentences(result: RESULTS) -> list[str]:
     return [RESULTS[getattr(RESULTS, OUTCOMES[int(index)])] for index in indices]
 
 
+def brief_result(value: Any) -> str:
+    """Returns the text of a field of a solution: the names of results, or numbers."""
+    if not isinstance(value, RESULTS):
+        return brief(value)
+    if value.is_traced():
+        return "not known yet"
+    indices = np.atleast_1d(jax.device_get(jax.vmap(outcome)(jax.tree.map(jnp.atleast_1d, value))))
+    counts = {name: int((indices == i).sum()) for i, name in enumerate(OUTCOMES)}
+    met = {name: count for name, count in counts.items() if count}
+    if len(indices) == 1:
+        return next(iter(met))
+    return ", ".join(f"{count} {name}" for name, count in met.items())
+
+
 def residual(
     network: AbstractContinuousNetwork, state: Any, drive: Any = None, t: Scalar | float = 0.0
 ) -> Scalar:
@@ -71,27 +87,27 @@ def residual(
     Raises:
         ValueError: If the network takes no such drive.
     """
-    velocity = network.vector_field(t, state, drive)
+    return speed(state, network.vector_field(t, state, drive), network.time_scales())[0]
 
-    def of_layer(v: Array, u: Array, scale: Array) -> Array:
-        return scale.astype(u.dtype) * jnp.max(jnp.abs(v)) / (1 + jnp.max(jnp.abs(u)))
 
-    layers = jax.tree.map(of_layer, velocity, state, network.time_scales())
-    return jnp.max(jnp.stack(jax.tree.leaves(layers)))
+def speed(state: Any, velocity: Any, time_scales: Any) -> tuple[Scalar, Scalar]:
+    """Returns the residual, and the largest |entry| of the state.
+
+    Args:
+        state: One sample's state.
+        velocity: The vector field at `state`.
+        time_scales: The relaxation time of each layer.
+    """
+
+    def of_layer(u: Array, v: Array, scale: Array) -> tuple[Array, Array]:
+        largest = jnp.max(jnp.abs(u))
+        return scale.astype(u.dtype) * jnp.max(jnp.abs(v)) / (1 + largest), largest
+
+    leaves = zip(*map(jax.tree.leaves, (state, velocity, time_scales)), strict=True)
+    residuals, sizes = zip(*(of_layer(*layer) for layer in leaves), strict=True)
+    return jnp.max(jnp.stack(residuals)), jnp.max(jnp.stack(sizes))
 
 
 def all_finite(state: Any) -> Bool[Array, ""]:
     """Returns whether every entry of every layer is finite."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state)]))
-
-
-def raise_unless(result: RESULTS, accepted: tuple[RESULTS, ...], value: Any) -> Any:
-    """Returns `value`; raises a runtime error with the sentence of `result` unless it is accepted.
-
-    Args:
-        result: The result of one sample.
-        accepted: The results that raise no error.
-        value: The arrays that the error is tied to; use the returned ones.
-    """
-    fine = jnp.any(jnp.stack([result == item for item in accepted]))
-    return result.error_if(value, ~fine)

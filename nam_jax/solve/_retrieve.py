@@ -2,38 +2,51 @@
 
 from typing import Any
 
-import diffrax as dfx
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
+from nam_jax._misc import lines
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractNetwork
-from nam_jax.solve._integrate import DEFAULT_SOLVER
-from nam_jax.solve._linearised import Implicit
-from nam_jax.solve._observe import Activity
-from nam_jax.solve._result import RESULTS
-from nam_jax.solve._settle import IMPLICIT, settle
-from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
+from nam_jax.network import AbstractNetwork, check_cue
+from nam_jax.solve._doors import (
+    how_for,
+    numbers_as_arrays,
+    raise_unless,
+    refuse_traced,
+    with_arrays,
+)
+from nam_jax.solve._how import AbstractHow
+from nam_jax.solve._integrate import in_dtype_of
+from nam_jax.solve._result import RESULTS, brief_result
+from nam_jax.solve._settle import rested, settled
 
 
 class Retrieval(eqx.Module):
-    """A recalled pattern.
+    """A recalled pattern; from `retrieve_all` a batch of them, with a leading axis.
 
     Attributes:
         pattern: The readout of `state`, graded; its signs are the recalled bits. (N,), or (M,) for
             a feedforward network whose answers have M entries.
-        state: The last state; at rest if `result` is `converged`.
+        state: The last state; at rest if `result` is `converged`. From `retrieve_all` None, unless
+            asked for.
         steps: Number of solver steps, updates of all neurons, or passes.
         time: The time that recall took, in the unit of the time constants; equal to `steps` for
             discrete and feedforward networks.
         energy: Energy of `state`; NaN if the network has no energy.
         activity: Mean |pattern|.
-        known: Whether the cue was recognised, that is, `activity` is at least `silence`. With leak
+        known: Whether the cue was recognised: whether `activity` is at least `silence` times that
+            of the stored patterns, or at least `silence` if the network keeps none. With leak
             gating the activity decays after an unknown cue, so that the network becomes silent.
-            Networks whose neurons fire at rest, such as a `DendriticMemory`, are never silent.
+            None for networks whose activity does not tell: discrete ones, whose neurons are always
+            at -1 or 1, and dendritic ones, whose neurons fire at rest.
+        memory: The row, among the stored patterns, of the one most similar to `pattern` (by the
+            cosine of the angle between them); None if the network keeps no patterns.
         residual: How far `state` is from rest; see [`nam_jax.solve.Equilibrium`][].
         result: How recall ended.
+        ts: (T,) saved times; None if nothing was saved.
+        observables: The saved values by name, with the axis T; at times after the end those of the
+            last state. Empty if nothing was saved.
     """
 
     pattern: Pattern
@@ -42,88 +55,115 @@ class Retrieval(eqx.Module):
     time: Scalar
     energy: Scalar
     activity: Scalar
-    known: Bool[Array, ""]
+    known: Bool[Array, ""] | None
+    memory: Int[Array, ""] | None
     residual: Scalar
     result: RESULTS
+    ts: Float[Array, " T"] | None
+    observables: dict[str, PyTree[Array]]
+
+    def __repr__(self) -> str:
+        return lines(self, brief_result)
+
+    @property
+    def is_active(self) -> Bool[Array, ""]:
+        """`known`, or True for networks whose activity does not tell."""
+        return jnp.ones_like(self.activity, bool) if self.known is None else self.known
 
 
 def retrieve(
     network: AbstractNetwork,
     cue: ArrayLike,
     *,
+    how: AbstractHow | None = None,
     drive: Any = None,
-    rest: float = 1e-2,
-    silence: float = 0.5,
-    max_time: float | Scalar = float("inf"),
-    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
-    rtol: float = 1e-3,
-    atol: float = 1e-4,
-    step: float | None = None,
-    max_steps: int = 4096,
-    adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
-    updates: AbstractUpdates = SYNCHRONOUS,
+    silence: ArrayLike = 0.5,
     throw: bool = False,
 ) -> Retrieval:
     """Returns the pattern that a network recalls from a cue.
 
     Recall starts at `network.initial_state(cue)`, goes on as in [`nam_jax.settle`][], and ends with
-    `network.readout`.
+    `network.readout`. Its derivatives are those of `settle`. Derivatives by `cue` are zero, and so
+    are the derivatives of `time`.
 
     Args:
         network: Any network.
-        cue: (N,) finite numbers, converted to the network's dtype; batch with
-            `jax.vmap(lambda cue: retrieve(network, cue))`.
+        cue: (N,) finite numbers, converted to the network's dtype. For many cues use
+            [`nam_jax.retrieve_all`][], or `jax.vmap` within compiled programs.
+        how: The settings for the kind of network, as for [`nam_jax.settle`][]; None for the
+            defaults.
         drive: Constant inputs to the network; None for no inputs.
-        rest: Residual at which the state counts as an equilibrium.
-        silence: Activity below which the network counts as silent and the cue as unknown.
-        max_time: Time after which recall gives up, in the unit of the time constants.
-        solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
-        rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
-        atol: Absolute tolerance of each step.
-        step: A fixed step size to use instead of the tolerances.
-        max_steps: Steps after which recall gives up.
-        adjoint: How the recalled state is differentiated; as for [`nam_jax.settle`][].
-        updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
-            once, or `Asynchronous(key)`, one by one. Other networks make no use of it.
+        silence: Activity below which the network counts as silent and the cue as unknown, as a
+            share of the activity of the stored patterns; of 1, if the network keeps none.
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        A [`Retrieval`][]. In a batch, a cue that holds NaN gives the result `non_finite` and does
-        not change the results of other cues.
+        A [`Retrieval`][]. Under `jax.vmap` a cue that holds NaN gives the result `non_finite` and
+        does not change the results of other cues.
 
     Raises:
-        ValueError: If `cue` has the wrong length, holds complex numbers, or is not batched and not
-            finite; or if the network takes no such drive.
+        ValueError: If `cue` has the wrong length, holds complex numbers, or is not finite; if the
+            network takes no such drive; if `how` is for networks of another kind; or if `throw` is
+            True under jit, vmap or grad.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
-    equilibrium = settle(
+    refuse_traced(throw, network, cue, drive, how)
+    network.as_drive(drive)
+    settings = how_for(network, how)
+    check_cue(cue, network.dtype, nan_allowed=network.nan_allowed)
+    retrieval = _recalled(
         network,
-        network.initial_state(cue),
-        drive=drive,
-        rest=rest,
-        max_time=max_time,
-        solver=solver,
-        rtol=rtol,
-        atol=atol,
-        step=step,
-        max_steps=max_steps,
-        adjoint=adjoint,
-        updates=updates,
-        throw=throw,
+        jnp.asarray(cue),
+        numbers_as_arrays(drive, network.dtype),
+        with_arrays(settings, network.dtype),
+        numbers_as_arrays(silence, network.dtype),
     )
+    if throw:
+        raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
+    return retrieval
+
+
+def recalled(
+    network: AbstractNetwork,
+    cue: Array,
+    drive: Any,
+    how: Any,
+    silence: Any,
+    save: Any = None,
+    times: Float[Array, " T"] | None = None,
+) -> Retrieval:
+    """Returns what `retrieve` returns, for checked arguments, with observables saved at `times`."""
+    state = in_dtype_of(network, network.initial_state(cue))
+    ts, rows = None, {}
+    if times is None:
+        equilibrium = settled(network, state, drive, how)
+    else:
+        equilibrium, ended = rested(network.flowing(), state, drive, how, save, times)
+        ts, rows = times, ended.rows
+    pattern = network.readout(equilibrium.state)
+    activity = jnp.mean(jnp.abs(pattern))
     if network.has_energy:
         energy = network.energy(equilibrium.state, drive, equilibrium.time)
     else:
         energy = jnp.full_like(equilibrium.time, jnp.nan)
-    activity = Activity()(network, equilibrium.time, equilibrium.state, drive)
+    known, memory = _recognised(network, pattern, activity, silence)
     return Retrieval(
-        network.readout(equilibrium.state),
-        equilibrium.state,
-        equilibrium.steps,
-        equilibrium.time,
-        energy,
-        activity,
-        activity >= silence,
-        equilibrium.residual,
-        equilibrium.result,
-    )
+        pattern, equilibrium.state, equilibrium.steps, equilibrium.time, energy, activity, known,
+        memory, equilibrium.residual, equilibrium.result, ts, rows,
+    )  # fmt: skip
+
+
+_recalled = eqx.filter_jit(recalled)
+
+
+def _recognised(
+    network: AbstractNetwork, pattern: Pattern, activity: Scalar, silence: Any
+) -> tuple[Bool[Array, ""] | None, Int[Array, ""] | None]:
+    """Returns whether the cue was recognised, and the row of the recalled pattern."""
+    rows = network.stored_rows()
+    memory, level = None, silence
+    if rows is not None:
+        sizes = jnp.linalg.norm(rows, axis=1)
+        memory = jnp.argmax(rows @ pattern / jnp.where(sizes > 0, sizes, 1)).astype(jnp.int32)
+        level = silence * jnp.mean(jnp.abs(rows))
+    return (activity >= level if network.can_be_silent else None), memory

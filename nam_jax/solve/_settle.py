@@ -2,25 +2,34 @@
 
 from typing import Any
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
+from nam_jax._misc import argument_error, lines
 from nam_jax._types import Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractDiscreteNetwork,
     AbstractFeedforwardNetwork,
     AbstractNetwork,
+    frozen,
+    jump_times,
 )
+from nam_jax.solve._doors import (
+    how_for,
+    numbers_as_arrays,
+    raise_unless,
+    refuse_traced,
+    with_arrays,
+)
+from nam_jax.solve._how import REST, AbstractHow, Flow, Passes
 from nam_jax.solve._implicit import at_rest, without_derivatives
-from nam_jax.solve._integrate import DEFAULT_SOLVER, FORWARD, in_dtype_of, integrate
+from nam_jax.solve._integrate import Ended, in_dtype_of, integrate
 from nam_jax.solve._linearised import Implicit
-from nam_jax.solve._result import RESULTS, all_finite, raise_unless, residual
-from nam_jax.solve._simulate import ending
-from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
+from nam_jax.solve._result import RESULTS, all_finite, brief_result
+from nam_jax.solve._updates import AbstractUpdates
 
 IMPLICIT = Implicit()
 
@@ -49,52 +58,41 @@ class Equilibrium(eqx.Module):
     steps: Array
     result: RESULTS
 
+    def __repr__(self) -> str:
+        return lines(self, brief_result)
+
 
 def settle(
     network: AbstractNetwork,
     state: Any,
     *,
+    how: AbstractHow | None = None,
     drive: Any = None,
-    rest: float = 1e-3,
-    max_time: float | Scalar = float("inf"),
-    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
-    rtol: float = 1e-4,
-    atol: float = 1e-5,
-    step: float | None = None,
-    max_steps: int = 4096,
-    adjoint: Implicit | dfx.AbstractAdjoint = IMPLICIT,
-    updates: AbstractUpdates = SYNCHRONOUS,
     throw: bool = False,
 ) -> Equilibrium:
     """Returns the state in which `network`, started from `state`, comes to rest.
 
     A continuous network is integrated until its residual is at most `rest`. A discrete network is
-    updated until no neuron flips; only `max_steps`, `updates` and `throw` matter to it. A
-    feedforward network makes its passes, with the result `passed`; only `throw` matters to it.
+    updated until no neuron flips. A feedforward network makes its passes, with the result `passed`.
+
+    Derivatives of an equilibrium by `state` are zero, as it does not depend on it. To follow how a
+    start decides between equilibria, differentiate the steps: `Flow(adjoint=...)` with a Diffrax
+    adjoint. Derivatives of a discrete network are zero too, as signs are flat.
+
+    By default derivatives by `network` and `drive` come from the equations at rest. Under
+    differentiation three Newton steps bring the returned state [`nam_jax.solve.nearer`][] to the
+    equilibrium. Derivatives are NaN if the network did not come to rest, a linear solve failed, or
+    those steps failed; [`nam_jax.solve.adjoint`][] reports the reason.
 
     Args:
         network: Any network.
         state: One sample's initial state; it is converted to the network's dtype. Batch with
             `jax.vmap`.
-        drive: Constant inputs to the network; None for no inputs.
-        rest: Residual at which the state counts as an equilibrium.
-        max_time: Time after which the solve gives up, in the unit of the time constants.
-        solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
-        rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
-        atol: Absolute tolerance of each step.
-        step: A fixed step size to use instead of the tolerances.
-        max_steps: Steps after which the solve gives up.
-        adjoint: How the equilibrium is differentiated by the leaves of `network` and `drive`. The
-            default, [`nam_jax.solve.Implicit`][], solves the equations at rest. It gives forward
-            and reverse mode and any order. Derivatives by `state` are zero, as an equilibrium does
-            not depend on it. Under differentiation three Newton steps bring the returned state
-            [`nam_jax.solve.nearer`][] to the equilibrium. Derivatives are NaN if the network did
-            not come to rest, a linear solve failed, or those steps failed;
-            [`nam_jax.solve.adjoint`][] reports the reason. A Diffrax adjoint instead differentiates
-            the steps: `RecursiveCheckpointAdjoint()` in reverse mode, `ForwardMode()` in forward
-            mode.
-        updates: In which order a discrete network updates its neurons: `Synchronous()`, all at
-            once, or `Asynchronous(key)`, one by one. Other networks make no use of it.
+        how: The settings for the kind of network: [`nam_jax.solve.Flow`][] if it flows in time,
+            [`nam_jax.solve.Synchronous`][] or [`nam_jax.solve.Asynchronous`][] if it is updated in
+            steps, [`nam_jax.solve.Passes`][] if it makes passes. None for the defaults.
+        drive: Constant inputs to the network; None for no inputs. If it jumps in time, the network
+            is at rest only after the last jump.
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
@@ -102,104 +100,128 @@ def settle(
         than the first state, by more than rounding.
 
     Raises:
-        ValueError: If the network takes no such drive.
+        ValueError: If the network takes no such drive, `how` is for networks of another kind, or
+            `throw` is True under jit, vmap or grad.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
+    refuse_traced(throw, network, state, drive, how)
     network.as_drive(drive)
-    state = in_dtype_of(network, state)
-
-    def flow(network: AbstractContinuousNetwork) -> Equilibrium:
-        settings = {
-            "solver": solver, "rtol": rtol, "atol": atol, "rest": rest, "max_steps": max_steps,
-            "step": step,
-        }  # fmt: skip
-        return _rested(network, state, drive, max_time, adjoint, settings)
-
-    equilibrium = network.by_kind(
-        flows=flow,
-        updates=lambda network: _updated(network, state, updates, max_steps),
-        passes=lambda network: _answered(network, state),
+    settings = how_for(network, how)
+    equilibrium = _settled(
+        network,
+        in_dtype_of(network, state),
+        numbers_as_arrays(drive, network.dtype),
+        with_arrays(settings, network.dtype),
     )
     if throw:
-        accepted = (RESULTS.converged, RESULTS.passed)
-        final = raise_unless(equilibrium.result, accepted, equilibrium.state)
-        equilibrium = eqx.tree_at(lambda e: e.state, equilibrium, final)
+        raise_unless(equilibrium.result, RESULTS.converged, RESULTS.passed)
     return equilibrium
 
 
-def _updated(
-    network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates, max_steps: int
-) -> Equilibrium:
+def settled(network: AbstractNetwork, state: Any, drive: Any, how: Any) -> Equilibrium:
+    """Returns what `settle` returns, for checked arguments."""
+    return network.by_kind(
+        flows=lambda network: rested(network, state, drive, how)[0],
+        updates=lambda network: _updated(network, state, how),
+        passes=lambda network: _answered(network, state, how),
+    )
+
+
+_settled = eqx.filter_jit(settled)
+
+
+def _updated(network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates) -> Equilibrium:
     """Returns the state in which no neuron flips, or the state at which the updates ended."""
-    final, distance, steps, result = updates(network, state, max_steps)
+    final, distance, steps, result = updates(network, state)
     return Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
 
 
-def _answered(network: AbstractFeedforwardNetwork, state: Any) -> Equilibrium:
+def _answered(network: AbstractFeedforwardNetwork, state: Any, how: Passes) -> Equilibrium:
     """Returns the answer after all passes; the residual is the change by the last pass."""
+    number = network.passes if how.number is None else how.number
     before, answer = state, network.respond(state)
-    if network.passes > 1:
+    if number > 1 and before.shape != answer.shape:
+        requirement = "be 1, as the answers of this network have another shape than its cues"
+        raise argument_error("number", requirement, number)
+    if number > 1:
 
         def respond_again(last_two: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
             return (last_two[1], network.respond(last_two[1])), None
 
-        (before, answer), _ = jax.lax.scan(
-            respond_again, (state, answer), length=network.passes - 1
-        )
+        (before, answer), _ = jax.lax.scan(respond_again, (state, answer), length=number - 1)
     if before.shape == answer.shape:
         change = jnp.max(jnp.abs(answer - before)) / (1 + jnp.max(jnp.abs(answer)))
     else:
         change = jnp.asarray(jnp.nan, answer.dtype)  # the answer cannot be a cue
-    passes = jnp.asarray(network.passes)
+    passes = jnp.asarray(number)
     result = RESULTS.where(all_finite(answer), RESULTS.passed, RESULTS.non_finite)
     return Equilibrium(answer, change, passes.astype(answer.dtype), passes, result)
 
 
-def _rested(
+def rested(
     network: AbstractContinuousNetwork,
     state: Any,
     drive: Any,
-    max_time: float | Scalar,
-    adjoint: Implicit | dfx.AbstractAdjoint,
-    settings: dict[str, Any],
-) -> Equilibrium:
-    """Returns the equilibrium by integration, differentiated as `adjoint` says."""
-    if not isinstance(adjoint, Implicit):
-        return _follow(network, state, drive, max_time, settings | {"adjoint": adjoint})
+    how: Flow,
+    save: Any = None,
+    times: Float[Array, " T"] | None = None,
+) -> tuple[Equilibrium, Ended]:
+    """Returns the equilibrium by integration, differentiated as `how` says, and the integration.
+
+    Args:
+        network: The network.
+        state: The first state.
+        drive: Its inputs.
+        how: The settings.
+        save: Observables by name, to save at `times`; None for none. They have no derivatives.
+        times: (T,) times at which to save.
+    """
+    if how.follows_steps:
+        return _follow(network, state, drive, how, save, times)
     # An implicit derivative does not depend on the steps that led to the equilibrium.
-    fixed, start, constant = map(without_derivatives, (network, state, drive))
-    equilibrium = _follow(fixed, start, constant, max_time, settings | {"adjoint": FORWARD})
-    rested = equilibrium.result == RESULTS.converged
-    final = at_rest(equilibrium.state, network, drive, rested, implicit=adjoint)
-    return eqx.tree_at(lambda e: e.state, equilibrium, final)
+    fixed, start, constant, how, save = map(without_derivatives, (network, state, drive, how, save))
+    equilibrium, ended = _follow(fixed, start, constant, how, save, times)
+    converged = equilibrium.result == RESULTS.converged
+    implicit = how.adjoint if isinstance(how.adjoint, Implicit) else IMPLICIT
+    at_end = frozen(drive, equilibrium.time)
+    final = at_rest(equilibrium.state, network, at_end, converged, implicit=implicit)
+    return eqx.tree_at(lambda e: e.state, equilibrium, final), ended
 
 
 def _follow(
     network: AbstractContinuousNetwork,
     state: Any,
     drive: Any,
-    max_time: float | Scalar,
-    settings: dict[str, Any],
-) -> Equilibrium:
+    how: Flow,
+    save: Any,
+    times: Float[Array, " T"] | None,
+) -> tuple[Equilibrium, Ended]:
     """Returns the equilibrium by integration, with its residual and its result."""
-    save = dfx.SaveAt(t1=True)
-    solution = integrate(network, state, (0.0, max_time), drive, save, **settings)
-    final, time = jax.tree.map(lambda leaf: leaf[0], (solution.ys, solution.ts))
-    distance, steps = residual(network, final, drive), solution.stats["num_steps"]
-    result = ending(solution, final, RESULTS.time_reached)
+    rest = REST if how.rest is None else how.rest
+    no_times = jnp.zeros((0,), network.dtype)
+    times = no_times if times is None else times
+    ended = integrate(
+        network, state, (0.0, how.max_time), drive, how,
+        rest=rest, save=save or {}, times=times, num_rows=times.size,
+    )  # fmt: skip
+    result = ended.result
     # The residual of the returned state decides, not Diffrax's event.
-    not_at_rest = (result == RESULTS.converged) & ~(distance <= settings["rest"])
+    not_at_rest = (result == RESULTS.converged) & ~(ended.residual <= rest)
     result = RESULTS.where(not_at_rest, RESULTS.time_reached, result)
-    rose = _energy_rose(network, state, final, drive) & (result == RESULTS.converged)
+    rose = _energy_rose(network, state, ended.state, drive) & (result == RESULTS.converged)
     result = RESULTS.where(rose, RESULTS.energy_rose, result)
-    return Equilibrium(final, distance, time, steps, result)
+    steps = ended.stats["num_steps"]
+    return Equilibrium(ended.state, ended.residual, ended.time, steps, result), ended
 
 
 def _energy_rose(
     network: AbstractContinuousNetwork, first: Any, final: Any, drive: Any
 ) -> Bool[Array, ""] | bool:
-    """Returns whether the energy rose by more than rounding; False without an energy."""
-    if not network.has_energy:
+    """Returns whether the energy rose by more than rounding.
+
+    False without an energy, and for a drive that jumps, which may raise it.
+    """
+    if not network.has_energy or jump_times(drive):
         return jnp.asarray(False)
     before, after = network.energy(first, drive), network.energy(final, drive)
     terms = jnp.stack(jax.tree.leaves(network.energy_terms(final, drive)))

@@ -1,21 +1,36 @@
 """`simulate`: integrates a network in time and saves chosen observables."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from nam_jax._misc import argument_error, is_concrete
+from nam_jax._misc import argument_error, is_concrete, lines
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
-from nam_jax.solve._integrate import CHECKPOINTED, DEFAULT_SOLVER, in_dtype_of, integrate
-from nam_jax.solve._observe import AbstractObservable, Activity, Energy, Overlap
-from nam_jax.solve._result import RESULTS, all_finite, raise_unless
+from nam_jax.solve._doors import (
+    how_for,
+    numbers_as_arrays,
+    raise_unless,
+    refuse_traced,
+    with_arrays,
+)
+from nam_jax.solve._how import AbstractHow, Flow
+from nam_jax.solve._integrate import CHECKPOINTED, Ended, in_dtype_of, integrate
+from nam_jax.solve._linearised import Implicit
+from nam_jax.solve._observe import (
+    AbstractObservable,
+    Activity,
+    Energy,
+    Overlap,
+    Save,
+    as_observables,
+)
+from nam_jax.solve._result import RESULTS, brief_result
 
 
 class Trajectory(eqx.Module):
@@ -28,7 +43,7 @@ class Trajectory(eqx.Module):
             last step are infinite.
         state: The last state.
         stop: The time at which the simulation ended.
-        stats: Diffrax's counts: `num_steps`, `num_accepted_steps`, `num_rejected_steps`.
+        stats: Counts: `num_steps`, `num_accepted_steps`, `num_rejected_steps`.
         result: How the simulation ended.
     """
 
@@ -38,6 +53,9 @@ class Trajectory(eqx.Module):
     stop: Scalar
     stats: dict[str, Any]
     result: RESULTS
+
+    def __repr__(self) -> str:
+        return lines(self, brief_result)
 
     @property
     def energy(self) -> Float[Array, " T"]:
@@ -55,139 +73,251 @@ class Trajectory(eqx.Module):
 def simulate(
     network: AbstractNetwork,
     state: Any,
-    t1: float | Scalar,
+    t1: ArrayLike,
     *,
-    t0: float | Scalar = 0.0,
+    how: AbstractHow | None = None,
+    t0: ArrayLike = 0.0,
     drive: Any = None,
-    save: Mapping[str, AbstractObservable] | None = None,
-    times: int | Float[Array, " T"] | None = 101,
-    target: Pattern | None = None,
-    solver: dfx.AbstractSolver = DEFAULT_SOLVER,
-    rtol: float = 1e-4,
-    atol: float = 1e-5,
-    step: float | None = None,
-    rest: float | None = None,
-    energy_tolerance: float | None = None,
-    max_steps: int = 4096,
-    adjoint: dfx.AbstractAdjoint = CHECKPOINTED,
+    jumps: ArrayLike | Sequence[float] | None = None,
+    save: Save | None = None,
+    times: int | ArrayLike | Sequence[float] | None = 101,
+    target: ArrayLike | None = None,
+    energy_tolerance: ArrayLike | None = None,
     throw: bool = False,
 ) -> Trajectory:
     """Returns the trajectory of `network` from `state` over the times [t0, t1].
+
+    It has derivatives by `network`, `drive`, `state` and times in reverse mode: the pass back
+    integrates anew, by Diffrax with the same solver and tolerances, and differentiates those steps.
+    `Flow(adjoint=diffrax.ForwardMode())` gives forward mode. Derivatives by numbers that a function
+    in `drive` or `save` closes over need `Flow(adjoint=diffrax.RecursiveCheckpointAdjoint())`.
+    Derivatives by the times of jumps are zero.
 
     Args:
         network: Any continuous network.
         state: One sample's initial state; it is converted to the network's dtype. Batch with
             `jax.vmap`.
         t1: End time, in the unit of the time constants.
+        how: A [`nam_jax.solve.Flow`][]; None for its defaults. With its `rest` the simulation ends
+            early, when the network is at rest. Saved energies are interpolated between steps and
+            may seem to rise by about its `rtol`.
         t0: Start time.
         drive: The network's inputs, constant or functions of time; None for no inputs.
-        save: Observables by name. By default `energy`, if the network has an energy, `activity`,
-            and `overlap` with `target`. To save whole states, give `FullState()`.
+        jumps: Times at which a function of time in `drive` jumps. Without them a short pulse may be
+            stepped over. [`nam_jax.network.Pulse`][] and [`nam_jax.network.Steps`][] declare
+            theirs.
+        save: Observables by name, or functions of the state. By default `energy`, if the network
+            has an energy, `activity`, and `overlap` with `target`. To save whole states, give
+            `FullState()`.
         times: The number of evenly spaced times at which to save, at least 2; or the times
-            themselves; or None for every step of the solver (arrays then have `max_steps` + 1
-            rows).
-        target: (N,) pattern for the default overlap; by default the readout of `state`.
-        solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
-        rtol: Relative tolerance of each step. Saved energies are interpolated between steps and may
-            seem to rise by about `rtol`.
-        atol: Absolute tolerance of each step.
-        step: A fixed step size to use instead of the tolerances.
-        rest: Residual at which the simulation ends early; None to continue to t1.
+            themselves, ascending, from t0 to t1; or None for every step of the solver (arrays then
+            have `max_steps` + 1 rows).
+        target: (N,) pattern for the default overlap, or (K, N) for overlaps with K patterns; by
+            default the readout of `state`.
         energy_tolerance: Largest rise of the saved energy from one time to the next, relative to
             the largest |energy|; a larger rise gives the result `energy_rose`. By default rises are
             not judged, as a drive that changes with time may cause them.
-        max_steps: Steps after which the simulation gives up.
-        adjoint: How Diffrax differentiates the solve. The default gives reverse mode, and is
-            slower than `diffrax.ForwardMode()`.
         throw: Whether to raise an error unless the result is `converged` or `time_reached`.
 
     Returns:
         A [`Trajectory`][].
 
     Raises:
-        ValueError: If t1 is not after t0; if `times` is a number below 2; if `energy_tolerance` is
-            given but no `energy` is saved; or if the network does not flow in time, takes no such
-            drive, or lacks what an observable needs.
+        ValueError: If t1 is not after t0; if `times` is a number below 2, or times that do not
+            ascend or lie outside [t0, t1]; if `energy_tolerance` is given but no `energy` is saved;
+            if `target` is given with `save`; if `how` has a finite `max_time` or an `Implicit`
+            adjoint; if `throw` is True under jit, vmap or grad; or if the network does not flow in
+            time, takes no such drive, or lacks what an observable needs.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `time_reached`.
     """
-    _check_span(t0, t1)
+    refuse_traced(throw, network, state, t0, t1, drive, how)
     flow = network.flowing()
+    _check_span(t0, t1, flow.dtype)
     flow.as_drive(drive)
+    settings = _checked(how_for(flow, how))
     state = in_dtype_of(flow, state)
-    save = _default_observables(flow, state, target) if save is None else dict(save)
-    if energy_tolerance is not None and "energy" not in save:
+    if save is None:
+        observables = _default_observables(flow, state, target)
+    elif target is not None:
+        raise argument_error("target", "be None where `save` is given", "both")
+    else:
+        observables = as_observables(save)
+    if energy_tolerance is not None and "energy" not in observables:
         requirement = "be None where no `energy` is saved"
         raise argument_error("energy_tolerance", requirement, energy_tolerance)
-
-    def observe(t: Scalar, y: Any, args: Any) -> dict[str, Any]:
-        return {name: observable(flow, t, y, args) for name, observable in save.items()}
-
     if times is None:
-        saved = dfx.SubSaveAt(t0=True, steps=True, fn=observe)
+        saved_times, num_rows = None, _num_rows(settings)
     else:
-        saved = dfx.SubSaveAt(ts=_times(times, t0, t1, state), fn=observe)
-    solution = integrate(
+        saved_times = saved_at(times, t0, t1, flow.dtype)
+        num_rows = saved_times.size
+    trajectory = _simulated(
         flow,
         state,
-        (t0, t1),
-        drive,
-        dfx.SaveAt(subs=[saved, dfx.SubSaveAt(t1=True)]),
-        solver=solver,
-        rtol=rtol,
-        atol=atol,
-        rest=rest,
-        max_steps=max_steps,
-        adjoint=adjoint,
-        step=step,
+        (_as_time(t0, flow.dtype), _as_time(t1, flow.dtype)),
+        numbers_as_arrays(drive, flow.dtype),
+        with_arrays(settings, flow.dtype, fixed_steps=True),
+        observables,
+        saved_times,
+        num_rows,
+        None if jumps is None else jnp.asarray(jumps, flow.dtype),
+        numbers_as_arrays(energy_tolerance, flow.dtype),
     )
-    (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)
-    stop, final = jax.tree.map(lambda leaf: leaf[0], end)
-    if times is not None:
-        last_row = observe(stop, final, drive)
-        rows = jax.tree.map(lambda all_rows, last: _hold(ts, all_rows, last), rows, last_row)
-        ts = _times(times, t0, t1, state)
-    result = _judge(solution, final, rows.get("energy"), energy_tolerance)
     if throw:
-        final = raise_unless(result, (RESULTS.converged, RESULTS.time_reached), final)
-    return Trajectory(ts, rows, final, stop, solution.stats, result)
+        raise_unless(trajectory.result, RESULTS.converged, RESULTS.time_reached)
+    return trajectory
 
 
-def _check_span(t0: float | Scalar, t1: float | Scalar) -> None:
-    if is_concrete(t0) and is_concrete(t1) and not np.asarray(t1) > np.asarray(t0):
-        raise argument_error("t1", f"be after t0 = {float(t0):.3g}", f"{float(t1):.3g}")
+@eqx.filter_jit
+def _simulated(
+    network: AbstractContinuousNetwork,
+    state: Any,
+    span: tuple[Any, Any],
+    drive: Any,
+    how: Flow,
+    save: dict[str, AbstractObservable],
+    times: Any,
+    num_rows: int,
+    jumps: Any,
+    energy_tolerance: Any,
+) -> Trajectory:
+    """Returns the trajectory; compiled once for arguments of equal shapes and structure."""
+    arguments = (network, state, span, drive, how, save, times, jumps)
+    if how.adjoint is None:
+        ended = _reversible(arguments, num_rows)
+    else:
+        ended = _follow(arguments, num_rows)
+    rows = ended.rows
+    result = _judge(ended.result, rows.get("energy"), energy_tolerance)
+    ts = ended.ts if times is None else times
+    return Trajectory(ts, rows, ended.state, ended.time, ended.stats, result)
 
 
-def _times(
-    times: int | Float[Array, " T"], t0: float | Scalar, t1: float | Scalar, state: Any
+def _follow(arguments: tuple[Any, ...], num_rows: int) -> Ended:
+    """Returns the end of the integration that the arguments of `_simulated` describe."""
+    network, state, span, drive, how, save, times, jumps = arguments
+    return integrate(
+        network, state, span, drive, how,
+        rest=how.rest, save=save, times=times, num_rows=num_rows, jumps=jumps,
+    )  # fmt: skip
+
+
+@eqx.filter_custom_vjp
+def _reversible(arguments: tuple[Any, ...], num_rows: int) -> Ended:
+    """Returns the same as `_follow`, and has derivatives in reverse mode.
+
+    The stepping loop is a while loop, which JAX does not differentiate in reverse mode. So the
+    pass back integrates anew, by Diffrax with checkpoints.
+    """
+    return _follow(arguments, num_rows)
+
+
+@_reversible.def_fwd
+def _(perturbed: Any, arguments: tuple[Any, ...], num_rows: int) -> tuple[Ended, None]:
+    return _follow(arguments, num_rows), None
+
+
+@_reversible.def_bwd
+def _(
+    residuals: None, cotangent: Any, perturbed: Any, arguments: tuple[Any, ...], num_rows: int
+) -> Any:
+    def by_diffrax(arguments: tuple[Any, ...]) -> Ended:
+        network, state, span, drive, how, *others = arguments
+        how = eqx.tree_at(lambda h: h.adjoint, how, CHECKPOINTED, is_leaf=lambda x: x is None)
+        return _follow((network, state, span, drive, how, *others), num_rows)
+
+    ended, pull = eqx.filter_vjp(by_diffrax, arguments)
+    outputs, structure = jax.tree.flatten(eqx.filter(ended, eqx.is_inexact_array))
+    given = structure.flatten_up_to(cotangent)
+    zeros = [jnp.zeros_like(a) if b is None else b for a, b in zip(outputs, given, strict=True)]
+    cotangent = jax.tree.unflatten(structure, zeros)
+    (gradient,) = pull(cotangent)
+    return gradient
+
+
+def _check_span(t0: ArrayLike, t1: ArrayLike, dtype: Any) -> None:
+    if is_concrete(t0) and is_concrete(t1) and not np.asarray(t1, dtype) > np.asarray(t0, dtype):
+        raise argument_error("t1", f"be after t0 = {np.asarray(t0):.3g}", f"{np.asarray(t1):.3g}")
+
+
+def _checked(how: Flow) -> Flow:
+    """Returns `how`; refuses settings that `simulate` has no use for."""
+    if is_concrete(how.max_time) and np.any(np.isfinite(np.asarray(how.max_time))):
+        requirement = "be left out of the `Flow` of `simulate`, whose end time is t1"
+        raise argument_error("max_time", requirement, how.max_time)
+    if isinstance(how.adjoint, Implicit):
+        requirement = "be None or an adjoint of Diffrax, as a trajectory has no equation at rest"
+        raise argument_error("adjoint", requirement, "the type Implicit")
+    return how
+
+
+def _num_rows(how: Flow) -> int:
+    if not isinstance(how.max_steps, int):
+        raise argument_error("max_steps", "be a Python number where `times` is None", "an array")
+    return how.max_steps + 1
+
+
+def _as_time(t: ArrayLike, dtype: Any) -> Any:
+    return np.asarray(t, dtype) if is_concrete(t) else t
+
+
+def saved_at(
+    times: int | ArrayLike | Sequence[float],
+    t0: ArrayLike,
+    t1: ArrayLike,
+    dtype: Any,
+    names: tuple[str, str] = ("t0", "t1"),
 ) -> Float[Array, " T"]:
-    """Returns the times at which to save, in the dtype of the state."""
-    dtype = jax.tree.leaves(state)[0].dtype
-    if not isinstance(times, int):
-        return jnp.asarray(times, dtype)
-    if times < 2:
-        raise argument_error("times", "be at least 2", times)
-    return jnp.linspace(jnp.asarray(t0, dtype), jnp.asarray(t1, dtype), times)
+    """Returns the times at which to save, in `dtype`.
+
+    Args:
+        times: Their number, or themselves.
+        t0: The first time that is allowed.
+        t1: The last time that is allowed.
+        dtype: Dtype of the result.
+        names: What the caller calls t0 and t1, for the errors.
+
+    Raises:
+        ValueError: If `times` is a number below 2 or t1 is infinite then, or if `times` do not
+            ascend or are not in [t0, t1]. Traced times are not checked.
+    """
+    if isinstance(times, int | np.integer):
+        if times < 2:
+            raise argument_error("times", "be at least 2", times)
+        if is_concrete(t1) and not np.isfinite(np.asarray(t1)):
+            requirement = f"be an array of times where {names[1]} is infinite"
+            raise argument_error("times", requirement, times)
+        return jnp.linspace(jnp.asarray(t0, dtype), jnp.asarray(t1, dtype), int(times))
+    array = jnp.asarray(times, dtype)
+    if array.ndim != 1 or not array.size:
+        raise argument_error("times", "be a number, None, or a row of times", f"{times!r}")
+    if all(map(is_concrete, (array, t0, t1))):
+        row, first, last = np.asarray(array), *(np.asarray(t, dtype) for t in (t0, t1))
+        if not (np.all(np.diff(row) >= 0) and first <= row[0] and row[-1] <= last):
+            ends = f"{names[0]} = {first:.3g} to at most {names[1]} = {last:.3g}"
+            requirement = f"ascend from at least {ends}"
+            raise argument_error("times", requirement, f"{row}")
+    return array
 
 
 def _default_observables(
-    network: AbstractContinuousNetwork, state: Any, target: Pattern | None
+    network: AbstractContinuousNetwork, state: Any, target: ArrayLike | None
 ) -> dict[str, AbstractObservable]:
-    pattern = network.readout(state) if target is None else target
+    readout = _readout(network, state)
+    pattern = readout if target is None else jnp.asarray(target, network.dtype)
+    if pattern.ndim not in (1, 2) or pattern.shape[-1:] != readout.shape:
+        requirement = f"have shape {readout.shape}, that of the readout, or such rows"
+        raise argument_error("target", requirement, f"shape {pattern.shape}")
     energy: dict[str, AbstractObservable] = {"energy": Energy()} if network.has_energy else {}
     return energy | {"activity": Activity(), "overlap": Overlap(pattern)}
 
 
-def _hold(ts: Array, rows: Array, last: Array) -> Array:
-    """Returns `rows` with the value `last` at times that were not reached, which are infinite."""
-    reached = jnp.isfinite(ts).reshape(-1, *[1] * (rows.ndim - 1))
-    return jnp.where(reached, rows, jnp.broadcast_to(last[None], rows.shape))
+@eqx.filter_jit
+def _readout(network: AbstractContinuousNetwork, state: Any) -> Pattern:
+    return network.readout(state)
 
 
-def _judge(
-    solution: dfx.Solution, final: Any, energy: Array | None, tolerance: float | None
-) -> RESULTS:
+def _judge(result: RESULTS, energy: Array | None, tolerance: Any) -> RESULTS:
     """Returns the result of a simulation, with `energy_rose` for a rise beyond the tolerance."""
-    result = ending(solution, final, RESULTS.time_reached)
     if energy is None or tolerance is None:
         return result
     known = jnp.isfinite(energy)
@@ -195,25 +325,3 @@ def _judge(
     limit = tolerance * jnp.max(jnp.where(known, jnp.abs(energy), 0))
     rose = (jnp.max(rise) > limit) & (result != RESULTS.non_finite)
     return RESULTS.where(rose, RESULTS.energy_rose, result)
-
-
-def ending(solution: dfx.Solution, final: Any, without_event: RESULTS) -> RESULTS:
-    """Returns the member of `RESULTS` that tells how an integration by Diffrax ended.
-
-    It is `non_finite` if the last state is not finite. Otherwise it is `converged` if an event
-    ended the integration, `without_event` if the end time was reached, `step_limit` after too many
-    steps, and `non_finite` for every other failure of Diffrax.
-
-    Args:
-        solution: Diffrax's solution. Its event is that the state came to rest or is not finite.
-        final: The last state.
-        without_event: The result to return if Diffrax succeeded without an event.
-    """
-    result = RESULTS.where(
-        solution.result == dfx.RESULTS.event_occurred, RESULTS.converged, RESULTS.non_finite
-    )
-    no_event = solution.result == dfx.RESULTS.successful
-    result = RESULTS.where(no_event, without_event, result)
-    limited = solution.result == dfx.RESULTS.max_steps_reached
-    result = RESULTS.where(limited, RESULTS.step_limit, result)
-    return RESULTS.where(all_finite(final), result, RESULTS.non_finite)

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Int, UInt
 
-from nam_jax._misc import argument_error, is_concrete
+from nam_jax._misc import argument_error, check_whole, is_concrete, varying_like
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.network import AbstractDiscreteNetwork
+from nam_jax.solve._how import AbstractHow
 from nam_jax.solve._result import RESULTS, all_finite
 
 Ending = tuple[Pattern, Scalar, Int[Array, ""], RESULTS]
@@ -35,23 +36,24 @@ _NO_TICKET = np.uint32(2**32 - 1)
 """A number above the ticket of every neuron: no neuron flips any more."""
 
 
-class AbstractUpdates(eqx.Module):
+class AbstractUpdates(AbstractHow):
     """The order in which neurons of a discrete network take the signs of their local fields.
 
     Attributes:
         held: (N,), True for neurons that keep their first state; None if no neuron does.
+        max_steps: Steps after which the updates give up. A step updates every neuron once.
     """
 
     held: eqx.AbstractVar[Bool[Array, " N"] | None]
+    max_steps: eqx.AbstractVar[int | Int[Array, ""]]
 
     @abc.abstractmethod
-    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
+    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
         """Returns the state in which no neuron flips, or the state at which the updates gave up.
 
         Args:
             network: Any discrete network.
             state: (N,), from `network.initial_state`.
-            max_steps: Steps after which the updates give up. A step updates every neuron once.
 
         Returns:
             The last state; the fraction of neurons that their fields, computed anew from the last
@@ -60,6 +62,14 @@ class AbstractUpdates(eqx.Module):
 
         Raises:
             ValueError: If `held` or a given order has not the shape of `state`.
+        """
+
+    @abc.abstractmethod
+    def of_sample(self, index: int | Int[Array, ""]) -> "AbstractUpdates":
+        """Returns the updates of one sample of a batch, whose random numbers are its own.
+
+        Args:
+            index: The index of the sample.
         """
 
     def _all_aligned(self, network: AbstractDiscreteNetwork, state: Pattern) -> Pattern:
@@ -86,14 +96,21 @@ class Synchronous(AbstractUpdates):
     # is b, the state after 1 step. The next state, after 4 steps, is b again: a cycle.
 
     held: Bool[Array, " N"] | None = None
+    max_steps: int | Int[Array, ""] = 4096
 
-    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
+    def __check_init__(self):
+        check_whole("max_steps", self.max_steps, least=0)
+
+    def of_sample(self, index: int | Int[Array, ""]) -> "Synchronous":
+        return self
+
+    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
         self._check_held(state)
 
         def unfinished(carry: _AllAtOnce) -> Bool[Array, ""]:
             before, state, after, mark, count = carry
             moving = jnp.any(after != state) & ~_cycled(after, before, mark)
-            return moving & (count < max_steps) & all_finite(after)
+            return moving & (count < self.max_steps) & all_finite(after)
 
         def advance(carry: _AllAtOnce) -> _AllAtOnce:
             _, state, after, mark, count = carry
@@ -103,7 +120,7 @@ class Synchronous(AbstractUpdates):
         # NaN equals no state, so the first update is not taken for a cycle.
         no_state = jnp.full_like(state, jnp.nan)
         first = self._all_aligned(network, state)
-        start = (no_state, state, first, no_state, jnp.asarray(0))
+        start = varying_like((no_state, state, first, no_state, jnp.zeros((), jnp.int32)), state)
         before, state, after, mark, count = jax.lax.while_loop(unfinished, advance, start)
         flips = jnp.mean((after != state).astype(state.dtype))
         result = RESULTS.where(_cycled(after, before, mark), RESULTS.cycled, RESULTS.step_limit)
@@ -127,11 +144,13 @@ class Asynchronous(AbstractUpdates):
         order: The order of every sweep, (N,), in which each neuron occurs once. Give either `key`
             or `order`.
         held: (N,), True for neurons that keep their first state; None if no neuron does.
+        max_steps: Sweeps after which the updates give up.
     """
 
     key: Key | None
     order: Int[Array, " N"] | None
     held: Bool[Array, " N"] | None
+    max_steps: int | Int[Array, ""]
 
     def __init__(
         self,
@@ -139,30 +158,37 @@ class Asynchronous(AbstractUpdates):
         *,
         order: ArrayLike | None = None,
         held: Bool[Array, " N"] | None = None,
+        max_steps: int | Int[Array, ""] = 4096,
     ):
         """Makes sweeps in random orders, drawn with `key`, or in the given `order`.
 
         Raises:
-            ValueError: If both or neither of `key` and `order` are given, or if `order` does not
-                hold each of 0, ..., N - 1 once.
+            ValueError: If both or neither of `key` and `order` are given, if `order` does not hold
+                each of 0, ..., N - 1 once, or if `max_steps` is no whole number of at least 0.
         """
+        check_whole("max_steps", max_steps, least=0)
         if (key is None) == (order is None):
             description = "neither" if key is None else "both"
             raise argument_error("key", "be given, or else `order`", description)
         self.key = key
         self.order = None if order is None else _permutation(order)
         self.held = held
+        self.max_steps = max_steps
 
-    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern, max_steps: int) -> Ending:
+    def of_sample(self, index: int | Int[Array, ""]) -> "Asynchronous":
+        if self.key is None:
+            return self
+        return eqx.tree_at(lambda a: a.key, self, jax.random.fold_in(self.key, index))
+
+    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
         self._check_held(state)
         if self.order is not None and self.order.shape != state.shape:
             raise argument_error("order", f"have shape {state.shape}", f"shape {self.order.shape}")
 
         def unfinished(loop: _OneByOne) -> Bool[Array, ""]:
             state, mark, flips, count = loop
-            return (
-                (flips > 0) & ~self._returned(state, mark) & (count < max_steps) & all_finite(state)
-            )
+            going = (flips > 0) & ~self._returned(state, mark) & all_finite(state)
+            return going & (count < self.max_steps)
 
         def sweep(loop_and_carry: tuple[_OneByOne, Any]) -> tuple[_OneByOne, Any]:
             (state, mark, _, count), carry = loop_and_carry
@@ -186,11 +212,12 @@ class Asynchronous(AbstractUpdates):
             return (state, mark, self._flips(network, state), new_count), new_count > count
 
         no_state = jnp.full_like(state, jnp.nan)
-        start = (state, no_state, self._flips(network, state), jnp.asarray(0))
+        loop = (state, no_state, self._flips(network, state), jnp.zeros((), jnp.int32))
+        start = varying_like((loop, jnp.asarray(True)), state)
         (state, mark, flips, count), moving = jax.lax.while_loop(
             lambda loop_and_moving: unfinished(loop_and_moving[0]) & loop_and_moving[1],
             sweep_to_rest,
-            (start, jnp.asarray(True)),
+            start,
         )
         result = RESULTS.where(self._returned(state, mark), RESULTS.cycled, RESULTS.step_limit)
         result = RESULTS.where((flips == 0) | ~moving, RESULTS.converged, result)

@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve import RESULTS
-from nam_jax.train._routes import AbstractRoute, Effort, Info, Outcome, Sample
+from nam_jax.solve import RESULTS, Flow
+from nam_jax.train._routes import AbstractRoute, Info, Outcome, Sample, at_rest_from, check_how
 
 
 class AbstractLoss(eqx.Module):
@@ -146,23 +146,24 @@ class ContrastiveEnergy(eqx.Module):
     Attributes:
         temperature: T, above 0, in units of energy a neuron.
         recalled: Whether the rival is the recall; otherwise it is the cue, and nothing is solved.
-        effort: How hard to look for the recall.
+        how: How a network that flows in time is brought to rest; its `adjoint` must be None.
     """
 
     temperature: float = 0.1
     recalled: bool = eqx.field(static=True, default=True)
-    effort: Effort = Effort(rest=1e-2)
+    how: Flow = Flow(rest=1e-2)
 
     def __check_init__(self):
         if not self.temperature > 0:
             raise argument_error("temperature", "be above 0", f"{self.temperature}")
+        check_how(self.how)
 
     def value_and_grad(self, network: AbstractNetwork, sample: Sample) -> Outcome:
         """As [`nam_jax.train.AbstractRoute.value_and_grad`][], without a cost."""
         state = network.initial_state(sample.cue)
         settled = jnp.asarray(True)
         if self.recalled:
-            rested = self.effort(network, state, sample.drive)
+            rested = at_rest_from(network, state, sample.drive, self.how)
             state, settled = rested.state, rested.result == RESULTS.converged
         readout = network.readout(state)
         rival = jnp.sign(readout) if self.recalled else sample.cue

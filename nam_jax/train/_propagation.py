@@ -11,7 +11,7 @@ from jaxtyping import ArrayLike
 
 from nam_jax import solve
 from nam_jax._misc import argument_error, axes_of, positive_number
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractNetwork,
@@ -19,7 +19,15 @@ from nam_jax.network import (
     drive_at,
 )
 from nam_jax.solve import RESULTS
-from nam_jax.train._routes import AbstractRoute, Cost, Effort, Info, Outcome, Sample
+from nam_jax.train._routes import (
+    AbstractRoute,
+    Cost,
+    Info,
+    Outcome,
+    Sample,
+    at_rest_from,
+    check_how,
+)
 
 
 class EquilibriumPropagation(AbstractRoute):
@@ -41,21 +49,23 @@ class EquilibriumPropagation(AbstractRoute):
             suits every loss and network. The gradient has a further error of about rest / nudge.
         centred: Whether to nudge both ways. Only a centred nudge that leaves the basin is noticed
             and reported as `not_stable`, because it moves the state far more than the other nudge.
-        effort: How hard to look for equilibria. The states differ by little, so that by default
-            `rest` and the tolerances are a hundred times smaller than those of `Effort()`.
+        how: How the network is brought to rest; its `adjoint` must be None. The states differ by
+            little, so that by default `rest` and the tolerances are a hundred times smaller than
+            those of `Flow()`.
     """
 
     nudge: float | Scalar = 0.01
     centred: bool = eqx.field(default=True, static=True)
-    effort: Effort = Effort(rest=1e-5, rtol=1e-6, atol=1e-7)
+    how: solve.Flow = solve.Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
 
     def __check_init__(self):
         positive_number("nudge", self.nudge)
+        check_how(self.how)
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
         """See [`nam_jax.train.AbstractRoute`][]; `info` reports the worse of the nudged phases."""
         network = _with_neurons_to_nudge(network)
-        free = self.effort(network, network.initial_state(sample.cue), sample.drive)
+        free = at_rest_from(network, network.initial_state(sample.cue), sample.drive, self.how)
         readout = network.readout(free.state)
         loss = cost(readout, sample)
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
@@ -71,7 +81,8 @@ class EquilibriumPropagation(AbstractRoute):
             return jax.grad(nudged_energy)(arrays)
 
         def nudged(beta: Scalar) -> solve.Equilibrium:
-            return self.effort(_Nudged(network, cost, sample, beta), free.state, sample.drive)
+            nudged = _Nudged(network, cost, sample, beta)
+            return at_rest_from(nudged, free.state, sample.drive, self.how)
 
         ahead = nudged(beta)
         below = -beta if self.centred else jnp.zeros_like(beta)
@@ -132,6 +143,13 @@ class _Nudged(AbstractContinuousNetwork):
 
     def energy_terms(self, state: Any, drive: Any = None, t: Scalar | float = 0.0) -> None:
         return None
+
+    @property
+    def can_be_silent(self) -> bool:
+        return self.network.can_be_silent
+
+    def stored_rows(self) -> Patterns | None:
+        return self.network.stored_rows()
 
     def row_axes(self) -> tuple[Any, Any]:
         axes, state = self.network.row_axes()

@@ -15,7 +15,7 @@ from nam_jax import solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork, Clamped, Drive
-from nam_jax.solve import RESULTS
+from nam_jax.solve import RESULTS, Flow
 
 
 class Sample(eqx.Module):
@@ -58,42 +58,29 @@ class Info(eqx.Module):
         return cls(settled, RESULTS.converged, jnp.zeros(()), jnp.asarray(0))
 
 
-class Effort(eqx.Module):
-    """How hard to look for an equilibrium.
-
-    Attributes:
-        rest: Residual below which a state counts as at rest, as for [`nam_jax.settle`][].
-        rtol: Relative tolerance of the solver.
-        atol: Absolute tolerance of the solver.
-        max_time: Time after which the search ends.
-        max_steps: Solver steps after which the search ends.
-    """
-
-    rest: float = 1e-3
-    rtol: float = 1e-4
-    atol: float = 1e-5
-    max_time: float = float("inf")
-    max_steps: int = 4096
-
-    def __call__(
-        self, network: AbstractNetwork, state: Any, drive: Drive | None, **options: Any
-    ) -> solve.Equilibrium:
-        """`settle` with this effort."""
-        return solve.settle(
-            network,
-            state,
-            drive=drive,
-            rest=self.rest,
-            rtol=self.rtol,
-            atol=self.atol,
-            max_time=self.max_time,
-            max_steps=self.max_steps,
-            **options,
-        )
-
-
 Outcome = tuple[tuple[Scalar, Float[Array, "..."], Info], Any]
 """What `AbstractRoute.value_and_grad` returns: (cost, readout, info), gradient."""
+
+
+def check_how(how: Flow) -> None:
+    """Raises a `ValueError` if `how` names an adjoint, as a route differentiates by itself."""
+    if how.adjoint is not None:
+        given = f"the type {type(how.adjoint).__name__}"
+        raise argument_error("adjoint", "be None, as the route differentiates", given)
+
+
+def at_rest_from(
+    network: AbstractNetwork, state: Any, drive: Drive | None, how: Flow
+) -> solve.Equilibrium:
+    """Returns the equilibrium from `state`; `how` matters to networks that flow in time.
+
+    Raises:
+        ValueError: If `drive` is not constant, as derivatives are taken at one time.
+    """
+    if any(map(callable, jax.tree.leaves(drive, is_leaf=callable))):
+        raise argument_error("drive", "be constant during training", "a function of time")
+    settings = network.by_kind(flows=lambda _: how, updates=lambda _: None, passes=lambda _: None)
+    return solve.settle(network, state, how=settings, drive=drive)
 
 
 class AbstractRoute(eqx.Module):
@@ -127,11 +114,14 @@ class ImplicitRoute(AbstractRoute):
 
     Attributes:
         implicit: How the equation for mu is solved.
-        effort: How hard to look for the equilibrium.
+        how: How the network is brought to rest; its `adjoint` must be None.
     """
 
     implicit: solve.Implicit = solve.Implicit()
-    effort: Effort = Effort()
+    how: Flow = Flow()
+
+    def __check_init__(self):
+        check_how(self.how)
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
         """See [`nam_jax.train.AbstractRoute`][].
@@ -141,7 +131,7 @@ class ImplicitRoute(AbstractRoute):
         """
         continuous = network.flowing()
         arrays, fixed = eqx.partition(network, eqx.is_inexact_array)
-        rested = self.effort(network, network.initial_state(sample.cue), sample.drive)
+        rested = at_rest_from(network, network.initial_state(sample.cue), sample.drive, self.how)
         state, is_near = solve.nearer(
             continuous, rested.state, drive=sample.drive, implicit=self.implicit
         )
@@ -176,17 +166,21 @@ class ThroughSolver(AbstractRoute):
     The gradient is that of the state which the solver reached, whether or not it is at rest.
 
     Attributes:
-        effort: How hard to look for the equilibrium.
+        how: How the network is brought to rest; its `adjoint` must be None.
     """
 
-    effort: Effort = Effort()
+    how: Flow = Flow()
+
+    def __check_init__(self):
+        check_how(self.how)
 
     def value_and_grad(self, cost: Cost, network: AbstractNetwork, sample: Sample) -> Outcome:
         """See [`nam_jax.train.AbstractRoute`][]."""
 
         def rest(network: AbstractNetwork, state: Any) -> solve.Equilibrium:
             adjoint = dfx.RecursiveCheckpointAdjoint()
-            return self.effort(network, state, sample.drive, adjoint=adjoint)
+            how = eqx.tree_at(lambda h: h.adjoint, self.how, adjoint, is_leaf=lambda x: x is None)
+            return at_rest_from(network, state, sample.drive, how)
 
         return _differentiate(rest, cost, network, sample)
 
@@ -200,13 +194,14 @@ class Truncated(AbstractRoute):
 
     Attributes:
         steps: Number of steps.
-        effort: How hard to look for the equilibrium.
+        how: How the network is brought to rest; its `adjoint` must be None.
     """
 
     steps: int = eqx.field(default=20, static=True)
-    effort: Effort = Effort()
+    how: Flow = Flow()
 
     def __check_init__(self):
+        check_how(self.how)
         if self.steps < 1:
             raise argument_error("steps", "be at least 1", f"{self.steps}")
 
@@ -214,7 +209,7 @@ class Truncated(AbstractRoute):
         """See [`nam_jax.train.AbstractRoute`][]."""
 
         def rest(network: AbstractNetwork, state: Any) -> solve.Equilibrium:
-            rested = jax.lax.stop_gradient(self.effort(network, state, sample.drive))
+            rested = jax.lax.stop_gradient(at_rest_from(network, state, sample.drive, self.how))
             continuous = network.flowing()
 
             def advance(state: Any, _: None) -> tuple[Any, None]:

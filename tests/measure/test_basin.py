@@ -15,8 +15,9 @@ from nam_jax.solve import RESULTS, Retrieval
 def place(state, patterns, *, known=True, result=RESULTS.converged, overlap=1.0):
     number = jnp.asarray(0.0)
     retrieval = Retrieval(
-        state, state, number.astype(int), number, number, number, jnp.asarray(known), number, result
-    )
+        state, state, number.astype(int), number, number, number, jnp.asarray(known), None, number,
+        result, None, {},
+    )  # fmt: skip
     return REACHED[int(_place(retrieval, patterns[0], patterns, overlap))]
 
 

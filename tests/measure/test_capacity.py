@@ -10,6 +10,7 @@ from jax.scipy.stats import norm
 
 import nam_jax as nam
 from nam_jax import theory
+from nam_jax._types import Patterns
 from nam_jax.measure import FixedPoint, OneStep, Recall, all_at_once
 from nam_jax.measure._sampling import Sampler
 from nam_jax.memory import DistinctPower, Power, RectifiedPower
@@ -33,6 +34,13 @@ class Coin(AbstractFeedforwardNetwork):
 
     def energy(self, state, drive=None, t=0.0):
         raise NotImplementedError
+
+    @property
+    def nan_allowed(self) -> bool:
+        return False
+
+    def stored_rows(self) -> Patterns | None:
+        return None
 
     def row_axes(self):
         return self, None

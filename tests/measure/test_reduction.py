@@ -33,6 +33,7 @@ from nam_jax.network import (
     TwoLayerMemory,
     settle_fast,
 )
+from nam_jax.solve import Flow
 
 X64 = jax.config.jax_enable_x64
 EXACT = {"rtol": 1e-10, "atol": 1e-10} if X64 else {"rtol": 2e-4, "atol": 2e-4}
@@ -105,10 +106,11 @@ def test_lifted_states_are_at_rest_with_the_same_flow_and_energy(name, with_driv
 def test_full_and_effective_equilibria_agree(name, getkey):
     full = certified(name, getkey())
     effective = EffectiveNeuronAstrocyte.from_full(full)
-    tight = {"rest": 1e-11, "rtol": 1e-10, "atol": 1e-12, "max_steps": 100_000}
+    tight = {"rtol": 1e-10, "atol": 1e-12, "max_steps": 100_000}
     cue = signs(getkey(), (N,))
-    lifted = effective.lift(nam.settle(effective, effective.initial_state(cue), **tight).state)
-    settled = nam.settle(full, full.initial_state(cue), **tight | {"rest": 1e-9})
+    neurons = nam.settle(effective, effective.initial_state(cue), how=Flow(rest=1e-11, **tight))
+    lifted = effective.lift(neurons.state)
+    settled = nam.settle(full, full.initial_state(cue), how=Flow(rest=1e-9, **tight))
     assert settled.result == nam.solve.RESULTS.converged
     for one, other in zip(jax.tree.leaves(settled.state), jax.tree.leaves(lifted), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-8)
@@ -184,7 +186,8 @@ def test_settle_fast_ends_where_a_long_run_with_held_neurons_ends(getkey):
     inputs = Drive(None, 0.3, -0.2)
     start = state_of(net, getkey())
     settled = settle_fast(net, start.neurons, drive=inputs)
-    run = nam.simulate(held, start, 60.0, drive=inputs, times=2, rtol=1e-6, atol=1e-7, save={})
+    how = Flow(rtol=1e-6, atol=1e-7)
+    run = nam.simulate(held, start, 60.0, drive=inputs, times=2, how=how, save={})
     np.testing.assert_allclose(run.state.synapses, settled.synapses, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(run.state.processes, settled.processes, rtol=1e-3, atol=1e-3)
 

@@ -265,7 +265,7 @@ def test_recall_is_that_of_another_program(name, stored, expected, reference):
         xi = nam.data.random_patterns(stored, 100, key=of_patterns)
         net = Hopfield.from_patterns(xi, RULES[name])
         cue = nam.data.flip(xi[0], 0.1, key=of_flips)
-        actual = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=100)
+        actual = nam.retrieve(net, cue, how=Asynchronous(of_order, max_steps=100))
         return nam.measure.overlap(actual.pattern, xi[0]) > 0.949
 
     rate = jax.jit(lambda keys: jnp.mean(jax.lax.map(recalled, keys, batch_size=50).astype(float)))

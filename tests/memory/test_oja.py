@@ -88,7 +88,7 @@ def test_unlearning_recalls_more_than_the_product_it_starts_from():
         xi = nam.data.random_patterns(20, N, key=of_patterns)
         net = Hopfield.from_patterns(xi, rule, key=of_dreams)
         cue = nam.data.flip(xi[0], 0.1, key=of_flips)
-        recall = nam.retrieve(net, cue, updates=Asynchronous(of_order), max_steps=50)
+        recall = nam.retrieve(net, cue, how=Asynchronous(of_order, max_steps=50))
         return (nam.measure.overlap(recall.pattern, xi[0]) > 0.949).astype(float)
 
     def share(rule):

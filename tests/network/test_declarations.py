@@ -180,7 +180,7 @@ def test_a_certificate_is_for_three_layers():
 
 
 def test_an_overlap_needs_a_pattern_of_the_size_of_the_readout():
-    with pytest.raises(ValueError, match=rf"`pattern` must have shape \({N},\)"):
+    with pytest.raises(ValueError, match=rf"`target` must have shape \({N},\)"):
         nam.simulate(*made("released"), 1.0, target=jnp.ones(1))
 
 

@@ -18,7 +18,7 @@ import nam_jax as nam
 from nam_jax.lagrangian import LogCosh
 from nam_jax.memory import PatternTensor
 from nam_jax.network import Algebraic, NeuronAstrocyte
-from nam_jax.solve import Energy
+from nam_jax.solve import Energy, Flow
 from nam_jax.solve._observe import AbstractObservable
 
 N, K = 12, 8
@@ -58,7 +58,8 @@ def follow(net, seed):
     """Whether all energies are finite, and their largest rise over the largest term."""
     start = net.initial_state(damaged(seed))
     save = {"energy": Energy(), "term": LargestTerm()}
-    run = nam.simulate(net, start, 10.0, times=101, save=save, rtol=RTOL, atol=RTOL / 10)
+    how = Flow(rtol=RTOL, atol=RTOL / 10)
+    run = nam.simulate(net, start, 10.0, times=101, save=save, how=how)
     rise = jnp.max(jnp.diff(run.energy)) / jnp.max(run.observables["term"])
     return jnp.isfinite(run.energy).all(), rise
 

@@ -114,7 +114,7 @@ def run(net, cue, drive):
 @eqx.filter_jit
 def recall(net, cue):
     """A recall that is cut off early enough to be the same in every batch."""
-    recall = nam.retrieve(net, cue, max_time=1.0)
+    recall = nam.retrieve(net, cue, how=nam.solve.Flow(max_time=1.0))
     return recall.pattern, recall.steps, recall.energy
 
 
@@ -147,7 +147,7 @@ def test_vmapped_retrieve_equals_loop(name, getkey):
     assert pattern.shape == (3, N)
     for i, cue in enumerate(cues):
         alone = recall(net, cue)
-        np.testing.assert_allclose(pattern[i], alone[0], rtol=1e-3, atol=1e-3)  # rtol of the solver
+        np.testing.assert_allclose(pattern[i], alone[0], rtol=1e-3, atol=1e-3)  # 10 rtol of Flow
         np.testing.assert_allclose(energy[i], alone[2], rtol=1e-3)
         assert abs(int(steps[i]) - int(alone[1])) <= 1  # rounding may accept a step less
 

@@ -14,6 +14,7 @@ from tables.networks import (
 )
 
 import nam_jax as nam
+from nam_jax.solve import Flow
 
 X64 = jax.config.jax_enable_x64
 
@@ -58,7 +59,7 @@ def test_gradients_of_a_run_by_every_parameter_are_finite(name, getkey):
     def gradient(net):
         state = net.initial_state(cue)
         end = nam.simulate(
-            net, state, 0.3, times=2, save={}, solver=dfx.Heun(), step=0.1, max_steps=4
+            net, state, 0.3, times=2, save={}, how=Flow(solver=dfx.Heun(), step=0.1, max_steps=4)
         )
         return jnp.sum(net.readout(end.state) ** 2)
 

@@ -15,6 +15,7 @@ from nam_jax._newton import ConjugateGradients
 from nam_jax.network import Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.solve import (
     RESULTS,
+    Flow,
     Implicit,
     adjoint,
     force,
@@ -33,7 +34,7 @@ QUICK = {
 each_network = pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
 )
-TIGHT = {"rest": 1e-8, "rtol": 1e-9, "atol": 1e-11}
+TIGHT = Flow(rest=1e-8, rtol=1e-9, atol=1e-11)
 
 
 def polished(net, state, drive, steps=8):
@@ -63,8 +64,8 @@ def problem(name, key):
     drive = jax.tree.map(lambda leaf: 0.1 * leaf, drive_of(net, of_drive))
     start = net.initial_state(0.3 * signs(of_cue, (N,)))
     # Newton's method alone may leave the basin, or end on a saddle.
-    options = {"rest": 1e-5, "rtol": 1e-6, "atol": 1e-8, "max_steps": 2**15}
-    state = jax.jit(lambda: nam.settle(net, start, drive=drive, **options).state)()
+    how = Flow(rest=1e-5, rtol=1e-6, atol=1e-8, max_steps=2**15)
+    state = jax.jit(lambda: nam.settle(net, start, drive=drive, how=how).state)()
     state = jax.jit(lambda: polished(net, state, drive))()
     assert float(residual(net, state, drive=drive)) < 1e-9, f"`polished` failed on {name}"
     return net, drive, state, jr.normal(of_weights, (N,))
@@ -88,7 +89,7 @@ def test_gradients_by_every_leaf_agree_with_finite_differences(name, getkey):
     @jax.grad
     def gradient(flat):
         net, drive = eqx.combine(unravel(flat), rest)
-        return reading(net, nam.settle(net, state, drive=drive, **TIGHT).state, weights)
+        return reading(net, nam.settle(net, state, drive=drive, how=TIGHT).state, weights)
 
     step = 1e-5
     ahead, behind = by_newton(flat + step * direction), by_newton(flat - step * direction)
@@ -114,8 +115,8 @@ def certified():
     net = NeuronAstrocyte.certified(patterns, margin=0.4, gain=0.5)
     start = net.initial_state(0.5 * patterns[0])
     drive = Drive(0.1 * jnp.arange(N, dtype=float))
-    options = TIGHT if X64 else {"rest": 1e-5, "rtol": 1e-6, "atol": 1e-7}
-    state = jax.jit(lambda: nam.settle(net, start, drive=drive, **options).state)()
+    how = TIGHT if X64 else Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
+    state = jax.jit(lambda: nam.settle(net, start, drive=drive, how=how).state)()
     keys = jr.split(jr.key(1), 3)
     leaves = jax.tree.leaves(state)
     made = [jr.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
@@ -148,11 +149,11 @@ def test_symmetric_and_general_adjoints_agree(certified):
 
 def test_gradient_of_settle_is_the_adjoint_times_the_force(certified):
     net, drive, state, cotangent = certified
-    options = TIGHT if X64 else {"rest": 1e-4}
+    how = TIGHT if X64 else Flow(rest=1e-4)
 
     def loss(patterns):
         changed = eqx.tree_at(lambda n: n.tensor.patterns, net, patterns)
-        actual = nam.settle(changed, state, drive=drive, **options).state
+        actual = nam.settle(changed, state, drive=drive, how=how).state
         return sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(actual), weights, strict=True))
 
     def work(patterns):
@@ -172,16 +173,14 @@ def small(beta=1.0, gain=0.75):
     return EffectiveNeuronAstrocyte.dense(patterns, memory_gain=1.0, beta=beta, gain=gain)
 
 
-IMPLICIT = Implicit()
-
-
-def answer(gain, cue, drive=0.1, adjoint=IMPLICIT):
+def answer(gain, cue, drive=0.1, adjoint=None):
     net = eqx.tree_at(lambda n: n.neural.beta, small(), gain)
-    options = (
-        {"rest": 1e-9, "rtol": 1e-10, "atol": 1e-12, "max_steps": 50_000} if X64 else {"rest": 1e-5}
-    )
+    if X64:
+        how = Flow(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=50_000, adjoint=adjoint)
+    else:
+        how = Flow(rest=1e-5, adjoint=adjoint)
     inputs = Drive(jnp.full(6, drive))
-    rest = nam.settle(net, net.initial_state(cue), drive=inputs, adjoint=adjoint, **options)
+    rest = nam.settle(net, net.initial_state(cue), drive=inputs, how=how)
     return jnp.vdot(jnp.arange(6.0), net.readout(rest.state))
 
 
@@ -231,7 +230,8 @@ def test_saturated_neurons_pass_their_cotangent_straight_on():
     """Where phi' is rounding only, mu = v / leak, and nothing is divided by phi'."""
     patterns = signs(jr.key(7), (2, 40))
     net = EffectiveNeuronAstrocyte.dense(patterns, beta=1.0, gain=0.01)
-    rested = nam.settle(net, net.initial_state(patterns[0]), rest=1e-5, rtol=1e-6, atol=1e-7)
+    how = Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
+    rested = nam.settle(net, net.initial_state(patterns[0]), how=how)
     v = jr.normal(jr.key(8), (40,))
     solution = adjoint(net, rested.state, v)
     assert solution.result == RESULTS.converged
@@ -242,7 +242,7 @@ def test_a_state_that_is_not_at_rest_has_no_gradient():
     def loss(gain, max_steps):
         net = eqx.tree_at(lambda n: n.neural.beta, small(), gain)
         state = net.initial_state(signs(jr.key(6), (6,)))
-        return jnp.sum(nam.settle(net, state, max_steps=max_steps).state)
+        return jnp.sum(nam.settle(net, state, how=Flow(max_steps=max_steps)).state)
 
     slope = jax.jit(jax.grad(loss), static_argnums=1)
     assert bool(jnp.isnan(slope(jnp.asarray(1.0), 2)))

@@ -14,6 +14,7 @@ from nam_jax.memory import Power
 from nam_jax.network import ContinuousDenseMemory, Drive
 from nam_jax.solve import (
     RESULTS,
+    Flow,
     adjoint,
     nearer,
 )
@@ -59,7 +60,7 @@ def fold(distance):
 
 def strength_of_rest(net, strength, rest):
     net = eqx.tree_at(lambda n: n.strength, net, strength)
-    actual = nam.settle(net, net.initial_state(net.patterns[0]), rest=rest)
+    actual = nam.settle(net, net.initial_state(net.patterns[0]), how=Flow(rest=rest))
     return jnp.vdot(net.patterns[0], actual.state) / 6, actual.result
 
 

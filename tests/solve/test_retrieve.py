@@ -10,7 +10,7 @@ from tables.networks import general, random_state, released, signs
 
 import nam_jax as nam
 from nam_jax.network import NeuronAstrocyte
-from nam_jax.solve import RESULTS
+from nam_jax.solve import RESULTS, Flow
 
 N, K = 10, 3
 
@@ -49,7 +49,8 @@ def test_results_are_per_sample(getkey):
     pairs = zip(jax.tree.leaves(at_rest), jax.tree.leaves(moving), strict=True)
     leaves = [jnp.stack([one[0], other[0], jnp.nan * other[1]]) for one, other in pairs]
     states = jax.tree.unflatten(jax.tree.structure(moving), leaves)
-    settle = jax.vmap(lambda s: nam.settle(net, s, rest=1.1e-2, max_time=0.01))
+    how = Flow(rest=1.1e-2, max_time=0.01)
+    settle = jax.vmap(lambda s: nam.settle(net, s, how=how))
     actual = jax.jit(settle)(states)
     result = actual.result
     np.testing.assert_allclose(actual.time[1], 0.01, rtol=1e-6)
@@ -58,33 +59,52 @@ def test_results_are_per_sample(getkey):
     assert [bool((result == value)[i]) for i, value in enumerate(expected)] == [True] * 3
 
 
-@eqx.filter_jit
-def leap(net, state, tolerance, throw):
+def leap(net, state, tolerance, throw=False):
     """Euler steps of 1.2 are beyond twice the fastest time constant, 0.3 / 2.1: it oscillates."""
-    arguments = {"times": 7, "solver": dfx.Euler(), "step": 1.2, "throw": throw}
-    run = nam.simulate(net, state, 6.0, energy_tolerance=tolerance, **arguments)
-    return run.energy, run.result, run.state
+    how = Flow(solver=dfx.Euler(), step=1.2)
+    run = nam.simulate(net, state, 6.0, how=how, times=7, energy_tolerance=tolerance, throw=throw)
+    return run.energy, run.result
 
 
 def test_energy_that_rises_is_said(getkey):
     net, state = general(getkey()), random_state(getkey())
-    energy, result, _ = leap(net, state, 1e-3, False)
+    energy, result = leap(net, state, 1e-3)
     rise = float(nam.measure.largest_energy_rise(energy))
     assert rise > 0.1 and says(result, RESULTS.energy_rose)
-    assert says(leap(net, state, 2.0, False)[1], RESULTS.time_reached)  # a rise of 2 is allowed
+    assert says(leap(net, state, 2.0)[1], RESULTS.time_reached)  # a rise of 2 is allowed
     with pytest.raises(RuntimeError, match="The energy rose by more"):
-        jax.block_until_ready(leap(net, state, 1e-3, True))
+        leap(net, state, 1e-3, throw=True)
 
 
 def test_throw_raises_with_the_sentence(getkey):
     net, state = released(signs(getkey(), (1, N))), random_state(getkey())
     with pytest.raises(RuntimeError, match="The step limit was reached"):
-        nam.settle(net, state, max_steps=3, throw=True)
+        nam.settle(net, state, how=Flow(max_steps=3), throw=True)
     bad = eqx.tree_at(lambda s: s.neurons, state, jnp.full(N, jnp.nan))
-    run = eqx.filter_jit(lambda state: nam.simulate(net, state, 1.0, times=2, throw=True))
     with pytest.raises(RuntimeError, match="A state was NaN or infinite"):
-        run(bad)
-    assert float(run(state).stop) == 1.0
+        nam.simulate(net, bad, 1.0, times=2, throw=True)
+    assert float(nam.simulate(net, state, 1.0, times=2, throw=True).stop) == 1.0
+
+
+TRACED = {
+    "jit": lambda net, cue: jax.jit(lambda cue: total(net, cue))(cue),
+    "vmap": lambda net, cue: jax.vmap(lambda cue: total(net, cue))(cue[None]),
+    "grad": lambda net, cue: eqx.filter_grad(lambda net: total(net, cue))(net),
+    "simulate": lambda net, cue: jax.jit(
+        lambda cue: nam.simulate(net, net.initial_state(cue), 1.0, times=2, throw=True).stop
+    )(cue),
+}
+
+
+def total(net, cue):
+    return jnp.sum(nam.retrieve(net, cue, throw=True).pattern)
+
+
+@pytest.mark.parametrize("case", TRACED)
+def test_throw_is_refused_where_the_result_is_not_known(case, getkey):
+    net = released(signs(getkey(), (1, N)))
+    with pytest.raises(ValueError, match="`throw` must"):
+        TRACED[case](net, net.tensor.patterns[0])
 
 
 def test_retrieve_is_settling_from_the_initial_state(getkey):
@@ -92,10 +112,12 @@ def test_retrieve_is_settling_from_the_initial_state(getkey):
     pattern = net.tensor.patterns[0]
     cue = pattern.at[0].multiply(-1)
     recall = nam.retrieve(net, cue)
-    assert says(recall.result, RESULTS.converged) and float(recall.residual) <= 1e-2
+    assert says(recall.result, RESULTS.converged) and float(recall.residual) <= 1e-3
     assert bool(nam.measure.exact_recall(recall.pattern, pattern))
-    rest = nam.settle(net, net.initial_state(cue), rest=1e-2, rtol=1e-3, atol=1e-4)
+    rest = nam.settle(net, net.initial_state(cue))
     np.testing.assert_allclose(recall.pattern, net.readout(rest.state), rtol=1e-4)
     np.testing.assert_allclose(recall.energy, net.energy(recall.state), rtol=1e-4)
     np.testing.assert_allclose(recall.activity, jnp.mean(jnp.abs(recall.pattern)), rtol=1e-5)
-    assert int(recall.steps) == int(rest.steps) and float(recall.time) == float(rest.time)
+    # Two programs round differently, so that the last step may differ.
+    assert abs(int(recall.steps) - int(rest.steps)) <= 2
+    np.testing.assert_allclose(recall.time, rest.time, rtol=0.02)

@@ -13,7 +13,7 @@ from tables.networks import as_tripartite, general, random_state, released, sign
 import nam_jax as nam
 from nam_jax.memory import PatternTensor
 from nam_jax.network import Drive, NeuronAstrocyte
-from nam_jax.solve import RESULTS, FullState, Readout, residual
+from nam_jax.solve import RESULTS, Flow, FullState, Implicit, Passes, Readout, Synchronous, residual
 from nam_jax.solve._observe import AbstractObservable
 
 X64 = jax.config.jax_enable_x64
@@ -56,7 +56,7 @@ def sinusoidal(size):
     save = {"state": FullState()}
     times = jnp.array(TIMES)
     net, state = linear_pairs(), silent_state()
-    return nam.simulate(net, state, 3.0, drive=drive, times=times, save=save, **TIGHT)
+    return nam.simulate(net, state, 3.0, drive=drive, times=times, save=save, how=Flow(**TIGHT))
 
 
 @pytest.mark.parametrize("size", [0.0, 0.9])
@@ -75,7 +75,8 @@ def test_linear_network_follows_the_exact_solution(size):
 
 def test_constant_drive_moves_the_equilibrium():
     drive = Drive(synaptic=0.9, process=jnp.full((4, 4), -0.4))
-    rest = nam.settle(linear_pairs(), silent_state(), drive=drive, rest=1e-5, **TIGHT)
+    how = Flow(rest=1e-5, **TIGHT)
+    rest = nam.settle(linear_pairs(), silent_state(), drive=drive, how=how)
     expected = np.linalg.solve(-MATRIX, np.array([0.9 / 0.7, -0.4 / 0.4]))
     np.testing.assert_allclose(rest.state.synapses, np.full((4, 4), expected[0]), atol=1e-4)
     np.testing.assert_allclose(rest.state.processes, np.full((4, 4), expected[1]), atol=1e-4)
@@ -86,7 +87,8 @@ def test_constant_drive_moves_the_equilibrium():
     "solver", [dfx.Bosh3(), pytest.param(dfx.Kvaerno3(), marks=pytest.mark.slow)]
 )
 def test_any_solver_of_diffrax_reaches_the_same_state(solver):
-    run = nam.simulate(linear_pairs(), silent_state(), 1.0, times=2, solver=solver, **TIGHT)
+    how = Flow(solver=solver, **TIGHT)
+    run = nam.simulate(linear_pairs(), silent_state(), 1.0, times=2, how=how)
     expected = scipy.linalg.expm(MATRIX) @ np.array([0.8, -0.5])
     np.testing.assert_allclose(run.state.synapses[0, 0], expected[0], atol=2e-5)
     np.testing.assert_allclose(run.state.processes[0, 0], expected[1], atol=2e-5)
@@ -94,7 +96,8 @@ def test_any_solver_of_diffrax_reaches_the_same_state(solver):
 
 def test_fixed_euler_steps_equal_a_handwritten_loop(getkey):
     net, state = general(getkey()), random_state(getkey())
-    run = nam.simulate(net, state, 1.0, times=None, solver=dfx.Euler(), step=0.05, max_steps=24)
+    how = Flow(solver=dfx.Euler(), step=0.05, max_steps=24)
+    run = nam.simulate(net, state, 1.0, times=None, how=how)
     flow = eqx.filter_jit(net.vector_field)
     for _ in range(20):
         velocity = flow(0.0, state)
@@ -159,7 +162,8 @@ def test_a_network_without_an_energy_is_followed_without_it(getkey):
 def test_a_stop_at_rest_holds_the_last_values(getkey):
     net = certified(getkey())
     state = net.initial_state(net.tensor.patterns[0])
-    run = nam.simulate(net, state, 400.0, times=41, save={"x": Readout()}, rest=1e-3)
+    how = Flow(rest=1e-3)
+    run = nam.simulate(net, state, 400.0, times=41, save={"x": Readout()}, how=how)
     assert says(run.result, RESULTS.converged) and 0 < float(run.stop) < 400
     np.testing.assert_allclose(run.ts, np.linspace(0, 400, 41), rtol=1e-5)
     after = np.asarray(run.ts) > float(run.stop)
@@ -171,9 +175,9 @@ def test_a_stop_at_rest_holds_the_last_values(getkey):
 
 def test_step_limit(getkey):
     net, state = certified(getkey()), random_state(getkey())
-    few = nam.settle(net, state, max_steps=3)
+    few = nam.settle(net, state, how=Flow(max_steps=3))
     assert says(few.result, RESULTS.step_limit) and int(few.steps) == 3
-    cut = nam.simulate(net, state, 50.0, times=11, max_steps=3)
+    cut = nam.simulate(net, state, 50.0, times=11, how=Flow(max_steps=3))
     assert says(cut.result, RESULTS.step_limit) and float(cut.stop) < 50
     assert bool(jnp.isfinite(cut.energy).all())
 
@@ -196,7 +200,7 @@ def test_residual_is_the_largest_scaled_speed_and_settle_recomputes_it(getkey):
 def path_and_rest(net, cue):
     state = net.initial_state(cue)
     path = nam.simulate(net, state, 0.1, times=2, save={})
-    return path.state, nam.settle(net, state, rest=1e-4, rtol=1e-5, atol=1e-6)
+    return path.state, nam.settle(net, state, how=Flow(rest=1e-4, rtol=1e-5, atol=1e-6))
 
 
 def test_time_constants_change_the_path_but_not_the_equilibrium():
@@ -238,6 +242,16 @@ BAD = {
     "one time": (
         lambda net, s: nam.simulate(net, s, 1.0, times=1),
         "`times` must be at least 2, but has 1",
+    ),
+    "how to update": (
+        lambda net, s: nam.settle(net, s, how=Synchronous()),
+        "`how` must",
+    ),
+    "how often to pass": (lambda net, s: nam.settle(net, s, how=Passes()), "`how` must"),
+    "two ends": (lambda net, s: nam.simulate(net, s, 1.0, how=Flow(max_time=2.0)), "max_time"),
+    "no rest": (
+        lambda net, s: nam.simulate(net, s, 1.0, how=Flow(adjoint=Implicit())),
+        "adjoint",
     ),
     "nan cue": (
         lambda net, s: nam.retrieve(net, s.neurons.at[0].set(jnp.nan)),

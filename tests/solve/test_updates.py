@@ -13,7 +13,7 @@ from tables.networks import signs
 import nam_jax as nam
 from nam_jax.memory import DistinctPower, Exponential, LogSumExp, Power, RectifiedPower
 from nam_jax.network import DenseAssociativeMemory, Hopfield
-from nam_jax.solve import RESULTS, Asynchronous, Synchronous
+from nam_jax.solve import RESULTS, Asynchronous, Flow, Passes, Synchronous
 
 N, K = 24, 4
 retrieve = eqx.filter_jit(nam.retrieve)
@@ -45,8 +45,8 @@ def energies_of_sweeps(name, seed, scale, held):
     net = FAMILIES[name](of_network, scale)
 
     def sweep(state, key):
-        updates = Asynchronous(key, held=held)
-        after = nam.settle(net, state, updates=updates, max_steps=1).state
+        how = Asynchronous(key, held=held, max_steps=1)
+        after = nam.settle(net, state, how=how).state
         return after, net.energy(after)
 
     state = signs(of_state, (N,))
@@ -89,11 +89,11 @@ def test_held_neurons_keep_their_state_and_the_others_come_to_rest_with_them(nam
     net = DenseAssociativeMemory(xi)
     held = jnp.arange(N) < 15
     cue = jnp.where(held, xi[0], xi[1])
-    recall = retrieve(net, cue, updates=HELD[name](held))
+    recall = retrieve(net, cue, how=HELD[name](held))
     np.testing.assert_array_equal(recall.pattern, xi[0])
     wrong = jnp.arange(N) >= 20
     cue = jnp.where(wrong, -xi[0], xi[0])
-    kept = retrieve(net, cue, updates=HELD[name](wrong))
+    kept = retrieve(net, cue, how=HELD[name](wrong))
     np.testing.assert_array_equal(kept.pattern, cue)
     assert kept.result == RESULTS.converged and kept.residual == 0
 
@@ -106,7 +106,7 @@ def ring(length):
 @pytest.mark.parametrize("length", [2, 3, 5, 8])
 def test_cycles_of_any_length_are_reported(length):
     cue = jnp.ones(length).at[0].set(-1)
-    recall = retrieve(ring(length), cue, max_steps=100)
+    recall = retrieve(ring(length), cue, how=Synchronous(max_steps=100))
     assert recall.result == RESULTS.cycled
     assert recall.steps <= 3 * length
     assert retrieve(ring(length), jnp.ones(length)).result == RESULTS.converged
@@ -116,9 +116,9 @@ def test_a_cycle_of_sweeps_in_one_order_is_reported_and_random_orders_run_out():
     """Two neurons, one of which follows the other while that one flees it."""
     net = Hopfield(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))
     cue = jnp.ones(2)
-    given = retrieve(net, cue, updates=Asynchronous(order=jnp.array([0, 1])), max_steps=50)
+    given = retrieve(net, cue, how=Asynchronous(order=jnp.array([0, 1]), max_steps=50))
     assert given.result == RESULTS.cycled and given.steps < 10
-    random = retrieve(net, cue, updates=Asynchronous(jr.key(0)), max_steps=50)
+    random = retrieve(net, cue, how=Asynchronous(jr.key(0), max_steps=50))
     assert random.result == RESULTS.step_limit
 
 
@@ -152,7 +152,7 @@ def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
     weights, threshold = np.asarray(net.weights, float), np.asarray(net.threshold, float)
     for _ in range(10):
         key, start = getkey(), signs(getkey(), (N,))
-        recall = retrieve(net, start, updates=Asynchronous(key))
+        recall = retrieve(net, start, how=Asynchronous(key))
         state, sweeps = np.array(start, float), 0
         for order in orders(key, 30, N):
             before = state.copy()
@@ -169,4 +169,11 @@ def test_going_from_flip_to_flip_is_the_loop_over_neurons(getkey):
 def test_held_of_another_size_is_named(name, getkey):
     net = DenseAssociativeMemory(signs(getkey(), (K, N)))
     with pytest.raises(ValueError, match=r"`held` must have shape \(24,\), but has shape \(3,\)"):
-        nam.retrieve(net, jnp.ones(N), updates=HELD[name](jnp.ones(3, bool)))
+        nam.retrieve(net, jnp.ones(N), how=HELD[name](jnp.ones(3, bool)))
+
+
+@pytest.mark.parametrize("how", [Flow(), Passes()])
+def test_how_of_another_kind_is_named(how, getkey):
+    net = DenseAssociativeMemory(signs(getkey(), (K, N)))
+    with pytest.raises(ValueError, match="`how` must"):
+        nam.retrieve(net, jnp.ones(N), how=how)

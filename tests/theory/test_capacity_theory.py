@@ -159,7 +159,7 @@ def test_basins_end_near_where_the_mean_field_says(n, flips, getkey):
 
         def close(pattern, of_flips, of_order):
             cue = flip(pattern, flips, key=of_flips)
-            retrieval = retrieve(net, cue, updates=Asynchronous(of_order))
+            retrieval = retrieve(net, cue, how=Asynchronous(of_order))
             return jnp.vdot(retrieval.pattern, pattern) / 128 >= 0.95
 
         keys = jr.split(of_flips, cues), jr.split(of_order, cues)

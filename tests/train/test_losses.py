@@ -18,11 +18,11 @@ from tables.training import (
 
 import nam_jax as nam
 from nam_jax.network import Clamped, ContinuousDenseMemory, TwoLayerMemory
+from nam_jax.solve import Flow
 from nam_jax.train import (
     ENDINGS,
     ClampedRoute,
     ContrastiveEnergy,
-    Effort,
     LabelCrossEntropy,
     Sample,
     SquaredError,
@@ -38,7 +38,7 @@ from nam_jax.train import (
 )
 
 X64 = jax.config.jax_enable_x64
-LOOSE = ThroughSolver(Effort(rest=1e-2, rtol=1e-2, atol=1e-3, max_steps=128))
+LOOSE = ThroughSolver(Flow(rest=1e-2, rtol=1e-2, atol=1e-3, max_steps=128))
 
 
 @eqx.filter_jit

@@ -10,11 +10,10 @@ from tables.networks import arbitrary, signs
 
 import nam_jax as nam
 from nam_jax.network import Drive, EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.solve import RESULTS, Implicit
+from nam_jax.solve import RESULTS, Flow, Implicit
 from nam_jax.train import (
     ClampedRoute,
     Direct,
-    Effort,
     EquilibriumPropagation,
     ImplicitRoute,
     Sample,
@@ -25,7 +24,11 @@ from nam_jax.train import (
 
 X64 = jax.config.jax_enable_x64
 N = 8
-HARD = Effort(1e-8, 1e-9, 1e-11, max_steps=50_000) if X64 else Effort(1e-5, 1e-6, 1e-7)
+HARD = (
+    Flow(rest=1e-8, rtol=1e-9, atol=1e-11, max_steps=50_000)
+    if X64
+    else Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def relative(actual, expected):
 
 @pytest.fixture(scope="module")
 def reference(problem):
-    return gradient(ImplicitRoute(effort=HARD), *problem)
+    return gradient(ImplicitRoute(how=HARD), *problem)
 
 
 @pytest.mark.parametrize("general", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -100,9 +103,9 @@ def test_routes_agree_on_the_three_layers():
     patterns = signs(jr.key(0), (3, N))
     net = NeuronAstrocyte.certified(patterns, margin=0.5, gain=0.7)
     sample = Sample(patterns[0].at[:1].multiply(-0.5), patterns[0])
-    effort = Effort(1e-6, 1e-7, 1e-9) if X64 else Effort(1e-5, 1e-6, 1e-7)
-    _, expected = gradient(ImplicitRoute(effort=effort), net, sample)
-    for route in (ThroughSolver(effort), EquilibriumPropagation(effort=effort)):
+    how = Flow(rest=1e-6, rtol=1e-7, atol=1e-9) if X64 else Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
+    _, expected = gradient(ImplicitRoute(how=how), net, sample)
+    for route in (ThroughSolver(how), EquilibriumPropagation(how=how)):
         assert relative(gradient(route, net, sample)[1], expected) < 0.05
 
 
@@ -117,7 +120,7 @@ def test_routes_with_their_defaults_agree(route, problem, reference):
 def test_gradient_with_clamped_units_is_that_of_finite_differences(problem):
     net, sample = problem
     visible = jnp.arange(N) < 4
-    route = ClampedRoute(ImplicitRoute(effort=HARD), visible)
+    route = ClampedRoute(ImplicitRoute(how=HARD), visible)
     cost = SquaredError(~visible)
 
     @eqx.filter_jit
@@ -139,13 +142,13 @@ def test_gradient_with_clamped_units_is_that_of_finite_differences(problem):
 def test_a_network_without_an_energy_takes_the_general_route():
     net = arbitrary(jr.key(3))
     sample = Sample(0.8 * signs(jr.key(1), (10,)), jnp.zeros(10), Drive(jnp.linspace(0.1, 1.0, 10)))
-    actual = gradient(ImplicitRoute(effort=HARD), net, sample)[1]
+    actual = gradient(ImplicitRoute(how=HARD), net, sample)[1]
     expected = gradient(ThroughSolver(HARD), net, sample)[1]
     assert relative(actual, expected) < (1e-5 if X64 else 2e-2)
 
 
 def test_a_recall_that_does_not_settle_says_so(problem):
-    route = ImplicitRoute(effort=Effort(max_steps=2))
+    route = ImplicitRoute(how=Flow(max_steps=2))
     (_, _, info), _ = eqx.filter_jit(route.value_and_grad)(SquaredError(), *problem)
     assert not bool(info.settled)
 

@@ -45,13 +45,16 @@ def effective_is_exact(fast: bool) -> Finding:
     return Finding(gap, gap, gap, meaning, {"linear g and psi, certified": gap < 1e-4})
 
 
+FINE = solve.Flow(rest=1e-5, rtol=1e-5, atol=1e-6)
+
+
 @eqx.filter_jit
 def _gap(full: NeuronAstrocyte, cues: Patterns) -> Array:
     effective = reduced(full)
 
     def one(cue: Array) -> Array:
         state = effective.initial_state(cue)
-        x = solve.settle(effective, state, rest=1e-5, rtol=1e-5, atol=1e-6).state
+        x = solve.settle(effective, state, how=FINE).state
         return solve.residual(full, effective.lift(x))
 
     return jax.vmap(one)(cues)
@@ -234,6 +237,11 @@ def _relaxation(patterns: Patterns, margin: float) -> float:
 def _sizes(full: NeuronAstrocyte, state: TripartiteState, times: Array) -> Array:
     """The mean absolute synapse at each of `times`."""
     run = solve.simulate(
-        full, state, times[-1], times=times, save={"state": solve.FullState()}, rtol=1e-5, atol=1e-7
+        full,
+        state,
+        times[-1],
+        how=solve.Flow(rtol=1e-5, atol=1e-7),
+        times=times,
+        save={"state": solve.FullState()},
     )
     return jnp.abs(run.observables["state"].synapses).mean((1, 2))

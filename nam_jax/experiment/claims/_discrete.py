@@ -68,7 +68,7 @@ def pairwise_is_quadratic(fast: bool) -> Finding:
 
     @eqx.filter_jit
     def ends_of(net: DenseAssociativeMemory | Hopfield) -> Patterns:
-        return jax.vmap(lambda cue: solve.retrieve(net, cue, updates=updates).state)(cues)
+        return jax.vmap(lambda cue: solve.retrieve(net, cue, how=updates).state)(cues)
 
     ends = ends_of(dense), ends_of(pairs)
     same = float(jnp.mean(jnp.all(ends[0] == ends[1], axis=1)))

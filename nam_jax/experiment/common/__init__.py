@@ -10,7 +10,13 @@ from nam_jax._lazy import attach
 if TYPE_CHECKING:
     from nam_jax.experiment.common._attributes import attributes
     from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
-    from nam_jax.experiment.common._context import in_context, on_device, progress_bar, tracked
+    from nam_jax.experiment.common._context import (
+        counted,
+        in_context,
+        on_device,
+        progress_bar,
+        tracked,
+    )
     from nam_jax.experiment.common._lines import styled
     from nam_jax.experiment.common._memories import (
         UPDATES,
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
         dense_costs,
     )
     from nam_jax.experiment.common._names import Names, Row
+    from nam_jax.experiment.common._programs import keep_programs
     from nam_jax.experiment.common._random import (
         RandomProblem,
         Recalls,
@@ -55,7 +62,7 @@ __getattr__, __dir__ = attach(
     {
         "_attributes": ["attributes"],
         "_binary_images": ["BinaryImages", "binary_images"],
-        "_context": ["in_context", "on_device", "progress_bar", "tracked"],
+        "_context": ["counted", "in_context", "on_device", "progress_bar", "tracked"],
         "_lines": ["styled"],
         "_memories": [
             "UPDATES",
@@ -66,6 +73,7 @@ __getattr__, __dir__ = attach(
             "dense_costs",
         ],
         "_names": ["Names", "Row"],
+        "_programs": ["keep_programs"],
         "_random": [
             "RandomProblem",
             "Recalls",
@@ -111,9 +119,11 @@ __all__ = [
     "certified",
     "check_size",
     "cosine_adam",
+    "counted",
     "dense_costs",
     "gradient_routes",
     "in_context",
+    "keep_programs",
     "log_slope",
     "on_device",
     "padded",

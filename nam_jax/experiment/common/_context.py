@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -23,6 +23,17 @@ def tracked(items: Sequence[Item], text: str, context: Context) -> Iterable[Item
     """
     console = Console(stderr=True)
     return track(items, text, console=console, disable=not context.progress)
+
+
+@contextlib.contextmanager
+def counted(num: int, text: str, context: Context) -> Iterator[Callable[[int, int], None]]:
+    """Returns a context manager that shows a progress bar named `text` up to `num`.
+
+    Its value is the `progress` that `solve.retrieve_all` takes.
+    """
+    with progress_bar(context) as bar:
+        task = bar.add_task(text, total=num)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def progress_bar(context: Context) -> Progress:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import measure, solve
-from nam_jax._types import Key, Pattern, Patterns
+from nam_jax._types import Key, Pattern, Patterns, Scalar
 from nam_jax.network import (
     AbstractNetwork,
     AbstractStart,
@@ -89,7 +89,12 @@ def patterns_of(num_patterns: int, num_neurons: int, *, key: Key) -> Patterns:
 
 
 def recall_all(
-    network: AbstractNetwork, cues: Patterns, targets: Patterns, **options: Any
+    network: AbstractNetwork,
+    cues: Patterns,
+    targets: Patterns,
+    *,
+    how: solve.AbstractHow | None = None,
+    drive: Any = None,
 ) -> Recalls:
     """Recalls all cues in one batch.
 
@@ -97,22 +102,36 @@ def recall_all(
         network: The network.
         cues: (C, N).
         targets: (C, N), the pattern that each cue should recall.
-        **options: Arguments of `solve.retrieve`.
+        how: The settings of `solve.retrieve`; None for those of `measure`.
+        drive: Constant inputs to the network.
     """
-    return _recall_all(network, cues, targets, None, **options)
+    how = measure.coarse(network) if how is None else how
+    return _recall_all(network, cues, targets, None, how, drive)
 
 
 def recall_from_starts(
-    network: NeuronAstrocyte, cues: Patterns, targets: Patterns, **options: Any
+    network: NeuronAstrocyte,
+    cues: Patterns,
+    targets: Patterns,
+    *,
+    max_time: float | Scalar = float("inf"),
+    drive: Any = None,
 ) -> Recalls:
     """Recalls all cues in one batch, from initial states that a separate program computes.
 
-    Networks that differ only in `start` then share the program of recall. Arguments are those of
-    `recall_all`.
+    Networks that differ only in `start` then share the program of recall.
+
+    Args:
+        network: The network.
+        cues: (C, N).
+        targets: (C, N), the pattern that each cue should recall.
+        max_time: Time after which recall gives up, in the unit of the time constants.
+        drive: Constant inputs to the network.
     """
+    how = eqx.tree_at(lambda h: h.max_time, measure.COARSE, max_time)
     states = starts(network, cues)
     network = eqx.tree_at(lambda n: n.start, network, Cold())
-    return _recall_all(network, cues, targets, states, **options)
+    return _recall_all(network, cues, targets, states, how, drive)
 
 
 class Given(AbstractStart):
@@ -138,18 +157,19 @@ def _recall_all(
     cues: Patterns,
     targets: Patterns,
     states: TripartiteState | None,
-    **options: Any,
+    how: solve.AbstractHow | None,
+    drive: Any,
 ) -> Recalls:
     def one(cue: Pattern, target: Pattern, state: TripartiteState | None) -> Recalls:
         started = network
         if state is not None:
             started = eqx.tree_at(lambda n: n.start, network, Given(state=state))
-        retrieval = solve.retrieve(started, cue, **options)
+        retrieval = solve.retrieve(started, cue, how=how, drive=drive)
         return Recalls(
             measure.exact_recall(retrieval.pattern, target),
             measure.overlap(jnp.sign(retrieval.pattern), target),
             retrieval.activity,
-            retrieval.known,
+            retrieval.is_active,
             solve.outcome(retrieval.result),
         )
 

@@ -2,30 +2,31 @@
 
 import optax
 
+from nam_jax.solve import Flow
 from nam_jax.train import (
     AbstractRoute,
-    Effort,
     EquilibriumPropagation,
     ImplicitRoute,
     ThroughSolver,
     Truncated,
 )
 
+FLOW = Flow()
 
-def gradient_routes(effort: Effort | None = None) -> dict[str, AbstractRoute]:
+
+def gradient_routes(how: Flow = FLOW) -> dict[str, AbstractRoute]:
     """Returns all gradient routes by their names in configs.
 
     Args:
-        effort: Tolerances with which the routes solve for an equilibrium; by default `Effort()`.
+        how: How the routes bring a network to rest.
             Equilibrium propagation keeps its own, because it compares two equilibria that differ
             by little.
     """
-    effort = Effort() if effort is None else effort
     return {
-        "implicit": ImplicitRoute(effort=effort),
-        "through_solver": ThroughSolver(effort),
+        "implicit": ImplicitRoute(how=how),
+        "through_solver": ThroughSolver(how),
         "equilibrium_propagation": EquilibriumPropagation(),
-        "truncated": Truncated(effort=effort),
+        "truncated": Truncated(how=how),
     }
 
 

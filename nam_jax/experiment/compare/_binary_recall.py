@@ -12,7 +12,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import data, solve, train
+from nam_jax import data, measure, solve, train
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment.common import Costs, Memory, astrocyte_costs, dense_costs
 from nam_jax.experiment.compare._config import CompareConfig
@@ -149,8 +149,8 @@ def _discrete(
     make_updates: Callable[..., solve.AbstractUpdates],
 ) -> Recalled:
     def one(cue: Pattern, held: Bool[Array, " N"]) -> Pattern:
-        updates = make_updates(held=held)
-        return solve.retrieve(network, cue, updates=updates, max_steps=MOST_SWEEPS).pattern
+        updates = make_updates(held=held, max_steps=MOST_SWEEPS)
+        return solve.retrieve(network, cue, how=updates).pattern
 
     return jax.vmap(one)(cues, held), jnp.ones(len(cues), bool)
 
@@ -197,8 +197,8 @@ def _continuous(
 
     def one(asked: tuple[Pattern, Bool[Array, " N"]]) -> tuple[Pattern, Bool[Array, ""]]:
         cue, held = asked
-        retrieval = solve.retrieve(Clamped.at_cue(network, held, cue), cue)
-        return retrieval.pattern, retrieval.known
+        retrieval = solve.retrieve(Clamped.at_cue(network, held, cue), cue, how=measure.COARSE)
+        return retrieval.pattern, retrieval.is_active
 
     return jax.lax.map(one, (cues, held))
 

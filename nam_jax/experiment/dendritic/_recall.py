@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._trials import Members, Starts, from_features, judged, memories
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import MemoryCue, State
-from nam_jax.solve import ExponentialEuler, FullState, simulate
+from nam_jax.solve import ExponentialEuler, Flow, FullState, simulate
 
 SHOWN = 16
 """Neurons outside the memory that the raster shows."""
@@ -140,9 +139,6 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
 
 @eqx.filter_jit
 def _path(network: DendriticMemory, start: State, time: float, step: float) -> State:
-    solver = ExponentialEuler(network.time_scales())
-    path = simulate(
-        network, start, time, save={"state": FullState()}, times=151, solver=solver, step=step,
-        adjoint=dfx.ForwardMode(), max_steps=100_000,
-    )  # fmt: skip
+    how = Flow(solver=ExponentialEuler(network.time_scales()), step=step, max_steps=100_000)
+    path = simulate(network, start, time, how=how, save={"state": FullState()}, times=151)
     return path.observables["state"]

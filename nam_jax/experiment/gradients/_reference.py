@@ -25,7 +25,7 @@ COST = train.SquaredError()
 LARGEST_STEP = 1e-5
 """Largest relative step of a finite difference; steps are smaller near a critical point."""
 NEWTON_STEPS = 6
-FINE = train.Effort(rest=1e-8, rtol=1e-9, atol=1e-11)
+FINE = solve.Flow(rest=1e-8, rtol=1e-9, atol=1e-11)
 
 
 class Reference(NamedTuple):
@@ -91,7 +91,7 @@ def critical_leak(patterns: Patterns, margin: Scalar) -> Scalar:
     def survives(gain: Scalar) -> Array:
         full = NeuronAstrocyte.certified(patterns, margin=margin, gain=gain)
         network = EffectiveNeuronAstrocyte.from_full(full)
-        settled = FINE(network, network.initial_state(patterns[0]), None)
+        settled = solve.settle(network, network.initial_state(patterns[0]), how=FINE)
         return jnp.mean(jnp.abs(network.readout(settled.state))) > 0.05
 
     def halve(_: Any, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
@@ -135,7 +135,7 @@ def _slopes(
 @eqx.filter_jit
 def _at_rest(network: NeuronAstrocyte, sample: train.Sample) -> tuple[Pattern, Scalar, Scalar]:
     effective = EffectiveNeuronAstrocyte.from_full(network)
-    state = FINE(effective, effective.initial_state(sample.cue), None).state
+    state = solve.settle(effective, effective.initial_state(sample.cue), how=FINE).state
     phi = effective.readout(state)
     lifted = effective.lift(state)
     cotangent = jax.grad(lambda lifted: COST(network.readout(lifted), sample))(lifted)

@@ -16,14 +16,13 @@ from nam_jax.experiment.gradients._reference import COST, Judgement, Reference, 
 from nam_jax.network import NeuronAstrocyte
 from nam_jax.train import (
     AbstractRoute,
-    Effort,
     EquilibriumPropagation,
     ImplicitRoute,
     Sample,
     Truncated,
 )
 
-FINE = Effort(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=2**14)
+FINE = solve.Flow(rest=1e-9, rtol=1e-10, atol=1e-12, max_steps=2**14)
 """Accuracy of solvers in float64, at which only the error of the route itself is left."""
 ROUTE_NAMES = (
     "implicit", "general", "through_solver", "truncated", "equilibrium_propagation",

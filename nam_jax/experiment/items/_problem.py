@@ -134,10 +134,10 @@ def settled(bench: Bench, states: AssociatorState) -> Rates:
 
 @eqx.filter_jit
 def _follow(network: Associator, states: AssociatorState, time: float, step: float) -> Rates:
-    solver = solve.ExponentialEuler(network.time_scales())
+    how = solve.Flow(solver=solve.ExponentialEuler(network.time_scales()), step=step)
 
     def one(state: AssociatorState) -> tuple[Float[Array, " N1"], Float[Array, " N2"]]:
-        run = solve.simulate(network, state, time, step=step, solver=solver, save={}, times=2)
+        run = solve.simulate(network, state, time, how=how, save={}, times=2)
         return run.state.rates.memory, run.state.rates.feature
 
     return jax.vmap(one)(states)

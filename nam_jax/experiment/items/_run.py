@@ -146,7 +146,7 @@ def _recalled(
     network = memory.maker(key)(patterns)
     flat = cues.reshape(-1, cues.shape[-1])
     wanted = jnp.tile(targets, (cues.shape[0], 1))
-    recalls = recall_all(network, flat, wanted, updates=solve.Asynchronous(key))
+    recalls = recall_all(network, flat, wanted, how=solve.Asynchronous(key))
     return np.asarray(recalls.exact).reshape(cues.shape[:2])
 
 

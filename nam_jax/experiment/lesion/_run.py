@@ -1,7 +1,7 @@
 """The study `lesion`: recall while calcium exchange is cut or modulated in five ways."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -191,7 +191,9 @@ def _harmed(lesion: Callable, subjects: Subject, value: Scalar, keys: Array) -> 
 
 
 @eqx.filter_jit
-def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **options: Any) -> Point:
+def _recall(
+    subjects: Subject, drive: Drive | None, *, effective: bool, max_time: float = float("inf")
+) -> Point:
     """Recalls of all sets at once.
 
     Args:
@@ -199,7 +201,7 @@ def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **option
         drive: Constant inputs.
         effective: Whether to recall by the effective networks. Their recalls mean nothing for sets
             with a margin of 0 or less.
-        **options: Further arguments of `recall_all`; used by full networks only.
+        max_time: Time after which the recall of a full network gives up.
     """
 
     def one(subject: Subject) -> Point:
@@ -208,7 +210,8 @@ def _recall(subjects: Subject, drive: Drive | None, *, effective: bool, **option
         if effective:
             reduced = EffectiveNeuronAstrocyte.from_full(network, drive=drive)
             return Point(recall_all(reduced, cues, targets), margin)
-        return Point(recall_from_starts(network, cues, targets, drive=drive, **options), margin)
+        recalls = recall_from_starts(network, cues, targets, drive=drive, max_time=max_time)
+        return Point(recalls, margin)
 
     return eqx.filter_vmap(one)(subjects)
 

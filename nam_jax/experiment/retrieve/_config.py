@@ -54,8 +54,6 @@ class RetrieveConfig:
     """Residual at which the network counts as being at rest and recall stops."""
     max_steps: Annotated[int, Meta(ge=1)] = 4096
     """Solver steps after which a recall is given up."""
-    batch_size: Annotated[int, Meta(ge=1)] = 1
-    """Cues integrated at once: 1 is best on a CPU, as many as memory holds on an accelerator."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the whole run."""
     seed: Seed = 0

@@ -1,7 +1,7 @@
 """Stores images in an astrocyte's process tensor and recalls them from damaged cues (Figure 2)."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import diffrax as dfx
 import equinox as eqx
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import attributes, in_context, result_variable, tracked
+from nam_jax.experiment.common import attributes, counted, in_context, result_variable
 from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
 from nam_jax.experiment.retrieve._config import RetrieveConfig
 from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
@@ -113,66 +113,52 @@ def _recall_all(
     *,
     key: Key,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Observables of every recall, and seconds taken; batches keep the use of memory bounded."""
+    """Returns the observables of every recall, and the seconds taken."""
     rows, columns = jr.randint(key, (2, NUM_SHOWN), 0, network.tensor.num_neurons)
-    sample = LayerSample(rows, columns)
-    num = len(problem.cues)
-    size = min(context.batch or config.batch_size, num)
-    begun, parts = time.perf_counter(), []
-    starts = range(0, num, size)
-    for first in tracked(starts, "recalling", context):
-        # The last batch is filled up with the first cues, so that all batches share one program.
-        chosen = jnp.arange(first, first + size) % num
-        parts.append(
-            jax.device_get(
-                _recall(config, network, sample, problem.cues[chosen], problem.patterns[chosen])
-            )
-        )
-    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:num], *parts)
-    return joined, time.perf_counter() - begun
-
-
-@eqx.filter_jit
-def _recall(
-    config: RetrieveConfig,
-    network: NeuronAstrocyte,
-    sample: LayerSample,
-    cues: Patterns,
-    patterns: Patterns,
-) -> dict[str, Array]:
-    def one(cue: Pattern, pattern: Pattern) -> dict[str, Array]:
-        path = solve.simulate(
+    begun = time.perf_counter()
+    with counted(len(problem.cues), "recalling", context) as progress:
+        recalls = solve.retrieve_all(
             network,
-            network.initial_state(cue),
-            config.end_time,
+            problem.cues,
+            how=solve.Flow(
+                solver=SOLVERS[config.solver], rtol=config.rtol, atol=config.atol,
+                step=config.step, rest=config.rest, max_time=config.end_time,
+                max_steps=config.max_steps,
+            ),
+            times=config.num_times,
             save={
                 "energy": solve.Energy(),
                 "activity": solve.Activity(),
-                "overlap": solve.Overlap(pattern),
-                "layers": sample,
+                "overlap": solve.Overlap(problem.patterns),
+                "layers": LayerSample(rows, columns),
             },
-            times=config.num_times,
-            solver=SOLVERS[config.solver],
-            rtol=config.rtol,
-            atol=config.atol,
-            step=config.step,
-            rest=config.rest,
-            max_steps=config.max_steps,
-            adjoint=dfx.ForwardMode(),
-        )
-        recalled = network.readout(path.state)
-        return path.observables | {
-            "time": path.ts,
-            "pattern": recalled,
-            "exact": measure.exact_recall(recalled, pattern),
-            "bit_error": measure.bit_error(recalled, pattern),
-            "energy_rise": measure.largest_energy_rise(path.energy),
-            "steps": path.stats["num_steps"],
-            "stop_time": path.stop,
-            "result": solve.outcome(path.result),
+            batch=context.batch or "auto",
+            progress=progress,
+        )  # fmt: skip
+        numbers = jax.device_get(_numbers(recalls, problem.patterns))
+    return numbers, time.perf_counter() - begun
+
+
+@eqx.filter_jit
+def _numbers(recalls: solve.Retrieval, patterns: Patterns) -> dict[str, Array]:
+    """Returns the quantities of the Dataset, with a leading axis of recalls."""
+
+    def of_one(recall: solve.Retrieval, pattern: Pattern, index: Array) -> dict[str, Array]:
+        path = recall.observables
+        return path | {
+            "overlap": path["overlap"][:, index],
+            "pattern": recall.pattern,
+            "exact": measure.exact_recall(recall.pattern, pattern),
+            "bit_error": measure.bit_error(recall.pattern, pattern),
+            "energy_rise": measure.largest_energy_rise(path["energy"]),
+            "steps": recall.steps,
+            "stop_time": recall.time,
+            "result": solve.outcome(recall.result),
         }
 
-    return jax.vmap(one)(cues, patterns)
+    times, recalls = recalls.ts, eqx.tree_at(lambda r: r.ts, recalls, None)
+    numbers = jax.vmap(of_one)(recalls, patterns, jnp.arange(len(patterns)))
+    return numbers | {"time": cast(Array, times)}
 
 
 _CURVES = {
@@ -212,7 +198,7 @@ def _dataset(
             ),
         },
         coords={
-            "time": ("time", recalls["time"][0], {"units": "time constants"}),
+            "time": ("time", recalls["time"], {"units": "time constants"}),
             "layer": ["neurons", "synapses", "processes"],
         },
     )

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import solve, train
+from nam_jax import measure, solve, train
 from nam_jax._types import Key
 from nam_jax.experiment.common import cosine_adam, gradient_routes, with_gain
-from nam_jax.experiment.train._settings import EFFORT, RULES
+from nam_jax.experiment.train._settings import HOW, RULES
 from nam_jax.network import Clamped, EffectiveNeuronAstrocyte
 
 GAINS = (0.9, 1.0, 2.0, 4.0)
@@ -85,7 +85,9 @@ def complete(
 
     def one(image: Float[Array, " N"]) -> Float[Array, " N"]:
         cue = jnp.where(occluded, 0, image)
-        return solve.retrieve(Clamped.at_cue(network, ~occluded, cue), cue).pattern
+        return solve.retrieve(
+            Clamped.at_cue(network, ~occluded, cue), cue, how=measure.COARSE
+        ).pattern
 
     return jax.vmap(one)(images)
 
@@ -116,7 +118,7 @@ def _fit(
     """Trains couplings, patterns and leak on completing training images, visible pixels held."""
     rule = RULES[config.start]
     start = train.certified_reduction(stored, rule, margin=START_MARGIN, gain=START_GAIN)
-    route = train.ClampedRoute(gradient_routes(EFFORT)[config.gradient], ~occluded)
+    route = train.ClampedRoute(gradient_routes(HOW)[config.gradient], ~occluded)
     return train.fit(
         train.parametrise(start),
         train.Minibatches(

@@ -1,6 +1,6 @@
 """Recall of correlated patterns: a trained tensor beside untrained ones and classical rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,10 +10,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import data, solve, train
+from nam_jax import data, measure, solve, train
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment.common import Memory, cosine_adam, gradient_routes, with_gain
-from nam_jax.experiment.train._settings import EFFORT, RULES
+from nam_jax.experiment.train._settings import HOW, RULES
 from nam_jax.network import (
     AbstractNetwork,
     EffectiveNeuronAstrocyte,
@@ -31,12 +31,12 @@ class Variant(NamedTuple):
     Attributes:
         setting: Name of the variant, such as "gain 0.9".
         network: The network.
-        options: Arguments of `retrieve`.
+        how: The settings of `retrieve`.
     """
 
     setting: str
     network: AbstractNetwork
-    options: Mapping[str, Any]
+    how: solve.AbstractHow | None
 
 
 class Outcomes(NamedTuple):
@@ -95,14 +95,14 @@ def certified_variants(
     network: EffectiveNeuronAstrocyte, gains: tuple[float, ...]
 ) -> list[Variant]:
     """Returns variants of a network with several neural leaks, one for each of `gains`."""
-    return [Variant(f"gain {g:g}", with_gain(network, g), {}) for g in gains]
+    return [Variant(f"gain {g:g}", with_gain(network, g), measure.COARSE) for g in gains]
 
 
 def discrete_variants(network: AbstractNetwork, *, key: Key) -> list[Variant]:
     """Returns variants of a discrete network: neurons updated all at once, and one by one."""
     return [
-        Variant("synchronous", network, {"updates": solve.Synchronous()}),
-        Variant("asynchronous", network, {"updates": solve.Asynchronous(key)}),
+        Variant("synchronous", network, solve.Synchronous()),
+        Variant("asynchronous", network, solve.Asynchronous(key)),
     ]
 
 
@@ -110,7 +110,7 @@ def named_variants(memory: Memory, patterns: Patterns, *, key: Key) -> list[Vari
     """Returns the variants of a memory: both orders of updates if its neurons are binary."""
 
     def as_it_is(network: AbstractNetwork) -> list[Variant]:
-        return [Variant("as it is", network, {})]
+        return [Variant("as it is", network, measure.coarse(network))]
 
     def updated(network: AbstractNetwork) -> list[Variant]:
         return as_it_is(network) if memory.together else discrete_variants(network, key=key)
@@ -127,7 +127,7 @@ def best_of(variants: list[Variant], selection: Cues, test: Cues) -> Outcomes:
     both = jnp.concatenate([selection.damaged, test.damaged], axis=1)
     targets = np.concatenate([selection.targets, test.targets])
     recalls = [
-        _recall(variant.network, both.reshape(-1, both.shape[-1]), variant.options)
+        _recall(variant.network, both.reshape(-1, both.shape[-1]), variant.how)
         for variant in variants
     ]
     readouts = np.stack([np.asarray(readout).reshape(both.shape) for readout, _ in recalls])
@@ -185,7 +185,7 @@ def trained(
         optimizer=cosine_adam(config.learning_rate, config.steps),
         num_steps=config.steps,
         key=key,
-        gradient=gradient_routes(EFFORT)[config.gradient],
+        gradient=gradient_routes(HOW)[config.gradient],
         trainable=lambda net: [
             net.excess.couplings.root,
             *([net.excess.patterns] if config.train_patterns else []),
@@ -197,12 +197,12 @@ def trained(
 
 @eqx.filter_jit
 def _recall(
-    network: AbstractNetwork, cues: Patterns, options: Mapping[str, Any]
+    network: AbstractNetwork, cues: Patterns, how: solve.AbstractHow | None
 ) -> tuple[Float[Array, "C N"], Bool[Array, " C"]]:
     """Returns the read-outs at rest, and whether the network is active there."""
 
     def one(cue: Pattern) -> tuple[Pattern, Bool[Array, ""]]:
-        retrieval = solve.retrieve(network, cue, **options)
-        return retrieval.pattern, retrieval.known
+        retrieval = solve.retrieve(network, cue, how=how)
+        return retrieval.pattern, retrieval.is_active
 
     return jax.vmap(one)(cues)

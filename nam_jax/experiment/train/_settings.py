@@ -1,12 +1,12 @@
 """Settings of both trainings, for recall and for inpainting."""
 
 from nam_jax.memory import AbstractPatternRule, Hebbian, Projection
-from nam_jax.train import Effort
+from nam_jax.solve import Flow
 
 RULES: dict[str, AbstractPatternRule] = {"hebbian": Hebbian(), "projection": Projection()}
 """Rules of the process tensor by their names in a config and in the Dataset."""
 
-EFFORT = Effort(rest=1e-2, rtol=1e-3, atol=1e-4, max_steps=512)
-"""Tolerances with which training solves for equilibria: those of `retrieve` by default, because
-trained networks are judged by `retrieve`. Those of `Effort()` are ten times smaller, for gradients
-that are compared with a reference; a step of training averages over a batch and needs less."""
+HOW = Flow(rest=1e-2, rtol=1e-3, atol=1e-4, max_steps=512)
+"""How training brings networks to rest: with the tolerances by which trained networks are judged.
+Those of `Flow()` are ten times smaller, for gradients that are compared with a reference; a step of
+training averages over a batch and needs less."""

@@ -28,7 +28,7 @@ def test_finite_differences_agree_with_themselves_at_twice_the_step(problem):
 
 def test_implicit_gradient_is_that_of_finite_differences(problem):
     with jax.enable_x64(True):
-        judgement = judged_route(ImplicitRoute(effort=FINE), *problem)
+        judgement = judged_route(ImplicitRoute(how=FINE), *problem)
     assert judgement.miss < 1e-10 and judgement.error < 1e-5
     np.testing.assert_allclose(judgement.norm_ratio, 1, rtol=1e-5)
 

@@ -257,5 +257,6 @@ def test_retrieve_recalls_an_image_with_the_associator():
     answer_map = associate(RidgeMap(1e-4), stored.rates[1], patterns)
     network = Associator(base, cue_map, answer_map, gain=40.0)
     cue = nam.data.flip(patterns[0], 0.1, key=jr.key(3))
-    retrieval = eqx.filter_jit(lambda cue: nam.retrieve(network, cue, max_time=400.0))(cue)
+    how = nam.solve.Flow(max_time=400.0)
+    retrieval = eqx.filter_jit(lambda cue: nam.retrieve(network, cue, how=how))(cue)
     assert bool(nam.measure.exact_recall(retrieval.pattern, patterns[0]))

@@ -16,8 +16,8 @@ from nam_jax.experiment.common import gradient_routes
 from nam_jax.experiment.common._binary_images import binary_images
 from nam_jax.experiment.train import _recall as _correlated_recall
 from nam_jax.experiment.train._run import _checkpoint
-from nam_jax.experiment.train._settings import EFFORT
-from nam_jax.train import Effort
+from nam_jax.experiment.train._settings import HOW
+from nam_jax.solve import Flow
 
 SMALL = train.study.config(
     num_patterns=(24,),
@@ -121,13 +121,13 @@ def test_occluded_cues_claim_nothing_and_flipped_ones_have_as_many_flips_as_said
     assert not hidden[:, 32:].any() and (hidden[:, :32] == cues.targets[:, :32]).all()
 
 
-def test_every_route_that_a_config_can_name_is_an_object_with_the_effort_asked_for():
+def test_every_route_that_a_config_can_name_is_an_object_with_the_settings_asked_for():
     names = typing.get_args(typing.get_type_hints(train.TrainConfig)["gradient"])
-    routes = gradient_routes(EFFORT)
+    routes = gradient_routes(HOW)
     assert set(names) == set(routes)
     own = {"equilibrium_propagation"}
-    assert {name for name, route in routes.items() if route.effort != EFFORT} == own
-    assert {n for n, route in gradient_routes().items() if route.effort != Effort()} == own
+    assert {name for name, route in routes.items() if route.how != HOW} == own
+    assert {n for n, route in gradient_routes().items() if route.how != Flow()} == own
 
 
 def test_the_route_can_be_chosen_by_name_and_training_goes_on_from_a_checkpoint(images, tmp_path):

@@ -233,7 +233,8 @@ def test_relaxation_time_is_that_of_the_memory_mode(margin):
     state = TripartiteState(jnp.zeros(20), mode, mode)
     times = jnp.array([0.0, 2 * time, 3 * time])
     save = {"state": nam.solve.FullState()}
-    run = nam.simulate(net, state, 3 * time, times=times, save=save, rtol=1e-5, atol=1e-7)
+    how = nam.solve.Flow(rtol=1e-5, atol=1e-7)
+    run = nam.simulate(net, state, 3 * time, times=times, save=save, how=how)
     size = jnp.abs(run.observables["state"].synapses).mean((1, 2))
     measured = time / float(jnp.log(size[1] / size[2]))
     assert measured == pytest.approx(time, rel=0.01)

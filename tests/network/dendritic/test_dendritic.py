@@ -15,7 +15,7 @@ import nam_jax as nam
 from nam_jax.experiment.dendritic._controls import point_synapses
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import ExternalInputs, Linear, Ramp, State, Wiring
-from nam_jax.solve import ExponentialEuler
+from nam_jax.solve import ExponentialEuler, Flow
 
 X64 = jax.config.jax_enable_x64
 N1, N2, D, M1, M2 = 7, 9, 3, 5, 4
@@ -222,10 +222,9 @@ def after_steps(network, branch, rate, state):
     """Every tenth of 100 states on the way from `state`, and inhibition that matches the first."""
     network = eqx.tree_at(lambda n: (n.branch_transfer, n.memory_transfer), network, (branch, rate))
     settled = network.state_of(state.memory, state.feature)
-    path = nam.simulate(
-        network, state, 300.0, solver=ExponentialEuler(network.time_scales()), step=3.0,
-        save={"all": nam.solve.FullState()}, times=11,
-    )  # fmt: skip
+    how = Flow(solver=ExponentialEuler(network.time_scales()), step=3.0)
+    save = {"all": nam.solve.FullState()}
+    path = nam.simulate(network, state, 300.0, how=how, save=save, times=11)
     return path.observables["all"], settled, targets(network, settled)
 
 

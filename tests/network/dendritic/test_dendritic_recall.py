@@ -21,7 +21,7 @@ from nam_jax.network.dendritic import (
     ReducedMemory,
     Wiring,
 )
-from nam_jax.solve import ExponentialEuler
+from nam_jax.solve import ExponentialEuler, Flow
 
 
 def small(seed, **arguments):
@@ -35,9 +35,9 @@ def small(seed, **arguments):
 def trials(network, states, end=200.0, step=2.0):
     """Rates at the end."""
     base = network.base if isinstance(network, HeldFeatures) else network
-    solver = ExponentialEuler(base.time_scales())
+    how = Flow(solver=ExponentialEuler(base.time_scales()), step=step)
     saved = {"save": {}, "times": 2}
-    run = functools.partial(nam.simulate, network, t1=end, solver=solver, step=step, **saved)
+    run = functools.partial(nam.simulate, network, t1=end, how=how, **saved)
     return jax.vmap(lambda state: run(state).state)(states)
 
 
@@ -82,9 +82,7 @@ def test_exponential_euler_agrees_with_an_adaptive_solver():
                     network,
                     network.initial_state(cue),
                     200.0,
-                    solver=dfx.Tsit5(),
-                    rtol=1e-5,
-                    atol=1e-5,
+                    how=Flow(solver=dfx.Tsit5(), rtol=1e-5, atol=1e-5),
                     save={},
                     times=2,
                 ).state
@@ -93,10 +91,8 @@ def test_exponential_euler_agrees_with_an_adaptive_solver():
     )(cues)
     stepped = trials(network, jax.vmap(network.initial_state)(cues))
     np.testing.assert_allclose(stepped.memory, adaptive.memory, atol=0.05)
-    solver = ExponentialEuler(network.time_scales())
-    rested = jax.jit(jax.vmap(lambda cue: nam.retrieve(network, cue, solver=solver, step=2.0)))(
-        cues
-    )
+    how = Flow(solver=ExponentialEuler(network.time_scales()), step=2.0)
+    rested = jax.jit(jax.vmap(lambda cue: nam.retrieve(network, cue, how=how)))(cues)
     assert set(nam.solve.sentences(rested.result)) == {"The network came to rest."}
     assert np.asarray(jax.vmap(measure.strict_recall)(rested.pattern, members)).all()
     np.testing.assert_allclose(rested.pattern, stepped.memory, atol=1.0)

@@ -13,7 +13,7 @@ from tables.networks import signs
 import nam_jax as nam
 from nam_jax.memory import DistinctPower, Exponential, LogSumExp, Power, RectifiedPower
 from nam_jax.network import ContinuousDenseMemory, DenseAssociativeMemory
-from nam_jax.solve import RESULTS, Asynchronous
+from nam_jax.solve import RESULTS, Asynchronous, Synchronous
 
 N, K = 9, 3
 SEPARATIONS = {
@@ -107,7 +107,7 @@ def test_updates_one_by_one_lower_the_energy_and_equal_a_loop_in_a_batch(name, g
     keys = jr.split(getkey(), 16)
 
     def one(state, key):
-        rest = nam.settle(net, state, updates=Asynchronous(key))
+        rest = nam.settle(net, state, how=Asynchronous(key))
         return rest.state, net.energy(rest.state) - net.energy(state)
 
     ends, changes = jax.jit(jax.vmap(one))(states, keys)
@@ -125,9 +125,9 @@ def test_steep_memories_neither_freeze_nor_overflow_in_float32(separation, updat
     """N = 784, 30 % flips: (1 - 2 r)^39 = 3e-16, and exp(beta N) has more than 1000 digits."""
     xi = signs(getkey(), (50, 784)).astype(jnp.float32)
     net = DenseAssociativeMemory(xi, separation)
-    order = {"together": {}, "one by one": {"updates": Asynchronous(order=jnp.arange(784))}}
+    how = {"together": Synchronous(), "one by one": Asynchronous(order=jnp.arange(784))}[updates]
     cue = nam.data.flip(xi[0], 0.3, key=getkey())
-    recall = jax.jit(lambda cue: nam.retrieve(net, cue, **order[updates]))(cue)
+    recall = jax.jit(lambda cue: nam.retrieve(net, cue, how=how))(cue)
     assert recall.result == RESULTS.converged
     np.testing.assert_array_equal(recall.pattern, xi[0])
     assert -1.001 <= float(recall.energy) <= -0.999 or isinstance(separation, LogSumExp)
@@ -216,9 +216,11 @@ def test_discrete_recall_and_how_it_ends(getkey):
     net = DenseAssociativeMemory(xi)
     recall = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()))
     np.testing.assert_array_equal(recall.pattern, xi[0])
-    assert float(recall.residual) == 0 and int(recall.steps) >= 1 and bool(recall.known)
+    assert float(recall.residual) == 0 and int(recall.steps) >= 1 and bool(recall.is_active)
     assert recall.result == nam.solve.RESULTS.converged
-    limited = nam.retrieve(net, nam.data.flip(xi[0], 0.2, key=getkey()), max_steps=0)
+    limited = nam.retrieve(
+        net, nam.data.flip(xi[0], 0.2, key=getkey()), how=Synchronous(max_steps=0)
+    )
     assert limited.result == nam.solve.RESULTS.step_limit and float(limited.residual) > 0
     cues = jnp.stack([xi[0], xi[0].at[0].set(jnp.nan)])
     said = nam.solve.sentences(jax.vmap(lambda cue: nam.retrieve(net, cue).result)(cues))
@@ -237,7 +239,7 @@ def test_a_tie_keeps_the_state():
     net = DenseAssociativeMemory(patterns, Power(2))
     cue = jnp.array([-1.0, 1.0, -1.0])
     assert float(net.local_field(cue)[0]) == 0
-    assert float(nam.retrieve(net, cue, max_steps=1).pattern[0]) == -1
+    assert float(nam.retrieve(net, cue, how=Synchronous(max_steps=1)).pattern[0]) == -1
 
 
 BAD = {

@@ -130,7 +130,7 @@ def sweeps_by_loop(net, state, order):
 def test_sweeps_are_a_loop_over_neurons_and_lower_the_energy(name, getkey):
     net, cue = DISCRETE[name](getkey()), signs(getkey(), (N,))
     order = jr.permutation(getkey(), N)
-    recall = retrieve(net, cue, updates=Asynchronous(order=order))
+    recall = retrieve(net, cue, how=Asynchronous(order=order))
     visited = sweeps_by_loop(net, cue, np.asarray(order).tolist())
     np.testing.assert_array_equal(recall.pattern, visited[-1])
     assert recall.result == RESULTS.converged and float(recall.residual) == 0
@@ -148,7 +148,7 @@ def test_two_neurons_that_cycle_together_rest_one_by_one():
     @jax.jit
     @jax.vmap
     def one_by_one(order):
-        return nam.retrieve(net, cue, updates=Asynchronous(order=order))
+        return nam.retrieve(net, cue, how=Asynchronous(order=order))
 
     recall = one_by_one(jnp.array([[0, 1], [1, 0]]))
     np.testing.assert_array_equal(recall.pattern, [[-1, -1], [1, 1]])
@@ -158,14 +158,14 @@ def test_two_neurons_that_cycle_together_rest_one_by_one():
 
 def test_ties_keep_their_state_one_by_one():
     patterns = jnp.array([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0]])
-    updates = Asynchronous(order=jnp.array([0]))
+    how = Asynchronous(order=jnp.array([0]))
     for net in (Hopfield.from_patterns(patterns), DenseAssociativeMemory(patterns, Power(2))):
         cue = jnp.array([-1.0, 1.0, -1.0])
         assert float(net.field_of(net.carry(cue), cue, 0)) == 0
-        recall = retrieve(net, cue, updates=Asynchronous(order=jnp.array([0, 1, 2])))
+        recall = retrieve(net, cue, how=Asynchronous(order=jnp.array([0, 1, 2])))
         assert float(recall.pattern[0]) == -1
         with pytest.raises(ValueError, match=r"`order` must have shape \(3,\), but has shape"):
-            nam.settle(net, cue, updates=updates)
+            nam.settle(net, cue, how=how)
 
 
 @pytest.mark.parametrize("name", ["hopfield", "dense-4"])
@@ -175,7 +175,7 @@ def test_batches_of_sweeps_are_their_samples(name, getkey):
 
     @eqx.filter_jit
     def recall(cue, key):
-        actual = nam.retrieve(net, cue, updates=Asynchronous(key))
+        actual = nam.retrieve(net, cue, how=Asynchronous(key))
         return actual.pattern, actual.steps, nam.solve.outcome(actual.result)
 
     together = jax.vmap(recall)(cues, keys)
@@ -194,8 +194,8 @@ def test_pairwise_dense_memory_is_hopfields_network_sweep_by_sweep(getkey):
 
     @eqx.filter_jit
     def ends(net):
-        updates = Asynchronous(order=order)
-        return jax.vmap(lambda cue: nam.settle(net, cue, updates=updates))(cues)
+        how = Asynchronous(order=order)
+        return jax.vmap(lambda cue: nam.settle(net, cue, how=how))(cues)
 
     one, other = ends(Hopfield.from_patterns(xi)), ends(DenseAssociativeMemory(xi, Power(2)))
     np.testing.assert_array_equal(one.state, other.state)
@@ -210,7 +210,7 @@ def test_random_sweeps_use_their_key(getkey):
     @jax.jit
     @jax.vmap
     def ends(key):
-        return nam.settle(net, cue, updates=Asynchronous(key), max_steps=1).state
+        return nam.settle(net, cue, how=Asynchronous(key, max_steps=1)).state
 
     states = ends(keys)
     np.testing.assert_array_equal(states[0], states[1])

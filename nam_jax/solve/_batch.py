@@ -1,0 +1,289 @@
+"""`retrieve_all`: recalls many cues, in batches that fit the machine."""
+
+# Example: 7 cues in batches of 3 are the batches (0, 1, 2), (3, 4, 5) and (6, 0, 1). The last one
+# is filled up with the first cues, whose second recalls are dropped: one program serves all.
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from nam_jax._misc import argument_error, check_whole, is_concrete
+from nam_jax.network import AbstractNetwork
+from nam_jax.solve._doors import (
+    how_for,
+    numbers_as_arrays,
+    raise_unless,
+    refuse_traced,
+    with_arrays,
+)
+from nam_jax.solve._how import AbstractHow, Flow
+from nam_jax.solve._observe import Save, as_observables
+from nam_jax.solve._result import RESULTS
+from nam_jax.solve._retrieve import Retrieval, recalled
+from nam_jax.solve._simulate import saved_at
+from nam_jax.solve._updates import AbstractUpdates
+
+LARGE = 2**19
+"""Bytes of one sample's state from which on a CPU recalls cues one at a time.
+
+That is N = 256 for the N x N layers of an astrocyte. Batches of 16 are faster up to N = 181, and
+slower there, as they do not fit the caches and wait for their slowest recall.
+"""
+
+COPIES = 16
+"""Guess of how many arrays of the size of the state a recall keeps."""
+
+
+def retrieve_all(
+    network: AbstractNetwork,
+    cues: ArrayLike,
+    *,
+    how: AbstractHow | None = None,
+    drive: Any = None,
+    times: int | ArrayLike | Sequence[float] | None = None,
+    save: Save | None = None,
+    silence: ArrayLike = 0.5,
+    throw: bool = False,
+    batch: int | Literal["auto"] = "auto",
+    stacked: bool = False,
+    keep_states: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Retrieval:
+    """Returns the patterns that a network recalls from many cues.
+
+    The result of a cue does not depend on the other cues. In batches of any size a discrete network
+    gives the same bits, unless a field is so near 0 that rounding decides its sign; a continuous
+    network gives states that differ by rounding errors. Under jit, vmap and grad all cues are one
+    batch, whatever `batch` is, and `progress` is not called. Derivatives are those of
+    [`nam_jax.retrieve`][]; observables have none.
+
+    Args:
+        network: Any network; or if `stacked`, networks of equal structure, with a leading axis of
+            the length of `cues` on every array.
+        cues: (B, N), one cue in each row.
+        how: The settings for the kind of network, as for [`nam_jax.settle`][]; None for the
+            defaults. With `Asynchronous(key)` each cue has its own random numbers, which depend on
+            the key and the row of the cue only.
+        drive: Constant inputs to the network, the same for all cues; None for no inputs.
+        times: Times at which to save, ascending from 0; or their number, evenly spaced up to
+            `max_time` of `how`. None to save nothing.
+        save: Observables by name, or functions of the state, as for [`nam_jax.simulate`][].
+        silence: As for [`nam_jax.retrieve`][].
+        throw: Whether to raise an error unless every result is `converged` or `passed`.
+        batch: The number of cues that are recalled at once. "auto": one at a time on a CPU if the
+            state of a sample is large; otherwise as many as fit into the free memory.
+        stacked: Whether each cue has its own network.
+        keep_states: Whether to return the last states, B times the size of a state.
+        progress: Called after each batch with the number of finished cues and of all cues.
+
+    Returns:
+        A [`nam_jax.solve.Retrieval`][] whose arrays, but for `ts`, have a leading axis of B. A cue
+        that holds NaN has the result `non_finite`; other cues are not affected.
+
+    Raises:
+        ValueError: If `cues` is not (B, N) with B of at least 1; if the network takes no such
+            drive; if `how` is for networks of another kind; if an array of stacked networks has no
+            leading axis of B; if only one of `times` and `save` is given, or the network does not
+            flow in time, so that nothing can be saved; or if `throw` is True under jit, vmap and
+            grad.
+        RuntimeError: If `throw` is True and a result is neither `converged` nor `passed`.
+    """
+    refuse_traced(throw, network, cues, drive, how)
+    network.as_drive(drive)
+    settings = how_for(network, how)
+    rows = jnp.asarray(cues)
+    if rows.ndim != 2 or not rows.shape[0]:
+        raise argument_error("cues", "have shape (B, N), one cue in a row", f"shape {rows.shape}")
+    if batch != "auto":
+        check_whole("batch", batch)
+    observables, saved_times = _saved(network, settings, save, times)
+    shared = (
+        numbers_as_arrays(drive, network.dtype),
+        with_arrays(settings, network.dtype),
+        numbers_as_arrays(silence, network.dtype),
+        observables,
+        saved_times,
+    )
+    if stacked:
+        _check_stacked(network, rows.shape[0])
+    retrieval = _in_batches(network, rows, shared, batch, stacked, keep_states, progress)
+    if throw:
+        raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
+    return retrieval
+
+
+def _in_batches(
+    network: AbstractNetwork,
+    cues: Array,
+    shared: tuple[Any, ...],
+    batch: int | str,
+    stacked: bool,
+    keep_states: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Retrieval:
+    """Returns the recalls of all cues, batch after batch."""
+    num = cues.shape[0]
+    traced = not all(is_concrete(x) for x in jax.tree.leaves((network, cues, shared)))
+    if traced:
+        size = num
+    elif batch == "auto":
+        size = batch_size(network, cues, shared, stacked, keep_states)
+    else:
+        size = min(int(batch), num)
+    # Batches are cut on the host. Cues that are spread over devices come together for that.
+    all_cues = cues if traced else np.asarray(cues)
+    if size == num:
+        whole = _recalled_batch(network, all_cues, np.arange(num), shared, stacked, keep_states)
+        if progress is not None and not traced:
+            jax.block_until_ready(whole)
+            progress(num, num)
+        return _with_times(whole, shared)
+    parts = []
+    for first in range(0, num, size):
+        chosen = np.arange(first, first + size) % num
+        own = _row(network, chosen) if stacked else network
+        part = _recalled_batch(own, all_cues[chosen], chosen, shared, stacked, keep_states)
+        # Each batch is moved to the host, so that the results need no memory of the device.
+        parts.append(jax.device_get(part))
+        if progress is not None:
+            progress(min(first + size, num), num)
+    joined = jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:num]), *parts)
+    return _with_times(joined, shared)
+
+
+def _with_times(retrieval: Retrieval, shared: tuple[Any, ...]) -> Retrieval:
+    """Returns the recalls with the saved times, which have no axis of cues."""
+    return eqx.tree_at(lambda r: r.ts, retrieval, shared[-1], is_leaf=lambda x: x is None)
+
+
+def batch_size(
+    network: AbstractNetwork,
+    cues: Array,
+    shared: tuple[Any, ...],
+    stacked: bool,
+    keep_states: bool,
+) -> int:
+    """Returns how many cues to recall at once.
+
+    One on a CPU if the state of a sample is large. Otherwise as many as are asked for, or as fit
+    into half of the free memory: first by a guess from the size of the state, and where that comes
+    close to the limit, by the memory analysis of the compiled program.
+    """
+    num, free = cues.shape[0], free_memory() / 2
+    state_bytes, other_bytes = _bytes_of_one(network, cues, shared, stacked)
+    if jax.default_backend() == "cpu" and state_bytes >= LARGE:
+        return 1
+    guess = COPIES * state_bytes + 2 * other_bytes
+    size = int(min(num, max(1, free // max(guess, 1))))
+    if size * guess < free / 8:
+        return size
+    index = np.arange(size) % num
+    own = _row(network, index) if stacked else network
+    analysis = (
+        cast(Any, _recalled_batch)
+        .lower(own, np.asarray(cues)[index], index, shared, stacked, keep_states)
+        .compile()
+        .compiled.memory_analysis()
+    )
+    parts = ("temp_size_in_bytes", "output_size_in_bytes")
+    needed = sum(getattr(analysis, part, 0) for part in parts)
+    return size if needed <= free else max(1, int(size * free / needed))
+
+
+def _bytes_of_one(
+    network: AbstractNetwork, cues: Array, shared: tuple[Any, ...], stacked: bool
+) -> tuple[int, int]:
+    """Returns the bytes of the state of one sample, and of its saved rows and overlaps."""
+    drive, _, _, save, times = shared
+    one = _row(network, 0) if stacked else network
+    cue = jax.ShapeDtypeStruct(cues.shape[1:], cues.dtype)
+
+    def parts(network: AbstractNetwork, cue: Any) -> tuple[Any, Any, Any]:
+        state = network.initial_state(cue)
+        t = jnp.zeros((), network.dtype)
+        rows = [observable(network, t, state, drive) for observable in (save or {}).values()]
+        memories = network.stored_rows()
+        return state, rows, None if memories is None else memories[:, 0]
+
+    state, rows, overlaps = eqx.filter_eval_shape(parts, one, cue)
+    num_times = 0 if times is None else times.size
+    return _bytes(state), num_times * _bytes(rows) + _bytes(overlaps)
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _check_stacked(network: AbstractNetwork, num: int) -> None:
+    """Raises a `ValueError` unless every array of `network` has a leading axis of `num`."""
+    for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_array)):
+        if leaf.shape[:1] != (num,):
+            requirement = f"have a leading axis of {num}, the number of cues, on every array"
+            raise argument_error("network", requirement, f"an array of shape {leaf.shape}")
+
+
+def free_memory() -> float:
+    """Returns how many bytes are free on the device in use, or in this machine for a CPU."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return float(stats["bytes_limit"] - stats["bytes_in_use"])
+    try:
+        with open("/proc/meminfo") as lines:
+            kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float(2**31)  # a small laptop
+    return 1024.0 * int(kilobytes)
+
+
+def _batch(
+    network: AbstractNetwork,
+    cues: Any,
+    indices: Any,
+    shared: tuple[Any, ...],
+    stacked: bool,
+    keep_states: bool,
+) -> Retrieval:
+    """Returns the recalls of one batch; `indices` are the rows of its cues among all cues."""
+    drive, how, silence, save, times = shared
+
+    def one(network: AbstractNetwork, cue: Any, index: Any) -> Retrieval:
+        own = how.of_sample(index) if isinstance(how, AbstractUpdates) else how
+        retrieval = recalled(network, cue, drive, own, silence, save, times)
+        state = retrieval.state if keep_states else None
+        none = lambda x: x is None  # noqa: E731
+        return eqx.tree_at(lambda r: (r.state, r.ts), retrieval, (state, None), is_leaf=none)
+
+    if len(cues) == 1:  # without vmap the loops choose nothing between samples
+        own = _row(network, 0) if stacked else network
+        single = one(own, cues[0], indices[0])
+        return jax.tree.map(lambda leaf: leaf[None], single)
+    axes = eqx.if_array(0) if stacked else None
+    return eqx.filter_vmap(one, in_axes=(axes, 0, 0))(network, cues, indices)
+
+
+_recalled_batch = eqx.filter_jit(_batch)
+
+
+def _row(network: AbstractNetwork, index: Any) -> AbstractNetwork:
+    """Returns the networks of rows `index` of stacked networks."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, network)
+
+
+def _saved(
+    network: AbstractNetwork, how: AbstractHow, save: Save | None, times: Any
+) -> tuple[Any, Float[Array, " T"] | None]:
+    """Returns the observables and the times at which to save them."""
+    if save is None and times is None:
+        return None, None
+    if save is None or times is None:
+        name, other = ("save", "times") if save is None else ("times", "save")
+        raise argument_error(name, f"be given with `{other}`", None)
+    network.flowing()
+    assert isinstance(how, Flow)
+    names = ("0", "`max_time` of `how`")
+    return as_observables(save), saved_at(times, 0.0, how.max_time, network.dtype, names)

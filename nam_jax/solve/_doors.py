@@ -1,0 +1,107 @@
+"""What `simulate`, `settle`, `retrieve` and `retrieve_all` do before and after compiled programs.
+
+These functions check their arguments, then call a program that is compiled once for arguments of
+equal shapes, dtypes and structure, in which functions and Python numbers of networks must be the
+same. The program does not call back to Python, so that it can be kept between runs and exported;
+only Diffrax's adjoints do.
+"""
+
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from nam_jax._misc import argument_error, is_concrete
+from nam_jax.network import AbstractNetwork
+from nam_jax.solve._how import AbstractHow, Flow, Passes
+from nam_jax.solve._result import RESULTS, sentences
+from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
+
+FLOW = Flow()
+PASSES = Passes()
+
+_H = TypeVar("_H", bound=AbstractHow)
+
+
+def how_for(network: AbstractNetwork, how: AbstractHow | None) -> Any:
+    """Returns `how`, or the default settings for the kind of `network` if it is None.
+
+    Args:
+        network: Any network.
+        how: Settings, or None.
+
+    Raises:
+        ValueError: If `how` belongs to networks of another kind.
+    """
+
+    def of_kind(kind: type, otherwise: AbstractHow, named: str) -> AbstractHow:
+        if how is None:
+            return otherwise
+        if not isinstance(how, kind):
+            requirement = f"be {named} for a {type(network).__name__}"
+            raise argument_error("how", requirement, f"the type {type(how).__name__}")
+        return how
+
+    return network.by_kind(
+        flows=lambda _: of_kind(Flow, FLOW, "a `Flow`"),
+        updates=lambda _: of_kind(
+            AbstractUpdates, SYNCHRONOUS, "`Synchronous` or `Asynchronous` updates"
+        ),
+        passes=lambda _: of_kind(Passes, PASSES, "`Passes`"),
+    )
+
+
+def with_arrays(how: _H, dtype: np.dtype, *, fixed_steps: bool = False) -> _H:
+    """Returns `how` with arrays in place of numbers, so that other numbers compile nothing anew.
+
+    Args:
+        how: Settings.
+        dtype: Dtype of the numbers.
+        fixed_steps: Whether `max_steps` stays a number, which the program then depends on. Diffrax
+            needs that where it differentiates steps.
+    """
+    fixed_steps |= isinstance(how, Flow) and how.follows_steps
+    dtypes: dict[str, Any] = dict.fromkeys(("rtol", "atol", "step", "rest", "max_time"), dtype)
+    if not fixed_steps:
+        dtypes["max_steps"] = np.int32
+    given = {name: getattr(how, name, None) for name in dtypes}
+    arrays = {
+        name: np.asarray(value, dtypes[name]) if is_concrete(value) else value.astype(dtypes[name])
+        for name, value in given.items()
+        if value is not None
+    }
+    if not arrays:
+        return how
+    return eqx.tree_at(lambda h: [getattr(h, name) for name in arrays], how, [*arrays.values()])
+
+
+def numbers_as_arrays(tree: Any, dtype: np.dtype) -> Any:
+    """Returns `tree` with arrays of `dtype` in place of Python numbers, as of constant drives."""
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf, dtype) if isinstance(leaf, int | float) else leaf, tree
+    )
+
+
+def raise_unless(result: RESULTS, *accepted: RESULTS) -> None:
+    """Raises a `RuntimeError` with the sentence of the first result that is not accepted.
+
+    Raises:
+        ValueError: If the results have no values yet.
+    """
+    if result.is_traced():
+        raise argument_error("throw", *_NOT_TRACED)
+    fine = np.any([np.asarray(result == item) for item in accepted], axis=0)
+    if not fine.all():
+        first = int(np.argmin(np.atleast_1d(fine)))
+        sentence = sentences(result)[first]
+        raise RuntimeError(sentence if np.ndim(fine) == 0 else f"Cue {first}: {sentence}")
+
+
+def refuse_traced(throw: bool, *arguments: Any) -> None:
+    """Raises a `ValueError` if `throw` is True although results will have no values yet."""
+    if throw and not all(is_concrete(x) for x in jax.tree.leaves(arguments)):
+        raise argument_error("throw", *_NOT_TRACED)
+
+
+_NOT_TRACED = "be False under jit, vmap and grad, where a result has no value yet", True

@@ -1,0 +1,58 @@
+"""Cues that are spread over devices: explicit and automatic axes of a mesh, and `shard_map`."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+import nam_jax as nam
+from nam_jax.network import DenseAssociativeMemory, NeuronAstrocyte
+from nam_jax.solve import Asynchronous
+
+assert len(jax.devices()) == 8
+kind = {"explicit": AxisType.Explicit, "auto": AxisType.Auto}[sys.argv[1]]
+mesh = jax.make_mesh((8,), ("b",), axis_types=(kind,))
+xi = nam.data.random_patterns(3, 12, key=jax.random.key(0))
+targets = xi[jnp.arange(16) % 3]
+cues = jnp.where(jnp.arange(12)[None] < 1, -targets, targets)
+placed = jax.device_put(cues, NamedSharding(mesh, P("b")))
+flow, pairs = NeuronAstrocyte.released(xi), DenseAssociativeMemory(xi)
+for network, how in ((flow, None), (pairs, None), (pairs, Asynchronous(order=jnp.arange(12)))):
+    expected = nam.retrieve_all(network, cues, how=how).pattern
+
+    def recall(cues):
+        return jax.vmap(lambda cue: nam.retrieve(network, cue, how=how).pattern)(cues)
+
+    ways = {
+        "shard_map": jax.shard_map(
+            recall, mesh=mesh, in_specs=P("b"), out_specs=P("b"), check_vma=how is None
+        )
+    }
+    if how is None:
+        ways["vmap"] = recall
+    with jax.set_mesh(mesh):
+        for name, way in ways.items():
+            actual = jax.jit(way)(placed)
+            assert actual.sharding.spec[0] == "b", (name, actual.sharding)
+            np.testing.assert_array_equal(np.sign(actual), np.sign(expected), err_msg=name)
+    np.testing.assert_array_equal(
+        np.sign(nam.retrieve_all(network, placed, how=how).pattern), np.sign(expected)
+    )
+print("done")
+"""
+
+
+@pytest.mark.parametrize("kind", ["explicit", "auto"])
+def test_cues_on_eight_devices_are_recalled_as_on_one(kind):
+    """`shard_map` checks by default that samples do not mix; updates one by one need `False`."""
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, kind],
+        env=os.environ | flags, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0 and run.stdout.endswith("done\n"), run.stderr[-2000:]
