@@ -50,6 +50,9 @@ examples:
   nam-jax claims --only capacity gating
   nam-jax plot runs/claims --out figures
 
+compiled programs are kept in the user's cache folder, up to 1 GB; the environment variable
+NAM_JAX_CACHE names another folder, and NAM_JAX_CACHE=off keeps none.
+
 exit status: 0 done; 1 the run failed, and its traceback is in DIR/log.txt; 2 the command, a field
 or a file was wrong; 130 interrupted. Studies need the extra: pip install "nam-jax[experiments]".
 """
@@ -132,6 +135,9 @@ def _run(study: Study, words: list[str]) -> None:
         batch = options.batch if study.batched else None
         context = Context(progress=not options.quiet, device=options.device, batch=batch)
         out = _expanded(options.out)
+    from nam_jax.experiment.common import keep_programs
+
+    keep_programs()
     finished = run_study(study, config, out, context)
     if not options.quiet:
         _show(finished.table)
