@@ -13,7 +13,9 @@ from benchmarks import (
     gradients,
     growth,
     memory,
+    profile,
     recall,
+    rest,
     vector_field,
 )
 from benchmarks._report import machine, markdown, rich_table
@@ -21,6 +23,8 @@ from benchmarks._report import machine, markdown, rich_table
 BENCHMARKS = {
     "vector_field": vector_field.run,
     "recall": recall.run,
+    "profile": profile.run,
+    "rest": rest.run,
     "effective": effective.run,
     "memory": memory.run,
     "growth": growth.run,

@@ -15,7 +15,7 @@ from benchmarks._peak import peak_bytes
 from nam_jax import data, simulate
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import State
-from nam_jax.solve import ExponentialEuler
+from nam_jax.solve import ExponentialEuler, Flow
 
 THRESHOLDS = (5.5, -80.0, 300.0)
 """Thresholds of the right order of magnitude; the memory needed does not depend on them."""
@@ -25,8 +25,8 @@ THRESHOLDS = (5.5, -80.0, 300.0)
 def recall(network: DendriticMemory, members: jax.Array) -> State:
     """Returns the state after 20 steps of 1 ms from the features of a memory."""
     state = network.initial_state(network.features_of(members))
-    solver = ExponentialEuler(network.time_scales())
-    return simulate(network, state, 20.0, solver=solver, step=1.0, save={}, times=2).state
+    how = Flow(solver=ExponentialEuler(network.time_scales()), step=1.0)
+    return simulate(network, state, 20.0, how=how, save={}, times=2).state
 
 
 if __name__ == "__main__":

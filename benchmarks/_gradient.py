@@ -53,9 +53,9 @@ def problem(num_neurons: int, num_patterns: int, case: Case) -> tuple[NeuronAstr
 
 
 @eqx.filter_jit
-def forward(network: AbstractNetwork, sample: Sample, **options: Any) -> Equilibrium:
+def forward(network: AbstractNetwork, sample: Sample) -> Equilibrium:
     """Returns the equilibrium that `settle` reaches from the cue."""
-    return settle(network, network.initial_state(sample.cue), **options)
+    return settle(network, network.initial_state(sample.cue))
 
 
 @eqx.filter_jit

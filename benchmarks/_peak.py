@@ -9,17 +9,14 @@ import json
 import resource
 import sys
 from pathlib import Path
-from typing import Any
 
-import diffrax as dfx
 import jax
 import jax.numpy as jnp
 
 from benchmarks._problem import released
-from nam_jax import simulate
-from nam_jax._types import Pattern
+from nam_jax import retrieve_all
 from nam_jax.measure import exact_recall
-from nam_jax.network import NeuronAstrocyte
+from nam_jax.solve import Activity, Energy, Flow, Overlap
 
 NUM_NEURONS, NUM_PATTERNS, BATCH_SIZE, END_TIME = 768, 25, 1, 20.0
 
@@ -39,29 +36,19 @@ def peak_bytes() -> int:
 
 
 def recall_all(num_times: int) -> dict[str, int]:
-    """Recalls all cues one after the other, with default observables saved at `num_times`."""
+    """Recalls all cues as `nam-jax retrieve` does, with observables saved at `num_times`."""
     network, patterns, cues = released(NUM_PATTERNS, NUM_NEURONS)
-    program = jax.jit(_recall, static_argnums=3)
-    saved, exact = jax.device_get(program(network, cues, patterns, num_times))
+    recalls = retrieve_all(
+        network,
+        cues,
+        how=Flow(rest=1e-2, max_time=END_TIME),
+        times=num_times,
+        save={"energy": Energy(), "activity": Activity(), "overlap": Overlap(patterns)},
+        batch=BATCH_SIZE,
+    )
+    saved = jax.device_get(recalls.observables)
+    exact = jax.vmap(exact_recall)(recalls.pattern, patterns)
     return {"exact": int(exact.sum()), "saved": sum(leaf.nbytes for leaf in saved.values())}
-
-
-def _recall(network: NeuronAstrocyte, cues: Any, patterns: Any, num_times: int) -> Any:
-    def one(pair: tuple[Pattern, Pattern]) -> Any:
-        cue, pattern = pair
-        start = network.initial_state(cue)
-        path = simulate(
-            network,
-            start,
-            END_TIME,
-            times=num_times,
-            target=pattern,
-            rest=1e-2,
-            adjoint=dfx.ForwardMode(),
-        )
-        return path.observables, exact_recall(network.readout(path.state), pattern)
-
-    return jax.lax.map(one, (cues, patterns), batch_size=BATCH_SIZE)
 
 
 if __name__ == "__main__":

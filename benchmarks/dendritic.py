@@ -23,7 +23,7 @@ from nam_jax import simulate
 from nam_jax.data import random_members
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Dendrites, Ramp, State
-from nam_jax.solve import ExponentialEuler, Readout
+from nam_jax.solve import ExponentialEuler, Flow, Readout
 
 N1, N2, D, M = 1000, 2000, 500, 500
 AIM, BATCHES, LIMIT = 1.5, (1, 8, 32), 3 * 2**30
@@ -221,25 +221,24 @@ def _solvers(repeats: int) -> tuple[list[tuple[str, ...]], Line]:
     members = jax.vmap(lambda key: random_members(200, 2, key=key))(jr.split(jr.key(4), 8))
     begin = jax.vmap(lambda memory: network.initial_state(network.features_of(memory)))(members)
     exponential = ExponentialEuler(network.time_scales())
-    settings: dict[str, dict[str, Any]] = {
-        "fine": {"solver": dfx.Tsit5(), "rtol": 1e-4, "atol": 1e-3},
-        "exponential Euler, 2 ms": {"solver": exponential, "step": 2.0},
-        "exponential Euler, 5 ms": {"solver": exponential, "step": 5.0},
-        "Tsit5, rtol 1e-2": {"solver": dfx.Tsit5(), "rtol": 1e-2, "atol": 1e-1},
-        "Tsit5, rtol 1e-3": {"solver": dfx.Tsit5(), "rtol": 1e-3, "atol": 1e-2},
+    settings = {
+        "fine": Flow(solver=dfx.Tsit5(), rtol=1e-4, atol=1e-3),
+        "exponential Euler, 2 ms": Flow(solver=exponential, step=2.0),
+        "exponential Euler, 5 ms": Flow(solver=exponential, step=5.0),
+        "Tsit5, rtol 1e-2": Flow(solver=dfx.Tsit5(), rtol=1e-2, atol=1e-1),
+        "Tsit5, rtol 1e-3": Flow(solver=dfx.Tsit5(), rtol=1e-3, atol=1e-2),
     }
 
-    def recall(options: dict[str, Any]) -> Callable[[], Array]:
+    def recall(how: Flow) -> Callable[[], Array]:
         def path(state: State) -> Array:
             save = {"rates": Readout()}
-            return simulate(network, state, 200.0, save=save, times=21, **options).observables[
-                "rates"
-            ]
+            run = simulate(network, state, 200.0, how=how, save=save, times=21)
+            return run.observables["rates"]
 
         compiled = eqx.filter_jit(jax.vmap(path))
         return lambda: compiled(begin)
 
-    functions = {name: recall(options) for name, options in settings.items()}
+    functions = {name: recall(how) for name, how in settings.items()}
     fine = np.asarray(functions.pop("fine")())
     errors = {name: abs(np.asarray(run()) - fine).max((0, 2)) for name, run in functions.items()}
     seconds = interleaved(functions, repeats)

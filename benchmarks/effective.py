@@ -14,8 +14,9 @@ from benchmarks._report import Line, Report
 from benchmarks._timing import interleaved, milliseconds, spread
 from nam_jax import retrieve, settle
 from nam_jax._types import Pattern, Patterns
+from nam_jax.measure import COARSE
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte, TripartiteState
-from nam_jax.solve import residual
+from nam_jax.solve import Flow, residual
 
 REST = 2e-5
 AGREE = 1e-4
@@ -55,13 +56,15 @@ def by_effective(network: NeuronAstrocyte, cue: Pattern) -> TripartiteState:
     """Returns the equilibrium of all layers by reduction, equilibrium of the neurons, and lift."""
     effective = EffectiveNeuronAstrocyte.from_full(network)
     start = effective.initial_state(cue)
-    return effective.lift(settle(effective, start, rest=REST / 4, rtol=1e-6, atol=1e-7).state)
+    how = Flow(rest=REST / 4, rtol=1e-6, atol=1e-7)
+    return effective.lift(settle(effective, start, how=how).state)
 
 
 @jax.jit
 def by_layers(network: NeuronAstrocyte, cue: Pattern) -> TripartiteState:
     """Returns the equilibrium by integrating neurons, synapses and processes."""
-    return settle(network, network.initial_state(cue), rest=REST, rtol=1e-6, atol=1e-7).state
+    how = Flow(rest=REST, rtol=1e-6, atol=1e-7)
+    return settle(network, network.initial_state(cue), how=how).state
 
 
 def _equilibrium(repeats: int) -> tuple[tuple[str, ...], Line]:
@@ -106,7 +109,7 @@ def recall(network: EffectiveNeuronAstrocyte, cues: Patterns) -> tuple[Patterns,
     """Returns read-outs and solver steps of all cues, recalled at once."""
 
     def one(cue: Pattern) -> tuple[Pattern, Array]:
-        retrieval = retrieve(network, cue)
+        retrieval = retrieve(network, cue, how=COARSE)
         return retrieval.pattern, retrieval.steps
 
     return jax.vmap(one)(cues)

@@ -110,10 +110,8 @@ def _step() -> Comparison:
 @eqx.filter_jit
 def carried(network: DenseAssociativeMemory, states: Patterns, order: Array) -> Patterns:
     """Returns all states after one sweep over their neurons, by the code of the library."""
-    updates = Asynchronous(order=order)
-    return jax.vmap(lambda state: settle(network, state, updates=updates, max_steps=1).state)(
-        states
-    )
+    how = Asynchronous(order=order, max_steps=1)
+    return jax.vmap(lambda state: settle(network, state, how=how).state)(states)
 
 
 @eqx.filter_jit
@@ -163,7 +161,7 @@ def _sweep(num_states: int) -> Comparison:
 @eqx.filter_jit
 def recall(network: DenseAssociativeMemory | Hopfield, cues: Patterns, keys: Array) -> Patterns:
     """Returns read-outs after recall to rest, with neurons updated one by one in random order."""
-    return jax.vmap(lambda cue, key: retrieve(network, cue, updates=Asynchronous(key)).pattern)(
+    return jax.vmap(lambda cue, key: retrieve(network, cue, how=Asynchronous(key)).pattern)(
         cues, keys
     )
 

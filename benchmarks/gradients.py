@@ -25,11 +25,12 @@ from benchmarks._timing import interleaved, milliseconds, spread
 from nam_jax import solve
 from nam_jax.experiment.common import gradient_routes
 from nam_jax.network import AbstractNetwork, EffectiveNeuronAstrocyte, NeuronAstrocyte
-from nam_jax.train import AbstractRoute, Effort, ImplicitRoute, ThroughSolver
+from nam_jax.solve import Flow
+from nam_jax.train import AbstractRoute, ImplicitRoute, ThroughSolver
 
 NUM_PATTERNS = 64
 TIME_AIM, SPEED_AIM, MEMORY_AIM, GROWTH_AIM = 2.5, 5.0, 3.0, 1.05
-EFFORTS = (Effort(rest=1e-2, max_steps=512), Effort(rest=1e-5, rtol=1e-6, max_steps=4096))
+HOWS = (Flow(rest=1e-2, max_steps=512), Flow(rest=1e-5, rtol=1e-6, max_steps=4096))
 """Short and long integrations; an implicit gradient must need the same memory for both."""
 MEBI = 2**20
 NOTE = (
@@ -158,19 +159,19 @@ def _memory(num_neurons: int) -> tuple[Rows, Line]:
 def _growth() -> tuple[Rows, Line]:
     network, sample = problem(256, NUM_PATTERNS, SATURATED)
     sizes = {
-        name: [temporary_bytes(gradient, kind(effort=e), network, sample) for e in EFFORTS]
+        name: [temporary_bytes(gradient, kind(how=e), network, sample) for e in HOWS]
         for name, kind in (("implicit", ImplicitRoute), ("through the solver", ThroughSolver))
     }
-    limits = " and ".join(f"rest {e.rest:g}, {e.max_steps} steps" for e in EFFORTS)
+    limits = " and ".join(f"rest {e.rest:g}, {e.max_steps} steps" for e in HOWS)
     rows = [
         (f"memory, {name}", _mebi(long), _mebi(short), f"{long / short:.2f}", limits)
         for name, (short, long) in sizes.items()
     ]
     short, long = sizes["implicit"]
     line = Line(
-        f"the same, N = 256, rest {EFFORTS[1].rest:g}, up to {EFFORTS[1].max_steps} steps",
+        f"the same, N = 256, rest {HOWS[1].rest:g}, up to {HOWS[1].max_steps} steps",
         _mebi(long),
-        f"rest {EFFORTS[0].rest:g}, up to {EFFORTS[0].max_steps} steps, {_mebi(short)}",
+        f"rest {HOWS[0].rest:g}, up to {HOWS[0].max_steps} steps, {_mebi(short)}",
         f"{long / short:.2f}",
         f"at most {GROWTH_AIM}",
         long <= GROWTH_AIM * short,
