@@ -62,8 +62,15 @@ def check_training(lines):
         assert labels == 1 and margin >= 0.1 and line.endswith("All steps were done.")
 
 
+def check_recalls(lines):
+    text = "\n".join(lines)
+    assert "5 converged" in text and "time_reached" in text
+    assert re.search(r"energy: float32 \(5, 61\)", text)
+
+
 CHECKS = {
     "README": check_recall,
+    "recall": check_recalls,
     "gradients": check_gradient,
     "capacity": check_capacity,
     "training": check_training,
