@@ -193,7 +193,7 @@ class AbstractContinuousNetwork(AbstractNetwork):
         """
 
     @abc.abstractmethod
-    def time_scales(self) -> PyTree[Scalar]:
+    def time_scales(self) -> PyTree[Scalar | float]:
         """Returns the relaxation time of each layer, a number in place of each leaf of the state.
 
         A solver multiplies the speed of a layer by this time to judge whether the network is at

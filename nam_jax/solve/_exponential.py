@@ -28,7 +28,7 @@ class ExponentialEuler(dfx.AbstractSolver):
 
     # Example: tau = 2, target 1, start u = 0, h = 2. Then f = (1 - 0) / 2 = 0.5, and the step gives
     # (1 - exp(-1)) * 2 * 0.5 = 0.632, the exact value of 1 - exp(-t / 2) at t = 2. Euler gives 1.
-    time_scales: PyTree[Scalar]
+    time_scales: PyTree[Scalar | float]
     term_structure: ClassVar = dfx.AbstractTerm
     interpolation_cls: ClassVar[Callable[..., Any]] = dfx.LocalLinearInterpolation
 
@@ -45,8 +45,8 @@ class ExponentialEuler(dfx.AbstractSolver):
     ) -> tuple[Any, None, dict[str, Any], None, dfx.RESULTS]:
         """Takes a step from t0 to t1 and returns what Diffrax asks of a solver."""
 
-        def advance(y: Any, flow: Any, tau: Scalar) -> Any:
-            tau = tau.astype(y.dtype)
+        def advance(y: Any, flow: Any, tau: Scalar | float) -> Any:
+            tau = jnp.asarray(tau, y.dtype)
             return y - jnp.expm1(-(t1 - t0).astype(y.dtype) / tau) * tau * flow
 
         y1 = jax.tree.map(advance, y0, terms.vf(t0, y0, args), self.time_scales)

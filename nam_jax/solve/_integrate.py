@@ -230,7 +230,7 @@ def _controller(
     """Returns the step-size controller of Diffrax: error control, or a constant step."""
     if how.step is not None:
         return dfx.ConstantStepSize()
-    scales = [scale.astype(dtype) for scale in jax.tree.leaves(network.time_scales())]
+    scales = [jnp.asarray(scale, dtype) for scale in jax.tree.leaves(network.time_scales())]
     # The controller has a proportional part, because near rest the fast layers keep an explicit
     # solver at its stability limit. There, integral control alone makes the step size and the state
     # oscillate.

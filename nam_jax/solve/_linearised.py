@@ -97,7 +97,9 @@ def force(network: AbstractContinuousNetwork, state: Any, drive: Any = None) -> 
             layer.inertia.astype(v.dtype) * v for layer, v in zip(layers, leaves, strict=True)
         ]
         return jax.tree.unflatten(structure, scaled)
-    return jax.tree.map(lambda v, scale: scale.astype(v.dtype) * v, flow, network.time_scales())
+    return jax.tree.map(
+        lambda v, scale: jnp.asarray(scale, v.dtype) * v, flow, network.time_scales()
+    )
 
 
 def linearise(

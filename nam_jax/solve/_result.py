@@ -99,9 +99,9 @@ def speed(state: Any, velocity: Any, time_scales: Any) -> tuple[Scalar, Scalar]:
         time_scales: The relaxation time of each layer.
     """
 
-    def of_layer(u: Array, v: Array, scale: Array) -> tuple[Array, Array]:
+    def of_layer(u: Array, v: Array, scale: Array | float) -> tuple[Array, Array]:
         largest = jnp.max(jnp.abs(u))
-        return scale.astype(u.dtype) * jnp.max(jnp.abs(v)) / (1 + largest), largest
+        return jnp.asarray(scale, u.dtype) * jnp.max(jnp.abs(v)) / (1 + largest), largest
 
     leaves = zip(*map(jax.tree.leaves, (state, velocity, time_scales)), strict=True)
     residuals, sizes = zip(*(of_layer(*layer) for layer in leaves), strict=True)

@@ -171,7 +171,7 @@ def _unit_of_nudge(network: AbstractContinuousNetwork, state: Any, pull: Pattern
     assert layers is not None and place is not None
     x, scale = network.visible(state), network.visible(network.time_scales())
     inertia = layers[place].inertia.astype(x.dtype)
-    force = inertia / scale.astype(x.dtype) * (1 + jnp.max(jnp.abs(x)))
+    force = inertia / jnp.asarray(scale, x.dtype) * (1 + jnp.max(jnp.abs(x)))
     largest = jnp.max(jnp.abs(pull))
     return force / jnp.where(largest > 0, largest, 1).astype(x.dtype)
 

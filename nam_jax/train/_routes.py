@@ -216,7 +216,7 @@ class Truncated(AbstractRoute):
                 flow = continuous.vector_field(0.0, state, sample.drive)
                 scales = jax.lax.stop_gradient(continuous.time_scales())
                 return jax.tree.map(
-                    lambda u, v, scale: u + scale.astype(u.dtype) * v / 2, state, flow, scales
+                    lambda u, v, scale: u + jnp.asarray(scale, u.dtype) * v / 2, state, flow, scales
                 ), None
 
             state, _ = jax.lax.scan(advance, rested.state, length=self.steps)

@@ -13,8 +13,14 @@ import pytest
 from tables.networks import general, random_state, released, signs
 
 import nam_jax as nam
-from nam_jax.network import DenseAssociativeMemory, Drive, Hopfield, ModernHopfield
-from nam_jax.solve import Asynchronous, Flow, Passes, Synchronous
+from nam_jax.network import (
+    AbstractContinuousNetwork,
+    DenseAssociativeMemory,
+    Drive,
+    Hopfield,
+    ModernHopfield,
+)
+from nam_jax.solve import Asynchronous, ExponentialEuler, Flow, Passes, Synchronous
 
 N = 10
 COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -183,3 +189,51 @@ def test_derivatives_by_the_cue_are_zero(getkey):
     cue = net.tensor.patterns[0]
     gradient = jax.grad(lambda cue: jnp.sum(nam.retrieve(net, cue).pattern))(cue)
     np.testing.assert_array_equal(gradient, jnp.zeros(N))
+
+
+class Relaxation(AbstractContinuousNetwork):
+    """dx/dt = (target - x) / 2, by somebody who writes Python numbers."""
+
+    target: Any
+
+    dtype = property(lambda self: self.target.dtype)
+    drive_type = property(lambda self: None)
+    can_be_silent = property(lambda self: False)
+
+    def initial_state(self, cue):
+        return jnp.asarray(cue, self.dtype)
+
+    def vector_field(self, t, state, drive=None):
+        return (self.target - state) / 2
+
+    def time_scales(self):
+        return 2.0
+
+    def readout(self, state):
+        return state
+
+    def visible(self, state):
+        return state
+
+    def layers(self):
+        return None
+
+    def energy_terms(self, state, drive=None, t=0.0):
+        return None
+
+    def stored_rows(self):
+        return None
+
+    def row_axes(self):
+        return self, None
+
+
+def test_time_scales_may_be_python_numbers():
+    net = Relaxation(jnp.array([1.0, -2.0]))
+    recall = nam.retrieve(net, jnp.zeros(2))
+    np.testing.assert_allclose(recall.pattern, net.target, atol=1e-2)
+    exact = Flow(solver=ExponentialEuler(net.time_scales()), step=5.0)
+    run = nam.simulate(net, jnp.zeros(2), 5.0, how=exact, save={}, times=2)
+    np.testing.assert_allclose(run.state, (1 - np.exp(-2.5)) * net.target, rtol=1e-5)
+    by_target = jax.jacobian(lambda target: nam.retrieve(Relaxation(target), jnp.zeros(2)).pattern)
+    np.testing.assert_allclose(by_target(net.target), np.eye(2), atol=1e-4)
