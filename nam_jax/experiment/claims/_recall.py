@@ -100,7 +100,7 @@ def photographs(fast: bool) -> Finding:
     )
     dataset = retrieve.study.run(config)
     rate = measure.rate(dataset.exact.values)
-    meaning = f"rate of exact recall of {dataset.sizes['pattern']} of 25 stored photographs"
+    meaning = f"rate of exact recall of {dataset.sizes['sample']} of 25 stored photographs"
     return Finding(*of_rate(rate), meaning, {"released parameters": rate.value >= 0.9})
 
 
