@@ -1,4 +1,4 @@
-"""How measures recall, where thousands of recalls are judged by their signs only."""
+"""The settings of recalls whose signs alone are judged."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from nam_jax.network import AbstractNetwork
 from nam_jax.solve import AbstractUpdates, Flow
 
 COARSE = Flow(rest=1e-2, rtol=1e-3, atol=1e-4)
-"""Ten times less accurate than `Flow()`. docs/recall.md says what that does to rates of recall."""
+"""Settings whose `rest` and tolerances are ten times those of `Flow()`.
+
+Rates of recall near capacity are lower with them; docs/recall.md says by how much.
+"""
 
 
 def coarse(network: AbstractNetwork, updates: AbstractUpdates | None = None) -> Any:

@@ -14,13 +14,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, check_whole, is_concrete
 from nam_jax.network import AbstractNetwork
-from nam_jax.solve._doors import (
-    how_for,
-    numbers_as_arrays,
-    raise_unless,
-    refuse_traced,
-    with_arrays,
-)
+from nam_jax.solve._doors import numbers_as_arrays, prepared, raise_unless, refuse_traced
 from nam_jax.solve._how import AbstractHow, Flow
 from nam_jax.solve._observe import Save, as_observables
 from nam_jax.solve._result import RESULTS
@@ -29,14 +23,14 @@ from nam_jax.solve._simulate import saved_at
 from nam_jax.solve._updates import AbstractUpdates
 
 LARGE = 2**19
-"""Bytes of one sample's state from which on a CPU recalls cues one at a time.
+"""Size in bytes of a sample's state. At this size and above, a CPU recalls cues one at a time.
 
-That is N = 256 for the N x N layers of an astrocyte. Batches of 16 are faster up to N = 181, and
-slower there, as they do not fit the caches and wait for their slowest recall.
+The state of a neuron-astrocyte network reaches it at N = 256. A batch of such states does not fit
+the caches, and each recall in it waits for the slowest one.
 """
 
 COPIES = 16
-"""Guess of how many arrays of the size of the state a recall keeps."""
+"""Estimate of the memory of a recall, in units of the memory of its state."""
 
 
 def retrieve_all(
@@ -94,21 +88,15 @@ def retrieve_all(
         RuntimeError: If `throw` is True and a result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, cues, drive, how)
-    network.as_drive(drive)
-    settings = how_for(network, how)
+    drive, settings = prepared(network, drive, how)
     rows = jnp.asarray(cues)
     if rows.ndim != 2 or not rows.shape[0]:
         raise argument_error("cues", "have shape (B, N), one cue in a row", f"shape {rows.shape}")
     if batch != "auto":
         check_whole("batch", batch)
     observables, saved_times = _saved(network, settings, save, times)
-    shared = (
-        numbers_as_arrays(drive, network.dtype),
-        with_arrays(settings, network.dtype),
-        numbers_as_arrays(silence, network.dtype),
-        observables,
-        saved_times,
-    )
+    silence = numbers_as_arrays(silence, network.dtype)
+    shared = (drive, settings, silence, observables, saved_times)
     if stacked:
         _check_stacked(network, rows.shape[0])
     retrieval = _in_batches(network, rows, shared, batch, stacked, keep_states, progress)
@@ -128,14 +116,16 @@ def _in_batches(
 ) -> Retrieval:
     """Returns the recalls of all cues, batch after batch."""
     num = cues.shape[0]
-    traced = not all(is_concrete(x) for x in jax.tree.leaves((network, cues, shared)))
+    # Under jit a new array is traced even where all arguments are constants.
+    arrays = jax.tree.leaves((network, cues, shared, jnp.zeros(())))
+    traced = not all(map(is_concrete, arrays))
     if traced:
         size = num
     elif batch == "auto":
         size = batch_size(network, cues, shared, stacked, keep_states)
     else:
         size = min(int(batch), num)
-    # Batches are cut on the host. Cues that are spread over devices come together for that.
+    # The cues are moved to the host and divided into batches there.
     all_cues = cues if traced else np.asarray(cues)
     if size == num:
         whole = _recalled_batch(network, all_cues, np.arange(num), shared, stacked, keep_states)
@@ -172,11 +162,11 @@ def batch_size(
 
     One on a CPU if the state of a sample is large. Otherwise as many as are asked for, or as fit
     into half of the free memory: first by a guess from the size of the state, and where that comes
-    close to the limit, by the memory analysis of the compiled program.
+    close to the limit, by the memory analysis of the program, which is compiled for that each time.
     """
     num, free = cues.shape[0], free_memory() / 2
     state_bytes, other_bytes = _bytes_of_one(network, cues, shared, stacked)
-    if jax.default_backend() == "cpu" and state_bytes >= LARGE:
+    if _device().platform == "cpu" and state_bytes >= LARGE:
         return 1
     guess = COPIES * state_bytes + 2 * other_bytes
     size = int(min(num, max(1, free // max(guess, 1))))
@@ -227,9 +217,15 @@ def _check_stacked(network: AbstractNetwork, num: int) -> None:
             raise argument_error("network", requirement, f"an array of shape {leaf.shape}")
 
 
+def _device() -> Any:
+    """Returns the device in use: that of `jax.default_device`, or JAX's first one."""
+    named = cast(Any, jax.config).jax_default_device  # a device, the name of a platform, or None
+    return jax.devices(named)[0] if named is None or isinstance(named, str) else named
+
+
 def free_memory() -> float:
     """Returns how many bytes are free on the device in use, or in this machine for a CPU."""
-    stats = jax.devices()[0].memory_stats()
+    stats = _device().memory_stats()
     if stats and "bytes_limit" in stats:
         return float(stats["bytes_limit"] - stats["bytes_in_use"])
     try:

@@ -52,6 +52,24 @@ def how_for(network: AbstractNetwork, how: AbstractHow | None) -> Any:
     )
 
 
+def prepared(
+    network: AbstractNetwork, drive: Any, how: AbstractHow | None
+) -> tuple[Any, AbstractHow]:
+    """Returns checked inputs and settings, with arrays in place of numbers.
+
+    Args:
+        network: Any network.
+        drive: Its inputs, or None.
+        how: Settings, or None for the defaults of its kind.
+
+    Raises:
+        ValueError: If the network takes no such drive, or `how` is for networks of another kind.
+    """
+    network.as_drive(drive)
+    settings = with_arrays(how_for(network, how), network.dtype)
+    return numbers_as_arrays(drive, network.dtype), settings
+
+
 def with_arrays(how: _H, dtype: np.dtype, *, fixed_steps: bool = False) -> _H:
     """Returns `how` with arrays in place of numbers, so that other numbers compile nothing anew.
 

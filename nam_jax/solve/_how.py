@@ -10,8 +10,8 @@ from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._unrolled import Unrolled
 
 # Near rest the fast layers of a certified network limit the step of an explicit method, whatever
-# its order, so a method of few stages needs the fewest vector fields: a third fewer than Tsit5.
-# Without such layers, or with released parameters, Tsit5 needs up to a third fewer.
+# its order, so a method of few stages needs the fewest vector fields. Without such layers, or with
+# released parameters, Tsit5 needs fewer (`python -m benchmarks profile`).
 DEFAULT_SOLVER = Unrolled(dfx.Bosh3())
 
 REST = 1e-3

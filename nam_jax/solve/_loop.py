@@ -175,8 +175,8 @@ def advance(
         return going if end is None else going & (here.num_steps < end)
 
     def unfinished(dynamic: Any) -> Bool[Array, ""]:
-        # True for all samples of a batch while one of them goes on: then a step changes only the
-        # samples that go on by itself, and the loop needs no second choice for each array.
+        # True for every sample of a batch until all of them have ended. `_step` leaves samples that
+        # have ended unchanged. So the loop need not choose between old and new arrays once more.
         return eqxi.unvmap_any(goes_on(dynamic))
 
     def step(dynamic: Any) -> Any:
@@ -226,6 +226,7 @@ def _first_step(integration: Integration, state: Any, t0: Scalar) -> Scalar:
 
 
 def _at_rest(integration: Integration, course: Course) -> Bool[Array, ""]:
+    """Returns whether the state is at rest and no jump is to come; False if `rest` is None."""
     if integration.rest is None:
         return jnp.asarray(False)
     at_rest = course.residual <= integration.rest
@@ -242,7 +243,7 @@ def _step(integration: Integration, course: Course, goes_on: Bool[Array, ""]) ->
         terms, course.time, course.next_time, course.state, integration.drive,
         course.solver_state, False if integration.jumps is None else course.made_jump,
     )  # fmt: skip
-    # An infinite error makes the step shorter, NaN would make it NaN.
+    # After an infinite error the next step is shorter. After NaN its size would be NaN.
     error = jax.tree.map(lambda leaf: jnp.where(jnp.isnan(leaf), jnp.inf, leaf), error)
     keep, time, target, _, controller_state, _ = integration.controller.adapt_step_size(
         course.time, course.next_time, course.state, after, integration.drive, error,
@@ -259,7 +260,7 @@ def _step(integration: Integration, course: Course, goes_on: Bool[Array, ""]) ->
         made_jump = keep & landed
         time = jnp.where(made_jump, jnp.minimum(eqxi.nextafter(jump), integration.stop), time)
         target = jnp.maximum(target, eqxi.nextafter(time))
-    # After a rejection the shorter step stays as it is, or the same step would be tried again.
+    # After a rejection the target is not moved to the end time: the same step would be repeated.
     target = jnp.where(
         keep, _up_to_stop(integration, cast(Scalar, target)), jnp.minimum(target, integration.stop)
     )

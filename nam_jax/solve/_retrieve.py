@@ -9,13 +9,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 from nam_jax._misc import lines
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork, check_cue
-from nam_jax.solve._doors import (
-    how_for,
-    numbers_as_arrays,
-    raise_unless,
-    refuse_traced,
-    with_arrays,
-)
+from nam_jax.solve._doors import numbers_as_arrays, prepared, raise_unless, refuse_traced
 from nam_jax.solve._how import AbstractHow
 from nam_jax.solve._integrate import in_dtype_of
 from nam_jax.solve._result import RESULTS, brief_result
@@ -35,8 +29,8 @@ class Retrieval(eqx.Module):
             discrete and feedforward networks.
         energy: Energy of `state`; NaN if the network has no energy.
         activity: Mean |pattern|.
-        known: Whether the cue was recognised: whether `activity` is at least `silence` times that
-            of the stored patterns, or at least `silence` if the network keeps none. With leak
+        known: Whether the cue was recognised: whether `activity` is at least `silence`; for a
+            feedforward network that keeps its patterns, `silence` times their activity. With leak
             gating the activity decays after an unknown cue, so that the network becomes silent.
             None for networks whose activity does not tell: discrete ones, whose neurons are always
             at -1 or 1, and dendritic ones, whose neurons fire at rest.
@@ -93,8 +87,8 @@ def retrieve(
         how: The settings for the kind of network, as for [`nam_jax.settle`][]; None for the
             defaults.
         drive: Constant inputs to the network; None for no inputs.
-        silence: Activity below which the network counts as silent and the cue as unknown, as a
-            share of the activity of the stored patterns; of 1, if the network keeps none.
+        silence: Activity below which the network counts as silent and the cue as unknown; for a
+            feedforward network that keeps its patterns, a share of their activity.
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
@@ -108,16 +102,10 @@ def retrieve(
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, cue, drive, how)
-    network.as_drive(drive)
-    settings = how_for(network, how)
+    drive, settings = prepared(network, drive, how)
     check_cue(cue, network.dtype, nan_allowed=network.nan_allowed)
-    retrieval = _recalled(
-        network,
-        jnp.asarray(cue),
-        numbers_as_arrays(drive, network.dtype),
-        with_arrays(settings, network.dtype),
-        numbers_as_arrays(silence, network.dtype),
-    )
+    silence = numbers_as_arrays(silence, network.dtype)
+    retrieval = _recalled(network, jnp.asarray(cue), drive, settings, silence)
     if throw:
         raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
     return retrieval
@@ -165,5 +153,11 @@ def _recognised(
     if rows is not None:
         sizes = jnp.linalg.norm(rows, axis=1)
         memory = jnp.argmax(rows @ pattern / jnp.where(sizes > 0, sizes, 1)).astype(jnp.int32)
-        level = silence * jnp.mean(jnp.abs(rows))
+        # Answers of a feedforward network are sums of its rows. Activations of neurons are not:
+        # they do not shrink with the rows of a tensor. A row of zeros stores nothing.
+        num_stored = jnp.maximum(jnp.sum((sizes > 0).astype(rows.dtype)), 1)
+        usual = jnp.sum(jnp.mean(jnp.abs(rows), axis=1)) / num_stored
+        level = network.by_kind(
+            flows=lambda _: silence, updates=lambda _: silence, passes=lambda _: silence * usual
+        )
     return (activity >= level if network.can_be_silent else None), memory

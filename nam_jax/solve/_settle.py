@@ -17,13 +17,7 @@ from nam_jax.network import (
     frozen,
     jump_times,
 )
-from nam_jax.solve._doors import (
-    how_for,
-    numbers_as_arrays,
-    raise_unless,
-    refuse_traced,
-    with_arrays,
-)
+from nam_jax.solve._doors import prepared, raise_unless, refuse_traced
 from nam_jax.solve._how import REST, AbstractHow, Flow, Passes
 from nam_jax.solve._implicit import at_rest, without_derivatives
 from nam_jax.solve._integrate import Ended, in_dtype_of, integrate
@@ -105,14 +99,8 @@ def settle(
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, state, drive, how)
-    network.as_drive(drive)
-    settings = how_for(network, how)
-    equilibrium = _settled(
-        network,
-        in_dtype_of(network, state),
-        numbers_as_arrays(drive, network.dtype),
-        with_arrays(settings, network.dtype),
-    )
+    drive, settings = prepared(network, drive, how)
+    equilibrium = _settled(network, in_dtype_of(network, state), drive, settings)
     if throw:
         raise_unless(equilibrium.result, RESULTS.converged, RESULTS.passed)
     return equilibrium

@@ -70,6 +70,8 @@ def test_a_batch_equals_single_recalls_and_a_traced_batch(getkey):
     np.testing.assert_allclose(batched.pattern[3], single.pattern, atol=3e-3)
     traced = jax.jit(lambda cues: nam.retrieve_all(net, cues, batch=3).pattern)(cues)
     np.testing.assert_allclose(traced, batched.pattern, atol=3e-3)
+    constant = jax.jit(lambda: nam.retrieve_all(net, cues, batch=3).pattern)()
+    np.testing.assert_allclose(constant, batched.pattern, atol=3e-3)
 
 
 def test_observables_are_saved_at_times(getkey):

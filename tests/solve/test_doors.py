@@ -184,6 +184,17 @@ def test_known_tells_only_where_activity_does(getkey):
     assert not bool(silent.known) and not bool(silent.is_active)
 
 
+def test_rows_of_a_tensor_do_not_change_what_silence_is(getkey):
+    """Rows of zeros store nothing, and neurons stay within -1 and 1 whatever the size of rows."""
+    xi = signs(getkey(), (3, N))
+    padded = jnp.concatenate([xi, jnp.zeros((40, N), xi.dtype)])
+    for net in (released(padded), general(getkey())):
+        recall = nam.retrieve(net, xi[0])
+        level = float(recall.activity)
+        assert bool(nam.retrieve(net, xi[0], silence=0.99 * level).known)
+        assert not bool(nam.retrieve(net, xi[0], silence=1.01 * level).known)
+
+
 def test_derivatives_by_the_cue_are_zero(getkey):
     net = released(signs(getkey(), (2, N)))
     cue = net.tensor.patterns[0]

@@ -7,6 +7,8 @@ RULES: dict[str, AbstractPatternRule] = {"hebbian": Hebbian(), "projection": Pro
 """Rules of the process tensor by their names in a config and in the Dataset."""
 
 HOW = Flow(rest=1e-2, rtol=1e-3, atol=1e-4, max_steps=512)
-"""How training brings networks to rest: with the tolerances by which trained networks are judged.
-Those of `Flow()` are ten times smaller, for gradients that are compared with a reference; a step of
-training averages over a batch and needs less."""
+"""How training brings networks to rest.
+
+`rest` and the tolerances are those of `measure.COARSE`, with which trained networks are tested. A
+step of training averages over a batch, so that it needs no smaller ones.
+"""
