@@ -16,6 +16,7 @@ from benchmarks import (
     profile,
     recall,
     rest,
+    steps,
     vector_field,
 )
 from benchmarks._report import machine, markdown, rich_table
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "recall": recall.run,
     "profile": profile.run,
     "rest": rest.run,
+    "steps": steps.run,
     "effective": effective.run,
     "memory": memory.run,
     "growth": growth.run,

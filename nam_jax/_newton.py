@@ -30,7 +30,7 @@ def newton(
         step_at: Returns the Newton step at a point: minus the inverse Jacobian times the residual.
         residual: The function whose root is sought; it returns an array of its argument's shape.
         start: The first point.
-        tolerance: A step is small if its largest |entry| is at most `tolerance` (1 + max |x|).
+        tolerance: A step is small if its largest |entry| is at most `tolerance` max |x|.
         rounding: How much the norm of the residual may rise in a step, in absolute terms. Give the
             size of the residual's round-off, so that round-off causes no halvings at the root.
 
@@ -44,7 +44,7 @@ def newton(
 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         x, step, count = carry
-        large = jnp.max(jnp.abs(step)) > tolerance * (1 + jnp.max(jnp.abs(x)))
+        large = jnp.max(jnp.abs(step)) > tolerance * jnp.max(jnp.abs(x))
         return large & (count < _MOST_STEPS)
 
     def advance(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

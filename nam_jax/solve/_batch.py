@@ -162,7 +162,7 @@ def batch_size(
 
     One on a CPU if the state of a sample is large. Otherwise as many as are asked for, or as fit
     into half of the free memory: first by a guess from the size of the state, and where that comes
-    close to the limit, by the memory analysis of the program, which is compiled for that each time.
+    close to the limit, by the memory analysis of the program.
     """
     num, free = cues.shape[0], free_memory() / 2
     state_bytes, other_bytes = _bytes_of_one(network, cues, shared, stacked)
@@ -174,15 +174,27 @@ def batch_size(
         return size
     index = np.arange(size) % num
     own = _row(network, index) if stacked else network
-    analysis = (
-        cast(Any, _recalled_batch)
-        .lower(own, np.asarray(cues)[index], index, shared, stacked, keep_states)
-        .compile()
-        .compiled.memory_analysis()
-    )
-    parts = ("temp_size_in_bytes", "output_size_in_bytes")
-    needed = sum(getattr(analysis, part, 0) for part in parts)
+    needed = _bytes_needed(own, np.asarray(cues)[index], index, shared, stacked, keep_states)
     return size if needed <= free else max(1, int(size * free / needed))
+
+
+_NEEDED: dict[Any, int] = {}
+"""The bytes of programs that were analysed, by the structure and the shapes of their arguments."""
+
+
+def _bytes_needed(*arguments: Any) -> int:
+    """Returns the bytes that the program of a batch needs beside its arguments.
+
+    The program is compiled for that once for each structure and shapes of the arguments.
+    """
+    leaves, structure = jax.tree.flatten(arguments)
+    shapes = ((leaf.shape, str(leaf.dtype)) if eqx.is_array(leaf) else leaf for leaf in leaves)
+    key = (structure, *shapes)
+    if key not in _NEEDED:
+        analysis = cast(Any, _recalled_batch).lower(*arguments).compile().compiled.memory_analysis()
+        parts = ("temp_size_in_bytes", "output_size_in_bytes")
+        _NEEDED[key] = sum(getattr(analysis, part, 0) for part in parts)
+    return _NEEDED[key]
 
 
 def _bytes_of_one(

@@ -1,12 +1,17 @@
 """How a network is solved: the settings that belong to its kind."""
 
+from typing import Any
+
 import diffrax as dfx
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, as_float, check_whole, in_range, is_concrete
+from nam_jax._types import Scalar
 from nam_jax.solve._linearised import Implicit
+from nam_jax.solve._result import FLOOR
 from nam_jax.solve._unrolled import Unrolled
 
 # Near rest the fast layers of a certified network limit the step of an explicit method, whatever
@@ -28,7 +33,9 @@ class Flow(AbstractHow):
     Attributes:
         solver: Any Diffrax solver; by default Bogacki-Shampine, see `Unrolled`.
         rtol: Relative tolerance of each step; keep it a tenth of `rest` or less.
-        atol: Absolute tolerance of each step.
+        atol: Absolute tolerance of each step; None for 1e-3 times `rtol`. Layers much smaller than
+            atol / rtol are followed, and judged to be at rest, by absolute size: lower `atol` for
+            them.
         step: A fixed step size to use instead of the tolerances, in the unit of the time constants;
             the last step may be shorter. Where a drive jumps and the steps are differentiated,
             steps cannot be fixed.
@@ -51,7 +58,7 @@ class Flow(AbstractHow):
 
     solver: dfx.AbstractSolver = DEFAULT_SOLVER
     rtol: ArrayLike = 1e-4
-    atol: ArrayLike = 1e-5
+    atol: ArrayLike | None = None
     step: ArrayLike | None = None
     rest: ArrayLike | None = None
     max_time: ArrayLike = float("inf")
@@ -63,7 +70,7 @@ class Flow(AbstractHow):
         *,
         solver: dfx.AbstractSolver = DEFAULT_SOLVER,
         rtol: ArrayLike = 1e-4,
-        atol: ArrayLike = 1e-5,
+        atol: ArrayLike | None = None,
         step: ArrayLike | None = None,
         rest: ArrayLike | None = None,
         max_time: ArrayLike = float("inf"),
@@ -88,6 +95,16 @@ class Flow(AbstractHow):
         is_number = is_concrete(max_steps) and np.ndim(max_steps) == 0
         self.max_steps = int(np.asarray(max_steps)) if is_number else max_steps
         self.adjoint = adjoint
+
+    def tolerances(self, dtype: Any) -> tuple[Scalar, Scalar]:
+        """Returns rtol and atol."""
+        rtol = jnp.asarray(self.rtol, dtype)
+        return rtol, FLOOR * rtol if self.atol is None else jnp.asarray(self.atol, dtype)
+
+    def floor(self, dtype: Any) -> Scalar:
+        """Returns atol / rtol, the size of a layer below which rest is judged absolutely."""
+        rtol, atol = self.tolerances(dtype)
+        return jnp.where(rtol > 0, atol / jnp.where(rtol > 0, rtol, 1), 0)
 
     @property
     def follows_steps(self) -> bool:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Int
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._linearised import Around, Implicit, Map, force, linearise
-from nam_jax.solve._result import RESULTS
+from nam_jax.solve._result import FLOOR, RESULTS
 
 
 class Adjoint(eqx.Module):
@@ -103,8 +103,8 @@ def nearer(
     Derivatives grow without bound towards a critical point, so a state at rest to only 1e-3 can be
     too far from the equilibrium for its derivatives to be right.
 
-    The steps converge if the third is at most a quarter of the second, or at most 1e-3 times 1 plus
-    the largest |entry| of the state. Towards a critical point each step is half the step before.
+    The steps converge if the third is at most a quarter of the second, or at most 1e-3 times the
+    largest |entry| of the state. Towards a critical point each step is half the step before.
 
     Args:
         network: Any continuous network.
@@ -134,7 +134,7 @@ def nearer(
         return jax.tree.map(jnp.add, state, move), (largest, size)
 
     after, (moves, sizes) = jax.lax.scan(step, state, length=3)
-    is_near = (moves[2] <= moves[1] / 4) | (moves[2] <= 1e-3 * (1 + sizes[2]))
+    is_near = (moves[2] <= moves[1] / 4) | (moves[2] <= 1e-3 * (FLOOR + sizes[2]))
     after = jax.tree.map(lambda new, old: jnp.where(is_near, new, old), after, state)
     return jax.lax.stop_gradient(after), is_near
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, jump_times
+from nam_jax.solve._controller import Foresight
 from nam_jax.solve._how import Flow
 from nam_jax.solve._loop import Integration, advance, begin, ending
 from nam_jax.solve._result import RESULTS, all_finite, residual
@@ -21,6 +22,8 @@ STATS: tuple[str, ...] = ("num_steps", "num_accepted_steps", "num_rejected_steps
 # Diffrax's sign that a root finder takes the tolerances of the step-size controller.
 _TOLERANCES_OF_STEPS = cast(Any, dfx.with_stepsize_controller_tols(optx.Chord)()).rtol
 
+# With these coefficients recalls need the fewest vector fields (`python -m benchmarks steps`).
+PROPORTIONAL, INTEGRAL = 0.2, 0.8
 CHECKPOINTED = dfx.RecursiveCheckpointAdjoint()
 
 Observables = Mapping[str, Callable[[AbstractContinuousNetwork, Scalar, Any, Any], Any]]
@@ -103,8 +106,8 @@ def integrate(
         return _by_diffrax(network, state, (t0, t1), drive, how, rest, observe, times, jumps)
     step = _number(how.step, dtype)
     integration = Integration(
-        network, drive, _with_tolerances(how), _controller(network, how, dtype), t1,
-        rest, jnp.asarray(how.max_steps, jnp.int32), jumps, observe, times,
+        network, drive, _with_tolerances(how, dtype), _controller(network, how, dtype), t1,
+        rest, how.floor(dtype), jnp.asarray(how.max_steps, jnp.int32), jumps, observe, times,
     )  # fmt: skip
     course = advance(integration, begin(integration, state, t0, step=step, num_rows=num_rows))
     rejected = course.num_steps - course.num_accepted
@@ -136,14 +139,14 @@ def _by_diffrax(
         lost = ~all_finite(y)
         if rest is None:
             return lost
-        at_rest = residual(network, y, args, t) <= rest
+        at_rest = residual(network, y, args, t, floor=how.floor(dtype)) <= rest
         if jumps is not None:
             at_rest &= ~jnp.any((jumps > t) & (jumps < span[1]))
         return lost | at_rest
 
     solution = dfx.diffeqsolve(
         dfx.ODETerm(cast(Any, network.vector_field)),
-        _with_tolerances(how),
+        _with_tolerances(how, dtype),
         *span,
         _number(how.step, dtype),
         state,
@@ -157,7 +160,7 @@ def _by_diffrax(
     )
     (ts, rows), end = zip(*cast(Any, (solution.ts, solution.ys)), strict=True)
     time, final = jax.tree.map(lambda leaf: leaf[0], end)
-    distance = residual(network, final, drive, time)
+    distance = residual(network, final, drive, time, floor=how.floor(dtype))
     if times is not None:
         rows = _filled(ts, rows, lambda: observe(time, final))
     stats = {name: solution.stats[name] for name in STATS}
@@ -208,12 +211,13 @@ def _number(value: Any, dtype: Any) -> Scalar | None:
     return None if value is None else jnp.asarray(value, dtype)
 
 
-def _with_tolerances(how: Flow) -> dfx.AbstractSolver:
+def _with_tolerances(how: Flow, dtype: Any) -> dfx.AbstractSolver:
     """Returns the solver; an implicit one solves its equations with the tolerances of the steps."""
     if not isinstance(how.solver, dfx.AbstractImplicitSolver):
         return how.solver
     finder = how.solver.root_finder
-    given = {"rtol": how.rtol, "atol": how.atol, "norm": layer_norm}
+    rtol, atol = how.tolerances(dtype)
+    given = {"rtol": rtol, "atol": atol, "norm": layer_norm}
     names = [name for name in given if getattr(finder, name, None) is _TOLERANCES_OF_STEPS]
     if not names:
         return how.solver
@@ -230,14 +234,13 @@ def _controller(
     """Returns the step-size controller of Diffrax: error control, or a constant step."""
     if how.step is not None:
         return dfx.ConstantStepSize()
+    rtol, atol = how.tolerances(dtype)
     scales = [jnp.asarray(scale, dtype) for scale in jax.tree.leaves(network.time_scales())]
-    # The controller has a proportional part, because near rest the fast layers keep an explicit
-    # solver at its stability limit. There, integral control alone makes the step size and the state
-    # oscillate.
-    return dfx.PIDController(
-        rtol=jnp.asarray(how.rtol, dtype), atol=jnp.asarray(how.atol, dtype),
-        pcoeff=0.4, icoeff=0.3,
-        norm=layer_norm, dtmin=1e-9 * jnp.min(jnp.stack(scales)),
+    return Foresight(
+        dfx.PIDController(
+            rtol=rtol, atol=atol, pcoeff=PROPORTIONAL, icoeff=INTEGRAL,
+            norm=layer_norm, dtmin=1e-9 * jnp.min(jnp.stack(scales)),
+        )
     )  # fmt: skip
 
 

@@ -38,9 +38,10 @@ class Integration(eqx.Module):
         network: The network.
         drive: Its inputs.
         solver: Any Diffrax solver.
-        controller: Diffrax's `PIDController`, or `ConstantStepSize`.
+        controller: `Foresight`, or Diffrax's `ConstantStepSize`.
         stop: Time at which to end.
         rest: Residual at or below which the state is at rest, which ends the course; None to go on.
+        floor: Size of a layer below which its residual is absolute.
         max_steps: Number of steps, rejected ones included, after which to give up.
         jumps: (J,) times at which the drive jumps; None without jumps. A step ends just before each
             of them and the next one starts just after it. The state counts as at rest only after
@@ -55,6 +56,7 @@ class Integration(eqx.Module):
     controller: dfx.AbstractStepSizeController
     stop: Scalar
     rest: Scalar | None
+    floor: Scalar
     max_steps: Int[Array, ""]
     jumps: Float[Array, " J"] | None
     observe: Observe
@@ -79,7 +81,7 @@ class Integration(eqx.Module):
             return jnp.full((), jnp.nan, t.dtype), all_finite(state)
         else:
             velocity = self.network.vector_field(t, state, self.drive)
-        residual, largest = speed(state, velocity, self.network.time_scales())
+        residual, largest = speed(state, velocity, self.network.time_scales(), self.floor)
         return residual, jnp.isfinite(residual) & jnp.isfinite(largest)
 
 
@@ -205,7 +207,10 @@ def _first_step(integration: Integration, state: Any, t0: Scalar) -> Scalar:
     It follows Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, II.4: an
     Euler step of 1 % of the state over the flow shows how fast the flow changes.
     """
-    terms, controller = integration.terms, cast(dfx.PIDController, integration.controller)
+    terms, controller = (
+        integration.terms,
+        cast(dfx.AbstractAdaptiveStepSizeController, integration.controller),
+    )
     weights = jax.tree.map(lambda y: 1 / (controller.atol + controller.rtol * jnp.abs(y)), state)
 
     def size(tree: Any) -> Scalar:

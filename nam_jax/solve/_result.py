@@ -33,6 +33,9 @@ class RESULTS(eqx.Enumeration):
     )
 
 
+FLOOR = 1e-3
+"""Size of a layer below which rest is judged absolutely, by default: atol / rtol of `Flow()`."""
+
 OUTCOMES: tuple[str, ...] = tuple(RESULTS._name_to_item)
 """The names of all results, in the order of the class; `outcome` returns an index into it."""
 
@@ -71,37 +74,53 @@ def brief_result(value: Any) -> str:
 
 
 def residual(
-    network: AbstractContinuousNetwork, state: Any, drive: Any = None, t: Scalar | float = 0.0
+    network: AbstractContinuousNetwork,
+    state: Any,
+    drive: Any = None,
+    t: Scalar | float = 0.0,
+    *,
+    floor: Scalar | float = FLOOR,
 ) -> Scalar:
-    """Returns how far `state` is from rest: the largest speed of a layer, dimensionless.
+    """Returns how far `state` is from rest: the largest relative speed of a layer, dimensionless.
 
-    The speed of a layer u is its time scale times max |du/dt|, divided by 1 + max |u|. For example,
-    a time scale of 2, du/dt = 0.04 and u = 3 give 2 * 0.04 / (1 + 3) = 0.02.
+    The speed of a layer u is its time scale times max |du/dt|, divided by `floor` + max |u|. The
+    time scale times du/dt is the sum of the forces on u minus u. So the residual compares what is
+    left of the balance with the size of the forces that balance. For example, a time scale of 2,
+    du/dt = 0.04, u = 4 and a small floor give 2 * 0.04 / 4 = 0.02.
 
     Args:
         network: Any continuous network.
         state: One sample's state.
         drive: The network's inputs; None for no inputs.
         t: Time at which the drive is taken.
+        floor: Size of a layer below which its speed counts as absolute, so that a layer that
+            decays to 0 comes to rest. Recalls take atol / rtol of their [`nam_jax.solve.Flow`][],
+            as errors of smaller states are absolute; the default is that of `Flow()`.
 
     Raises:
         ValueError: If the network takes no such drive.
     """
-    return speed(state, network.vector_field(t, state, drive), network.time_scales())[0]
+    return speed(state, network.vector_field(t, state, drive), network.time_scales(), floor)[0]
 
 
-def speed(state: Any, velocity: Any, time_scales: Any) -> tuple[Scalar, Scalar]:
+def speed(
+    state: Any, velocity: Any, time_scales: Any, floor: Scalar | float
+) -> tuple[Scalar, Scalar]:
     """Returns the residual, and the largest |entry| of the state.
 
     Args:
         state: One sample's state.
         velocity: The vector field at `state`.
         time_scales: The relaxation time of each layer.
+        floor: As for [`nam_jax.solve.residual`][].
     """
 
     def of_layer(u: Array, v: Array, scale: Array | float) -> tuple[Array, Array]:
-        largest = jnp.max(jnp.abs(u))
-        return jnp.asarray(scale, u.dtype) * jnp.max(jnp.abs(v)) / (1 + largest), largest
+        largest, change = jnp.max(jnp.abs(u)), jnp.max(jnp.abs(v))
+        size = jnp.asarray(floor, u.dtype) + largest
+        # A layer of zeros that stays at zero is at rest, also with a floor of 0.
+        moving = jnp.asarray(scale, u.dtype) * change / jnp.where(size == 0, 1, size)
+        return jnp.where((size == 0) & (change > 0), jnp.inf, moving), largest
 
     leaves = zip(*map(jax.tree.leaves, (state, velocity, time_scales)), strict=True)
     residuals, sizes = zip(*(of_layer(*layer) for layer in leaves), strict=True)

@@ -36,8 +36,8 @@ class Equilibrium(eqx.Module):
         residual: How far `state` is from rest. For a continuous network it is
             [`nam_jax.solve.residual`][] at `state`. For a discrete network it is the fraction of
             neurons that one more update of all neurons at once would flip. For a feedforward
-            network it is max |y - x| / (1 + max |y|), where the last pass turned x into y; NaN if x
-            and y have different shapes.
+            network it is max |y - x| / max |y|, where the last pass turned x into y; NaN if x and y
+            have different shapes.
         time: Simulated time until the solve ended, in the unit of the time constants; for discrete
             and feedforward networks equal to `steps`.
         steps: For a continuous network, the number of solver steps. For a discrete network, the
@@ -138,7 +138,8 @@ def _answered(network: AbstractFeedforwardNetwork, state: Any, how: Passes) -> E
 
         (before, answer), _ = jax.lax.scan(respond_again, (state, answer), length=number - 1)
     if before.shape == answer.shape:
-        change = jnp.max(jnp.abs(answer - before)) / (1 + jnp.max(jnp.abs(answer)))
+        change, size = jnp.max(jnp.abs(answer - before)), jnp.max(jnp.abs(answer))
+        change = jnp.where(change == 0, 0, change / size)
     else:
         change = jnp.asarray(jnp.nan, answer.dtype)  # the answer cannot be a cue
     passes = jnp.asarray(number)

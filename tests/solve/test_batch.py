@@ -166,7 +166,10 @@ def test_the_planner_takes_one_large_state_at_a_time_and_fits_small_ones(getkey,
     monkeypatch.setattr(_batch, "LARGE", 2**40)
     state = 4 * (N + 2 * N * N) * (2 if jax.config.jax_enable_x64 else 1)
     monkeypatch.setattr(_batch, "free_memory", lambda: 2 * _batch.COPIES * state * 3.5)
+    programs = len(_batch._NEEDED)
     assert size(released(xi)) <= 3
+    assert size(released(signs(getkey(), (K, N)))) <= 3
+    assert len(_batch._NEEDED) == programs + 1  # the same program is analysed once
 
 
 def test_free_memory_is_that_of_the_machine():

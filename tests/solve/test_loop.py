@@ -12,6 +12,7 @@ from tables.networks import general, random_state, released, signs
 import nam_jax as nam
 from nam_jax.network import Hopfield
 from nam_jax.solve import Asynchronous, Energy, ExponentialEuler, Flow, FullState, Unrolled
+from nam_jax.solve._controller import Foresight
 from nam_jax.solve._integrate import _controller, _with_tolerances
 from nam_jax.solve._loop import Integration, advance, begin
 from nam_jax.solve._unrolled import Hermite
@@ -26,11 +27,32 @@ def course_of(net, state, how, times, stop, rest=None):
     dtype = net.dtype
     integration = Integration(
         net, None, _with_tolerances(how), _controller(net, how, dtype), jnp.asarray(stop, dtype),
-        rest, jnp.asarray(4096, jnp.int32), None, lambda t, y: y, jnp.asarray(times, dtype),
+        rest, how.floor(dtype), jnp.asarray(4096, jnp.int32), None, lambda t, y: y,
+        jnp.asarray(times, dtype),
     )  # fmt: skip
     step = None if how.step is None else jnp.asarray(how.step, dtype)
     start = begin(integration, state, jnp.zeros((), dtype), step=step, num_rows=len(times))
     return integration, start
+
+
+@pytest.mark.parametrize(
+    ("error", "before", "factor"),
+    [
+        (0.9, 0.3, 0.9 * 0.9**-0.2 * 0.3**0.04),  # shorter, though the step is accepted
+        (1e-3, 1e-3, 0.9 * 1e3**0.16),  # longer, as Diffrax's controller has it
+        (2.0, 0.5, 0.9 * 2**-0.2 * 0.5**0.04),  # rejected
+    ],
+)
+def test_steps_shorten_before_one_is_rejected(error, before, factor):
+    """Factors by hand: 0.9 e^(-1/5) e_before^(0.2/5)."""
+    pid = dfx.PIDController(rtol=0.0, atol=1.0, pcoeff=0.2, icoeff=0.8, dtmin=1e-9)
+    zero, earlier = jnp.zeros(()), jnp.asarray(1 / before)
+    controller = (earlier, earlier, jnp.asarray(False))
+    keep, start, end, *_ = Foresight(pid).adapt_step_size(
+        0.0, 1.0, zero, zero, None, jnp.asarray(error), 5, controller
+    )
+    assert bool(keep) == (error < 1) and float(start) == (error < 1)
+    np.testing.assert_allclose(end - start, factor, rtol=1e-5)
 
 
 @pytest.mark.parametrize("burst", [1, 7, 100])

@@ -11,8 +11,9 @@ import scipy.linalg
 from tables.networks import as_tripartite, general, random_state, released, signs
 
 import nam_jax as nam
+from nam_jax.lagrangian import Softplus
 from nam_jax.memory import PatternTensor
-from nam_jax.network import Drive, NeuronAstrocyte
+from nam_jax.network import Drive, NeuronAstrocyte, TwoLayerMemory
 from nam_jax.solve import RESULTS, Flow, FullState, Implicit, Passes, Readout, Synchronous, residual
 from nam_jax.solve._observe import AbstractObservable
 
@@ -187,13 +188,49 @@ def test_residual_is_the_largest_scaled_speed_and_settle_recomputes_it(getkey):
     state = net.initial_state(net.tensor.patterns[0])
     flow, scales = net.vector_field(0.0, state), net.time_scales()
     by_layer = [
-        float(scale * jnp.abs(v).max() / (1 + jnp.abs(u).max()))
+        float(scale * jnp.abs(v).max() / (1e-3 + jnp.abs(u).max()))
         for scale, v, u in zip(*map(jax.tree.leaves, (scales, flow, state)), strict=True)
     ]
     np.testing.assert_allclose(residual(net, state), max(by_layer), rtol=1e-4)
     rest = nam.settle(net, state)
     assert says(rest.result, RESULTS.converged) and float(rest.residual) <= 1e-3
     np.testing.assert_allclose(rest.residual, residual(net, rest.state), rtol=1e-2)
+
+
+def scaled_patterns(key, scale):
+    xi = scale * signs(key, (3, 24))
+    return xi, jnp.where(jnp.arange(24) < 2, -xi[0], xi[0])
+
+
+@pytest.mark.parametrize("scale", [1.0, 24**-0.5, 1 / 24, 1e-4])
+def test_rest_is_judged_by_the_size_of_the_state(scale, getkey):
+    """Softplus layers on patterns of any scale; near rest the error is about the residual."""
+    xi, cue = scaled_patterns(getkey(), scale)
+    net = TwoLayerMemory(xi, features=Softplus(1.0), hidden=Softplus(4.0))
+    exact = nam.settle(net, net.initial_state(cue), how=Flow(rest=1e-6, rtol=1e-6, atol=1e-12))
+    rest = nam.retrieve(net, cue)
+    assert says(rest.result, RESULTS.converged)
+    for u, v in zip(*map(jax.tree.leaves, (rest.state, exact.state)), strict=True):
+        # Layers smaller than the floor of 1e-3 are judged by it.
+        assert float(jnp.abs(u - v).max()) <= 3e-3 * (1e-3 + float(jnp.abs(v).max()))
+
+
+def test_a_spherical_memory_of_unit_patterns_comes_to_rest_where_it_should(getkey):
+    xi, cue = scaled_patterns(getkey(), 24**-0.5)
+    net = TwoLayerMemory.model_c(xi)
+    exact = nam.retrieve(net, cue, how=Flow(rest=1e-6, rtol=1e-6, atol=1e-9))
+    error = nam.retrieve(net, cue).state.features - exact.state.features
+    assert float(jnp.abs(error).max() / jnp.abs(exact.state.features).max()) < 3e-3
+
+
+def test_a_state_that_decays_comes_to_rest_below_the_floor():
+    """Layers that decay to 0 are at rest once they are about `rest` times the floor, 1e-2 here."""
+    rest = nam.settle(linear_pairs(), silent_state(), how=Flow(rest=1e-3, rtol=1e-4, atol=1e-6))
+    assert says(rest.result, RESULTS.converged)
+    largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(rest.state))
+    assert 1e-7 < largest < 1e-4
+    judged = residual(linear_pairs(), rest.state, floor=1e-2)
+    np.testing.assert_allclose(rest.residual, judged, rtol=1e-3)
 
 
 @eqx.filter_jit

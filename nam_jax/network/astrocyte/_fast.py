@@ -53,8 +53,8 @@ def settle_fast(
     Returns:
         The state with `neurons` as given. Synapses and processes are NaN if the solve fails, which
         can happen if the network is not certified. It fails if the left side above is larger than
-        100 times `tolerance`, relative to 1 + max |phi phi^T + c|, or if p is so large that its
-        rounding error would be a tenth of 1 + max |phi phi^T + c|.
+        100 times `tolerance`, relative to its largest |entry| at p = 0, or if p is so large that
+        its rounding error would be a tenth of that entry.
 
     Raises:
         ValueError: If synapses or processes have a collective Lagrangian, or `drive` is no `Drive`.
@@ -78,18 +78,20 @@ def settle_fast(
     # the derivatives of the root itself, by the implicit function theorem.
     fixed_arrays, fixed_load = jax.lax.stop_gradient((arrays, load))
     fixed_network = eqx.combine(fixed_arrays, static)
+    at_zero = _imbalance(fixed_network, fixed_load, jnp.zeros_like(pairs))
+    size = jnp.max(jnp.abs(at_zero))
     p = newton(
         lambda p: _newton_step(fixed_network, fixed_load, p, tolerance),
         lambda p: _imbalance(fixed_network, fixed_load, p),
         jnp.zeros_like(pairs),
         tolerance=tolerance,
-        rounding=100 * jnp.finfo(pairs.dtype).eps * (1 + jnp.linalg.norm(fixed_load.pairs)),
+        rounding=100 * jnp.finfo(pairs.dtype).eps * jnp.linalg.norm(at_zero),
     )
     p = p + _newton_step(network, load, p, tolerance)
     imbalance = _imbalance(network, load, p)
-    limit = 100 * tolerance * (1 + jnp.max(jnp.abs(pairs)))
+    limit = 100 * tolerance * size
     # If the equation is singular, its computed solution is huge, limited only by rounding.
-    largest = 0.1 * (1 + jnp.max(jnp.abs(pairs))) / jnp.finfo(p.dtype).eps
+    largest = 0.1 * size / jnp.finfo(p.dtype).eps
     solved = (jnp.max(jnp.abs(imbalance)) <= limit) & (jnp.max(jnp.abs(p)) <= largest)
     p = jnp.where(solved, p, jnp.nan)
     return TripartiteState(neurons, (network.process.activation(p) + pairs) / alpha, p)
