@@ -121,11 +121,6 @@ def varying_like(tree: Any, sample: Float[Array, "..."]) -> Any:
     return jax.tree.map(vary, tree)
 
 
-def log_cosh(u: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns log(cosh(u)) of each entry without overflow; the gradient is tanh(u), also at 0."""
-    return jnp.logaddexp(u, -u) - np.log(2.0).astype(u.dtype)
-
-
 def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
     """Returns the symmetric part (A + A^T) / 2 of a square matrix A."""
     return (matrix + matrix.T) / 2

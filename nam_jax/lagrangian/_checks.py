@@ -1,5 +1,8 @@
 """Checks of parameters and of the range of activations, shared by the Lagrangians."""
 
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -56,9 +59,34 @@ def into_interval(y: Float[Array, "..."], low: float, high: float) -> Float[Arra
     return jnp.where((y < low) | (y > high), jnp.nan, inside)
 
 
-def overflow_guard(dtype: np.dtype) -> float:
-    """Returns the value above which fast-growing Lagrangians continue along their tangent.
+def largest_root(dtype: np.dtype, degree: int, factor: float = 1.0) -> float:
+    """Returns the largest u for which `factor` u^degree is finite, just below it for rounding.
 
-    It is 8e28 in float32; sums of many such values do not overflow.
+    For example, 3e19 in float32 for the degree 2 and the factor 1/4.
     """
-    return float(jnp.finfo(dtype).max) ** 0.75
+    info = jnp.finfo(dtype)
+    root = math.exp((math.log(float(info.max)) - math.log(factor)) / degree)
+    return root * (1 - 2 * float(info.eps))
+
+
+def cut(x: Float[Array, "..."], limit: float) -> Float[Array, "..."]:
+    """Returns the smaller of `x` and `limit`; where x is above it, all derivatives are 0.
+
+    The derivative of `jnp.minimum` is a product with 0, and so NaN where it meets an infinity.
+    """
+    return jnp.where(x > limit, jnp.asarray(limit, x.dtype), x)
+
+
+@jax.custom_jvp
+def finite(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Returns `x` with the largest number of its dtype in place of infinity; NaN stays.
+
+    The derivative is that of `x`.
+    """
+    largest = jnp.finfo(x.dtype).max
+    return jnp.clip(x, -largest, largest)
+
+
+@finite.defjvp
+def _(primals, tangents):
+    return finite(*primals), tangents[0]

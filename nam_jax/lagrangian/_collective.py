@@ -5,7 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from nam_jax._misc import argument_error, as_float, check_finite
 from nam_jax._types import Scalar
@@ -27,22 +27,18 @@ class LogSumExp(AbstractLagrangian):
         self.beta = positive("beta", beta)
 
     def __call__(self, u: Float[Array, "..."]) -> Scalar:
-        beta = self.beta.astype(u.dtype)
-        return jax.nn.logsumexp(beta * u) / beta
+        winner, _, weights = self._others(u)
+        return jnp.ravel(u)[winner] + jnp.log1p(jnp.sum(weights)) / self.beta.astype(u.dtype)
 
     def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jax.nn.softmax(self.beta.astype(u.dtype) * u, axis=None)
+        behind = self.beta.astype(u.dtype) * (u - jax.lax.stop_gradient(jnp.max(u)))
+        return jax.nn.softmax(behind, axis=None)
 
     def energy(self, u: Float[Array, "..."]) -> Scalar:
-        beta = self.beta.astype(u.dtype)
-        v = beta * jnp.ravel(u)
-        winner = jnp.argmax(v)
-        behind = v - v[winner]
-        # The largest entry has the weight 1. It is left out of the sum, so that small weights of
-        # the other entries are not lost in rounding: at u = (20, 0) the other weight is exp(-20).
-        weights = jnp.where(jnp.arange(v.size) == winner, 0.0, jnp.exp(behind))
+        _, behind, weights = self._others(u)
         others = jnp.sum(weights)
-        return (jnp.sum(weights * behind) / (1 + others) - jnp.log1p(others)) / beta
+        terms = jnp.sum(weights * behind) / (1 + others) - jnp.log1p(others)
+        return terms / self.beta.astype(u.dtype)
 
     def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
         raise ValueError(
@@ -52,6 +48,20 @@ class LogSumExp(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return self.beta / 2
+
+    def _others(
+        self, u: Float[Array, "..."]
+    ) -> tuple[Int[Array, ""], Float[Array, " n"], Float[Array, " n"]]:
+        """Returns the index of the largest entry, the exponents of all entries, and their weights.
+
+        The largest entry is subtracted before the product with beta, which would round it. It has
+        the exponent 0 and the weight 1. It is left out of the weights, as 0, so that small weights
+        of the other entries are not lost in rounding: at u = (20, 0) the other weight is exp(-20).
+        """
+        u = jnp.ravel(u)
+        winner = jnp.argmax(u)
+        behind = self.beta.astype(u.dtype) * (u - u[winner])
+        return winner, behind, jnp.where(jnp.arange(u.size) == winner, 0.0, jnp.exp(behind))
 
 
 class LayerNorm(AbstractLagrangian):
