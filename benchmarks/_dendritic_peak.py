@@ -25,7 +25,7 @@ THRESHOLDS = (5.5, -80.0, 300.0)
 def recall(network: DendriticMemory, members: jax.Array) -> State:
     """Returns the state after 20 steps of 1 ms from the features of a memory."""
     state = network.initial_state(network.features_of(members))
-    how = Flow(solver=ExponentialEuler(network.time_scales()), step=1.0)
+    how = Flow(solver=ExponentialEuler(network), step=1.0)
     return simulate(network, state, 20.0, how=how, save={}, times=2).state
 
 

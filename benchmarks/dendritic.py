@@ -220,7 +220,7 @@ def _solvers(repeats: int) -> tuple[list[tuple[str, ...]], Line]:
     network = DendriticMemory.random(200, 2000, 100, num_inhibitory=(100, 200), key=jr.key(3))
     members = jax.vmap(lambda key: random_members(200, 2, key=key))(jr.split(jr.key(4), 8))
     begin = jax.vmap(lambda memory: network.initial_state(network.features_of(memory)))(members)
-    exponential = ExponentialEuler(network.time_scales())
+    exponential = ExponentialEuler(network)
     settings = {
         "fine": Flow(solver=dfx.Tsit5(), rtol=1e-4, atol=1e-3),
         "exponential Euler, 2 ms": Flow(solver=exponential, step=2.0),

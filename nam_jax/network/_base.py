@@ -197,7 +197,8 @@ class AbstractContinuousNetwork(AbstractNetwork):
         """Returns the relaxation time of each layer, a number in place of each leaf of the state.
 
         A solver multiplies the speed of a layer by this time to judge whether the network is at
-        rest.
+        rest. It is tau / max(leak, 1), so that it is finite without a leak; `decay_rates` returns
+        leak / tau.
         """
 
     @abc.abstractmethod
@@ -232,6 +233,22 @@ class AbstractContinuousNetwork(AbstractNetwork):
         Raises:
             ValueError: If the network takes no such drive.
         """
+
+    def decay_rates(self) -> PyTree[Scalar | float]:
+        """Returns leak / tau of each layer, a number in place of each leaf of the state.
+
+        Without an input a layer decays as exp(-rate t). A network without `layers` is taken to have
+        leaks of 1, so that its rates are 1 / `time_scales()`; it declares its rates by this method
+        if it has other leaks.
+        """
+        layers = self.layers()
+        scales, structure = jax.tree.flatten(self.time_scales())
+        if layers is None:
+            return jax.tree.unflatten(structure, [1 / scale for scale in scales])
+        rates = [
+            layer.leak.astype(self.dtype) / layer.inertia.astype(self.dtype) for layer in layers
+        ]
+        return jax.tree.unflatten(structure, rates)
 
     def visible_place(self) -> int | None:
         """Returns the index of the visible leaf among the leaves of the state; None without it."""

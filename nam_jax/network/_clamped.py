@@ -101,6 +101,9 @@ class Clamped(AbstractContinuousNetwork):
     def time_scales(self) -> Any:
         return self.base.time_scales()
 
+    def decay_rates(self) -> Any:
+        return self.base.decay_rates()
+
     @property
     def can_be_silent(self) -> bool:
         return self.base.can_be_silent

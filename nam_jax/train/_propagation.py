@@ -134,6 +134,9 @@ class _Nudged(AbstractContinuousNetwork):
     def time_scales(self) -> Any:
         return self.network.time_scales()
 
+    def decay_rates(self) -> Any:
+        return self.network.decay_rates()
+
     def visible(self, state: Any) -> Any:
         return self.network.visible(state)
 

@@ -243,7 +243,7 @@ def test_time_scales_may_be_python_numbers():
     net = Relaxation(jnp.array([1.0, -2.0]))
     recall = nam.retrieve(net, jnp.zeros(2))
     np.testing.assert_allclose(recall.pattern, net.target, atol=1e-2)
-    exact = Flow(solver=ExponentialEuler(net.time_scales()), step=5.0)
+    exact = Flow(solver=ExponentialEuler(net), step=5.0)
     run = nam.simulate(net, jnp.zeros(2), 5.0, how=exact, save={}, times=2)
     np.testing.assert_allclose(run.state, (1 - np.exp(-2.5)) * net.target, rtol=1e-5)
     by_target = jax.jacobian(lambda target: nam.retrieve(Relaxation(target), jnp.zeros(2)).pattern)

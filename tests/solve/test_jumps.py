@@ -99,7 +99,7 @@ def test_fixed_steps_land_on_jumps_and_go_on_from_the_grid(start):
 
 def test_exponential_steps_land_on_jumps(start):
     net, state = start
-    how = Flow(solver=ExponentialEuler(net.time_scales()), step=0.01)
+    how = Flow(solver=ExponentialEuler(net), step=0.01)
     actual = neurons(net, state, Drive(neural=Pulse(1.013, 1.027, 20.0)), 2.0, how=how)
     expected = in_parts(net, state, [(1.013, 0.0), (1.027, 20.0), (2.0, 0.0)])
     check_equal(actual, expected, 3e-2)

@@ -186,7 +186,7 @@ def lowered(name, key):
         "settle": lambda: nam.settle(net, state),
         "retrieve": lambda: nam.retrieve(net, cue),
         "exponential": lambda: nam.settle(
-            net, state, how=Flow(solver=ExponentialEuler(net.time_scales()), step=0.1)
+            net, state, how=Flow(solver=ExponentialEuler(net), step=0.1)
         ),
         "discrete": lambda: nam.retrieve(pairs, cue, how=Asynchronous(key)),
         "retrieve_all": lambda: nam.retrieve_all(net, cue[None]),

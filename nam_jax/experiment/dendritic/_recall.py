@@ -139,6 +139,6 @@ def raster(bench: Bench, width: float) -> xr.Dataset:
 
 @eqx.filter_jit
 def _path(network: DendriticMemory, start: State, time: float, step: float) -> State:
-    how = Flow(solver=ExponentialEuler(network.time_scales()), step=step, max_steps=100_000)
+    how = Flow(solver=ExponentialEuler(network), step=step, max_steps=100_000)
     path = simulate(network, start, time, how=how, save={"state": FullState()}, times=151)
     return path.observables["state"]

@@ -113,7 +113,7 @@ def follow(network: AbstractContinuousNetwork, states: Any, time: Scalar, step: 
     Both are in ms. This is a plain loop over the steps of the solver: it saves nothing on the way
     and compiles in half the time of `simulate`. Compilation is most of the time of a quick run.
     """
-    solver = ExponentialEuler(network.time_scales())
+    solver = ExponentialEuler(network)
     begin = jnp.zeros_like(time)
     terms = dfx.ODETerm(lambda t, y, args: network.vector_field(begin, y, args))
 

@@ -134,7 +134,7 @@ def settled(bench: Bench, states: AssociatorState) -> Rates:
 
 @eqx.filter_jit
 def _follow(network: Associator, states: AssociatorState, time: float, step: float) -> Rates:
-    how = solve.Flow(solver=solve.ExponentialEuler(network.time_scales()), step=step)
+    how = solve.Flow(solver=solve.ExponentialEuler(network), step=step)
 
     def one(state: AssociatorState) -> tuple[Float[Array, " N1"], Float[Array, " N2"]]:
         run = solve.simulate(network, state, time, how=how, save={}, times=2)

@@ -124,3 +124,8 @@ class TripartiteNetwork(AbstractContinuousNetwork):
 
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks, self.dtype)
+
+    def decay_rates(self) -> TripartiteState:
+        pairs = zip(self.leaks, self.time_constants, strict=True)
+        rates = [leak.astype(self.dtype) / tau.astype(self.dtype) for leak, tau in pairs]
+        return TripartiteState(*rates)

@@ -222,7 +222,7 @@ def after_steps(network, branch, rate, state):
     """Every tenth of 100 states on the way from `state`, and inhibition that matches the first."""
     network = eqx.tree_at(lambda n: (n.branch_transfer, n.memory_transfer), network, (branch, rate))
     settled = network.state_of(state.memory, state.feature)
-    how = Flow(solver=ExponentialEuler(network.time_scales()), step=3.0)
+    how = Flow(solver=ExponentialEuler(network), step=3.0)
     save = {"all": nam.solve.FullState()}
     path = nam.simulate(network, state, 300.0, how=how, save=save, times=11)
     return path.observables["all"], settled, targets(network, settled)

@@ -35,7 +35,7 @@ def small(seed, **arguments):
 def trials(network, states, end=200.0, step=2.0):
     """Rates at the end."""
     base = network.base if isinstance(network, HeldFeatures) else network
-    how = Flow(solver=ExponentialEuler(base.time_scales()), step=step)
+    how = Flow(solver=ExponentialEuler(base), step=step)
     saved = {"save": {}, "times": 2}
     run = functools.partial(nam.simulate, network, t1=end, how=how, **saved)
     return jax.vmap(lambda state: run(state).state)(states)
@@ -91,7 +91,7 @@ def test_exponential_euler_agrees_with_an_adaptive_solver():
     )(cues)
     stepped = trials(network, jax.vmap(network.initial_state)(cues))
     np.testing.assert_allclose(stepped.memory, adaptive.memory, atol=0.05)
-    how = Flow(solver=ExponentialEuler(network.time_scales()), step=2.0)
+    how = Flow(solver=ExponentialEuler(network), step=2.0)
     rested = jax.jit(jax.vmap(lambda cue: nam.retrieve(network, cue, how=how)))(cues)
     assert set(nam.solve.sentences(rested.result)) == {"The network came to rest."}
     assert np.asarray(jax.vmap(measure.strict_recall)(rested.pattern, members)).all()
