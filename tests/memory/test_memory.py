@@ -1,12 +1,13 @@
 """Process tensors against the dense tensor, the einsum of its definition, and each other."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 from refusals import REFUSED
-from tables.tensors import TENSORS, K, N, signs, weighted
+from tables.tensors import TENSORS, K, N, identity, signs, weighted
 
 import nam_jax as nam
 from nam_jax._misc import symmetrise
@@ -21,6 +22,7 @@ from nam_jax.memory import (
     lattice_edges,
     lesion,
     pair_gram,
+    resolvent,
 )
 
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}  # float32 sums of N^2 K terms of order one
@@ -40,8 +42,59 @@ def test_call_and_form_agree_with_the_dense_tensor(tensor, getkey):
     )
 
 
+def on_symmetric_arrays(tensor):
+    """T as a matrix in an orthonormal basis of symmetric arrays, from all its entries."""
+    size = tensor.num_neurons
+    units = np.eye(size * size).reshape(size, size, size, size)
+    i, j = np.triu_indices(size)
+    basis = (units + units.swapaxes(2, 3))[i, j].reshape(len(i), -1)
+    basis /= np.linalg.norm(basis, axis=1, keepdims=True)
+    dense = np.asarray(tensor.to_dense(), float).reshape(size * size, size * size)
+    return basis @ dense @ basis.T
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("factor", [-2.0, 2.0])
+def test_eigenvalues_of_few_neurons(factor, size):
+    """Of a dense tensor, and of a sum, which finds them from calls alone."""
+    scaled = DenseTensor((factor * identity(size)).to_dense())
+    for tensor in (scaled, scaled + scaled):
+        expected = factor * (1 if tensor is scaled else 2)
+        np.testing.assert_allclose(tensor.largest_eigenvalue(), expected, rtol=1e-4)
+        np.testing.assert_allclose(tensor.smallest_eigenvalue(), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["pattern", "dense"])
+def test_gradients_by_stored_numbers_keep_the_symmetries(kind, getkey):
+    """Of a loss that has none, so that descent never leaves the tensors that have an energy."""
+    made = PatternTensor(signs(getkey()), weighted(getkey()), strength=0.7)
+    tensor = made if kind == "pattern" else DenseTensor(made.to_dense())
+    left, psi = jr.normal(getkey(), (N, N)), symmetrise(jr.normal(getkey(), (N, N)))
+
+    def loss(tensor):
+        return jnp.vdot(left, tensor(psi)) + jnp.vdot(left, resolvent(tensor, 9.0 + psi[0, 0])(psi))
+
+    gradient = jax.grad(lambda tensor: loss(tensor), allow_int=True)(tensor)
+    numbers = gradient.couplings if kind == "pattern" else gradient.entries
+    axes = [(1, 0)] if kind == "pattern" else [(2, 3, 0, 1), (1, 0, 2, 3), (0, 1, 3, 2)]
+    assert float(jnp.linalg.norm(numbers)) > 0
+    for order in axes:
+        np.testing.assert_allclose(numbers, numbers.transpose(order), rtol=1e-4, atol=1e-6)
+
+
+def test_only_the_symmetric_part_of_couplings_counts(getkey):
+    """As after a step of an optimiser that knows nothing of symmetries."""
+    tensor = PatternTensor(signs(getkey()), weighted(getkey()))
+    twisted = tensor.couplings + jnp.triu(jnp.ones((K, K)), 1) - jnp.tril(jnp.ones((K, K)), -1)
+    after = eqx.tree_at(lambda t: t.couplings, tensor, twisted)
+    psi = symmetrise(jr.normal(getkey(), (N, N)))
+    np.testing.assert_allclose(after(psi), tensor(psi), **TOLERANCE)
+    np.testing.assert_allclose(after.eigenvalues(), tensor.eigenvalues(), rtol=1e-3, atol=1e-5)
+
+
 def test_extreme_eigenvalues_are_those_of_the_dense_matrix(tensor):
-    values = np.linalg.eigvalsh(np.asarray(tensor.to_dense(), float).reshape(N * N, N * N))
+    """On symmetric arrays: 0 counts only if one of them becomes 0, for tensors of all classes."""
+    values = np.linalg.eigvalsh(on_symmetric_arrays(tensor))
     np.testing.assert_allclose(tensor.largest_eigenvalue(), values[-1], rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(tensor.smallest_eigenvalue(), values[0], rtol=2e-3, atol=1e-4)
 

@@ -1,5 +1,6 @@
 """The process tensors that every contract test runs over: one line each in `TENSORS`."""
 
+import jax.numpy as jnp
 import jax.random as jr
 
 from nam_jax._misc import symmetrise
@@ -26,6 +27,14 @@ def weighted(key):
     return Weighted(symmetrise(jr.normal(key, (K, K))))
 
 
+def identity(size=N):
+    """T psi = psi, whose only eigenvalue on symmetric arrays is 1; antisymmetric ones become 0."""
+    one = jnp.eye(size)
+    return DenseTensor(
+        (jnp.einsum("ik,jl->ijkl", one, one) + jnp.einsum("il,jk->ijkl", one, one)) / 2
+    )
+
+
 TENSORS = {
     "hebbian": lambda key: PatternTensor(signs(key)),
     "hebbian-autapses": lambda key: PatternTensor(signs(key), Hebbian(), autapses=True),
@@ -44,6 +53,9 @@ TENSORS = {
     "lesioned-sum": lambda key: lesion(
         2.0 * PatternTensor(signs(key)) + DiffusionTensor(lattice_edges(N), 0.1), 0.3, key=key
     ),
+    "positive-definite": lambda key: identity() + PatternTensor(signs(key)),
+    "negative-definite": lambda key: -0.5 * identity() + DiffusionTensor(lattice_edges(N), 0.3),
+    "negative-dense": lambda key: DenseTensor((-2.0 * identity()).to_dense()),
     "dense-lesioned": lambda key: lesion(
         DenseTensor(PatternTensor(signs(key)).to_dense()), 0.4, key=key
     ),

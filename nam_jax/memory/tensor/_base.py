@@ -65,12 +65,14 @@ class AbstractProcessTensor(eqx.Module):
     def largest_eigenvalue(self) -> Scalar:
         """Returns the largest eigenvalue of T on symmetric (N, N) arrays.
 
-        Eigenvalues of 0 count: if T stores few patterns with a negative strength, it is 0.
+        T maps the N (N + 1) / 2 dimensions of symmetric arrays to themselves, and all its
+        eigenvalues there count. So 0 counts if T maps a symmetric array to 0, and else not. For
+        example, if T stores few patterns with a negative strength it is 0, and for T = -1 it is -1.
         """
 
     @abc.abstractmethod
     def smallest_eigenvalue(self) -> Scalar:
-        """Returns the smallest eigenvalue of T on symmetric (N, N) arrays; again 0 counts."""
+        """Returns the smallest eigenvalue of T on symmetric (N, N) arrays; see above for 0."""
 
     @abc.abstractmethod
     def lesion(self, fraction: Scalar, *, key: Key) -> "AbstractProcessTensor":

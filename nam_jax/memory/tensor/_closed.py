@@ -62,7 +62,7 @@ def _(tensor: PatternTensor, shift: Scalar) -> PatternTensor:
 @resolvent.register
 def _(tensor: DenseTensor, shift: Scalar) -> DenseTensor:
     size = tensor.num_neurons
-    matrix = rearrange(tensor.entries, "i j k l -> (i j) (k l)")
+    matrix = rearrange(tensor.symmetric_entries(), "i j k l -> (i j) (k l)")
     spread = shift.astype(matrix.dtype) * jnp.eye(size**2, dtype=matrix.dtype) - matrix
     flux = symmetrise(jnp.linalg.solve(spread, matrix))
     return DenseTensor(flux.reshape(tensor.entries.shape))

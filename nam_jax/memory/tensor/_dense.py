@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import einops
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -52,17 +51,15 @@ class DenseTensor(AbstractProcessTensor):
         return axes_of(self, lambda t: t.entries, 0)
 
     def __call__(self, psi: Pairs) -> Pairs:
-        return jnp.einsum("ijkl,kl->ij", self.entries, psi)
+        return jnp.einsum("ijkl,kl->ij", self.symmetric_entries(), psi)
 
     def quadratic_form(self, psi: Pairs) -> Scalar:
         return jnp.vdot(psi, self(psi))
 
     def largest_eigenvalue(self) -> Scalar:
-        """Returns the largest eigenvalue on all (N, N) arrays; antisymmetric ones have 0."""
         return jnp.linalg.eigvalsh(self._matrix())[-1]
 
     def smallest_eigenvalue(self) -> Scalar:
-        """Returns the smallest eigenvalue on all (N, N) arrays; antisymmetric ones have 0."""
         return jnp.linalg.eigvalsh(self._matrix())[0]
 
     def lesion(self, fraction: Scalar, *, key: Key) -> AbstractProcessTensor:
@@ -83,9 +80,36 @@ class DenseTensor(AbstractProcessTensor):
         kept = (draws[first, second] >= fraction).reshape(self.entries.shape)
         return DenseTensor(jnp.where(kept, self.entries, 0))
 
-    def _matrix(self) -> Float[Array, "NN NN"]:
-        """Returns T as a matrix with the rows ij and the columns kl."""
-        return einops.rearrange(self.entries, "i j k l -> (i j) (k l)")
+    def symmetric_entries(self) -> Float[Array, "N N N N"]:
+        """Returns `entries`, whose gradient is symmetric, so that descent keeps the symmetries.
+
+        Everything that computes with the entries reads them here.
+        """
+        return _with_symmetric_gradient(self.entries)
+
+    def _matrix(self) -> Float[Array, "P P"]:
+        """Returns T on the coordinates of symmetric arrays, a symmetric P x P matrix."""
+        i, j = np.triu_indices(self.num_neurons)
+        # T maps the unit array of the process ij, (e_ij + e_ji) / sqrt 2 for i < j, to an array
+        # whose entry kl is (T_klij + T_klji) / sqrt 2 = sqrt 2 T_klij.
+        weight = jnp.asarray(np.where(i == j, 1.0, 2**0.5), self.dtype)
+        rows = self.symmetric_entries()[i, j][:, i, j]
+        return weight[:, None] * rows * weight[None, :]
+
+
+@jax.custom_jvp
+def _with_symmetric_gradient(entries: Float[Array, "N N N N"]) -> Float[Array, "N N N N"]:
+    """Returns `entries`; a change of them is first made symmetric, which costs nothing forward."""
+    return entries
+
+
+@_with_symmetric_gradient.defjvp
+def _(primals, tangents):
+    (entries,), (change,) = primals, tangents
+    for axes in _SYMMETRIES.values():
+        change = (change + change.transpose(axes)) / 2
+    change = (change + change.transpose(0, 1, 3, 2)) / 2
+    return _with_symmetric_gradient(entries), change
 
 
 def _check_symmetric(entries: np.ndarray) -> None:

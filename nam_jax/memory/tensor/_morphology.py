@@ -163,7 +163,7 @@ def exchange_within(
     radius = as_float(radius)
     if is_concrete(radius) and not bool(radius >= 0):
         raise argument_error("radius", "be at least 0 micrometres", f"{float(radius):.3g}")
-    entries = tensor.entries if isinstance(tensor, DenseTensor) else tensor.to_dense()
+    entries = tensor.symmetric_entries() if isinstance(tensor, DenseTensor) else tensor.to_dense()
     return DenseTensor(jnp.where(morphology.between() <= radius, entries, 0))
 
 

@@ -14,6 +14,7 @@ from nam_jax._misc import (
     axes_of,
     check_finite,
     is_concrete,
+    symmetrise,
     zero_diagonal,
 )
 from nam_jax._types import Key, Pairs, Patterns, Scalar
@@ -33,7 +34,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
     Attributes:
         patterns: Xi, (K, N), any finite real numbers; usually -1 and +1.
-        couplings: A, (K, K) and symmetric, or (K,), its diagonal.
+        couplings: A, (K, K), of which the symmetric part counts, or (K,), its diagonal.
         strength: t, dimensionless; with the projection rule the only eigenvalue that is not 0.
         autapses: Whether processes at synapses of a neuron onto itself (i = j) take part.
     """
@@ -210,7 +211,12 @@ def check_patterns(
 
 
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
-    """Returns A @ right, for couplings A that are a matrix or the diagonal of one."""
+    """Returns A @ right, for couplings A that are a matrix or the diagonal of one.
+
+    All fluxes, energies and eigenvalues read the couplings here. Only the symmetric part of a
+    matrix counts, so gradients by the couplings are symmetric, and descent along them keeps the
+    symmetry that the energy needs.
+    """
     if couplings.ndim == 2:
-        return couplings @ right
+        return symmetrise(couplings) @ right
     return jax.vmap(jnp.multiply)(couplings, right)
