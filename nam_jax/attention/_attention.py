@@ -1,6 +1,7 @@
 """Attention as associative memory: it stores pairs of keys and values, and queries are cues."""
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
@@ -18,8 +19,8 @@ Queries = Float[Array, "T D"]
 Values = Float[Array, "T M"]
 """One value of M numbers for each of T positions; it is stored under the key of that position."""
 
-UNBOUNDED = 2.0**64
-"""Replaces the largest possible overlap in separations: overlaps of real vectors have no bound."""
+UNBOUNDED = math.inf
+"""The largest possible overlap in separations: overlaps of real vectors have no bound."""
 
 
 class AbstractAttention(eqx.Module):

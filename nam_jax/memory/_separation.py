@@ -2,6 +2,7 @@
 
 import abc
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -41,7 +42,10 @@ class AbstractSeparation(eqx.Module):
 
         Args:
             overlaps: z, (K,).
-            whole: Upper bound of |z|; N for states and patterns of N bits.
+            whole: Upper bound of |z|: N for states and patterns of N bits, and infinity for real
+                vectors. With infinity, the same separation of overlaps that are all scaled by one
+                positive number gives the same slopes up to such a number, also for overlaps that
+                are very small or large.
         """
 
     @abc.abstractmethod
@@ -62,11 +66,12 @@ class AbstractSeparation(eqx.Module):
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
         """Returns sum_mu F(z_mu) / F(whole), which does not overflow.
 
-        `LogSumExp` returns its own value instead, without a division.
+        `Exponential` and `LogSumExp` return log(sum_mu exp(beta z_mu)) / beta instead, whatever
+        `whole` is. It is larger where the sum is larger, and neither overflows nor vanishes.
 
         Args:
             overlaps: z, (K,).
-            whole: As for `scaled_slope`.
+            whole: N, for states and patterns of N bits.
         """
 
 
@@ -169,26 +174,38 @@ class DistinctPower(AbstractSeparation):
         return jax.grad(self.__call__)(overlaps)
 
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
-        return jax.grad(lambda z: self.relative(z, float(self.num_neurons)))(overlaps)
+        unit = self._unit(overlaps, whole)
+        return jax.grad(lambda z: jnp.sum(self._scaled(z, unit)))(overlaps)
 
     def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         # A flip of one entry from -1 to +1 raises e_n by 2 e_(n-1) of the other N - 1 entries,
         # whose sum is z + 1 or z - 1. Let e_k stand for that of N - 2 entries with the sum z. One
         # more entry +1 or -1 turns e_(n-1) into e_(n-1) + e_(n-2) or e_(n-1) - e_(n-2), so the two
         # results are 2 e_(n-1) and 2 e_(n-2). For example, n = 2: 2 z and 2.
-        size = self._unit
+        size = self._unit(overlaps, whole)
         lower, upper = _symmetric(overlaps, self.num_neurons - 2, self.n - 1, size)
         return upper, lower * ((self.n - 1) / size)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        size, unit = self.num_neurons, self._unit
-        largest = math.prod((size - k) / unit for k in range(self.n))
-        return jnp.sum(_symmetric(overlaps, size, self.n, unit)[1]) / largest
+        unit = self._unit(overlaps, whole)
+        return jnp.sum(self._scaled(overlaps, unit)) / self._scaled(whole, unit)
 
-    @property
-    def _unit(self) -> float:
-        """The smallest power of two that is at least N; dividing by it rounds nothing."""
-        return 2.0 ** math.ceil(math.log2(self.num_neurons))
+    def _scaled(self, overlaps: Any, unit: Scalar | float) -> Any:
+        """Returns e_n at each overlap, times n! / unit^n, for an array or one Python number."""
+        return _symmetric(overlaps, self.num_neurons, self.n, unit)[1]
+
+    def _unit(self, overlaps: Overlaps, whole: float) -> Scalar | float:
+        """Returns a power of two that is at least N and at least the largest overlap.
+
+        Dividing by it rounds nothing.
+        """
+        if whole < self.num_neurons:
+            requirement = f"be at least N = {self.num_neurons}, the largest overlap of N signs"
+            raise argument_error("whole", requirement, whole)
+        if math.isfinite(whole):
+            return 2.0 ** math.ceil(math.log2(whole))
+        least = 2.0 ** math.ceil(math.log2(self.num_neurons))
+        return jnp.maximum(_size(overlaps, whole, self.n), least)
 
 
 class Exponential(AbstractSeparation):
@@ -220,13 +237,13 @@ class Exponential(AbstractSeparation):
         return beta * lagrangian.Exponential(self.beta).unlimited_activation(overlaps)
 
     def scaled_slope(self, overlaps: Overlaps, whole: float) -> Overlaps:
-        return jax.nn.softmax(self.beta.astype(overlaps.dtype) * overlaps)
+        return lagrangian.LogSumExp(self.beta).activation(overlaps)
 
     def differences(self, overlaps: Overlaps, whole: float) -> tuple[Overlaps, Overlaps]:
         return _exponential_differences(self.beta.astype(overlaps.dtype), overlaps)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        return jnp.sum(jnp.exp(self.beta.astype(overlaps.dtype) * (overlaps - whole)))
+        return lagrangian.LogSumExp(self.beta)(overlaps)
 
 
 class LogSumExp(AbstractSeparation):
@@ -270,15 +287,18 @@ def _check_whole(name: str, n: int) -> None:
 def _size(overlaps: Overlaps, whole: float, n: int) -> Scalar | float:
     """Returns a power of two that is at least the largest overlap; dividing by it rounds nothing.
 
-    It is the power of two at or above `whole` if the n-th power of an overlap of 1 then does not
-    vanish, that is, if power^n is below the 0.9th power of the largest number of the dtype.
-    Otherwise the largest overlap is looked up. For example, in float32 with whole = 100 it is 128
-    for n = 4; for n = 20 and a largest overlap of 37 it is 64.
+    It is the power of two at or above `whole` if that is finite and the n-th power of an overlap of
+    1 then does not vanish, that is, if power^n is below the 0.9th power of the largest number of
+    the dtype. Otherwise the largest overlap is looked up. For example, in float32 with whole = 100
+    it is 128 for n = 4; for n = 20 and a largest overlap of 37 it is 64.
     """
-    bits = math.ceil(math.log2(whole))
-    if n * bits < 0.9 * math.log2(float(jnp.finfo(overlaps.dtype).max)):
-        return 2.0**bits
+    info = jnp.finfo(overlaps.dtype)
+    if math.isfinite(whole):
+        bits = math.ceil(math.log2(whole))
+        if n * bits < 0.9 * math.log2(float(info.max)):
+            return 2.0**bits
     _, exponent = jnp.frexp(jnp.max(jnp.abs(overlaps)))
+    exponent = jnp.clip(exponent, info.minexp, info.maxexp - 1)
     return jax.lax.stop_gradient(jnp.ldexp(jnp.ones((), overlaps.dtype), exponent))
 
 
@@ -305,13 +325,13 @@ def _exponential_differences(beta: Scalar, z: Overlaps) -> tuple[Overlaps, Overl
     return weight * jnp.tanh(2 * beta), weight * (jnp.tanh(2 * beta) * jnp.tanh(beta))
 
 
-def _symmetric(z: Overlaps, bits: int, n: int, size: float) -> tuple[Overlaps, Overlaps]:
+def _symmetric(z: Any, bits: int, n: int, size: Scalar | float) -> tuple[Any, Any]:
     """Returns e_(n-1) and e_n of `bits` signs with the sum z, each e_k times k! / size^k.
 
     The recurrence is k e_k = z e_(k-1) - (bits - k + 2) e_(k-2). For example, the signs +, + and -
     have z = 1, e_0 = 1, e_1 = 1, e_2 = (1 - 3) / 2 = -1 and e_3 = (-1 - 2) / 3 = -1.
     """
-    before, last = jnp.zeros_like(z), jnp.ones_like(z)
+    before, last = 0 * z, 0 * z + 1
     for k in range(1, n + 1):
         step = (k - 1) * (bits - k + 2) / size**2
         before, last = last, z / size * last - step * before

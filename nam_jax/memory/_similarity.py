@@ -1,6 +1,7 @@
 """Similarities of a query to stored rows, and weightings that turn similarities into weights."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -224,7 +225,7 @@ class Softmax(AbstractWeighting):
         self.beta = positive_number("beta", beta)
 
     def __call__(self, similarities: Similarities) -> Similarities:
-        return jax.nn.softmax(self.beta.astype(similarities.dtype) * similarities)
+        return LogSumExp(self.beta).slope(similarities)
 
     @property
     def potential(self) -> Callable[[Similarities], Scalar]:
@@ -246,7 +247,7 @@ class Max(AbstractWeighting):
 class Slope(AbstractWeighting):
     """Weights F'(similarity) times a positive number: the force of a dense memory as a weighting.
 
-    Similarities should be at most 1 in size, as dot products of rows and queries of length 1 are.
+    The positive number depends on the size of the similarities, so that no steep F vanishes.
 
     Attributes:
         separation: F, a separation function.
@@ -255,7 +256,7 @@ class Slope(AbstractWeighting):
     separation: AbstractSeparation
 
     def __call__(self, similarities: Similarities) -> Similarities:
-        return self.separation.scaled_slope(similarities, 1.0)
+        return self.separation.scaled_slope(similarities, math.inf)
 
     @property
     def potential(self) -> None:

@@ -54,6 +54,23 @@ def test_softmax_is_scaled_dot_product_attention(scale, getkey):
     np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("separation", [RectifiedPower(14), Power(3), RectifiedPower(40)], ids=str)
+def test_the_length_of_queries_does_not_matter(separation, dtype, getkey):
+    """Down to 1e-5 and 1e-30 and up to 1e5 times their length, in both dtypes."""
+    with jax.enable_x64(dtype == "float64"):
+        queries, keys, values = (
+            jnp.asarray(np.asarray(jr.normal(getkey(), (T, size))), dtype) for size in (D, D, M)
+        )
+        attend = jax.jit(DenseAttention(separation))
+        expected = attend(queries, keys, values)
+        assert float(jnp.abs(expected).max()) > 0.1
+        for scale in (1e-30, 1e-5, 1e5):
+            answers = attend(jnp.asarray(scale, dtype) * queries, keys, values)
+            rtol = (1e-11 if dtype == "float64" else 5e-5) * separation.n
+            np.testing.assert_allclose(answers, expected, rtol=rtol, atol=rtol)
+
+
 def test_a_pass_of_modern_hopfield_networks_is_scaled_dot_product_attention(getkey):
     """Each place has a network that stores the keys up to it, and values as its projection."""
     queries, keys, values = (jr.normal(getkey(), (H, T, D)) for _ in range(3))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import argument_error, as_float, axes_of, positive_number
+from nam_jax._misc import argument_error, as_float, axes_of, is_concrete, positive_number
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh
 from nam_jax.memory import (
@@ -76,8 +76,9 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
             voltage: x of a neuron whose cue entry is 1, when recall starts.
 
         Raises:
-            ValueError: If `patterns` are not (K, N) finite numbers, `leak` is negative, or
-                `strength` or `time_constant` is not above 0.
+            ValueError: If `patterns` are not (K, N) finite numbers, `leak` is negative, `strength`
+                or `time_constant` is not above 0, or no `strength` is given and the slope of
+                `separation` at N overflows.
         """
         self.patterns = check_patterns(patterns)
         self.num_neurons = self.patterns.shape[1]
@@ -85,7 +86,12 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
         self.neural = LogCosh() if neural is None else neural
         if strength is None:
             full_overlap = jnp.full(1, self.num_neurons, self.patterns.dtype)
-            strength = 4 / self.separation.slope(full_overlap)[0]
+            slope = self.separation.slope(full_overlap)[0]
+            if is_concrete(slope) and not bool(jnp.isfinite(slope)):
+                requirement = f"have a finite slope at the largest overlap, {self.num_neurons}"
+                given = "an infinite one; LogSumExp and less steep functions have a finite slope"
+                raise argument_error("separation", requirement, given)
+            strength = 4 / slope
         self.strength = positive_number("strength", strength)
         self.leak = positive_number("leak", leak, zero_allowed=True)
         self.time_constant = positive_number("time_constant", time_constant)

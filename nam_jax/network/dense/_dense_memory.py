@@ -209,10 +209,16 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return weight, jnp.vdot(jnp.ones_like(own_weight), own_weight)
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """Returns E / F(N), where F is the separation function; for a `LogSumExp` it returns E.
+        """Returns E / F(N), where F is the separation function, or a logarithm of it.
 
         E / F(N) is -1 if a single pattern is stored and the state equals it. The division keeps
         large powers of N from overflow.
+
+        With `Exponential` and `LogSumExp` it returns -log(sum_mu exp(beta S_mu)) / beta with the
+        overlaps S. For `LogSumExp` this is E. For `Exponential` it is -log(-E) / beta, which rises
+        and falls with E, and is -N if a single pattern is stored and the state equals it. In
+        float32, E would be infinite at beta S = 89, and E / F(N) would be 0 for overlaps that are
+        88 / beta below N.
         """
         self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))

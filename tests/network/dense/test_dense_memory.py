@@ -93,8 +93,39 @@ def test_value_slope_and_relative_value_belong_together(name, getkey):
     assert factor > 0
     np.testing.assert_allclose(scaled, factor * slope, rtol=1e-4, atol=1e-6)
     whole = value(separation, np.array([N]))
-    expected = value(separation, z) if name == "log-sum-exp" else value(separation, z) / whole
+    expected = value(separation, z) / whole
+    if name in ("exponential", "log-sum-exp"):
+        beta = float(separation.beta)
+        expected = np.log(np.sum(np.exp(beta * np.asarray(z, np.float64)))) / beta
     np.testing.assert_allclose(separation.relative(z, float(N)), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_energy_of_a_steep_exponential_keeps_its_meaning_far_from_memories(getkey):
+    """N = 784 and damaged cues, where exp(z - N) is 0 in float32; against float64."""
+    xi = signs(getkey(), (5, 784))
+    net = DenseAssociativeMemory(xi, Exponential(1.0))
+    states = jnp.stack([xi[0].at[:flips].multiply(-1) for flips in (0, 50, 100, 200, 300)])
+    overlaps = np.asarray(states, np.float64) @ np.asarray(xi, np.float64).T
+    top = overlaps.max(1)
+    expected = -top - np.log(np.exp(overlaps - top[:, None]).sum(1))
+    energies = jax.vmap(net.energy)(states)
+    np.testing.assert_allclose(energies, expected, rtol=1e-6)
+    assert (np.diff(energies) > 0).all() and float(energies[0]) == -784
+
+
+def test_distinct_powers_use_the_bound_they_are_given():
+    separation, z = DistinctPower(3, 20), jnp.asarray([4.0, -2.0, 20.0])
+    for whole in (20.0, 30.0, 1000.0):
+        ratio = separation(z) / separation(jnp.asarray([whole]))
+        np.testing.assert_allclose(separation.relative(z, whole), ratio, rtol=1e-5)
+        scaled, slope = separation.scaled_slope(z, whole), separation.slope(z)
+        np.testing.assert_allclose(scaled / scaled[2], slope / slope[2], rtol=1e-5)
+    huge = jnp.asarray([1e25, 5e24])  # real vectors have no bound; n = 3 overflows in float32
+    scaled = separation.scaled_slope(huge, math.inf)
+    np.testing.assert_allclose(scaled[1] / scaled[0], 0.25, rtol=1e-5)
+    for method in (separation.relative, separation.scaled_slope, separation.differences):
+        with pytest.raises(ValueError, match="`whole` must be at least N = 20"):
+            method(z, 1.0)
 
 
 @pytest.mark.parametrize(
