@@ -75,13 +75,16 @@ class RecallTask(eqx.Module):
         """
         # Keys are distinct without a sort of all keys. With room for 3 pairs and 6 keys, the set is
         # cut into 3 shares {0, 1}, {2, 3}, {4, 5}, the shares are put in random order, and one key
-        # is drawn from every share.
-        of_order, of_keys, of_values, of_queries = jr.split(key, 4)
+        # is drawn from every share. With 8 keys the shares leave out 2 keys, so the set is turned
+        # by a random number of places first, and every key has the same probability.
+        of_order, of_keys, of_values, of_queries, of_turn = jr.split(key, 5)
         most = self.most_pairs
         share = self.num_keys // most
         order = jnp.argsort(jr.uniform(of_order, (most,)))
-        first = self.num_values + self.held_out * self.num_keys
-        keys = first + share * order + jr.randint(of_keys, (most,), 0, share)
+        number = share * order + jr.randint(of_keys, (most,), 0, share)
+        if self.num_keys % most:
+            number = (number + jr.randint(of_turn, (), 0, self.num_keys)) % self.num_keys
+        keys = self.num_values + self.held_out * self.num_keys + number
         values = jr.randint(of_values, (most,), 0, self.num_values)
         pairs = jnp.stack([keys, values], axis=1).ravel()
         # Queries are the pairs of lowest rank. Pairs of the sequence have random ranks below 1;

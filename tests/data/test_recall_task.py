@@ -44,6 +44,19 @@ def test_queries_ask_for_values_of_keys_that_are_there(num_pairs):
     assert len(orders) > 1 or num_pairs == 1
 
 
+@pytest.mark.parametrize("num_keys", [40, 6, 12])
+def test_all_keys_occur_with_the_same_probability(num_keys):
+    """Also if the keys are no multiple of the pairs; 6000 sequences of 6 keys, within 6 sigma."""
+    task = RecallTask(num_values=2, num_keys=num_keys, most_pairs=6)
+    tokens = jax.vmap(lambda key: task(6, key=key).tokens)(jr.split(jr.key(0), 6000))
+    keys = np.asarray(tokens[:, 0:12:2]) - 2
+    assert all(len(set(row)) == 6 for row in keys[:200])
+    counts = np.bincount(keys.ravel(), minlength=num_keys)
+    assert counts.shape == (num_keys,)
+    mean = 36000 / num_keys
+    assert (abs(counts - mean) <= 6 * np.sqrt(mean)).all(), counts
+
+
 def test_keys_of_training_and_of_tests_are_disjoint():
     """In 500 sequences each, which see nearly all keys of their set and none of the other."""
     held = RecallTask(8, 64, 4, 2, held_out=True)
