@@ -51,13 +51,14 @@ class Implicit(eqx.Module):
 class Around(NamedTuple):
     """The equations linearised at an equilibrium, as functions of trees like the state.
 
-    Without an energy, or if `Implicit.general`, the solve is with J alone: then `hessian` and
-    `symmetrise` return their argument and `relax` returns zeros.
+    Without an energy, or if `Implicit.general`, the solve is with J alone: then `hessian` returns
+    its argument, `symmetrise` its argument with zeros at held units, and `relax` returns zeros.
 
     Attributes:
         jacobian: v -> J v.
         hessian: v -> H v. Entries of H that are only rounding error count as zero.
-        equation: v -> H J v; v -> J v without an energy.
+        equation: v -> H J v; v -> J v without an energy, with 1 in place of the rows and columns of
+            held units.
         relax: v -> v / L, and zero where the leak is zero or the unit is held. It corrects y where
             H is zero, and where `equation` therefore says nothing.
         symmetrise: v -> its symmetric part, in layers of symmetric N x N arrays.
@@ -118,6 +119,15 @@ def linearise(
     def identity(v: Any) -> Any:
         return v
 
+    moving = _moving(jacobian, state)
+
+    def without_held(v: Any) -> Any:
+        return jax.tree.map(jnp.multiply, moving, v)
+
+    def equation(v: Any) -> Any:
+        pushed = jacobian(without_held(v))
+        return jax.tree.map(lambda m, p, u: jnp.where(m > 0, p, u), moving, pushed, v)
+
     def solve(
         equation: Map, right: Any, *, transpose: bool
     ) -> tuple[Any, lx.RESULTS, dict[str, Any]]:
@@ -129,7 +139,20 @@ def linearise(
         )  # fmt: skip
         return _linear_solve(operator, right, solver, {})
 
-    return Around(jacobian, identity, jacobian, _zeros, identity, solve, is_symmetric=False)
+    return Around(jacobian, identity, equation, _zeros, without_held, solve, is_symmetric=False)
+
+
+def _moving(jacobian: Map, state: Any) -> Any:
+    """Returns 1 for each unit that can move, and 0 for held units, with the structure of `state`.
+
+    A unit is held if its force depends on no state, so that its row of J is 0. J then has no
+    inverse, but the state of the unit is a constant, and the equations of the other units do.
+    """
+    leaves, structure = jax.tree.flatten(state)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    probe = [jax.random.normal(key, u.shape, u.dtype) for key, u in zip(keys, leaves, strict=True)]
+    pushed = jax.lax.stop_gradient(jacobian(jax.tree.unflatten(structure, probe)))
+    return jax.tree.map(lambda p: (p != 0).astype(p.dtype), pushed)
 
 
 def _zeros(v: Any) -> Any:
