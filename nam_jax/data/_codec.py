@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, as_float
+from nam_jax._misc import argument_error, as_float, check_whole, positive_number
 from nam_jax._types import Key
 
 Image = Float[Array, "H W C"]
@@ -156,12 +156,12 @@ class RandomProjection(AbstractCodec):
                 singular if M < N.
 
         Raises:
-            ValueError: If `images` has another number of axes or is empty, or `num_bits` is below
-                1.
+            ValueError: If `images` has another number of axes or is empty, `num_bits` is no whole
+                number of at least 1, or `ridge` is not above 0.
         """
         images = _checked(images)
-        if num_bits < 1:
-            raise argument_error("num_bits", "be at least 1", f"{num_bits}")
+        check_whole("num_bits", num_bits)
+        positive_number("ridge", ridge)
         mean = images.mean(axis=0)
         centred = (images - mean[None]).reshape(images.shape[0], -1)
         projection = jax.random.normal(key, (num_bits, mean.size), images.dtype)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
+from nam_jax._misc import argument_error, check_whole
 from nam_jax.data._photographs import FLAT, Photograph, resize_to
 
 Crops = Float[np.ndarray, "M size size 3"]
@@ -27,7 +28,18 @@ def random_crops(
 
     Returns:
         Intensities in [0, 1], float32, shape (M, size, size, 3), shuffled.
+
+    Raises:
+        ValueError: If there are no images, an image is smaller than a crop, or a number is below 1.
     """
+    check_whole("num_crops", num_crops)
+    check_whole("size", size)
+    if not images:
+        raise argument_error("images", "hold at least one photograph", "none")
+    for name, image in images.items():
+        if image.ndim != 3 or min(image.shape[:2]) < size:
+            requirement = f"hold photographs of at least {size} x {size} pixels"
+            raise argument_error("images", requirement, f"`{name}` of shape {image.shape}")
     generator = np.random.default_rng(seed)
     share = -(-num_crops // len(images))
     crops = [

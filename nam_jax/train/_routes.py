@@ -24,12 +24,13 @@ class Sample(eqx.Module):
     Attributes:
         cue: (N,), the pattern that recall starts from, or the tokens of a sequence.
         target: The pattern, label or tokens that the loss compares the readout with, any shape.
-        drive: Constant inputs during recall, or None for none.
+        drive: Constant inputs during recall, of the network's `drive_type`, such as a
+            [`nam_jax.network.Drive`][]; None for none.
     """
 
     cue: Float[Array, "*batch N"] | Int[Array, "*batch N"]
     target: Float[Array, "..."] | Int[Array, "..."]
-    drive: Drive | None = None
+    drive: Any = None
 
 
 Cost = Callable[[Float[Array, "..."], Sample], Scalar]

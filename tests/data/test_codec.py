@@ -95,8 +95,13 @@ def test_pixel_threshold_is_balanced_and_decodes_to_conditional_means():
 def test_fitting_to_nothing(images):
     with pytest.raises(ValueError, match="`images` must have shape"):
         data.PixelThreshold.fit(images[:0])
-    with pytest.raises(ValueError, match="`num_bits` must be at least 1"):
+    with pytest.raises(ValueError, match="`num_bits` must be a whole number of at least 1"):
         data.RandomProjection.fit(images, 0, key=jax.random.key(0))
+    with pytest.raises(ValueError, match="`num_bits` must be a whole number"):
+        data.RandomProjection.fit(images, 2.5, key=jax.random.key(0))
+    for ridge in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="`ridge` must be above 0"):
+            data.RandomProjection.fit(images, 4, key=jax.random.key(0), ridge=ridge)
 
 
 def test_straight_through_sign():

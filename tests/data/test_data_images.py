@@ -293,3 +293,18 @@ def test_training_and_held_out_crops():
     assert crops.max() <= 1
     np.testing.assert_array_equal(crops, random_crops(few, 50, seed=1))
     assert not np.array_equal(crops, random_crops(few, 50, seed=2))
+
+
+@pytest.mark.parametrize(
+    ("images", "num_crops", "size", "message"),
+    [
+        ({}, 3, 8, "`images` must hold at least one photograph, but has none"),
+        ({"a": np.zeros((8, 7, 3))}, 3, 8, r"`images` must hold photographs of at least 8 x 8"),
+        ({"a": np.zeros((8, 8))}, 3, 8, r"`images` must hold .*`a` of shape \(8, 8\)"),
+        ({"a": np.zeros((8, 8, 3))}, 0, 8, "`num_crops` must be a whole number of at least 1"),
+        ({"a": np.zeros((8, 8, 3))}, 3, 0, "`size` must be a whole number of at least 1"),
+    ],
+)
+def test_crops_that_cannot_be_drawn(images, num_crops, size, message):
+    with pytest.raises(ValueError, match=message):
+        random_crops(images, num_crops, size=size, seed=0)

@@ -106,6 +106,13 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("name", ["margin", "gain", "beta"])
+@pytest.mark.parametrize("number", [0.0, -0.1, np.nan, np.inf])
+def test_certified_networks_refuse_numbers_out_of_range(name, number, getkey):
+    with pytest.raises(ValueError, match=f"^Argument `{name}` must be above 0"):
+        NeuronAstrocyte.certified(signs(getkey()), **{name: number})
+
+
 @pytest.mark.parametrize("make", [network, tripartite])
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_named(case, make):

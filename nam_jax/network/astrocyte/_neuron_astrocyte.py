@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
-from nam_jax._misc import axes_of
+from nam_jax._misc import axes_of, positive_number
 from nam_jax._types import Pairs, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
 from nam_jax.memory import (
@@ -156,9 +156,11 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
             start: How a cue becomes an initial state; by default `Conditional(voltage=3.0)`.
 
         Raises:
-            ValueError: If `patterns` is empty, wrongly shaped or not finite; or on a negative leak
-                or a time constant that is not above 0.
+            ValueError: If `patterns` is empty, wrongly shaped or not finite; or if `margin`,
+                `gain`, `beta` or a time constant is not above 0.
         """
+        margin, gain = positive_number("margin", margin), positive_number("gain", gain)
+        beta = positive_number("beta", beta)
         tensor = PatternTensor(patterns, rule or Projection(), autapses=autapses)
         strength = 1 / tensor.largest_eigenvalue()
         tensor = eqx.tree_at(lambda t: t.strength, tensor, strength)
