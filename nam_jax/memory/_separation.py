@@ -66,8 +66,9 @@ class AbstractSeparation(eqx.Module):
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
         """Returns sum_mu F(z_mu) / F(whole), which does not overflow.
 
-        `Exponential` and `LogSumExp` return log(sum_mu exp(beta z_mu)) / beta instead, whatever
-        `whole` is. It is larger where the sum is larger, and neither overflows nor vanishes.
+        `Exponential` returns the ratio of the logarithms, log(sum_mu F(z_mu)) / log(F(whole)),
+        instead: it is larger where the sum is larger, and does not vanish for overlaps far below
+        `whole`. `LogSumExp`, a logarithm already, returns its own value, without a division.
 
         Args:
             overlaps: z, (K,).
@@ -243,7 +244,7 @@ class Exponential(AbstractSeparation):
         return _exponential_differences(self.beta.astype(overlaps.dtype), overlaps)
 
     def relative(self, overlaps: Overlaps, whole: float) -> Scalar:
-        return lagrangian.LogSumExp(self.beta)(overlaps)
+        return lagrangian.LogSumExp(self.beta)(overlaps) / whole
 
 
 class LogSumExp(AbstractSeparation):

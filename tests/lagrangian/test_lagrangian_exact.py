@@ -74,10 +74,8 @@ def close(actual, expected, units):
 
 CASES = {
     "quadratic": (Quadratic(1.7), quadratic, 2),
-    "log_cosh": (LogCosh(), log_cosh, 5),
-    "log_cosh_steep": (LogCosh(2.5), log_cosh, 5),
-    "softplus": (Softplus(), softplus, 3),
-    "softplus_steep": (Softplus(3.0), softplus, 3),
+    "log_cosh": (LogCosh(2.5), log_cosh, 5),
+    "softplus": (Softplus(3.0), softplus, 3),
     "exponential": (Exponential(), exponential, 3),
     "exponential_flat": (Exponential(0.7), exponential, 3),
     **{f"power_{n}": (RectifiedPower(n), power(n), 1 + n / 2) for n in (2, 3, 10, 20)},
@@ -101,7 +99,7 @@ def test_results_are_exact_to_a_few_roundings_wherever_they_fit(name):
     results, gradients = everything(jnp.asarray(STATES))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     for u, *actual in zip(STATES, *map(np.asarray, results), strict=True):
-        allowed = units + (min(abs(float(rate) * u), 100) / 2 if has_exponent else 0)
+        allowed = units + (min(abs(float(rate) * float(u)), 100) / 2 if has_exponent else 0)
         for part, expected in zip(actual, exact(rate, D(float(u))), strict=True):
             assert close(part, expected, allowed), (u, part, expected)
 
@@ -121,9 +119,9 @@ def test_log_sum_exp_far_from_zero(offset):
     u = np.asarray([0.25, 0.0, -1.5, -12.0], np.float32) + np.float32(offset)
     exact = [D(float(x)) for x in u]
     weights = [(beta * (x - exact[0])).exp() for x in exact]
-    total = sum(weights)
+    total = sum(weights, D(0))
     value = exact[0] + total.ln() / beta
-    mean = sum(w * (x - exact[0]) for w, x in zip(weights, exact, strict=True)) / total
+    mean = sum((w * (x - exact[0]) for w, x in zip(weights, exact, strict=True)), D(0)) / total
     lagrangian = LogSumExp(1.3)
     assert close(lagrangian(jnp.asarray(u)), value, 2)
     assert close(lagrangian.energy(jnp.asarray(u)), mean - total.ln() / beta, 8)
@@ -139,16 +137,16 @@ def test_log_sum_exp_of_a_certain_winner_at_zero():
     assert close(value, (1 + D(-20).exp()).ln(), 4)
 
 
-@pytest.mark.parametrize("size", SIZES[::6])
+@pytest.mark.parametrize("size", SIZES[::15])
 def test_collective_lagrangians_of_every_size(size):
     u = np.asarray(size * np.asarray([1.0, -0.5, 0.25, 2.0]), np.float32)
     exact = [D(float(x)) for x in u]
     spherical, epsilon = Spherical(), D(1e-5)
-    root = (sum(x * x for x in exact) + epsilon).sqrt()
+    root = (sum((x * x for x in exact), epsilon)).sqrt()
     assert close(spherical(jnp.asarray(u)), root, 3)
     assert close(spherical.energy(jnp.asarray(u)), -epsilon / root, 3)
-    mean = sum(exact) / 4
-    scale = (sum((x - mean) ** 2 for x in exact) / 4 + epsilon).sqrt()
+    mean = sum(exact, D(0)) / 4
+    scale = (sum(((x - mean) ** 2 for x in exact), D(0)) / 4 + epsilon).sqrt()
     norm = LayerNorm()
     assert close(norm(jnp.asarray(u)), 4 * scale, 4)
     assert close(norm.energy(jnp.asarray(u)), -4 * epsilon / scale, 4)

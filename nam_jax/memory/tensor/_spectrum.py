@@ -43,9 +43,10 @@ def top_eigenvalue(apply: Callable[[Pairs], Pairs], num_neurons: int) -> Scalar:
         return jnp.linalg.eigvalsh(matrix)[-1]
 
     # LOBPCG has a relative tolerance. At an eigenvalue of 0 it would never converge, and it would
-    # divide by residuals of 0. So all eigenvalues are shifted by about the size of the map.
+    # divide by residuals of 0. So all eigenvalues are shifted by twice the size of the map. If the
+    # largest one is negative, no other one is smaller in size, and so the shifted one is positive.
     size = jnp.linalg.norm(on_coordinates(start)) / jnp.linalg.norm(start)
-    shift = jax.lax.stop_gradient(jnp.where(size > 0, size, 1))
+    shift = jax.lax.stop_gradient(jnp.where(size > 0, 2 * size, 1))
 
     def shifted(x: Float[Array, "P a"]) -> Float[Array, "P a"]:
         return jax.vmap(on_coordinates, in_axes=1, out_axes=1)(x) + shift * x

@@ -209,16 +209,15 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         return weight, jnp.vdot(jnp.ones_like(own_weight), own_weight)
 
     def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
-        """Returns E / F(N), where F is the separation function, or a logarithm of it.
+        """Returns E in units of F(N), where F is the separation function.
 
-        E / F(N) is -1 if a single pattern is stored and the state equals it. The division keeps
-        large powers of N from overflow.
+        It is -1 if a single pattern is stored and the state equals it, and rises and falls with E:
 
-        With `Exponential` and `LogSumExp` it returns -log(sum_mu exp(beta S_mu)) / beta with the
-        overlaps S. For `LogSumExp` this is E. For `Exponential` it is -log(-E) / beta, which rises
-        and falls with E, and is -N if a single pattern is stored and the state equals it. In
-        float32, E would be infinite at beta S = 89, and E / F(N) would be 0 for overlaps that are
-        88 / beta below N.
+        * E / F(N) for powers. The division keeps large powers of N from overflow.
+        * -log(-E) / log(F(N)) = -log(sum_mu exp(beta S_mu)) / (beta N) for `Exponential`, with the
+          overlaps S. In float32 E would be infinite at beta S = 89, and E / F(N) would be 0 for
+          overlaps that are 88 / beta below N.
+        * E itself, -log(sum_mu exp(beta S_mu)) / beta, for `LogSumExp`; for a single pattern -N.
         """
         self.as_drive(drive)
         return -self.separation.relative(self._overlaps(state), float(self.patterns.shape[1]))
