@@ -54,21 +54,26 @@ class ProbitLine:
         """
         return np.exp(self._log_crossing(self._fit(scores)))[:, 0]
 
-    def log_error(self, scores: Scores, trials: int) -> Float[np.ndarray, " R"]:
-        """Returns the standard error of log K at the crossing.
+    def log_error(self, by_set: Float[np.ndarray, "counts sets"], trials: int) -> float:
+        """Returns the standard error of log K at the crossing of the line through means over sets.
 
         It is that of the line's value at the crossing, by the Fisher information of independent
-        recalls, divided by the line's slope.
+        recalls, divided by the line's slope. Recalls of one set of patterns are not independent,
+        so the error is multiplied by the square root of the dispersion: the variance of the scores
+        between sets over that of independent recalls, over all numbers of patterns and at least 1
+        (McCullagh & Nelder 1989, section 4.5).
 
         Args:
-            scores: As for `crossing`.
-            trials: Number of recalls of which each score is the mean.
+            by_set: Scores of independent sets of patterns, at least 2, at each number of patterns.
+            trials: Number of recalls of which each of these scores is the mean.
         """
-        fit = self._fit(scores)
+        fit = self._fit(by_set.mean(axis=1)[None])
         away = self._log_crossing(fit) - fit.place
-        information = trials * fit.weights.sum(axis=1, keepdims=True)
-        about = trials * (fit.weights * (self.log_counts - fit.place) ** 2).sum(1, keepdims=True)
-        return (np.sqrt(1 / information + away**2 / about) / np.abs(fit.slope))[:, 0]
+        recalls = by_set.shape[1] * trials / _dispersion(by_set, trials)
+        information = recalls * fit.weights.sum(axis=1, keepdims=True)
+        about = recalls * (fit.weights * (self.log_counts - fit.place) ** 2).sum(1, keepdims=True)
+        error = np.sqrt(1 / information + away**2 / about) / np.abs(fit.slope)
+        return float(error[0, 0])
 
     def _log_crossing(self, fit: _Fit) -> Float[np.ndarray, "R 1"]:
         goal = self._transformed(np.array([self.level]))[0]
@@ -110,3 +115,17 @@ class ProbitLine:
         least = 0.1 * min(self.level, 1 - self.level)
         probit = scipy.stats.norm.ppf(np.clip(scores, least, 1 - least))
         return np.log(np.maximum(probit, 1e-3)) if self.one_sided else probit
+
+
+def _dispersion(by_set: Float[np.ndarray, "counts sets"], trials: int) -> float:
+    """Returns the variance of scores over sets, over that of independent recalls; at least 1.
+
+    For example, with one recall a set both variances are the same, and the dispersion is 1 but for
+    chance. If all recalls of a set agree, it is near `trials`.
+    """
+    means = by_set.mean(axis=1)
+    there = (means > 0) & (means < 1)  # elsewhere both variances are 0
+    if not there.any():
+        return 1.0
+    expected = means[there] * (1 - means[there]) / trials
+    return max(1.0, float((by_set[there].var(axis=1, ddof=1) / expected).mean()))

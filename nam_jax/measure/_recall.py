@@ -1,5 +1,6 @@
 """Measures of how well a pattern was recalled, and the rate of recall with its interval."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ def exact_recall(recalled: Pattern, pattern: Pattern) -> Bool[Array, ""]:
 
 
 class Rate(NamedTuple):
-    """A measured rate with its Wilson interval.
+    """A measured rate with its interval.
 
     Attributes:
         value: Successes over trials.
@@ -65,24 +66,55 @@ class Rate(NamedTuple):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def rate(successes: ArrayLike | Sequence[bool], *, confidence: float = 0.95) -> Rate:
-    """Returns the rate of `successes` with its Wilson score interval (Wilson 1927).
+def rate(
+    successes: ArrayLike | Sequence[bool], *, by_set: bool = False, confidence: float = 0.95
+) -> Rate:
+    """Returns the rate of `successes` with its interval.
 
-    It is computed by NumPy and SciPy and cannot be traced.
+    By default all trials are independent, and the interval is Wilson's score interval (Wilson
+    1927). Cues of one network are not independent trials of other networks: they share its wiring
+    or its patterns. With `by_set` the interval is over networks or sets of patterns: the variance
+    of the rate is that of the means of the sets, and Wilson's formula takes the number of
+    independent trials that has this variance and Student's quantile (as Korn & Graubard 1998 do
+    for surveys in clusters). If no trial succeeds, or all do, nothing tells how much sets differ;
+    all trials then count as independent.
+
+    The rate is computed by NumPy and SciPy and cannot be traced.
 
     Args:
-        successes: Booleans, one for each trial, of any shape.
+        successes: Booleans, one for each trial, of any shape. With `by_set`, the first axis counts
+            independent networks or sets of patterns, at least 2, of as many trials each.
+        by_set: Whether trials are independent only if they differ in the first axis.
         confidence: Coverage of the interval, in (0, 1).
 
     Raises:
-        ValueError: If there are no trials, or `confidence` is outside (0, 1).
+        ValueError: If there are no trials, fewer than 2 sets with `by_set`, or if `confidence` is
+            outside (0, 1).
     """
-    outcomes = np.asarray(successes, bool).ravel()
+    # For example, two of three sets of 8 trials all succeed and the third all fails. The mean is
+    # 2/3 with a variance of 1/9 over sets, as of (2/3) (1/3) / (1/9) = 2 independent trials.
+    outcomes = np.asarray(successes, bool)
     if outcomes.size == 0:
         raise argument_error("successes", "hold at least one trial", "none")
     if not 0 < confidence < 1:
         raise argument_error("confidence", "lie in (0, 1)", confidence)
-    test = scipy.stats.binomtest(int(outcomes.sum()), outcomes.size)
-    interval = test.proportion_ci(confidence, method="wilson")
-    low, high = float(interval.low), float(interval.high)
-    return Rate(float(outcomes.mean()), low, high, outcomes.size)
+    tail, value = (1 + confidence) / 2, float(outcomes.mean())
+    independent, quantile = outcomes.size, float(scipy.stats.norm.ppf(tail))
+    if by_set:
+        if outcomes.ndim < 2 or outcomes.shape[0] < 2:
+            raise argument_error("successes", "hold at least 2 sets on its first axis", "fewer")
+        sets = len(outcomes)
+        variance = outcomes.reshape(sets, -1).mean(axis=1).var(ddof=1) / sets
+        if variance > 0:
+            independent = min(value * (1 - value) / variance, outcomes.size)
+        quantile = float(scipy.stats.t.ppf(tail, sets - 1))
+    low, high = _wilson(value, independent, quantile)
+    return Rate(value, low, high, outcomes.size)
+
+
+def _wilson(value: float, trials: float, quantile: float) -> tuple[float, float]:
+    """Returns Wilson's interval of a rate over `trials`, which need not be a whole number."""
+    more = quantile**2 / trials
+    middle = (value + more / 2) / (1 + more)
+    half = math.sqrt(more * (value * (1 - value) + more / 4)) / (1 + more)
+    return max(0.0, min(middle - half, value)), min(1.0, max(middle + half, value))

@@ -64,6 +64,41 @@ def test_rate_takes_any_shape_and_confidence():
     assert wide.low < narrow.low < 0.75 < narrow.high < wide.high
 
 
+def test_rate_by_set_counts_the_trials_that_are_independent():
+    """Sets of means 1, 1, 0: mean 2/3, variance 1/9, as of 2 trials; Student's quantile at 2."""
+    outcomes = np.repeat([[True], [True], [False]], 8, axis=1)
+    measured = rate(outcomes, by_set=True)
+    t = 4.302653
+    ends = np.roots([1 + t**2 / 2, -(4 / 3 + t**2 / 2), 4 / 9])  # (p - 2/3)^2 = t^2 p (1 - p) / 2
+    assert measured.value == pytest.approx(2 / 3) and measured.trials == 24
+    np.testing.assert_allclose([measured.low, measured.high], sorted(ends), rtol=1e-5)
+    # Sets that do not differ count as all their trials.
+    alike = rate(np.tile([True, False], (4, 3)), by_set=True)
+    assert 0.2 < alike.low < 0.5 < alike.high < 0.8
+    perfect = rate(np.ones((3, 8), bool), by_set=True)
+    assert (perfect.low, perfect.high) == (pytest.approx(24 / (24 + t**2)), 1)
+
+
+@pytest.mark.parametrize("mean", [0.5, 0.9, 0.97])
+@pytest.mark.parametrize("correlation", [0.05, 0.15])
+def test_intervals_by_set_cover_the_mean_over_networks(mean, correlation):
+    """Rates of ten networks from a beta distribution, 16 trials each; Wilson's cover less."""
+    more, random = 1 / correlation - 1, np.random.default_rng(0)
+    of_networks = random.beta(mean * more, (1 - mean) * more, (300, 10, 1))
+    draws = random.random((300, 10, 16)) < of_networks
+    by_set, pooled = (
+        np.mean([low <= mean <= high for _, low, high, _ in rates])
+        for rates in ([rate(d, by_set=True) for d in draws], [rate(d) for d in draws])
+    )
+    assert by_set > 0.92 and pooled < 0.93 and pooled < by_set
+
+
+@pytest.mark.parametrize("outcomes", [[True, False], [[True, False]]])
+def test_rate_by_set_needs_two_sets(outcomes):
+    with pytest.raises(ValueError, match="`successes` must hold at least 2 sets"):
+        rate(outcomes, by_set=True)
+
+
 def test_largest_energy_rise_is_relative_and_leaves_out_unreached_times():
     assert float(largest_energy_rise(jnp.array([3.0, 2.0, -4.0]))) == 0
     assert float(largest_energy_rise(jnp.array([3.0, 2.0, 2.5, -5.0, -4.0]))) == pytest.approx(0.2)

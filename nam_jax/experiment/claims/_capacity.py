@@ -39,7 +39,8 @@ class Model(NamedTuple):
         make: Function of patterns; returns the network that stores them.
         guess: Function of the number of neurons; returns a number of patterns near the capacity.
         sizes: Numbers of neurons in the quick version and in the full one. If a version has no
-            number, it leaves the model out.
+            number, it leaves the model out. They are multiples of 10, so that cues have exactly
+            `LEVEL` of their bits flipped at every size.
     """
 
     make: Callable[[Patterns], AbstractNetwork]
@@ -67,16 +68,16 @@ def _sharing_programs(patterns: Patterns) -> Patterns:
 
 MODELS = {
     "dense memory, energy difference": Model(
-        _named("power-4"), lambda n: 0.011 * n**3, ((32, 64), (24, 32, 48, 64, 80))
+        _named("power-4"), lambda n: 0.011 * n**3, ((30, 60), (30, 40, 50, 60, 80))
     ),
     "dense memory, single pass (eq 17)": Model(
-        _named("single-pass-4"), lambda n: 0.2 * n**2, ((32, 64), (32, 48, 64, 96, 128)),
+        _named("single-pass-4"), lambda n: 0.2 * n**2, ((30, 60), (30, 50, 70, 90, 120)),
     ),
     "certified network": Model(
-        _effective, lambda n: 0.2 * n**2, ((24, 48), (24, 32, 48, 64))
+        _effective, lambda n: 0.2 * n**2, ((20, 50), (20, 30, 40, 50, 60))
     ),
     "released network": Model(
-        _released, lambda n: 1.6 * n**1.2, ((), (24, 32, 48, 64, 96))
+        _released, lambda n: 1.6 * n**1.2, ((), (30, 40, 50, 60, 90))
     ),
 }  # fmt: skip
 
@@ -88,7 +89,9 @@ class HalfPoint(NamedTuple):
     error: float
 
 
-def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) -> HalfPoint:
+def half_point(
+    model: Model, num_neurons: int, *, num_sets: int, num_cues: int, points: int
+) -> HalfPoint:
     """The half point of exact recall from 10 % flips, by a probit fit.
 
     The bracket moves by factors of 1.5 until recall is above one half at its lower end and below at
@@ -99,19 +102,22 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
     Args:
         model: The model.
         num_neurons: N.
-        num_cues: Number of cues at each number of patterns.
+        num_sets: Number of independent sets of patterns at each number of patterns, at least 2.
+        num_cues: Number of cues of each set.
         points: Numbers of patterns that are measured inside the bracket.
     """
-    numbers, rates = [], []
+    numbers, by_set = [], []
     number, seed = model.guess(num_neurons), 0
 
     def rate_at(number: float) -> float:
         count = max(1, round(number))
-        problem = random_problem(count, num_neurons, LEVEL, num_cues, key=jr.key(seed))
-        recalls = recall_all(model.make(problem.patterns), problem.cues, problem.targets)
         numbers.append(count)
-        rates.append(float(recalls.exact.mean()))
-        return rates[-1]
+        by_set.append([])
+        for key in jr.split(jr.key(seed), num_sets):
+            problem = random_problem(count, num_neurons, LEVEL, num_cues, key=key)
+            recalls = recall_all(model.make(problem.patterns), problem.cues, problem.targets)
+            by_set[-1].append(float(recalls.exact.mean()))
+        return float(np.mean(by_set[-1]))
 
     step = 1.5 if rate_at(number) > 0.5 else 1 / 1.5
     while True:
@@ -124,9 +130,9 @@ def half_point(model: Model, num_neurons: int, *, num_cues: int, points: int) ->
         rate_at(last * (number / last) ** ((index + 1) / (points + 1)))
     order = np.argsort(numbers, kind="stable")
     line = measure.ProbitLine(np.log(np.array(numbers)[order]), level=0.5)
-    scores = np.array(rates)[None, order]
-    number, error = line.crossing(scores)[0], line.log_error(scores, num_cues)[0]
-    return HalfPoint(float(number), float(error))
+    scores = np.array(by_set)[order]
+    number = float(line.crossing(scores.mean(axis=1)[None])[0])
+    return HalfPoint(number, line.log_error(scores, num_cues))
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -140,11 +146,14 @@ def half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
 
 @functools.cache
 def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
-    num_cues, points = (40, 0) if fast else (200, 4)
+    num_sets, num_cues, points = (4, 10, 0) if fast else (10, 20, 4)
     measured = {}
     for name, model in MODELS.items():
         if sizes := list(model.sizes[not fast]):
-            halves = [half_point(model, n, num_cues=num_cues, points=points) for n in sizes]
+            halves = [
+                half_point(model, n, num_sets=num_sets, num_cues=num_cues, points=points)
+                for n in sizes
+            ]
             measured[name] = (sizes, halves)
     return measured
 

@@ -102,9 +102,9 @@ def _condensed(cases: dict[str, bool]) -> dict[str, bool]:
     OURS,
 )
 def load_limit(fast: bool) -> Finding:
-    """Exact recall against K at N = 64 (quick: 48), 10 % flips, margin 0.02, weak leak."""
-    size = 48 if fast else 64
-    numbers = (400, 450, 500) if fast else tuple(range(200, 1001, 100))
+    """Exact recall against K at N = 64 (quick: 50), 10 % flips, margin 0.02, weak leak."""
+    size = 50 if fast else 64
+    numbers = (450, 500, 550) if fast else tuple(range(200, 1001, 100))
     num_cues = 40 if fast else 100
     rates = []
     for number in numbers:

@@ -16,7 +16,7 @@ from nam_jax.experiment.claims._dendritic_circuit import (
     without_dendrites,
     wrong_signs,
 )
-from nam_jax.experiment.claims._finding import Curve, Finding, of_rate, series_of_rates
+from nam_jax.experiment.claims._finding import Curve, Finding, Series, of_rate, series_of_rates
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import DENDRITIC, OURS
 from nam_jax.experiment.dendritic import (
@@ -38,12 +38,12 @@ _LOCK = threading.RLock()
 
 @functools.cache
 def _bench(fast: bool) -> Bench:
-    """A small network, or three networks of the paper's size; thresholds by `known_thresholds`."""
+    """Three small networks, or eight of the paper's size; thresholds by `known_thresholds`."""
     sizes = (200, 2000, 100, 200, 100) if fast else (1000, 2000, 500, 500, 500)
     circuit = Circuit(*sizes)
     thresholds = Thresholds(*known_thresholds((sizes[0], sizes[1], sizes[4], 1.0)))
     how = Follow(200.0, 4.0) if fast else Follow(300.0, 2.0)
-    networks, trials = (1, 16) if fast else (3, 32)
+    networks, trials = (3, 6) if fast else (8, 12)
     return Bench(circuit, thresholds, 2 if fast else 4, networks, trials, how, 0)
 
 
@@ -74,24 +74,55 @@ def _recall(trials: list[TrialRates]) -> measure.Rate:
 )
 def polynomial(fast: bool) -> Finding:
     """Strict recall of random k-subsets of E1 from their features, N1 = 1000 (quick: 200)."""
-    bench, largest = _bench(fast), 4 if fast else 8
-    rates = [_recall(_trials(fast, k)) for k in range(1, largest + 1)]
+    bench = _bench(fast)
+    sizes, rates = _curve(fast)
     n1 = int(bench.circuit.num_memory)
     count = math.log10(sum(r.value * math.comb(n1, k) for k, r in enumerate(rates, 1)))
-    part = measure.rate(judged(_partial(fast), lambda m: first(m, bench.k - 1)).strict)
+    part = Point(judged(_partial(fast), lambda m: first(m, bench.k - 1))).rate()
     at = rates[bench.k - 1]
     meaning = (
         f"strict recall at k = {bench.k}; sum_k beta_k binom({n1}, k) = 10^{count:.1f} sets of "
         f"neurons, which are combinations of {n1} stored vectors: from k - 1 members' features "
         f"exactly these are recalled in {part.value:.2f} of trials"
     )
-    sizes = list(range(1, largest + 1))
     curve = Curve(
         sizes, "neurons of a memory k (1)", "strict recall (1)",
         {"measured": series_of_rates(rates)},
     )  # fmt: skip
     fine = {f"any {k} of {n1} neurons": rates[k - 1].value >= 0.95 for k in _sizes(fast)}
     return Finding(*of_rate(at), meaning, fine, curve)
+
+
+def _curve(fast: bool) -> tuple[list[int], list[measure.Rate]]:
+    """Sizes k of memories, and the rate of strict recall at each from features without noise."""
+    sizes = list(range(1, 5 if fast else 9))
+    return sizes, [_recall(_trials(fast, k)) for k in sizes]
+
+
+@claim(
+    "dendritic-theory",
+    "Mean-field theory predicts strict recall at every size k of a memory",
+    f"{OURS}, `theory.dendritic.recall`",
+)
+def predicted(fast: bool) -> Finding:
+    """Strict recall of random k-subsets, with intervals over networks, beside the theory."""
+    sizes, rates = _curve(fast)
+    by_theory = [_bench(fast).predicted(k) for k in sizes]
+    apart = [abs(rate.value - law) for rate, law in zip(rates, by_theory, strict=True)]
+    worst = int(np.argmax(apart))
+    meaning = (
+        f"strict recall at k = {sizes[worst]}, where theory, {by_theory[worst]:.3f}, is farthest "
+        f"off; {_bench(fast).num_networks} networks of {_bench(fast).num_trials} memories"
+    )
+    fine = {
+        f"k = {k}": rate.low <= law <= rate.high
+        for k, rate, law in zip(sizes, rates, by_theory, strict=True)
+    }
+    curve = Curve(
+        sizes, "neurons of a memory k (1)", "strict recall (1)",
+        {"measured": series_of_rates(rates), "theory: mean field": Series(by_theory)},
+    )  # fmt: skip
+    return Finding(*of_rate(rates[worst]), meaning, fine, curve)
 
 
 @functools.cache
@@ -118,7 +149,7 @@ def completes(fast: bool) -> Finding:
     """Recall of k neurons from the features of k - 1 of them."""
     k, trials = _bench(fast).k, _partial(fast)
     whole = _recall(trials)
-    part = measure.rate(judged(trials, lambda members: first(members, k - 1)).strict)
+    part = Point(judged(trials, lambda members: first(members, k - 1))).rate()
     meaning = f"rate at which all {k} are recalled; exactly the {k - 1} cued ones: {part}"
     return Finding(*of_rate(whole), meaning, {f"{k - 1} of {k} neurons": whole.value > 0.5})
 
@@ -230,11 +261,11 @@ def reduced(fast: bool) -> Finding:
         for form, mean in forms.items():
             other = slaved(bench, k, fast=fast, population_mean=mean)
             verdicts = [judged(trials).strict for trials in (full, other)]
-            same[f"k = {k}{form}"] = (verdicts[0] == verdicts[1]).ravel()
+            same[f"k = {k}{form}"] = verdicts[0] == verdicts[1]
             both = verdicts[0] & verdicts[1]
             gaps = [np.abs(a.rates - b.rates).max(axis=1) for a, b in zip(full, other, strict=True)]
             apart = max(apart, float(np.stack(gaps)[both].max()))
-    rate = measure.rate(np.concatenate(list(same.values())))
+    rate = measure.rate(np.concatenate(list(same.values()), axis=1), by_set=True)
     meaning = f"share of trials with one verdict; rates differ by up to {apart:.2g} Hz"
     return Finding(*of_rate(rate), meaning, {name: s.mean() >= 0.95 for name, s in same.items()})
 

@@ -129,9 +129,10 @@ def _head(*, fast: bool) -> list[str]:
         "",
         f"Made by `{_command(fast=fast)}`; `{_command(fast=fast)} --only KEY --page FILE` measures "
         "one row anew and keeps the others. Verdicts are computed from the measured values. Random "
-        "patterns, fixed seeds; intervals are 95 % (Wilson for rates, weighted least squares for "
-        "exponents); a number without one is exact or a worst case. Seconds, version of nam-jax, "
-        "date and device are those of the row's measurement.",
+        "patterns, fixed seeds; intervals are 95 %: over networks where a row has several, else "
+        "over the cues of one network (Wilson), and by weighted least squares for exponents; a "
+        "number without one is exact or a worst case. Seconds, version of nam-jax, date and device "
+        "are those of the row's measurement.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",

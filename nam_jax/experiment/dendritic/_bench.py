@@ -21,7 +21,7 @@ class Bench(NamedTuple):
         circuit: Sizes and constants of every network.
         thresholds: g_t, f_t and g_max of every network.
         k: Largest number of neurons of a memory that the thresholds are designed for.
-        num_networks: Number of networks; every network has its own random wiring.
+        num_networks: Number of networks, at least 2; every network has its own random wiring.
         num_trials: Number of memories that are tried on every network, at every point.
         how: Simulated time and step of a trial.
         seed: Seed of everything random.
@@ -86,12 +86,12 @@ class Point(NamedTuple):
     predicted: float = float("nan")
 
     def rate(self) -> measure.Rate:
-        """Returns the rate of strict recall over all trials, with Wilson's interval (95 %)."""
-        return measure.rate(self.trials.strict)
+        """Returns the rate of strict recall, with its interval (95 %) over networks."""
+        return measure.rate(self.trials.strict, by_set=True)
 
     def numbers(self) -> dict[str, float]:
         """Returns all reported numbers, by the names in `QUANTITIES`."""
-        trials, loose = self.trials, measure.rate(self.trials.separable)
+        trials, loose = self.trials, measure.rate(self.trials.separable, by_set=True)
         by_network = trials.strict.mean(axis=1)
         values = (
             *self.rate(), loose.value, loose.low, loose.high, self.predicted,
@@ -103,12 +103,12 @@ class Point(NamedTuple):
 
 QUANTITIES = {
     "strict": ("rate of strict recall", "1"),
-    "strict_low": ("lower end of its Wilson interval (95 %)", "1"),
-    "strict_high": ("upper end of its Wilson interval (95 %)", "1"),
+    "strict_low": ("lower end of its interval over networks (95 %)", "1"),
+    "strict_high": ("upper end of its interval over networks (95 %)", "1"),
     "trials": ("trials on all networks", "1"),
     "separable": ("rate at which a threshold of 10 Hz tells members from others", "1"),
-    "separable_low": ("lower end of its Wilson interval (95 %)", "1"),
-    "separable_high": ("upper end of its Wilson interval (95 %)", "1"),
+    "separable_low": ("lower end of its interval over networks (95 %)", "1"),
+    "separable_high": ("upper end of its interval over networks (95 %)", "1"),
     "predicted": ("rate of strict recall by mean-field theory", "1"),
     "worst_network": ("rate of strict recall of the worst network", "1"),
     "best_network": ("rate of strict recall of the best network", "1"),

@@ -76,16 +76,17 @@ class DendriticConfig:
     scaling_simulated: Annotated[int, Meta(ge=0)] = 32_000_000
     """Largest product N1 N2 of a network that part `scaling` simulates. Larger networks are only
     predicted by theory."""
-    num_networks: Count = 3
-    """Number of networks; every network has its own random wiring."""
-    num_trials: Count = 32
+    num_networks: Annotated[int, Meta(ge=2)] = 10
+    """Number of networks; every network has its own random wiring, and intervals are over
+    networks."""
+    num_trials: Count = 12
     """Number of memories that are tried on every network, at every point of a curve."""
     time: Positive = 300.0
     """Simulated time of a trial, in ms."""
     step: Annotated[float, Meta(gt=0, le=5)] = 2.0
     """Step of exponential Euler, in ms."""
     fast: bool = False
-    """Replaces sizes and numbers above by those of a run of under three minutes: two networks of
+    """Replaces sizes and numbers above by those of a run of under three minutes: four networks of
     200 memory and 2000 feature neurons with 100 branches, memories of 2 neurons, few points."""
     seed: Seed = 0
     """Seed of everything random."""

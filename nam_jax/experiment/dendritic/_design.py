@@ -1,6 +1,7 @@
 """Thresholds, wirings and networks of the study `dendritic`."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax.random as jr
@@ -106,5 +107,12 @@ def networks_of(
     circuit: Circuit, thresholds: Thresholds, num_networks: int, seed: int
 ) -> tuple[DendriticMemory, ...]:
     """Networks with random wirings. The networks of the last two settings are kept in memory."""
-    keys = jr.split(jr.key(seed), num_networks)
-    return tuple(network_of(circuit, thresholds, key=key) for key in keys)
+    return tuple(one_by_one(circuit, thresholds, num_networks, seed))
+
+
+def one_by_one(
+    circuit: Circuit, thresholds: Thresholds, num_networks: int, seed: int
+) -> Iterator[DendriticMemory]:
+    """Yields the networks of `networks_of`, each built when it is asked for and not kept."""
+    for key in jr.split(jr.key(seed), num_networks):
+        yield network_of(circuit, thresholds, key=key)

@@ -38,8 +38,8 @@ FAST = {
     "scaling_branches": (50, 100, 200),
     "scaling_joint": (),
     "scaling_simulated": 400_000,
-    "num_networks": 2,
-    "num_trials": 16,
+    "num_networks": 4,
+    "num_trials": 8,
     "time": 200.0,
 }
 """The settings that `fast` replaces."""

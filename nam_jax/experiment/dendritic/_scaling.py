@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.random as jr
 import numpy as np
 
 from nam_jax import theory
 from nam_jax.experiment.dendritic._bench import Bench
-from nam_jax.experiment.dendritic._design import networks_of, recalled_at
+from nam_jax.experiment.dendritic._design import one_by_one, recalled_at
 from nam_jax.experiment.dendritic._trials import judged, rates_of
 from nam_jax.theory.dendritic import Circuit, Thresholds
 
@@ -33,7 +34,7 @@ class Largest(NamedTuple):
     Attributes:
         predicted: By theory, with the thresholds that are best for the largest whole k.
         measured: By simulation, with these thresholds; NaN if not simulated.
-        low: Lower end of its bootstrap interval (95 %) over trials of every network.
+        low: Lower end of its bootstrap interval (95 %) over networks.
         high: Upper end of that interval.
         trials: Number of trials at each size.
     """
@@ -105,15 +106,22 @@ def _walk(
     below, at most `FARTHEST` sizes above `start`. For example, with `start` = 4 and rates 0.9, 1.0
     at k = 4, 3 it ends at once, with k = 3 and 4 measured.
     """
-    networks = networks_of(circuit, thresholds, bench.num_networks, bench.seed)
     strict_by_size: dict[int, np.ndarray] = {}
 
     def at(k: int) -> float:
         if k not in strict_by_size:
-            key = bench.key()
-            strict_by_size[k] = judged(
-                rates_of(networks, k, bench.num_trials, key=key, how=bench.how)
-            ).strict
+            # Large networks do not fit in memory together, so each is built again for every k.
+            networks = one_by_one(circuit, thresholds, bench.num_networks, bench.seed)
+            rows = [
+                judged(
+                    rates_of(
+                        [network], k, bench.num_trials, key=jr.fold_in(bench.key(), place),
+                        how=bench.how,
+                    )
+                ).strict[0]
+                for place, network in enumerate(networks)
+            ]  # fmt: skip
+            strict_by_size[k] = np.stack(rows)
         return float(strict_by_size[k].mean())
 
     k = start
@@ -142,15 +150,17 @@ def crossing(rates: dict[int, float]) -> float:
 
 
 def _interval(strict_by_size: dict[int, np.ndarray], *, seed: int) -> tuple[float, float]:
-    """Bootstrap interval (95 %, percentiles) of the crossing; resamples trials in each network."""
+    """Bootstrap interval (95 %, percentiles) of the crossing over networks.
+
+    Each resample draws networks with all their trials, and the same networks for every size.
+    """
     random = np.random.default_rng(seed)
+    rates = {k: strict.mean(axis=1) for k, strict in strict_by_size.items()}
+    networks = len(next(iter(rates.values())))
     crossings = []
     for _ in range(RESAMPLES):
-        rates = {
-            k: float(np.mean([random.choice(row, row.size).mean() for row in strict]))
-            for k, strict in strict_by_size.items()
-        }
-        crossings.append(crossing(rates))
+        drawn = random.integers(0, networks, networks)
+        crossings.append(crossing({k: float(rate[drawn].mean()) for k, rate in rates.items()}))
     low, high = np.quantile(crossings, (0.025, 0.975))
     return float(low), float(high)
 

@@ -1,7 +1,7 @@
 """Trials of dendritic networks: memories, cues, simulation, and verdicts on the final rates."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import diffrax as dfx
@@ -152,7 +152,7 @@ class TrialRates(NamedTuple):
 
 
 def rates_of(
-    networks: Sequence[Any],
+    networks: Iterable[Any],
     k: int,
     num_trials: int,
     *,

@@ -91,14 +91,13 @@ def dataset(
 
 
 def _pooled(outcomes: list[list[list[np.ndarray]]]) -> np.ndarray:
-    """Rates with intervals over the cues of all networks: (rows, loads, ..., bound)."""
+    """Rates with intervals over networks: (rows, loads, ..., bound)."""
 
     def rates(parts: list[np.ndarray]) -> np.ndarray:
-        joined = np.concatenate(parts, axis=-1)
-        flat = joined.reshape(-1, joined.shape[-1])
-        return np.array([measure.rate(trials)[:3] for trials in flat]).reshape(
-            *joined.shape[:-1], 3
-        )
+        joined = np.stack(parts)  # networks, ..., cues
+        cells = np.moveaxis(joined, 0, -2).reshape(-1, len(parts), joined.shape[-1])
+        values = [measure.rate(cell, by_set=True)[:3] for cell in cells]
+        return np.array(values).reshape(*joined.shape[1:-1], 3)
 
     return np.array([[rates(parts) for parts in row] for row in outcomes])
 

@@ -39,7 +39,7 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
         context: Where and how to run the study.
 
     Returns:
-        Rates, with intervals over the cues of all networks: of finding the right set, by the
+        Rates, with intervals over networks: of finding the right set, by the
         network and without it; of recalling every pixel; of reading every pixel from the right
         set. Capacities of each network, numbers of synapses, and pictures.
 

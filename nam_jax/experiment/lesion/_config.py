@@ -23,7 +23,7 @@ class LesionConfig:
     """N. Tensors are dense: they have N^4 entries."""
     num_patterns: Annotated[int, Meta(ge=1)] = 16
     """K, random patterns in each set."""
-    num_sets: Annotated[int, Meta(ge=1)] = 6
+    num_sets: Annotated[int, Meta(ge=2)] = 6
     """Independent sets of patterns; every set has its own astrocyte and its own random lesions."""
     num_cues: Annotated[int, Meta(ge=1)] = 16
     """Cues of each set; a point of a curve has `num_sets` times as many trials."""

@@ -63,8 +63,8 @@ SWEEPS = {
 }
 _QUANTITIES = {
     "rate": "rate of exact recall by an active network",
-    "low": "lower end of the rate's Wilson interval (95 %)",
-    "high": "upper end of the rate's Wilson interval (95 %)",
+    "low": "lower end of the rate's interval over sets (95 %)",
+    "high": "upper end of the rate's interval over sets (95 %)",
     "trials": "recalls from which the rate stems",
     "overlap": "mean overlap of the read-out's signs with the stored pattern",
     "known": "fraction of recalls that end in an active network",
@@ -219,7 +219,7 @@ def _recall(
 def _numbers(point: Point) -> dict[str, float]:
     """The quantities of one point. A recall that ends in a silent network is not exact."""
     recalls = point.recalls
-    rate = measure.rate(recalls.exact & recalls.known)
+    rate = measure.rate(recalls.exact & recalls.known, by_set=True)
     return dict(zip(("rate", "low", "high", "trials"), rate, strict=True)) | {
         "overlap": float(recalls.overlap.mean()),
         "known": float(recalls.known.mean()),
