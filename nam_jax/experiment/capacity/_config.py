@@ -18,8 +18,9 @@ class CapacityConfig:
     memories: Annotated[
         tuple[str, ...], Meta(min_length=1), MEMORIES.doc("Memories to measure")
     ] = ("power-2", "power-3", "power-4", "single-pass-4")
-    sizes: Sizes = (32, 64, 128)
-    """Numbers of neurons N."""
+    sizes: Sizes = (40, 80, 120)
+    """Numbers of neurons N. At multiples of 40 the default criterion means one share of bits: 10 %
+    flipped in the cue, and 2.5 % wrong."""
     criterion: Literal["one-step", "fixed-point", "recall"] = "recall"
     """When a pattern counts as stored. one-step: one update leaves few wrong bits; fixed-point: no
     update changes it; recall: it is recalled from a damaged cue."""
@@ -29,7 +30,8 @@ class CapacityConfig:
     """recall: fraction of flipped bits of a cue."""
     overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
     """recall: least overlap that counts as recalled. 1 asks for every bit; capacity then grows a
-    little slower than N^(n-1)."""
+    little slower than N^(n-1). No exponent is fitted if the wrong bits that are allowed,
+    floor((1 - overlap) N / 2), are not one share of all sizes."""
     updates: Literal["one-by-one", "all-at-once"] = "one-by-one"
     """recall: in which order neurons of a binary network are updated. The memories single-pass
     are always updated all at once."""

@@ -4,6 +4,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from nam_jax.experiment.common import settings_text
+
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "d", "v", "x")
 COSTS = {
@@ -37,7 +39,7 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
         known = "" if per or np.isnan(slope) else f", exponent {slope:.2f}"
         axes.errorbar(
             x[there], y[there], errors, linestyle=STYLES[index % 4], marker=MARKERS[index % 6],
-            color=grey, capsize=3, markersize=4, label=f"{name}{known}",
+            color=grey, capsize=3, markersize=4, label=f"{name}{known}{_settings(row)}",
         )  # fmt: skip
         beyond = np.isinf(row.capacity.values)
         axes.plot(x[beyond], low[beyond], "^", color=grey, markerfacecolor="white")
@@ -45,10 +47,17 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
     if np.isfinite(dataset.predicted.values).any():
         axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
     axes.set(xscale="log", yscale="log", xlabel="neurons N (1)", ylabel=label)
+    axes.set_title(dataset.attrs["criterion"], fontsize="small")
     axes.set_xticks(x, [str(size) for size in x], minor=False)
     axes.set_xticks([], minor=True)
     axes.legend(fontsize="x-small")
     return figure
+
+
+def _settings(row: xr.Dataset) -> str:
+    """The margin and rest of a memory, for the legend; empty if it has neither."""
+    margin, rest = float(row.margin[-1]), float(row.rest)
+    return "" if np.isnan([margin, rest]).all() else f", {settings_text(margin, rest)}"
 
 
 def capacity_per_cost(dataset: xr.Dataset) -> dict[str, Figure]:

@@ -3,7 +3,11 @@
 import dataclasses
 import itertools
 import math
+from typing import NamedTuple
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import xarray as xr
@@ -18,11 +22,21 @@ from nam_jax.experiment.common import (
     Memory,
     attributes,
     check_size,
+    criterion_text,
     in_context,
     log_slope,
+    patterns_of,
+    rest_of,
+    settings_text,
     tracked,
 )
 from nam_jax.record import Context, reading_input
+
+UNEQUAL = (
+    "No exponents: the wrong bits that count as recall are another share of the neurons at another "
+    "size. Take an overlap of 1, or sizes N with (1 - overlap) N / 2 a whole number."
+)
+"""What the table says where the criterion does not scale with the number of neurons."""
 
 
 @in_context(batched=False)
@@ -35,8 +49,12 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
 
     Returns:
         By memory and number of neurons: capacity with its interval, predicted capacity, number of
-        trials, and each number of patterns that was measured with its score. By memory: the
-        exponent of capacity against the number of neurons.
+        trials, the margin of the network's certificate at capacity (NaN without one), and each
+        number of patterns that was measured with its score. By memory: the exponent of capacity
+        against the number of neurons, and the residual at which its flow rests (NaN without a
+        flow). With the criterion recall, by number of neurons: flipped bits of a cue, and wrong
+        bits that still count as recall. If these are not one share of the neurons, exponents are
+        NaN. The attribute `criterion` is the criterion as a phrase.
 
     Raises:
         ConfigError: If a memory is unknown or does not exist at a size, or if `all_patterns` is
@@ -56,7 +74,7 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
     measured = [
         _measured(config, memory, size) for memory, size in tracked(cells, "measuring", context)
     ]
-    return _dataset(config, measured)
+    return _dataset(config, memories, measured)
 
 
 def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCriterion:
@@ -73,7 +91,15 @@ def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCri
     )
 
 
-def _measured(config: CapacityConfig, memory: Memory, size: int) -> tuple[measure.Capacity, float]:
+class _Cell(NamedTuple):
+    """The capacity of one memory at one size: measured, by theory, and the network's margin."""
+
+    capacity: measure.Capacity
+    predicted: float
+    margin: float
+
+
+def _measured(config: CapacityConfig, memory: Memory, size: int) -> _Cell:
     criterion, key = _criterion_of(config, memory), jr.key(config.seed)
     predicted = memory.predicted(size, criterion)
     capacity = measure.capacity(
@@ -82,13 +108,16 @@ def _measured(config: CapacityConfig, memory: Memory, size: int) -> tuple[measur
         guess=memory.guess(size) if math.isnan(predicted) else predicted,
         num_sets=config.num_sets, num_queries=config.num_queries, max_patterns=config.largest,
     )  # fmt: skip
-    return capacity, predicted
+    most = min(capacity.high, 2 * capacity.low)  # high is infinite if no K was too large
+    count = max(1, round(capacity.value if math.isfinite(capacity.value) else most))
+    return _Cell(capacity, predicted, memory.margin(patterns_of(count, size, key=key)))
 
 
-def _dataset(config: CapacityConfig, measured: list[tuple[measure.Capacity, float]]) -> xr.Dataset:
+def _dataset(config: CapacityConfig, memories: list[Memory], measured: list[_Cell]) -> xr.Dataset:
     shape = (len(config.memories), len(config.sizes))
     dims = ("memory", "neurons")
-    most = max(1, *(len(capacity.counts) for capacity, _ in measured))
+    capacities = [cell.capacity for cell in measured]
+    most = max(1, *(len(capacity.counts) for capacity in capacities))
 
     def grid(values: list[float] | list[int]) -> tuple[tuple[str, str], np.ndarray]:
         return dims, np.reshape(np.asarray(values, float), shape)
@@ -97,13 +126,13 @@ def _dataset(config: CapacityConfig, measured: list[tuple[measure.Capacity, floa
         padded = [[*row, *[math.nan] * (most - len(row))] for row in rows]
         return (*dims, "point"), np.reshape(np.asarray(padded, float), (*shape, most))
 
-    capacities = [capacity for capacity, _ in measured]
     dataset = xr.Dataset(
         {
             "capacity": grid([capacity.value for capacity in capacities]),
             "low": grid([capacity.low for capacity in capacities]),
             "high": grid([capacity.high for capacity in capacities]),
-            "predicted": grid([predicted for _, predicted in measured]),
+            "predicted": grid([cell.predicted for cell in measured]),
+            "margin": grid([cell.margin for cell in measured]),
             "trials": grid([capacity.trials for capacity in capacities]),
             "patterns": ragged([capacity.counts for capacity in capacities]),
             "score": ragged([capacity.scores for capacity in capacities]),
@@ -116,17 +145,44 @@ def _dataset(config: CapacityConfig, measured: list[tuple[measure.Capacity, floa
     dataset["compute_units"] = ("neurons", units)
     for name in ("capacity", "low", "high", "predicted"):
         dataset[name].attrs = {"long_name": "stored patterns K", "units": "1"}
+    dataset["margin"].attrs = {"long_name": "margin of the certificate", "units": "1"}
+    dataset["rest"] = ("memory", [_rest(memory, config.sizes[0]) for memory in memories])
+    dataset["rest"].attrs = {"long_name": "residual at which a flow is at rest", "units": "1"}
+    criterion = _criterion_of(config, memories[0])
+    if isinstance(criterion, measure.Recall):
+        sizes = config.sizes
+        dataset["flipped_bits"] = ("neurons", [round(config.flips * size) for size in sizes])
+        dataset["wrong_bits"] = ("neurons", [criterion.wrong_bits(size) for size in sizes])
     slopes = [_exponent(dataset.sel(memory=name)) for name in config.memories]
     dataset["exponent"] = (("memory", "bound"), slopes)
     dataset.coords["bound"] = ["value", "low", "high"]
-    dataset.attrs = attributes(config)
+    dataset.attrs = attributes(config) | {"criterion": criterion_text(criterion)}
     return dataset
 
 
+def _rest(memory: Memory, size: int) -> float:
+    """The residual at which recalls by a memory count as at rest; NaN without a flow."""
+    patterns = jax.ShapeDtypeStruct((1, size), jnp.result_type(float))
+    network = eqx.filter_eval_shape(memory.make, patterns, jr.key(0))
+    return rest_of(measure.coarse(network))
+
+
+def _scales(dataset: xr.Dataset) -> bool:
+    """Whether the criterion allows one share of wrong bits at every number of neurons."""
+    if "wrong_bits" not in dataset:
+        return True
+    shares = dataset.wrong_bits.values / dataset.neurons.values
+    return bool(np.ptp(shares) < 1e-9)
+
+
 def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
-    """The exponent of capacity against N with its 95 % interval; NaN with fewer than two sizes."""
+    """The exponent of capacity against N with its 95 % interval.
+
+    It is NaN with fewer than two sizes, and if the criterion allows another share of wrong bits at
+    another size.
+    """
     there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
-    if there.sum() < 2:
+    if there.sum() < 2 or not _scales(row):
         return math.nan, math.nan, math.nan
     positive = row.isel(neurons=there)
     errors = np.log(positive.high.values / positive.low.values) / (2 * 1.96)
@@ -136,18 +192,29 @@ def _exponent(row: xr.Dataset) -> tuple[float, float, float]:
 
 
 def table(dataset: xr.Dataset) -> Table:
-    """Returns a table of the capacity of each memory at each size, and of its exponent."""
-    result = Table(title="Stored patterns K [95 %], and what theory predicts")
+    """Returns a table of the capacity of each memory at each size, and of its exponent.
+
+    It says the criterion, the flipped and wrong bits that it means at each size, and the margin (at
+    the largest size) and rest of each memory.
+    """
+    title = f"Stored patterns K [95 %], and what theory predicts: {dataset.attrs['criterion']}"
+    caption = None if _scales(dataset) else UNEQUAL
+    result = Table(title=title, caption=caption)
     result.add_column("memory")
-    for size in dataset.neurons.values:
-        result.add_column(f"N = {size}", justify="right")
+    for place, size in enumerate(dataset.neurons.values):
+        bits = ""
+        if "wrong_bits" in dataset:
+            flipped, wrong = (int(dataset[name][place]) for name in ("flipped_bits", "wrong_bits"))
+            bits = f"\n{flipped} flipped, {wrong} wrong"
+        result.add_column(f"N = {size}{bits}", justify="right")
     result.add_column("exponent [95 %]", justify="right")
     for name in dataset.memory.values:
         row = dataset.sel(memory=name)
         value, low, high = (float(number) for number in row.exponent.values)
         slope = "-" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
         cells = [_cell(row.isel(neurons=place)) for place in range(row.sizes["neurons"])]
-        result.add_row(str(name), *cells, slope)
+        text = settings_text(float(row.margin[-1]), float(row.rest))
+        result.add_row(f"{name}\n{text}", *cells, slope)
     return result
 
 

@@ -19,17 +19,23 @@ from nam_jax.experiment.common import (
     Memory,
     Slope,
     certified,
+    criterion_text,
     log_slope,
     padded,
+    patterns_of,
     random_problem,
     recall_all,
     reduced,
     released_with,
+    rest_of,
+    settings_text,
 )
-from nam_jax.network import AbstractNetwork
+from nam_jax.network import AbstractNetwork, NeuronAstrocyte
 
 LEVEL = 0.1
 """Fraction of flipped bits in the cues from which capacity is judged."""
+MARGIN = 0.02
+"""Margin of the certified network whose capacity is measured."""
 
 
 class Model(NamedTuple):
@@ -41,11 +47,14 @@ class Model(NamedTuple):
         sizes: Numbers of neurons in the quick version and in the full one. If a version has no
             number, it leaves the model out. They are multiples of 10, so that cues have exactly
             `LEVEL` of their bits flipped at every size.
+        full: Function of patterns; returns the network of three layers, which has a margin. None
+            for other networks.
     """
 
     make: Callable[[Patterns], AbstractNetwork]
     guess: Callable[[int], float]
     sizes: tuple[tuple[int, ...], tuple[int, ...]]
+    full: Callable[[Patterns], NeuronAstrocyte] | None = None
 
 
 def _named(name: str) -> Callable[[Patterns], AbstractNetwork]:
@@ -54,10 +63,14 @@ def _named(name: str) -> Callable[[Patterns], AbstractNetwork]:
 
 
 def _effective(patterns: Patterns) -> AbstractNetwork:
-    return reduced(certified(_sharing_programs(patterns), margin=0.02))
+    return reduced(_certified(patterns))
 
 
-def _released(patterns: Patterns) -> AbstractNetwork:
+def _certified(patterns: Patterns) -> NeuronAstrocyte:
+    return certified(_sharing_programs(patterns), margin=MARGIN)
+
+
+def _released(patterns: Patterns) -> NeuronAstrocyte:
     return released_with(_sharing_programs(patterns))
 
 
@@ -74,10 +87,10 @@ MODELS = {
         _named("single-pass-4"), lambda n: 0.2 * n**2, ((30, 60), (30, 50, 70, 90, 120)),
     ),
     "certified network": Model(
-        _effective, lambda n: 0.2 * n**2, ((20, 50), (20, 30, 40, 50, 60))
+        _effective, lambda n: 0.2 * n**2, ((20, 50), (20, 30, 40, 50, 60)), _certified
     ),
     "released network": Model(
-        _released, lambda n: 1.6 * n**1.2, ((), (30, 40, 50, 60, 90))
+        _released, lambda n: 1.6 * n**1.2, ((), (30, 40, 50, 60, 90)), _released
     ),
 }  # fmt: skip
 
@@ -158,6 +171,19 @@ def _half_points(fast: bool) -> dict[str, tuple[list[int], list[HalfPoint]]]:
     return measured
 
 
+def measured_with(points: dict[str, tuple[list[int], list[HalfPoint]]]) -> str:
+    """The criterion of half points, and margin (at the largest size) and rest of flows, as text."""
+    texts = [criterion_text(measure.Recall(LEVEL))]
+    for name, (sizes, halves) in points.items():
+        model = MODELS[name]
+        patterns = patterns_of(max(1, round(halves[-1].number)), sizes[-1], key=jr.key(0))
+        margin = math.nan if model.full is None else float(model.full(patterns).margin())
+        rest = rest_of(measure.coarse(model.make(patterns[:1])))
+        if not math.isnan(rest):
+            texts.append(f"{name} with {settings_text(margin, rest)}")
+    return "; ".join(texts)
+
+
 def slopes_of(
     points: dict[str, tuple[list[int], list[HalfPoint]]], divisor: Callable
 ) -> dict[str, Slope]:
@@ -193,8 +219,9 @@ def cubic_capacity(fast: bool) -> Finding:
     points = half_points(fast)
     slopes = slopes_of(points, lambda n: 1.0)
     first = slopes["dense memory, energy difference"]
-    meaning = "exponent of K50 in N, energy differences; " + "; ".join(
+    others = "; ".join(
         f"{name}: {s.value:.2f} [{s.low:.2f}, {s.high:.2f}]" for name, s in list(slopes.items())[1:]
     )
+    meaning = f"exponent of K50 in N, energy differences; {others}. K50: {measured_with(points)}"
     curve = capacity_curve(points, lambda n: 1.0, "patterns recalled from 10 % flips, K50 (1)")
     return Finding(*first[:3], meaning, {k: s.reaches(3.0) for k, s in slopes.items()}, curve)

@@ -25,6 +25,8 @@ from nam_jax.experiment.common import (
     random_problem,
     recall_all,
     reduced,
+    rest_of,
+    settings_text,
     ungated,
 )
 from nam_jax.memory import Hebbian, Projection
@@ -128,7 +130,11 @@ def load_limit(fast: bool) -> Finding:
     )  # fmt: skip
     below = max(n for n in numbers if n <= half)
     above = min((n for n in numbers if n >= half), default=numbers[-1])
-    meaning = f"K at which half the cues are recalled; m^3 / (1 + m^3) N^2 / 2 = {limit:.0f}"
+    settings = settings_text(float(full.margin()), rest_of(measure.coarse(effective)))
+    meaning = (
+        f"K at which half the cues are recalled, every bit right ({settings}); "
+        f"m^3 / (1 + m^3) N^2 / 2 = {limit:.0f}"
+    )
     off = abs(half / limit - 1)
     fine = {"to 15 %": off < 0.15, "to 30 %": off < 0.3}
     return Finding(half, float(below), float(above), meaning, fine, curve)

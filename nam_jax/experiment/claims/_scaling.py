@@ -6,11 +6,17 @@ import jax.random as jr
 import numpy as np
 
 from nam_jax import measure, theory
-from nam_jax.experiment.claims._capacity import LEVEL, capacity_curve, half_points, slopes_of
+from nam_jax.experiment.claims._capacity import (
+    LEVEL,
+    capacity_curve,
+    half_points,
+    measured_with,
+    slopes_of,
+)
 from nam_jax.experiment.claims._finding import Curve, Finding, Series
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import ASTROCYTE, KROTOV_HOPFIELD, PROSPECTUS
-from nam_jax.experiment.common import log_slope, random_problem, recall_all
+from nam_jax.experiment.common import criterion_text, log_slope, random_problem, recall_all
 from nam_jax.memory import Power
 from nam_jax.network import DenseAssociativeMemory, TwoLayerMemory
 
@@ -34,7 +40,8 @@ def memories_per_unit(fast: bool) -> Finding:
     )
     meaning = (
         f"exponent of memories per unit in N, energy differences; largest measured of any model "
-        f"{float(highest):.3f}, two-layer network {two_layer[-1]:.2f}"
+        f"{float(highest):.3f}, two-layer network {two_layer[-1]:.2f}. Memories: "
+        f"{measured_with(points)}"
     )
     return Finding(*best[:3], meaning, {k: s.reaches(1.0) for k, s in slopes.items()}, curve)
 
@@ -60,11 +67,11 @@ def _two_layer(num_neurons: int, num_cues: int) -> float:
 def exponents(fast: bool) -> Finding:
     """Exponents of K in N: one-step errors of 0.5 % for n = 2 and 3, recall from 10 % for n = 4."""
     sizes, sets = ([48, 96], 60) if fast else ([48, 96, 192], 400)
-    points, slopes = {}, {}
+    criterion, points, slopes = measure.OneStep(0.005), {}, {}
     for n, factor in ((2, 0.15), (3, 0.05)):
         capacities = [
             measure.capacity(
-                lambda xi, n=n: DenseAssociativeMemory(xi, Power(n)), size, measure.OneStep(0.005),
+                lambda xi, n=n: DenseAssociativeMemory(xi, Power(n)), size, criterion,
                 key=jr.key(n), guess=factor * size ** (n - 1), num_sets=sets,
             )
             for size in sizes
@@ -74,11 +81,12 @@ def exponents(fast: bool) -> Finding:
         name = f"n = {n}, energy differences"
         points[name] = Series(values, [c.low for c in capacities], [c.high for c in capacities])
         slopes[name] = (log_slope(sizes, values, errors), n - 1)
+    half = {}
     for name, model in (
         ("n = 4, energy differences", "dense memory, energy difference"),
         ("n = 4, single pass", "dense memory, single pass (eq 17)"),
     ):
-        places, halves = half_points(fast)[model]
+        places, halves = half[model] = half_points(fast)[model]
         slope = log_slope(places, [h.number for h in halves], [h.error for h in halves])
         slopes[name] = (slope, 3)
     first = slopes["n = 3, energy differences"][0]
@@ -87,6 +95,7 @@ def exponents(fast: bool) -> Finding:
         for name, (slope, _) in slopes.items()
         if name != "n = 3, energy differences"
     )
+    meaning += f". n = 2, 3: {criterion_text(criterion)}; n = 4: {measured_with(half)}"
     fine = {name: slope.reaches(exponent) for name, (slope, exponent) in slopes.items()}
     curve = Curve(sizes, "neurons N (1)", "patterns at 0.5 % wrong bits (1)", points, log=True)
     return Finding(first.value, first.low, first.high, meaning, fine, curve)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         separations,
     )
     from nam_jax.experiment.common._results import result_variable
+    from nam_jax.experiment.common._settings import criterion_text, rest_of, settings_text
     from nam_jax.experiment.common._slopes import Slope, log_slope
     from nam_jax.experiment.common._training import cosine_adam, gradient_routes
     from nam_jax.experiment.common._variants import (
@@ -92,6 +93,7 @@ __getattr__, __dir__ = attach(
             "separations",
         ],
         "_results": ["result_variable"],
+        "_settings": ["criterion_text", "rest_of", "settings_text"],
         "_slopes": ["Slope", "log_slope"],
         "_training": ["cosine_adam", "gradient_routes"],
         "_variants": ["Exchanged", "certified", "reduced", "released_with", "ungated", "with_gain"],
@@ -120,6 +122,7 @@ __all__ = [
     "check_size",
     "cosine_adam",
     "counted",
+    "criterion_text",
     "dense_costs",
     "gradient_routes",
     "in_context",
@@ -134,8 +137,10 @@ __all__ = [
     "recall_from_starts",
     "reduced",
     "released_with",
+    "rest_of",
     "result_variable",
     "separations",
+    "settings_text",
     "starts",
     "styled",
     "tracked",

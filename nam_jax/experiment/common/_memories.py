@@ -86,6 +86,12 @@ def not_known(num_neurons: int, criterion: measure.AbstractCriterion) -> float:
     return math.nan
 
 
+def no_margin(patterns: Patterns) -> float:
+    """Returns NaN, because the network has no certificate."""
+    del patterns
+    return math.nan
+
+
 class Memory(NamedTuple):
     """One kind of memory.
 
@@ -97,6 +103,8 @@ class Memory(NamedTuple):
         predicted: Function of N and a criterion that returns the capacity by theory; NaN if no
             theory is known.
         costs: Function of N and K that returns the `Costs`.
+        margin: Function of patterns that returns the margin of the certificate of the network that
+            stores them, or of the network that it reduces exactly; NaN without a certificate.
         keyed: Whether `make` can use a key: a learning rule then sees the patterns in the order
             that the key gives.
         random: Whether `make` needs a key, because it starts from random weights or states.
@@ -108,6 +116,7 @@ class Memory(NamedTuple):
     guess: Callable[[int], float] = lambda num_neurons: num_neurons / 10
     predicted: Callable[[int, measure.AbstractCriterion], float] = not_known
     costs: Callable[[int, int], Costs] = not_counted
+    margin: Callable[[Patterns], float] = no_margin
     keyed: bool = False
     random: bool = False
     slow: bool = False
@@ -225,7 +234,7 @@ def two_layer() -> Memory:
 def certified(margin: float = 0.02) -> Memory:
     """The neuron-astrocyte network in its certified regime."""
     made = stored(NeuronAstrocyte.certified, margin=margin)
-    return made._replace(guess=quadratically_many, costs=astrocyte_costs)
+    return _of_astrocyte(made)._replace(guess=quadratically_many)
 
 
 def coupled_by(tensor: Callable[..., AbstractProcessTensor], **settings: Any) -> Memory:
@@ -240,7 +249,7 @@ def coupled_by(tensor: Callable[..., AbstractProcessTensor], **settings: Any) ->
         full = NeuronAstrocyte.certified(patterns, margin=0.02)
         return eqx.tree_at(lambda net: net.tensor, full, scaled)
 
-    return stored(network)._replace(guess=quadratically_many, costs=astrocyte_costs)
+    return _of_astrocyte(stored(network))._replace(guess=quadratically_many)
 
 
 def effective(margin: float = 0.02) -> Memory:
@@ -250,13 +259,24 @@ def effective(margin: float = 0.02) -> Memory:
         full = NeuronAstrocyte.certified(patterns, margin=margin)
         return EffectiveNeuronAstrocyte.from_full(full)
 
-    return stored(reduced)._replace(guess=quadratically_many, costs=astrocyte_costs)
+    full = certified(margin)
+    return full._replace(make=stored(reduced).make)
 
 
 def released() -> Memory:
     """The neuron-astrocyte network with the parameters of the authors' code."""
     made = stored(NeuronAstrocyte.released)
-    return made._replace(guess=lambda size: 1.6 * size**1.2, costs=astrocyte_costs)
+    return _of_astrocyte(made)._replace(guess=lambda size: 1.6 * size**1.2)
+
+
+def _of_astrocyte(made: Memory) -> Memory:
+    """Returns the memory with the costs and the margin of its three-layer network."""
+
+    def margin(patterns: Patterns) -> float:
+        network: Any = made.make(patterns, None)
+        return float(network.margin())
+
+    return made._replace(costs=astrocyte_costs, margin=margin)
 
 
 def check_size(memory: Memory, num_neurons: int) -> None:

@@ -65,6 +65,28 @@ def test_a_capacity_that_is_not_reached_is_said_so():
     assert "above 60" in next(capacity.study.table(dataset).columns[1].cells)
 
 
+def test_what_a_capacity_was_measured_with_is_said():
+    """0.95 allows 0 wrong bits of 20 and 1 of 40: no exponent. Margins and rests come along."""
+    dataset = capacity.study.run(
+        capacity.study.config(
+            memories=("power-2", "effective"), sizes=(20, 40), flips=0.0, num_sets=2, num_queries=2
+        )
+    )
+    assert dataset.wrong_bits.values.tolist() == [0, 1]
+    assert dataset.flipped_bits.values.tolist() == [0, 0]
+    assert np.isnan(dataset.exponent).all()
+    expected = "recall from 0 % flipped bits to an overlap of 0.95 or more, by 50 % of the patterns"
+    assert dataset.attrs["criterion"] == expected
+    np.testing.assert_allclose(dataset.margin.sel(memory="effective"), 0.02, atol=1e-4)
+    np.testing.assert_allclose(dataset.rest, [np.nan, nam.measure.COARSE.rest])
+    shown = capacity.study.table(dataset)
+    assert expected in shown.title and shown.caption.startswith("No exponents")
+    assert shown.columns[2].header == "N = 40\n0 flipped, 1 wrong"
+    assert list(shown.columns[0].cells)[1] == "effective\nmargin 0.02, rest 0.01"
+    (axes,) = capacity.study.figure(dataset).axes
+    assert axes.get_title() == expected and "effective, margin 0.02, rest 0.01" in curves(axes)
+
+
 def memory_named(name):
     return MEMORIES.make(name, "memory")
 

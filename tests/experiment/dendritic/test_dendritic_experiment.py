@@ -12,14 +12,14 @@ from nam_jax.experiment import dendritic
 from nam_jax.experiment.claims import _dendritic_circuit as parts
 from nam_jax.experiment.dendritic import _controls as controls
 from nam_jax.experiment.dendritic import _scaling as scaling
-from nam_jax.experiment.dendritic._bench import Bench
+from nam_jax.experiment.dendritic._bench import Bench, Point
 from nam_jax.experiment.dendritic._design import network_of, wiring_of
-from nam_jax.experiment.dendritic._trials import Follow, memories
+from nam_jax.experiment.dendritic._trials import Follow, Trials, memories
 from nam_jax.network.dendritic import Linear, State
 from nam_jax.theory.dendritic import Circuit, Thresholds
 
 SMALL = {"num_memory": 200, "num_feature": 2000, "num_inhibitory": (100, 200), "num_branches": 100,
-         "thresholds": (4.44, -28.13, 245.7), "size": 2, "num_networks": 1, "num_trials": 12,
+         "thresholds": (4.44, -28.13, 245.7), "size": 2, "num_networks": 2, "num_trials": 6,
          "time": 200.0, "step": 4.0}  # fmt: skip
 
 
@@ -75,6 +75,17 @@ def test_the_crossing_is_interpolated():
     assert scaling.crossing({3: 1.0, 4: 0.96}) == 4
     low, high = scaling._interval({1: np.ones((2, 50)), 2: np.eye(50)[:2]}, seed=0)
     assert 1 <= low <= high < 1.1
+
+
+def test_intervals_of_a_point_and_of_the_crossing_are_over_networks():
+    """Networks that recall k = 2 always or never: they are two samples, however many trials."""
+    strict = np.zeros((4, 50), bool)
+    strict[:2] = True
+    low, high = scaling._interval({1: np.ones((4, 50)), 2: strict, 3: np.zeros((4, 50))}, seed=0)
+    assert low == pytest.approx(1.05) and high == pytest.approx(2.05)
+    nothing = np.zeros((4, 50))
+    point = Point(Trials(strict, strict, nothing, nothing, nothing, nothing))
+    assert point.rate().low < 0.1 and point.rate().high > 0.9
 
 
 def test_memories_have_exactly_k_members_and_reproduce():
@@ -152,7 +163,8 @@ def test_scaling_and_sparsity_beside_theory():
 
 def at_the_papers_size(*parts, **changes):
     """Runs parts at the paper's size on three networks, with fixed thresholds g_t, f_t, g_max."""
-    thresholds = {"thresholds": (5.3, -16.0, 555.0), "num_trials": 32, **changes}
+    few = {"num_networks": 3, "num_trials": 32}
+    thresholds = {"thresholds": (5.3, -16.0, 555.0), **few, **changes}
     return dendritic.study.run(dendritic.study.config(parts=parts, **thresholds))
 
 
