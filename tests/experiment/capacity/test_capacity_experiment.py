@@ -5,12 +5,14 @@ import math
 import jax.random as jr
 import numpy as np
 import pytest
+import xarray as xr
 from figures import curves, labels
 from tables.memories import NAMES
 
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.experiment import basin, capacity
+from nam_jax.experiment.capacity._run import _exponent
 from nam_jax.experiment.common import MEMORIES
 from nam_jax.measure import FixedPoint, OneStep, Recall
 from nam_jax.record import ConfigError
@@ -66,25 +68,44 @@ def test_a_capacity_that_is_not_reached_is_said_so():
 
 
 def test_what_a_capacity_was_measured_with_is_said():
-    """0.95 allows 0 wrong bits of 20 and 1 of 40: no exponent. Margins and rests come along."""
+    """Criterion, bits, margins and rests stand in the Dataset, the table and the figure."""
     dataset = capacity.study.run(
         capacity.study.config(
-            memories=("power-2", "effective"), sizes=(20, 40), flips=0.0, num_sets=2, num_queries=2
+            memories=("power-2", "effective"), sizes=(20, 40), largest=2, num_sets=2, num_queries=1
         )
     )
     assert dataset.wrong_bits.values.tolist() == [0, 1]
-    assert dataset.flipped_bits.values.tolist() == [0, 0]
-    assert np.isnan(dataset.exponent).all()
-    expected = "recall from 0 % flipped bits to an overlap of 0.95 or more, by 50 % of the patterns"
+    assert dataset.flipped_bits.values.tolist() == [2, 4]
+    expected = (
+        "recall from 10 % flipped bits to an overlap of 0.95 or more, by 50 % of the patterns"
+    )
     assert dataset.attrs["criterion"] == expected
     np.testing.assert_allclose(dataset.margin.sel(memory="effective"), 0.02, atol=1e-4)
     np.testing.assert_allclose(dataset.rest, [np.nan, nam.measure.COARSE.rest])
     shown = capacity.study.table(dataset)
     assert expected in shown.title and shown.caption.startswith("No exponents")
-    assert shown.columns[2].header == "N = 40\n0 flipped, 1 wrong"
+    assert shown.columns[2].header == "N = 40\n4 flipped, 1 wrong"
     assert list(shown.columns[0].cells)[1] == "effective\nmargin 0.02, rest 0.01"
     (axes,) = capacity.study.figure(dataset).axes
-    assert axes.get_title() == expected and "effective, margin 0.02, rest 0.01" in curves(axes)
+    assert axes.get_title() == expected
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "effective, margin 0.02, rest 0.01" in labels
+
+
+@pytest.mark.parametrize(("wrong", "exponent"), [([0, 1], math.nan), ([1, 2], 2), ([0, 0], 2)])
+def test_exponents_need_one_share_of_wrong_bits(wrong, exponent):
+    """An overlap of 0.95 allows 0 wrong bits of 20, but 1 of 40: the larger N is judged milder."""
+    capacities = np.array([10.0, 40.0])
+    row = xr.Dataset(
+        {
+            "capacity": ("neurons", capacities),
+            "low": ("neurons", 0.9 * capacities),
+            "high": ("neurons", 1.1 * capacities),
+            "wrong_bits": ("neurons", wrong),
+        },
+        coords={"neurons": [20, 40]},
+    )
+    np.testing.assert_allclose(_exponent(row)[0], exponent)
 
 
 def memory_named(name):
