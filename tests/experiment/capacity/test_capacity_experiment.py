@@ -12,9 +12,9 @@ from tables.memories import NAMES
 import nam_jax as nam
 from nam_jax import theory
 from nam_jax.experiment import basin, capacity
-from nam_jax.experiment.capacity._run import _exponent
+from nam_jax.experiment.capacity._run import _Cell, _dataset, _exponent
 from nam_jax.experiment.common import MEMORIES
-from nam_jax.measure import FixedPoint, OneStep, Recall
+from nam_jax.measure import Capacity, FixedPoint, OneStep, Recall
 from nam_jax.record import ConfigError
 
 SLOW = pytest.mark.slow
@@ -69,11 +69,13 @@ def test_a_capacity_that_is_not_reached_is_said_so():
 
 def test_what_a_capacity_was_measured_with_is_said():
     """Criterion, bits, margins and rests stand in the Dataset, the table and the figure."""
-    dataset = capacity.study.run(
-        capacity.study.config(
-            memories=("power-2", "effective"), sizes=(20, 40), largest=2, num_sets=2, num_queries=1
-        )
-    )
+    names = ("power-2", "effective")
+    config = capacity.study.config(memories=names, sizes=(20, 40))
+    memories = [memory_named(name) for name in names]
+    margins = [memory.margin(nam.data.random_patterns(5, 20, key=jr.key(0))) for memory in memories]
+    held = Capacity(9.0, 8.0, 10.0, (8, 10), (0.6, 0.4), 2, 2, 8)
+    cells = [_Cell(held, math.nan, margin) for margin in margins for _ in config.sizes]
+    dataset = _dataset(config, memories, cells)
     assert dataset.wrong_bits.values.tolist() == [0, 1]
     assert dataset.flipped_bits.values.tolist() == [2, 4]
     expected = (
