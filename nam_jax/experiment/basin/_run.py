@@ -19,6 +19,9 @@ from nam_jax.experiment.common import (
     attributes,
     check_size,
     in_context,
+    patterns_of,
+    rest_of,
+    settings_text,
     tracked,
 )
 from nam_jax.record import Context, reading_input
@@ -84,7 +87,12 @@ def _dataset(config: BasinConfig, memory: Memory, basins: list[measure.Basin]) -
         },
     )
     dataset["flips"].attrs = {"long_name": "flipped bits of the cue", "units": "fraction"}
-    dataset.attrs = attributes(config)
+    patterns = patterns_of(config.num_patterns[-1], config.num_neurons, key=jr.key(config.seed))
+    rest = rest_of(measure.coarse(memory.maker(jr.key(config.seed))(patterns)))
+    dataset.attrs = attributes(config) | {
+        "criterion": f"an overlap of {config.overlap:g} or more; half of the cues at the radius",
+        "settings": settings_text(memory.margin(patterns), rest),
+    }
     return dataset
 
 
@@ -104,7 +112,8 @@ def _predicted(memory: Memory, num_neurons: int, num_patterns: int) -> float:
 
 def table(dataset: xr.Dataset) -> Table:
     """Returns a table of recall against damage, and of the radius, by number of patterns."""
-    result = Table(title="Share of cues recalled")
+    title = f"Share of cues recalled: {dataset.attrs['criterion']}"
+    result = Table(title=title, caption=dataset.attrs["settings"])
     result.add_column("flipped bits", justify="right")
     for count in dataset.stored.values:
         result.add_column(f"K = {count}", justify="right")

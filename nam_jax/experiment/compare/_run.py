@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Bool
 from rich.progress import Progress
 
+from nam_jax import measure
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.experiment.common import (
     MEMORIES,
@@ -22,6 +23,8 @@ from nam_jax.experiment.common import (
     binary_images,
     in_context,
     progress_bar,
+    rest_of,
+    settings_text,
 )
 from nam_jax.experiment.compare import _binary_recall as binary
 from nam_jax.experiment.compare import _classification as classes
@@ -116,6 +119,9 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
         join="exact",
         combine_attrs="drop",
     ).assign_attrs(attributes(config) | {"shown": shown})
+    dataset.attrs["criterion"] = f"an overlap of {binary.OVERLAP:g} or more"
+    flows = settings_text(settings.margin, rest_of(measure.COARSE))
+    dataset.attrs["certified"] = f"certified networks: {flows}"
     if context.folder is not None:
         context.folder.mkdir(parents=True, exist_ok=True)
         write_html(dataset, context.folder / "tables.html")

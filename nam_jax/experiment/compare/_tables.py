@@ -76,8 +76,9 @@ def _binary_table(dataset: xr.Dataset) -> Table:
     columns = [f"K = {num}" for num in dataset.binary_stored.values]
     more = ("all bits, most K", "held", "per neuron", "per synapse", "per unit")
     damage = dataset.binary_damage.item()
-    title = f"{damage}: recalled to an overlap of 0.95 [95 %], and memories held"
+    title = f"{damage}: recalled to {dataset.attrs['criterion']} [95 %], and memories held"
     result = _headed(title, "memory", *columns, *more)
+    result.caption = f"Intervals are over cues of one network; {dataset.attrs['certified']}"
     for name in dataset.memory.values:
         row = dataset.sel(memory=name)
         cells = [_with_interval(row.isel(binary_stored=i), "recalled") for i in range(len(columns))]

@@ -16,7 +16,7 @@ from nam_jax.experiment.dendritic._config import DendriticConfig, Part
 from nam_jax.experiment.dendritic._controls import by_control
 from nam_jax.experiment.dendritic._design import designed, given
 from nam_jax.experiment.dendritic._recall import by_cued, by_features, by_noise, by_size, raster
-from nam_jax.experiment.dendritic._scaling import NOTE, Largest, capacity, circuits, largest
+from nam_jax.experiment.dendritic._scaling import LEVEL, NOTE, Largest, capacity, circuits, largest
 from nam_jax.experiment.dendritic._trials import Follow
 from nam_jax.record import Context, reading_input
 from nam_jax.theory.dendritic import Circuit
@@ -86,7 +86,16 @@ def run(config: DendriticConfig, context: Context) -> xr.Dataset:
         dataset = dataset.merge(raster(bench, 20.0))
     if "scaling" in config.parts:
         dataset = dataset.merge(_scaling(config, bench, context))
-    return dataset.assign_attrs(attributes(config) | {"note": NOTE})
+    return dataset.assign_attrs(attributes(config) | {"note": NOTE, "criterion": _criterion(bench)})
+
+
+def _criterion(bench: Bench) -> str:
+    """When a memory counts as recalled, and a size of memories as held, as a phrase."""
+    return (
+        f"Strict recall after {bench.how.time:g} ms in steps of {bench.how.step:g} ms; a size k is "
+        f"held if {LEVEL:.0%} of the memories are recalled. Intervals are over "
+        f"{bench.num_networks} networks."
+    )
 
 
 def _bench(config: DendriticConfig) -> Bench:
@@ -193,7 +202,10 @@ def _scaling(config: DendriticConfig, bench: Bench, context: Context) -> xr.Data
 
 def table(dataset: xr.Dataset) -> Table:
     """One row for each point: strict recall with its interval, theory, and rates of members."""
-    result = Table(title="Recall by the dendritic memory", caption=dataset.attrs["note"])
+    result = Table(
+        title="Recall by the dendritic memory",
+        caption=f"{dataset.attrs['criterion']} {dataset.attrs['note']}",
+    )
     for name in ("part", "line", "at", "strict [95 %]", "theory", "separable", "members (Hz)"):
         result.add_column(name)
     for part in AXES:

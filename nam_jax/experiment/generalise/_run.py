@@ -189,7 +189,8 @@ def _dataset(
     )
     dataset["stored"].attrs = {"long_name": "stored samples K", "units": "1"}
     dataset["gap"].attrs = {"long_name": "distance of two memories' outputs", "units": "noise"}
-    dataset.attrs = attributes(config)
+    criterion = f"weight of the cued sample above {config.weight:g} for half of the cues"
+    dataset.attrs = attributes(config) | {"criterion": criterion}
     return dataset
 
 
@@ -208,7 +209,8 @@ def _exponent(
 
 def table(dataset: xr.Dataset) -> Table:
     """Thresholds and attractors by beta, exponents, and phases by number of samples."""
-    result = Table(title="Samples memorised, and attractors when there are many [95 %]")
+    title = "Samples memorised, and attractors when there are many [95 %]"
+    result = Table(title=title, caption=f"K_c: {dataset.attrs['criterion']}")
     for name in ("", "K_c, half memorised", "attractors", "theory"):
         result.add_column(name, justify="left" if not name else "right")
     for place in range(dataset.sizes["cell"]):

@@ -182,7 +182,8 @@ def _dataset(
     )
     dataset["capacity"].attrs = {"long_name": "stored patterns K", "units": "1"}
     dataset["error"].attrs = {"long_name": "wrong bits over 2 a N", "units": "1"}
-    dataset.attrs = attributes(config)
+    criterion = f"{100 * config.error:g} % wrong bits after one step"
+    dataset.attrs = attributes(config) | {"criterion": criterion}
     return dataset
 
 
@@ -215,7 +216,7 @@ def table(dataset: xr.Dataset) -> Table:
         f"Best coefficients by gradient; theory within 95 % intervals at {narrow:.1%}, "
         f"within 99 % at {wide:.1%} of {number} simulated points"
     )
-    result = Table(title=title)
+    result = Table(title=title, caption=f"Capacities K: {dataset.attrs['criterion']}")
     for name in ("setting", "c1pre, c1post, constant", "K by theory", "error [95 %]", "theory"):
         result.add_column(name, justify="left" if name == "setting" else "right")
     for name in dataset.setting.values:

@@ -67,7 +67,9 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
         loads[network, num] = _load(
             settings, bench, items.first(num), shape, chosen, memories, key=key
         )
-    return dataset(settings, chosen, loads).assign_attrs(attributes(config))
+    return dataset(settings, chosen, loads).assign_attrs(
+        attributes(config) | {"criterion": _criterion(settings)}
+    )
 
 
 def _quick(config: ItemsConfig) -> ItemsConfig:
@@ -150,9 +152,18 @@ def _recalled(
     return np.asarray(recalls.exact).reshape(cues.shape[:2])
 
 
+def _criterion(settings: ItemsConfig) -> str:
+    """When a recall succeeds, and how long recalls of the network take, as a phrase."""
+    return (
+        f"Right in every pixel, or the right set of {settings.num_members} neurons, after "
+        f"{settings.time:g} ms in steps of {settings.step:g} ms"
+    )
+
+
 def table(dataset: xr.Dataset) -> Table:
     """Returns a table of the numbers of images at which half of the recalls fail."""
-    result = Table(title="Images K at which half of the recalls fail: mean over networks [range]")
+    title = "Images K at which half of the recalls fail: mean over networks [range]"
+    result = Table(title=title, caption=dataset.attrs["criterion"])
     result.add_column("memory")
     for damage in dataset.damage.values:
         result.add_column(str(damage), justify="right")
