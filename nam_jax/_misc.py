@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -119,6 +119,25 @@ def varying_like(tree: Any, sample: Float[Array, "..."]) -> Any:
         return leaf + zero.astype(leaf.dtype)
 
     return jax.tree.map(vary, tree)
+
+
+def device_in_use() -> Any:
+    """Returns the device in use: that of `jax.default_device`, or JAX's first one."""
+    named = cast(Any, jax.config).jax_default_device  # a device, the name of a platform, or None
+    return jax.devices(named)[0] if named is None or isinstance(named, str) else named
+
+
+def free_memory() -> float:
+    """Returns how many bytes are free on the device in use, or in this machine for a CPU."""
+    stats = device_in_use().memory_stats()
+    if stats and "bytes_limit" in stats:
+        return float(stats["bytes_limit"] - stats["bytes_in_use"])
+    try:
+        with open("/proc/meminfo") as lines:
+            kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float(2**31)  # a small laptop
+    return 1024.0 * int(kilobytes)
 
 
 def symmetrise(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:

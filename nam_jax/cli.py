@@ -1,16 +1,16 @@
 """The command `nam-jax`: studies from the command line.
 
-The module itself imports only the list of studies. It imports tyro, JAX and the parts of a study
-when a command uses them, so that help appears quickly.
+The module itself imports only the list of studies. It imports JAX and the parts of a study when a
+command uses them, so that help appears quickly.
 """
 
 import argparse
-import dataclasses
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 from nam_jax.experiment import STUDIES
 from nam_jax.record import Context, Study, stopped_by_signals
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            with stopped_by_signals():
+            with stopped_by_signals(), _any_text_on_screen():
                 return _command(words)
         finally:
             sys.stdout.flush()  # here, where a closed pipe is still caught below
@@ -86,6 +86,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has closed the pipe, as in `nam-jax ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextlib.contextmanager
+def _any_text_on_screen() -> Iterator[None]:
+    """Returns a context manager in which the output may hold any text.
+
+    Characters that its encoding lacks, such as those of a table in an ASCII terminal or of a file
+    name that is no text, are written as escapes.
+    """
+    changed = [
+        (stream, stream.errors)
+        for stream in (sys.stdout, sys.stderr)
+        if isinstance(stream, io.TextIOWrapper)
+    ]
+    for stream, _ in changed:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in changed:
+            with contextlib.suppress(BrokenPipeError):  # `main` flushes the output once more
+                stream.reconfigure(errors=errors)
 
 
 def _command(words: list[str]) -> int:
@@ -112,14 +134,14 @@ def _command(words: list[str]) -> int:
 
 def _plot(words: list[str]) -> None:
     """Draws the figures of a run again from its numbers."""
-    from nam_jax.record import read_run, redraw, study_of
+    from nam_jax.record import expanded, read_run, redraw, study_of
 
-    parser = argparse.ArgumentParser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
-    parser.add_argument("--out", type=Path, help="folder for the figures (default DIR)")
+    parser = _Parser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
+    parser.add_argument("folder", metavar="DIR", help="folder of a run")
+    parser.add_argument("--out", help="folder for the figures (default DIR)")
     options = parser.parse_args(words)
-    folder = _expanded(options.folder)
-    out = folder if options.out is None else _expanded(options.out)
+    folder = expanded(options.folder)
+    out = folder if options.out is None else expanded(options.out)
     dataset = read_run(folder, STUDIES).dataset
     names = redraw(study_of(dataset, STUDIES), dataset, out)
     print(f"{out}: {', '.join(names)}")
@@ -127,19 +149,19 @@ def _plot(words: list[str]) -> None:
 
 def _run(study: Study, words: list[str]) -> None:
     """Runs a study with the settings that `words` give, and prints its table."""
-    from nam_jax.record import reading_input, run_study, validate
+    from nam_jax.record import ConfigError, expanded, read_flags, run_study
 
-    options = _options(study, words)
-    config = validate(options.settings)
-    with reading_input():
-        batch = options.batch if study.batched else None
-        context = Context(progress=not options.quiet, device=options.device, batch=batch)
-        out = _expanded(options.out)
+    flags = read_flags(study, words)
+    shared, out = flags.shared, expanded(flags.shared.out)
+    context = Context(progress=not shared.quiet, device=shared.device, batch=shared.batch)
     from nam_jax.experiment.common import keep_programs
 
     keep_programs()
-    finished = run_study(study, config, out, context)
-    if not options.quiet:
+    try:
+        finished = run_study(study, flags.settings, out, context)
+    except ConfigError as error:
+        raise ConfigError(flags.as_written(str(error))) from error
+    if not shared.quiet:
         _show(finished.table)
         print(f"{out}: {', '.join(finished.files)}", flush=True)
 
@@ -156,7 +178,7 @@ def _show(table: Any) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     """The parser of the first word; each command parses the words after it by itself."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nam-jax",
         description="Associative memory in JAX: store patterns, recall them from damaged cues.",
         epilog=MANUAL,
@@ -170,6 +192,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        from nam_jax.record import clipped
+
+        self.exit(2, f"{self.prog}: {clipped(message, 400)}; `{self.prog} --help` tells more.\n")
+
+
 class _Version(argparse.Action):
     """Prints the version; looks it up only when `--version` is given."""
 
@@ -178,52 +209,3 @@ class _Version(argparse.Action):
 
         print(f"nam-jax {version('nam-jax')}")
         parser.exit()
-
-
-def _options(study: Study, words: list[str]) -> Any:
-    """Parses `words` into the settings of a study and the options that all studies share."""
-    import tyro
-
-    def option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, Any]:
-        return name, Annotated[kind, tyro.conf.arg(help=text)], dataclasses.field(default=default)
-
-    shared = [
-        option("config", Path | None, None, "TOML file with fields."),
-        option("out", Path, Path("runs") / study.name, "Folder for the results."),
-        option("quiet", bool, False, "No progress bar and no table."),
-        option("device", str | None, None, "Platform of JAX, or one device as in gpu:1."),
-    ]
-    if study.batched:
-        text = "Samples computed at once; by default the study's own choice."
-        shared.append(option("batch", int | None, None, text))
-    settings = Annotated[study.config.resolve(), tyro.conf.arg(name="")]
-    shared.append(("settings", settings, dataclasses.field(default=_default(study, words))))
-    return tyro.cli(
-        dataclasses.make_dataclass("Options", shared, frozen=True),
-        prog=f"nam-jax {study.name}",
-        description=study.summary,
-        args=words,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
-
-
-def _default(study: Study, words: list[str]) -> Any:
-    """The settings before flags change them: read from the file after --config, or defaults."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config", type=Path)
-    path = finder.parse_known_args(words)[0].config
-    if path is None:
-        return study.config()
-    from nam_jax.record import read_config
-
-    return read_config(study.config.resolve(), _expanded(path))
-
-
-def _expanded(path: Path) -> Path:
-    """The path with `~` replaced by a home folder, as a shell leaves it in `--out=~/x`."""
-    from nam_jax.record import ConfigError
-
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: {error}") from error

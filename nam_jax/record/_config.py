@@ -3,18 +3,24 @@
 import contextlib
 import dataclasses
 import difflib
-import math
+import functools
 import re
 import tomllib
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, final
+from typing import Any, final
 
 import msgspec
 import tomli_w
 
-Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-"""Seed of random keys, below 2^32: without 64 bits, seeds s and s + 2^32 give equal numbers."""
+from nam_jax.record._sentences import fault, requirement
+from nam_jax.record._text import SHOWN, clipped, shown
+
+LONGEST = 900
+"""Largest number of characters of a message."""
+LARGEST = 2**20
+"""Largest size in bytes of a file of settings."""
 
 
 @final
@@ -25,13 +31,7 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(one_line(message))
-
-
-def one_line(text: str) -> str:
-    """Returns `text` without line breaks, with control characters written as escapes."""
-    spaced = " ".join(text.split())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in spaced)
+        super().__init__(clipped(message, LONGEST))
 
 
 @contextlib.contextmanager
@@ -55,23 +55,51 @@ def read_config(kind: type, path: Path) -> Any:
     Args:
         kind: The class of the config, a frozen dataclass. A key that the file leaves out takes the
             default of its field.
-        path: The TOML file.
+        path: The TOML file; it may start with a byte order mark.
 
     Raises:
         ConfigError: If the file cannot be read, is not TOML, or has an unknown key or a value of a
             wrong type or out of range.
     """
+    return kind(**read_fields(kind, path))
+
+
+def read_fields(kind: type, path: Path) -> dict[str, Any]:
+    """Returns the checked fields that a TOML file gives, for `kind`; as for `read_config`."""
+    where = clipped(str(path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(_text(path).decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise ConfigError(f"{where}: cannot be read ({error.strerror}).") from error
     except RecursionError as error:
         raise ConfigError(
-            f"{path}: is not TOML that can be read (it is nested too deep)."
+            f"{where}: is not TOML that can be read (it is nested too deep)."
         ) from error
     except ValueError as error:  # not TOML, not UTF-8, or a number with too many digits
-        raise ConfigError(f"{path}: is not TOML ({error}).") from error
-    return _convert(kind, content, f"{path}: ")
+        raise ConfigError(f"{where}: is not TOML ({clipped(str(error))}).") from error
+    known = hints(kind)
+    for key in content:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key `{clipped(key, SHOWN)}`; {_hint(key, known)}")
+    return {
+        key: converted(kind, key, value, f"{where}: key `{key}`") for key, value in content.items()
+    }
+
+
+def _text(path: Path) -> bytes:
+    """The content of an ordinary file of up to `LARGEST` bytes; a pipe could have no end."""
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is no ordinary file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(0, f"it has more than {LARGEST} bytes")
+    return content
+
+
+def _hint(key: str, known: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(key[:100], known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
 
 
 def validate(config: Any) -> Any:
@@ -80,7 +108,9 @@ def validate(config: Any) -> Any:
     Raises:
         ConfigError: If a field is of the wrong type or out of range; the message names the first.
     """
-    return _convert(type(config), dataclasses.asdict(config), "")
+    kind = type(config)
+    fields = {name: getattr(config, name) for name in hints(kind)}
+    return kind(**{name: converted(kind, name, value) for name, value in fields.items()})
 
 
 def write_config(config: Any, path: Path) -> None:
@@ -89,25 +119,40 @@ def write_config(config: Any, path: Path) -> None:
     path.write_text(tomli_w.dumps(fields), encoding="utf-8")
 
 
-def _convert(kind: type, content: dict[str, Any], where: str) -> Any:
-    """Returns a config of class `kind` with fields `content`; error texts start with `where`."""
-    known = [field.name for field in dataclasses.fields(kind)]
-    for key in content:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
-            raise ConfigError(f"{where}unknown key `{key}`; {hint}")
-        if not _is_finite(content[key]):
-            raise ConfigError(f"{where}key `{key}`: Expected finite numbers.")
+@functools.cache
+def hints(kind: type) -> dict[str, Any]:
+    """Returns the declared types of the fields of a config by name, with their ranges."""
+    found = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: found[field.name] for field in dataclasses.fields(kind)}
+
+
+def converted(
+    kind: type, name: str, value: Any, called: str | None = None, *, strict: bool = True
+) -> Any:
+    """Returns the value of a field, checked for type and range.
+
+    Args:
+        kind: The class of the config.
+        name: Name of the field.
+        value: The value.
+        called: How the error calls the field; by default the argument of its name.
+        strict: Whether a number must be a number; if False it may be text, as flags are.
+
+    Raises:
+        ConfigError: If the value is of the wrong type or out of range.
+    """
+    hint = hints(kind)[name]
     try:
-        return msgspec.convert(content, type=kind, strict=True)
-    except msgspec.ValidationError as error:
-        named = re.sub(r"^(.*) - at `\$\.(\w+)(.*)`$", r"key `\2\3`: \1", str(error))
-        raise ConfigError(f"{where}{named}.") from error
-
-
-def _is_finite(value: Any) -> bool:
-    """Returns whether no number in `value`, or in its lists, is infinite or NaN."""
-    if isinstance(value, list | tuple):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+        wrong = fault(value)
+        if wrong is None:
+            made = msgspec.convert(value, type=hint, strict=strict)
+            wrong = fault(made)  # text, such as "nan", may have become a number
+            if wrong is None:
+                return made
+    except (msgspec.ValidationError, OverflowError) as error:
+        entry = re.search(r"\[(\d+)\]", str(error))
+        there = shown(value)
+        if entry is not None and isinstance(value, list | tuple):
+            there = f"{shown(value[int(entry[1])])} (entry {int(entry[1]) + 1})"
+        wrong = f"{requirement(msgspec.inspect.type_info(hint))}, but has {there}"
+    raise ConfigError(f"{called or f'Argument `{name}`'} must {wrong}.")

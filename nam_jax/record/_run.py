@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from nam_jax.record._config import ConfigError, one_line, write_config
+from nam_jax.record._config import ConfigError, write_config
 from nam_jax.record._context import Context
 from nam_jax.record._folder import staged_folder
 from nam_jax.record._study import Study
+from nam_jax.record._text import one_line
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, check_whole, is_concrete
+from nam_jax._misc import (
+    argument_error,
+    check_whole,
+    device_in_use,
+    free_memory,
+    is_concrete,
+)
 from nam_jax.network import AbstractNetwork
 from nam_jax.solve._doors import numbers_as_arrays, prepared, raise_unless, refuse_traced
 from nam_jax.solve._how import AbstractHow, Flow
@@ -166,7 +172,7 @@ def batch_size(
     """
     num, free = cues.shape[0], free_memory() / 2
     state_bytes, other_bytes = _bytes_of_one(network, cues, shared, stacked)
-    if _device().platform == "cpu" and state_bytes >= LARGE:
+    if device_in_use().platform == "cpu" and state_bytes >= LARGE:
         return 1
     guess = COPIES * state_bytes + 2 * other_bytes
     size = int(min(num, max(1, free // max(guess, 1))))
@@ -227,25 +233,6 @@ def _check_stacked(network: AbstractNetwork, num: int) -> None:
         if leaf.shape[:1] != (num,):
             requirement = f"have a leading axis of {num}, the number of cues, on every array"
             raise argument_error("network", requirement, f"an array of shape {leaf.shape}")
-
-
-def _device() -> Any:
-    """Returns the device in use: that of `jax.default_device`, or JAX's first one."""
-    named = cast(Any, jax.config).jax_default_device  # a device, the name of a platform, or None
-    return jax.devices(named)[0] if named is None or isinstance(named, str) else named
-
-
-def free_memory() -> float:
-    """Returns how many bytes are free on the device in use, or in this machine for a CPU."""
-    stats = _device().memory_stats()
-    if stats and "bytes_limit" in stats:
-        return float(stats["bytes_limit"] - stats["bytes_in_use"])
-    try:
-        with open("/proc/meminfo") as lines:
-            kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return float(2**31)  # a small laptop
-    return 1024.0 * int(kilobytes)
 
 
 def _batch(

@@ -30,19 +30,31 @@ def test_config_round_trip(tmp_path, config):
         ("num_pattern = 3", ["unknown key `num_pattern`", "`num_patterns`"]),
         ("zebra = 3", ["unknown key `zebra`", "known keys"]),
         ("seed = 1\n[retrieve]\nlevel = 0.1", ["unknown key `retrieve`"]),
-        ("num_patterns = 'three'", ["`num_patterns`", "int", "str"]),
-        ("num_patterns = 3.5", ["`num_patterns`", "int", "float"]),
-        ("num_patterns = true", ["`num_patterns`", "int", "bool"]),
-        ("num_patterns = 0", ["`num_patterns`", ">= 1"]),
-        ("level = -0.1", ["`level`", ">= 0"]),
+        (
+            "num_patterns = 'three'",
+            ["key `num_patterns` must be a whole number", "but has 'three'."],
+        ),
+        ("num_patterns = 3.5", ["key `num_patterns` must be a whole number", "but has 3.5."]),
+        ("num_patterns = true", ["key `num_patterns` must be a whole number", "but has True."]),
+        ("num_patterns = [3]", ["key `num_patterns` must be a whole number", "but has [3]."]),
+        ("num_patterns = 0", ["must be a whole number from 1 to 2147483647, but has 0."]),
+        (f"num_patterns = {2**31}", ["to 2147483647, but has 2147483648."]),
+        ("num_patterns = 0x" + "f" * 5000, ["but has a number of thousands of digits."]),
+        ("seed.x = 3", ["key `seed` must be a whole number", "but has {'x': 3}."]),
+        ("seed = 2024-01-01", ["key `seed` must be a whole number", "date"]),
+        ("level = -0.1", ["key `level` must be a number from 0 to 1e+12, but has -0.1."]),
+        ("codec_path = 3", ["key `codec_path` must be text, but has 3."]),
+        ('source = "a\\u001bb"', ["key `source` must be text without control characters"]),
+        ("source = 3", ["key `source` must be text, but has 3."]),
         ("end_time = inf", ["`end_time`", "finite"]),
         ("level = nan", ["`level`", "finite"]),
-        ("dynamics = 'quantum'", ["`dynamics`", "quantum"]),
+        ("dynamics = 'quantum'", ["key `dynamics` must be one of certified, released"]),
         ("num_patterns 3", ["is not TOML", "line 1"]),
         ("seed = 1\nseed = 2", ["is not TOML"]),
         ("seed = " + "9" * 5000, ["is not TOML"]),
         ("seed = " + "[" * 2000 + "]" * 2000, ["nested too deep"]),
-        (f"seed = {2**32}", ["`seed`", "<= 4294967295"]),
+        (f"seed = {2**63}", ["key `seed` must be a whole number from 0 to 9223372036854775807"]),
+        ("seed = -1", ["key `seed` must be a whole number from 0 to"]),
         ('"new\\nline" = 1', ["unknown key `new line`"]),
         ('"\\u001b[31m" = 1', ["unknown key `\\x1b[31m`"]),
         ("num-patterns = 3", ["unknown key `num-patterns`", "did you mean `num_patterns`?"]),
@@ -73,9 +85,9 @@ def test_config_files_that_cannot_be_read(tmp_path):
 def test_numbers_in_lists_are_finite(tmp_path, number):
     path, config = tmp_path / "bad.toml", lesion.study.config()
     path.write_text(f"tones = [0.0, {number}]")
-    with pytest.raises(record.ConfigError, match=r"key `tones`: Expected finite numbers"):
+    with pytest.raises(record.ConfigError, match=r"key `tones` must be finite.* \(entry 2\)"):
         record.read_config(type(config), path)
-    with pytest.raises(record.ConfigError, match=r"key `tones`: Expected finite numbers"):
+    with pytest.raises(record.ConfigError, match=r"Argument `tones` must be finite"):
         record.validate(dataclasses.replace(config, tones=(0.0, float(number))))
 
 
@@ -96,7 +108,9 @@ def test_reading_input_makes_errors_of_values_and_files_wrong_input():
 
 
 def test_validate_names_the_key():
-    with pytest.raises(record.ConfigError, match=r"key `num_times`: Expected `int` >= 2"):
+    with pytest.raises(
+        record.ConfigError, match=r"Argument `num_times` must be a whole number from 2 to"
+    ):
         record.validate(tiny(num_times=1))
-    with pytest.raises(record.ConfigError, match=r"key `level`.*finite"):
+    with pytest.raises(record.ConfigError, match=r"Argument `level` must be finite, but has inf"):
         record.validate(tiny(level=float("inf")))

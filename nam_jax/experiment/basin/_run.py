@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-import jax.random as jr
 import numpy as np
 import scipy
 import xarray as xr
@@ -19,6 +18,7 @@ from nam_jax.experiment.common import (
     attributes,
     check_size,
     in_context,
+    key_of_seed,
     patterns_of,
     rest_of,
     settings_text,
@@ -51,7 +51,7 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         check_size(memory, config.num_neurons)
         if list(config.flips) != sorted(set(config.flips)):
             raise argument_error("flips", "hold ascending fractions", config.flips)
-    key = jr.key(config.seed)
+    key = key_of_seed(config.seed)
     basins = [
         measure.basin(
             memory.maker(key), count, config.num_neurons,

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from nam_jax.experiment.common import MEMORIES
-from nam_jax.record import Seed
+from nam_jax.record import Count, Flips, Seed, Whole
 
-Sizes = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+Sizes = Annotated[tuple[Annotated[Whole, Meta(ge=2)], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CapacityConfig:
     update changes it; recall: it is recalled from a damaged cue."""
     error: Annotated[float, Meta(gt=0, lt=0.5)] = 0.005
     """one-step: probability of a wrong bit."""
-    flips: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    flips: Flips = 0.1
     """recall: fraction of flipped bits of a cue."""
     overlap: Annotated[float, Meta(gt=0, le=1)] = 0.95
     """recall: least overlap that counts as recalled. 1 asks for every bit; capacity then grows a
@@ -37,13 +37,27 @@ class CapacityConfig:
     are always updated all at once."""
     all_patterns: bool = False
     """Require that all K patterns are stored, rather than a given one."""
-    num_sets: Annotated[int, Meta(ge=2)] = 24
+    num_sets: Annotated[Whole, Meta(ge=2)] = 24
     """Independent sets of patterns."""
-    num_queries: Annotated[int, Meta(ge=1)] = 8
+    num_queries: Count = 8
     """Patterns of each set that are asked for."""
-    largest: Annotated[int, Meta(ge=1)] = 30_000
+    largest: Count = 30_000
     """The largest K that is tried; a memory that holds more is reported as above a bound."""
     fast: bool = False
     """The first two sizes and half the sets: under three minutes on two cores."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of the patterns of a set, as bits, int64 and float32, and of resamples.
+
+        Fewer than N / 20 patterns are tried only for memories that hold almost nothing.
+        """
+        sizes, sets = self.sizes, self.num_sets
+        if self.fast:
+            sizes, sets = sizes[:2], max(2, sets // 2)
+        tried = min(self.largest, max(sizes) // 20)
+        return {
+            ("sizes", "largest"): 13 * max(sizes) * max(1, tried),
+            ("num_sets",): 8000 * sets,
+        }

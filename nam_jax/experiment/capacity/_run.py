@@ -8,7 +8,6 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 import xarray as xr
 from rich.table import Table
@@ -24,6 +23,7 @@ from nam_jax.experiment.common import (
     check_size,
     criterion_text,
     in_context,
+    key_of_seed,
     log_slope,
     patterns_of,
     rest_of,
@@ -100,7 +100,7 @@ class _Cell(NamedTuple):
 
 
 def _measured(config: CapacityConfig, memory: Memory, size: int) -> _Cell:
-    criterion, key = _criterion_of(config, memory), jr.key(config.seed)
+    criterion, key = _criterion_of(config, memory), key_of_seed(config.seed)
     predicted = memory.predicted(size, criterion)
     capacity = measure.capacity(
         memory.maker(key), size, criterion,

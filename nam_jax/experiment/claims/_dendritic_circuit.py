@@ -14,6 +14,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
+from nam_jax.experiment.common import key_of_seed
 from nam_jax.experiment.dendritic import (
     KINDS,
     Bench,
@@ -162,7 +163,7 @@ def slaved(bench: Bench, k: int, *, fast: bool, population_mean: bool = False) -
 
 def without_dendrites(bench: Bench, *, quick: bool) -> dict[str, list[Point]]:
     """Recall at k = 1 to `bench.k` of every control, by its name; it is tuned once for all k."""
-    keys = jr.split(jr.key(bench.seed), bench.num_networks)
+    keys = jr.split(key_of_seed(bench.seed), bench.num_networks)
     lines = {"one branch": ([one_branch(bench, key) for key in keys], 60.0)}
     for name, (make, candidates) in KINDS.items():
         networks = [make(bench, key) for key in keys]
@@ -187,7 +188,7 @@ def at_connectivity(bench: Bench, share: float, *, anew: bool) -> Point:
     )
     networks = [
         network_in_dense_form(bench._replace(thresholds=new if anew else old), share, key)
-        for key in jr.split(jr.key(bench.seed), bench.num_networks)
+        for key in jr.split(key_of_seed(bench.seed), bench.num_networks)
     ]
     return bench.point(bench.k, networks)
 

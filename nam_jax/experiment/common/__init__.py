@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nam_jax.experiment.common._random import (
         RandomProblem,
         Recalls,
+        key_of_seed,
         padded,
         patterns_of,
         random_problem,
@@ -78,6 +79,7 @@ __getattr__, __dir__ = attach(
         "_random": [
             "RandomProblem",
             "Recalls",
+            "key_of_seed",
             "padded",
             "patterns_of",
             "random_problem",
@@ -127,6 +129,7 @@ __all__ = [
     "gradient_routes",
     "in_context",
     "keep_programs",
+    "key_of_seed",
     "log_slope",
     "on_device",
     "padded",

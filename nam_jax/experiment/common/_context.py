@@ -10,8 +10,8 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import Progress, track
 
-from nam_jax._misc import argument_error
-from nam_jax.record import Context, reading_input, validate
+from nam_jax._misc import argument_error, free_memory
+from nam_jax.record import Context, check_memory, clipped, reading_input, validate
 
 Item = TypeVar("Item")
 
@@ -55,9 +55,11 @@ def device_named(name: str) -> Any:
     try:
         devices = jax.devices(platform)
     except RuntimeError as error:
-        raise argument_error("device", requirement, name) from error
+        raise argument_error("device", requirement, clipped(name)) from error
     if not (index or "0").isdecimal() or int(index or 0) >= len(devices):
-        raise argument_error("device", f"{requirement}; {platform} has {len(devices)}", name)
+        raise argument_error(
+            "device", f"{requirement}; {platform} has {len(devices)}", clipped(name)
+        )
     return devices[int(index or 0)]
 
 
@@ -78,7 +80,8 @@ def in_context(
     """Returns a decorator for the `run` of a study: it checks the settings and sets the device.
 
     The decorated function takes the context as an optional second argument. It raises a
-    `ConfigError` if a setting is not of its type or out of range, or if there is no such device.
+    `ConfigError` if a setting is not of its type or out of range, if its arrays cannot fit into the
+    free memory, or if there is no such device.
 
     Args:
         batched: Whether the study uses `Context.batch`. If false, a context whose `batch` is a
@@ -96,6 +99,7 @@ def in_context(
                     raise argument_error("batch", requirement, context.batch)
                 device = on_device(context.device)
             with device:
+                check_memory(config, free_memory())
                 return run(config, context)
 
         return within

@@ -8,7 +8,6 @@ the name `power-3` makes `nam_jax.memory.Power(n=3)`, and `power-1` is refused.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, final
 
 from typing_extensions import Doc
 
-from nam_jax.record import ImportPath
+from nam_jax.record import FARTHEST, MOST, ImportPath, shown
 
 
 @final
@@ -27,7 +26,7 @@ class Whole:
     argument: str
     """Name of the argument that takes it."""
     least: int = 1
-    most: float | int = math.inf
+    most: int = MOST
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "N"
@@ -35,12 +34,12 @@ class Whole:
 
     def read(self, text: str) -> int | None:
         """Returns the number in `text`; None if `text` is not a whole number or out of range."""
-        if not re.fullmatch(r"0|[1-9]\d*", text):
+        if not re.fullmatch(r"0|[1-9][0-9]{0,9}", text):
             return None
         return int(text) if self.least <= int(text) <= self.most else None
 
     def __str__(self) -> str:
-        end = "on" if math.isinf(self.most) else f"to {self.most:g}"
+        end = "on" if self.most == MOST else f"to {self.most:g}"
         return f"{self.symbol} from {self.least} {end}"
 
 
@@ -53,7 +52,7 @@ class Real:
     """Name of the argument that takes it."""
     above: float | int = 0.0
     """The number is larger than this."""
-    most: float | int = math.inf
+    most: float | int = FARTHEST
     optional: bool = False
     """Whether the name may stand without a number, which leaves the argument at its default."""
     symbol: str = "B"
@@ -61,12 +60,12 @@ class Real:
 
     def read(self, text: str) -> float | None:
         """Returns the number in `text`; None if `text` is not a number or out of range."""
-        if not re.fullmatch(r"\d+(\.\d+)?", text):
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
             return None
         return float(text) if self.above < float(text) <= self.most else None
 
     def __str__(self) -> str:
-        most = "" if math.isinf(self.most) else f", at most {self.most:g}"
+        most = "" if self.most == FARTHEST else f", at most {self.most:g}"
         return f"{self.symbol} above {self.above:g}{most}"
 
 
@@ -146,7 +145,7 @@ class Names:
                 return row
         known = ", ".join(row.form for row in self.rows)
         raise ValueError(
-            f"Argument `{argument}` must name {self.things} among {known}, but has {name!r}"
+            f"Argument `{argument}` must name {self.things} among {known}, but has {shown(name)}"
             f"{self._hint(name)}"
         )
 
@@ -177,7 +176,7 @@ class Names:
         for name in names:
             if name in made:
                 raise ValueError(
-                    f"Argument `{argument}` must have different names, but has {name!r} twice."
+                    f"Argument `{argument}` must have different names, but has {shown(name)} twice."
                 )
             made[name] = self.make(name, argument)
         return made
@@ -190,7 +189,7 @@ class Names:
         """The end of an error text: the known name that is most like `name`, if one is near."""
         number = re.search(r"-[\d.]+$", name)
         word = name if number is None else name[: number.start()]
-        near = difflib.get_close_matches(word, [row.word for row in self.rows], n=1)
+        near = difflib.get_close_matches(word[:100], [row.word for row in self.rows], n=1)
         if not near:
             return "."
         row = next(row for row in self.rows if row.word == near[0])

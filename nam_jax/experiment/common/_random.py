@@ -20,6 +20,15 @@ from nam_jax.network import (
 )
 
 
+def key_of_seed(seed: int) -> Key:
+    """Returns the random key of a seed from 0 to 2^63 - 1; different seeds have different keys.
+
+    Without 64 bits, `jax.random.key` drops all but the last 32 bits of a seed.
+    """
+    key, high = jr.key(seed % 2**32), seed // 2**32
+    return jr.fold_in(key, high) if high else key
+
+
 class RandomProblem(NamedTuple):
     """Patterns to store, and cues with their targets.
 

@@ -13,11 +13,9 @@ from nam_jax.experiment.common import (
     SIMILARITIES,
     WEIGHTINGS,
 )
-from nam_jax.record import Seed
+from nam_jax.record import Count, Flips, Fraction, Positive, Seed, Whole
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
-Counts = Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)]
+Counts = Annotated[tuple[Annotated[Whole, Meta(ge=2)], ...], Meta(min_length=1)]
 Texts = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
@@ -31,7 +29,7 @@ class CompareConfig:
     """Numbers K of stored grey images."""
     num_queries: Count = 500
     """Queries of each damage."""
-    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    hidden: Fraction = 0.5
     """Fraction of the rows, from below, that are hidden."""
     clamped: tuple[Positive, ...] = (0.3, 0.5)
     """Standard deviations of the noise n with which a pixel x becomes min(|x + n|, 1)."""
@@ -45,13 +43,13 @@ class CompareConfig:
         *("identity", "polynomial-3", "polynomial-10", "threshold-0.9", "top-5"),
         *("softmax-100", "max"),
     )
-    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    threshold: Fraction = 0.5
     """Intensity from which a pixel of a black and white image is +1."""
     num_patterns: Counts = (10, 20, 40, 80, 160, 640)
     """Numbers K of stored black and white images."""
     num_cues: Count = 100
     """Cues of each damage of black and white images, one an image; at most K."""
-    flips: Annotated[tuple[Annotated[float, Meta(ge=0, le=0.5)], ...], Meta(min_length=1)] = (
+    flips: Annotated[tuple[Flips, ...], Meta(min_length=1)] = (
         0.1,
         0.3,
     )
@@ -81,7 +79,7 @@ class CompareConfig:
     """Numbers of labelled images that classifiers know."""
     num_test: Count = 500
     """Held-out images to be classified."""
-    num_recalled: Annotated[int, Meta(ge=2)] = 1000
+    num_recalled: Annotated[Whole, Meta(ge=2)] = 1000
     """Images that are stored, for recall, and on which the classifier of recalls is trained."""
     class_separations: Annotated[
         tuple[str, ...], SEPARATIONS.doc("Separation functions of dense memories that classify")
@@ -94,6 +92,15 @@ class CompareConfig:
     """Fewer loads, memories and queries: under three minutes on two cores."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of the similarities of all queries to all stored images."""
+        used = quick(self) if self.fast else self
+        return {
+            ("num_stored", "num_queries"): 4 * max(used.num_stored) * used.num_queries,
+            ("num_recalled", "num_test"): 4 * used.num_recalled * used.num_test,
+            ("num_known", "num_test"): 4 * max(used.num_known) * used.num_test,
+        }
 
 
 def quick(config: CompareConfig) -> CompareConfig:

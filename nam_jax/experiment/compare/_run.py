@@ -22,6 +22,7 @@ from nam_jax.experiment.common import (
     attributes,
     binary_images,
     in_context,
+    key_of_seed,
     progress_bar,
     rest_of,
     settings_text,
@@ -98,7 +99,7 @@ def run(config: CompareConfig, context: Context) -> xr.Dataset:
             MEMORIES.make_all(settings.memories, "memories"),
             SEPARATIONS.make_all(settings.class_separations, "class_separations"),
         )
-    of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(jr.key(settings.seed), 5)
+    of_images, of_grid, of_patterns, of_recall, of_classes = jr.split(key_of_seed(settings.seed), 5)
     most = max(*settings.num_stored, *settings.num_known, settings.num_recalled)
     most_patterns = max(settings.num_patterns)
     with reading_input():

@@ -8,6 +8,7 @@ import numpy as np
 
 from nam_jax import measure
 from nam_jax._types import Key
+from nam_jax.experiment.common import key_of_seed
 from nam_jax.experiment.dendritic._design import designed, networks_of, recalled_at
 from nam_jax.experiment.dendritic._trials import Follow, TrialRates, Trials, judged, rates_of
 from nam_jax.network import DendriticMemory
@@ -41,7 +42,7 @@ class Bench(NamedTuple):
 
     def key(self) -> Key:
         """Returns the random key of memories and cues."""
-        return jr.fold_in(jr.key(self.seed), 1)
+        return jr.fold_in(key_of_seed(self.seed), 1)
 
     def rates(self, k: int, networks: Any = None, **options: Any) -> list[TrialRates]:
         """Returns the rates at the end of trials of k-neuron memories, one entry for each network.

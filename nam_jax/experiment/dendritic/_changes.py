@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
+from nam_jax.experiment.common import key_of_seed
 from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._design import network_of, wiring_of
 from nam_jax.experiment.dendritic._trials import Follow, ended, follow, from_features
@@ -158,7 +159,7 @@ def by_damage(bench: Bench, strengths: Sequence[float]) -> list[Task]:
 def damaged(bench: Bench, damage: Damage, strength: float) -> list[DendriticMemory]:
     """The networks of `bench` after damage of one kind and strength."""
     networks = []
-    for place, key in enumerate(jr.split(jr.key(bench.seed), bench.num_networks)):
+    for place, key in enumerate(jr.split(key_of_seed(bench.seed), bench.num_networks)):
         random = np.random.default_rng([bench.seed, place])
         wiring = damage(wiring_of(bench.circuit, key=key), strength, random)
         networks.append(network_of(bench.circuit, bench.thresholds, wiring=wiring))

@@ -5,12 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.record import AtMost, Count, Fraction, Number, Positive, Seed, Share, Whole
 
-Count = Annotated[int, Meta(ge=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Hertz = Annotated[float, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
+Hertz = Annotated[AtMost, Meta(ge=0)]
 Part = Literal[
     "raster", "size", "noise", "sparsity", "controls", "inhibition",
     "partial", "features", "damage", "scaling",
@@ -18,7 +15,7 @@ Part = Literal[
 Parts = Annotated[tuple[Part, ...], Meta(min_length=1)]
 Counts = Annotated[tuple[Count, ...], Meta(min_length=1)]
 Rates = Annotated[tuple[Hertz, ...], Meta(min_length=1)]
-Connectivities = Annotated[tuple[Annotated[float, Meta(gt=0, lt=1)], ...], Meta(min_length=1)]
+Connectivities = Annotated[tuple[Fraction, ...], Meta(min_length=1)]
 Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 
@@ -36,20 +33,20 @@ class DendriticConfig:
     (`size`; with sparse connections: `sparsity`; without dendrites: `controls`), the noise of a cue
     (`noise`), the time constant of inhibition (`inhibition`), the number of members cued
     (`partial`), the share of features cued (`features`) and the strength of damage (`damage`)."""
-    num_memory: Annotated[int, Meta(ge=2)] = 1000
+    num_memory: Annotated[Whole, Meta(ge=2)] = 1000
     """N1, memory neurons."""
-    num_feature: Annotated[int, Meta(ge=2)] = 2000
+    num_feature: Annotated[Whole, Meta(ge=2)] = 2000
     """N2, feature neurons."""
     num_inhibitory: tuple[Count, Count] = (500, 500)
     """M1 and M2, inhibitory neurons driven by memory and by feature neurons."""
-    num_branches: Annotated[int, Meta(ge=2)] = 500
+    num_branches: Annotated[Whole, Meta(ge=2)] = 500
     """D, branches of a feature neuron; at most N1."""
     connectivity: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """c, the probability of a connection."""
-    size: Annotated[int, Meta(ge=2)] = 4
+    size: Annotated[Whole, Meta(ge=2)] = 4
     """k, neurons of a memory. Thresholds are designed for it, and parts that do not vary `sizes`
     use it."""
-    thresholds: tuple[float, float, Positive] | None = None
+    thresholds: tuple[Number, Number, Positive] | None = None
     """g_t, f_t and g_max. If left out, theory designs them. Theory always designs those of networks
     with other sizes."""
     sizes: Counts = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -69,11 +66,11 @@ class DendriticConfig:
     """Values of N1 in part `scaling`; all other sizes are as above."""
     scaling_feature: tuple[Count, ...] = (1000, 2000, 4000, 8000)
     """Values of N2 in part `scaling`; all other sizes are as above."""
-    scaling_branches: tuple[Annotated[int, Meta(ge=2)], ...] = (50, 100, 200, 500, 1000)
+    scaling_branches: tuple[Annotated[Whole, Meta(ge=2)], ...] = (50, 100, 200, 500, 1000)
     """Values of D in part `scaling`; all other sizes are as above."""
     scaling_joint: tuple[tuple[Count, Count, Count], ...] = ((2000, 4000, 500), (4000, 8000, 2000))
     """Triples (N1, N2, D) in part `scaling`, which change together."""
-    scaling_simulated: Annotated[int, Meta(ge=0)] = 32_000_000
+    scaling_simulated: Annotated[Whole, Meta(ge=0)] = 32_000_000
     """Largest product N1 N2 of a network that part `scaling` simulates. Larger networks are only
     predicted by theory."""
     num_networks: Annotated[int, Meta(ge=2)] = 10
@@ -90,3 +87,34 @@ class DendriticConfig:
     200 memory and 2000 feature neurons with 100 branches, memories of 2 neurons, few points."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of the synapses of all networks of one size, and of rates of trials."""
+        if self.fast:
+            return {}  # has sizes of its own
+        first, second = self.num_inhibitory
+        memory, feature, branches = self.num_memory, self.num_feature, self.num_branches
+        trials = self.num_networks * self.num_trials
+
+        def synapses(memory: int, feature: int, branches: int) -> float:
+            label = 2 if branches <= 2**16 else 4
+            return self.num_networks * ((label + 5) * memory * feature + 4 * feature * branches)
+
+        larger = [
+            *((size, feature, branches) for size in self.scaling_memory if branches <= size),
+            *((memory, size, branches) for size in self.scaling_feature),
+            *((memory, feature, size) for size in self.scaling_branches if size <= memory),
+            *self.scaling_joint,
+        ]
+        simulated = [sizes for sizes in larger if sizes[0] * sizes[1] <= self.scaling_simulated]
+        scaling = max([0, *(synapses(*sizes) for sizes in simulated)])
+        inhibition = 4 * (first * (2 * memory + feature + first) + second * (feature + second))
+        return {
+            ("num_memory", "num_feature", "num_branches", "num_networks"): synapses(
+                memory, feature, branches
+            ),
+            ("num_inhibitory", "num_memory", "num_feature", "num_networks"): inhibition
+            * self.num_networks,
+            ("scaling_simulated", "num_networks"): scaling if "scaling" in self.parts else 0,
+            ("num_trials", "num_networks", "num_feature"): 4 * trials * feature,
+        }

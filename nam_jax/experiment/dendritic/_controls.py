@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._types import Key, Scalar
+from nam_jax.experiment.common import key_of_seed
 from nam_jax.experiment.dendritic._bench import Bench, Point, Task
 from nam_jax.experiment.dendritic._design import network_of, transfers, wiring_of
 from nam_jax.experiment.dendritic._trials import Members, Starts, judged, memories, rates_of
@@ -264,7 +265,7 @@ def by_control(bench: Bench, sizes: Sequence[int]) -> list[Task]:
         bench: The setting.
         sizes: Values of k.
     """
-    keys = jr.split(jr.key(bench.seed), bench.num_networks)
+    keys = jr.split(key_of_seed(bench.seed), bench.num_networks)
     made: dict[str, tuple[list[DendriticMemory], float]] = {}
 
     def lines() -> dict[str, tuple[list[DendriticMemory], float]]:

@@ -8,6 +8,7 @@ import jax.random as jr
 
 from nam_jax import theory
 from nam_jax._types import Key
+from nam_jax.experiment.common import key_of_seed
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Ramp, Wiring, check_branch_threshold
 from nam_jax.theory.dendritic import Circuit, Thresholds
@@ -114,5 +115,5 @@ def one_by_one(
     circuit: Circuit, thresholds: Thresholds, num_networks: int, seed: int
 ) -> Iterator[DendriticMemory]:
     """Yields the networks of `networks_of`, each built when it is asked for and not kept."""
-    for key in jr.split(jr.key(seed), num_networks):
+    for key in jr.split(key_of_seed(seed), num_networks):
         yield network_of(circuit, thresholds, key=key)

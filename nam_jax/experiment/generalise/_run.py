@@ -11,7 +11,7 @@ from rich.table import Table
 
 from nam_jax import theory
 from nam_jax._types import Key
-from nam_jax.experiment.common import Slope, attributes, in_context, log_slope, tracked
+from nam_jax.experiment.common import Slope, attributes, in_context, key_of_seed, log_slope, tracked
 from nam_jax.experiment.generalise._config import GeneraliseConfig
 from nam_jax.experiment.generalise._samples import attractors, outputs, phases
 from nam_jax.record import Context
@@ -64,7 +64,7 @@ def run(config: GeneraliseConfig, context: Context) -> xr.Dataset:
         config = dataclasses.replace(config, num_sets=sets, phase_samples=few)
     cells = [(CIRCLE, beta) for beta in config.circle_betas]
     cells += [(SPHERE, beta) for beta in config.sphere_betas]
-    keys = jr.split(jr.key(config.seed), 2)
+    keys = jr.split(key_of_seed(config.seed), 2)
     phased = [
         _phases_at(config, count, key=jr.fold_in(keys[0], count))
         for count in tracked(config.phase_samples, "phases", context)

@@ -5,15 +5,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.record import Count, Fraction, Positive, Seed, Whole
 
-Positive = Annotated[float, Meta(gt=0)]
-Distance = Annotated[float, Meta(gt=0, lt=1)]
-Count = Annotated[int, Meta(ge=1)]
-Sizes = Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=1)]
+Sizes = Annotated[tuple[Annotated[Whole, Meta(ge=4)], ...], Meta(min_length=1)]
 Counts = Annotated[tuple[Count, ...], Meta(min_length=1)]
 Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
-Distances = Annotated[tuple[Distance, ...], Meta(min_length=1)]
+Distances = Annotated[tuple[Fraction, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,20 @@ class GradientsConfig:
     """Steps of the truncated route."""
     num_directions: Count = 6
     """Number of random directions, along which derivatives are taken, for each array."""
-    rounds: Annotated[int, Meta(ge=0)] = 7
+    rounds: Annotated[Whole, Meta(ge=0)] = 7
     """Number of timings; their median is reported. 0: no times are measured."""
     fast: bool = False
     """Uses the first N, the first K and the last margin only, with at most three distances, three
     nudges and two numbers of steps."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of states of N x N synapses and processes, and of patterns, float64."""
+        sizes, counts = self.num_neurons, self.num_patterns
+        size, count = (sizes[0], counts[0]) if self.fast else (max(sizes), max(counts))
+        return {
+            ("num_neurons",): 32 * size**2,
+            ("num_neurons", "num_patterns"): 8 * size * count,
+            ("num_neurons", "num_directions"): 8 * size * self.num_directions,
+        }

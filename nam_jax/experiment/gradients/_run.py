@@ -12,7 +12,13 @@ import xarray as xr
 from rich.table import Table
 
 from nam_jax import data, solve
-from nam_jax.experiment.common import attributes, in_context, progress_bar, result_variable
+from nam_jax.experiment.common import (
+    attributes,
+    in_context,
+    key_of_seed,
+    progress_bar,
+    result_variable,
+)
 from nam_jax.experiment.gradients._config import GradientsConfig
 from nam_jax.experiment.gradients._reference import Reference, critical_leak, reference
 from nam_jax.experiment.gradients._routes import (
@@ -104,7 +110,7 @@ def problem(
         distance: Relative distance from the critical leak.
     """
     size, count, margin = case
-    of_patterns, of_directions = jr.split(jr.key(config.seed))
+    of_patterns, of_directions = jr.split(key_of_seed(config.seed))
     with jax.enable_x64(False):
         drawn = np.asarray(data.random_patterns(count, size, key=of_patterns))
     with jax.enable_x64(True):

@@ -10,7 +10,7 @@ import xarray as xr
 from rich.table import Table
 
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes, in_context, tracked
+from nam_jax.experiment.common import attributes, in_context, key_of_seed, tracked
 from nam_jax.experiment.hebbian._config import HebbianConfig
 from nam_jax.experiment.hebbian._map import PLANES, Plane, Point, Scan, at_capacity, over_plane
 from nam_jax.experiment.hebbian._optimum import Optimum, ascend, best_place, learned, start_of
@@ -67,7 +67,7 @@ def run(config: HebbianConfig, context: Context) -> xr.Dataset:
 
 def _keys(seed: int) -> Iterator[Key]:
     """Yields new random keys, as many as are asked for."""
-    key = jr.key(seed)
+    key = key_of_seed(seed)
     while True:
         key, fresh = jr.split(key)
         yield fresh

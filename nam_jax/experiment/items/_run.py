@@ -19,6 +19,7 @@ from nam_jax.experiment.common import (
     attributes,
     binary_images,
     in_context,
+    key_of_seed,
     recall_all,
     tracked,
 )
@@ -53,7 +54,7 @@ def run(config: ItemsConfig, context: Context) -> xr.Dataset:
             raise argument_error("num_items", "ascend", settings.num_items)
         chosen: dict[str, Method] = METHODS.make_all(settings.methods, "methods")
         memories = MEMORIES.make_all(settings.memories, "memories")
-    keys = jr.split(jr.key(settings.seed), settings.num_networks)
+    keys = jr.split(key_of_seed(settings.seed), settings.num_networks)
     loads: dict[tuple[int, int], Load] = {}
     cases = list(itertools.product(range(len(keys)), settings.num_items))
     prepared: tuple[Bench, Items, tuple[int, int]] | None = None

@@ -5,14 +5,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.record import AtMost, Count, Flips, Number, Positive, Seed, Share, Whole
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
-Length = Annotated[float, Meta(ge=0)]
+Length = Annotated[AtMost, Meta(ge=0)]
 Shares = Annotated[tuple[Share, ...], Meta(min_length=1)]
 Lengths = Annotated[tuple[Length, ...], Meta(min_length=1)]
-Tones = Annotated[tuple[float, ...], Meta(min_length=1)]
+Tones = Annotated[tuple[Number, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -21,13 +19,13 @@ class LesionConfig:
 
     num_neurons: Annotated[int, Meta(ge=4, le=64)] = 32
     """N. Tensors are dense: they have N^4 entries."""
-    num_patterns: Annotated[int, Meta(ge=1)] = 16
+    num_patterns: Count = 16
     """K, random patterns in each set."""
-    num_sets: Annotated[int, Meta(ge=2)] = 6
+    num_sets: Annotated[Whole, Meta(ge=2)] = 6
     """Independent sets of patterns; every set has its own astrocyte and its own random lesions."""
-    num_cues: Annotated[int, Meta(ge=1)] = 16
+    num_cues: Count = 16
     """Cues of each set; a point of a curve has `num_sets` times as many trials."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
+    level: Flips = 0.15
     """Fraction of flipped bits in a cue."""
     margin: Positive = 0.1
     """Margin of the certificate before any lesion."""
@@ -45,3 +43,13 @@ class LesionConfig:
     """Longest time of a recall that integrates all three layers, in time constants."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of the dense tensors of all sets, and of their patterns and cues."""
+        size, sets = self.num_neurons, self.num_sets
+        return {
+            ("num_neurons", "num_sets"): 4 * size**4 * sets,
+            ("num_patterns", "num_sets"): 4 * self.num_patterns * size * sets,
+            ("num_patterns", "num_neurons"): 16 * self.num_patterns * size,
+            ("num_cues", "num_sets"): 4 * self.num_cues * size * sets,
+        }

@@ -18,6 +18,7 @@ from nam_jax.experiment.common import (
     Recalls,
     attributes,
     in_context,
+    key_of_seed,
     random_problem,
     recall_all,
     recall_from_starts,
@@ -89,7 +90,7 @@ def run(config: LesionConfig, context: Context) -> xr.Dataset:
         trials, overlap, fraction of active networks, and margin, along the sweep's strength; and
         `kept_share`, the share of pairs of processes within each radius.
     """
-    of_subjects, of_lesions = jr.split(jr.key(config.seed))
+    of_subjects, of_lesions = jr.split(key_of_seed(config.seed))
     subjects = _subjects(config, key=of_subjects)
     sweeps = _sweeps(config)
     keys = dict(zip(sweeps, jr.split(of_lesions, len(sweeps)), strict=True))

@@ -12,7 +12,14 @@ from rich.table import Table
 
 from nam_jax import data, measure
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.common import Recalls, attributes, in_context, recall_all, tracked
+from nam_jax.experiment.common import (
+    Recalls,
+    attributes,
+    in_context,
+    key_of_seed,
+    recall_all,
+    tracked,
+)
 from nam_jax.experiment.recognise._config import RecogniseConfig
 from nam_jax.network import EffectiveNeuronAstrocyte, NeuronAstrocyte
 from nam_jax.record import ConfigError, Context
@@ -50,7 +57,7 @@ def run(config: RecogniseConfig, context: Context) -> xr.Dataset:
         raise ConfigError(
             f"Argument `gain` must be one of `gains` {list(config.gains)}, but has {config.gain}."
         )
-    keys = jr.split(jr.key(config.seed), len(config.num_patterns))
+    keys = jr.split(key_of_seed(config.seed), len(config.num_patterns))
     cases = list(zip(config.num_patterns, keys, strict=True))
     loads = [_load(config, k, key=key) for k, key in tracked(cases, "recalling", context)]
     return _dataset(config, jax.tree.map(lambda *leaves: np.stack(leaves), *loads))

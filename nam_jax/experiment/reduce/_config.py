@@ -5,9 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.record import AtMost, Count, Flips, Positive, Seed, Whole
 
-Positive = Annotated[float, Meta(gt=0)]
 Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 
@@ -15,15 +14,15 @@ Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 class ReduceConfig:
     """The networks to reduce, and their cues."""
 
-    num_neurons: Annotated[int, Meta(ge=8)] = 64
+    num_neurons: Annotated[Whole, Meta(ge=8)] = 64
     """N."""
-    num_patterns: Annotated[int, Meta(ge=1)] = 20
+    num_patterns: Count = 20
     """K, the number of random patterns."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.2
+    level: Flips = 0.2
     """Fraction of the bits of each cue that are flipped."""
-    num_cues: Annotated[int, Meta(ge=1)] = 20
+    num_cues: Count = 20
     """Number of cues; each is a damaged copy of one of the first patterns."""
-    leaks: tuple[Annotated[float, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
+    leaks: tuple[Annotated[AtMost, Meta(ge=0)], ...] = (0.0, 0.1, 1.0)
     """Leaks alpha = gamma of networks with the released parameters."""
     margins: tuple[Positive, ...] = (0.02, 0.2, 1.0)
     """Margins of networks with the certified preset."""
@@ -35,3 +34,11 @@ class ReduceConfig:
     """Membrane times after which a recall is read out."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of N x N synapses and processes, and of random bits and ranks."""
+        return {
+            ("num_neurons",): 16 * self.num_neurons**2,
+            ("num_neurons", "num_patterns"): 16 * self.num_neurons * self.num_patterns,
+            ("num_neurons", "num_cues"): 16 * self.num_neurons * self.num_cues,
+        }

@@ -1,6 +1,5 @@
 """The study `reduce`: recalls equal cues with a network and with each of its reductions (rungs)."""
 
-import jax.random as jr
 import numpy as np
 import xarray as xr
 from rich.table import Table
@@ -10,6 +9,7 @@ from nam_jax._types import Patterns
 from nam_jax.experiment.common import (
     attributes,
     in_context,
+    key_of_seed,
     random_problem,
     released_with,
     result_variable,
@@ -39,7 +39,7 @@ def run(config: ReduceConfig, context: Context) -> xr.Dataset:
         raise ConfigError("Argument `leaks` or `margins` must hold a number, but both are empty.")
     problem = random_problem(
         config.num_patterns, config.num_neurons, config.level, config.num_cues,
-        key=jr.key(config.seed),
+        key=key_of_seed(config.seed),
     )  # fmt: skip
     networks = _networks(config, problem.patterns)
     reports = [

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from nam_jax import measure, solve
 from nam_jax._types import Key, Pattern, Patterns
-from nam_jax.experiment.common import attributes, counted, in_context, result_variable
+from nam_jax.experiment.common import attributes, counted, in_context, key_of_seed, result_variable
 from nam_jax.experiment.retrieve._choices import SOLVERS, build_network
 from nam_jax.experiment.retrieve._config import RetrieveConfig
 from nam_jax.experiment.retrieve._problem import Problem, decoded, make_problem
@@ -66,7 +66,7 @@ def run(config: RetrieveConfig, context: Context) -> xr.Dataset:
             f"Argument `step` must be given: {config.solver} has no error estimate to adapt it by."
         )
     with jax.enable_x64(config.dtype == "float64"):
-        keys = jr.split(jr.key(config.seed), 3)
+        keys = jr.split(key_of_seed(config.seed), 3)
         with reading_input():
             problem = make_problem(config, key=keys[0])
         network = build_network(config, problem.patterns)

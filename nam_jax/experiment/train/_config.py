@@ -6,10 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from nam_jax.experiment.common import MEMORIES
-from nam_jax.record import Seed
-
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+from nam_jax.record import Count, Flips, Fraction, Positive, Seed, Whole
 
 
 @dataclass(frozen=True)
@@ -18,13 +15,13 @@ class TrainConfig:
 
     source: Annotated[str, Meta(min_length=1)] = "digits"
     """Images, as for `data.load_images`: digits, fashion-mnist, or a path, such as an IDX file."""
-    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    threshold: Fraction = 0.5
     """Intensity from which a pixel is +1; duplicates are dropped."""
     num_patterns: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 20, 40, 80, 160)
     """Numbers K of stored images."""
-    level: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    level: Flips = 0.1
     """Fraction of flipped bits."""
-    hidden: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    hidden: Fraction = 0.5
     """Fraction of the rows, from below, that are hidden in occluded cues and in inpainting."""
     margin: Positive = 0.1
     """Margin of the certificate: that of untrained networks, and the least of trained ones."""
@@ -51,13 +48,13 @@ class TrainConfig:
     """Samples a step."""
     learning_rate: Positive = 0.01
     """Learning rate of Adam at the first step."""
-    num_cues: Annotated[int, Meta(ge=2)] = 200
+    num_cues: Annotated[Whole, Meta(ge=2)] = 200
     """Cues of each damage on which a method is judged, one for each stored image; at most K."""
     num_stored: Count = 100
     """Images stored for inpainting."""
     num_training: Count = 1200
     """Images whose completion is trained; the stored ones are the first of them."""
-    num_held_out: Annotated[int, Meta(ge=2)] = 300
+    num_held_out: Annotated[Whole, Meta(ge=2)] = 300
     """Images that are only completed."""
     checkpoints: str | None = None
     """Folder for the state of training; after a break, the same command continues from it."""
@@ -65,3 +62,13 @@ class TrainConfig:
     """Two loads, half the steps and cues: under two minutes on two cores."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of one number for each sample, which has at least one pixel."""
+        return {
+            ("num_patterns",): 16 * max(self.num_patterns),
+            ("num_training", "num_held_out"): 16 * (self.num_training + self.num_held_out),
+            ("batch_size",): 1000 * self.batch_size,
+            ("steps",): 2 * self.steps,
+            ("inpainting_steps",): 2 * self.inpainting_steps,
+        }

@@ -20,6 +20,7 @@ from nam_jax.experiment.common import (
     attributes,
     binary_images,
     in_context,
+    key_of_seed,
     tracked,
 )
 from nam_jax.experiment.train import _recall as recall
@@ -48,7 +49,7 @@ def run(config: TrainConfig, context: Context) -> xr.Dataset:
             images, or more images are stored than are trained on.
     """
     settings = _quick(config) if config.fast else config
-    of_images, of_loads, of_inpainting = jr.split(jr.key(settings.seed), 3)
+    of_images, of_loads, of_inpainting = jr.split(key_of_seed(settings.seed), 3)
     needed = settings.num_training + settings.num_held_out
     most = max(needed, *settings.num_patterns)
     with reading_input():

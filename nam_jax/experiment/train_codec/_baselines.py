@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Float, UInt8
 
 from nam_jax import data
+from nam_jax.experiment.common import key_of_seed
 
 MAX_FIT = 5000
 """Training images that the simpler methods are fitted to, at most."""
@@ -80,7 +81,7 @@ def _methods(
     """Returns the methods by name; all but the autoencoder are fitted to `images`."""
     flat = images.reshape(len(images), -1)
     mean, majority = flat.mean(axis=0), _majority(flat)
-    key = jax.random.key(seed)
+    key = key_of_seed(seed)
     projection = data.RandomProjection.fit(jnp.asarray(images), codec.num_bits, key=key)
     return {
         "autoencoder": _of_codec(codec),
@@ -129,7 +130,8 @@ def _principal_components(flat: Flat, num: int, *, seed: int) -> dict[str, _Meth
     from sklearn.decomposition import PCA
 
     num = min(num, *flat.shape)
-    pca = PCA(num, svd_solver="randomized", random_state=seed).fit(flat)
+    random = np.random.RandomState(np.random.MT19937(seed))  # takes seeds of any size
+    pca = PCA(num, svd_solver="randomized", random_state=random).fit(flat)
     size = np.abs(pca.transform(flat)).mean(axis=0)
 
     def codes(x: Flat) -> Float[np.ndarray, "M N"]:

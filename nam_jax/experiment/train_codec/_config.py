@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 
-from nam_jax.record import Seed
+from nam_jax.record import AtMost, Count, Fraction, Positive, Seed, Whole
 
 
 @dataclass(frozen=True)
@@ -14,25 +14,40 @@ class TrainCodecConfig:
 
     seed: Seed = 0
     """Seed of everything random: weights, crops, batches."""
-    source: Annotated[str, msgspec.Meta(min_length=1, description="Images.")] = "photos"
+    source: Annotated[str, Meta(min_length=1)] = "photos"
     """Images: photos, digits, fashion-mnist, or a path (CIFAR-10 binary, MNIST format, folder)."""
-    steps: Annotated[int, msgspec.Meta(ge=1, description="Training steps.")] = 3000
+    steps: Count = 3000
     """Training steps."""
-    batch_size: Annotated[int, msgspec.Meta(ge=2, description="Images a step.")] = 32
+    batch_size: Annotated[Whole, Meta(ge=2)] = 32
     """Images a step."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, description="Peak rate.")] = 5e-3
+    learning_rate: Positive = 5e-3
     """Peak learning rate of Adam; it warms up over a tenth of the steps and then decays."""
-    num_bits: Annotated[int, msgspec.Meta(ge=1, description="Bits a code.")] = 768
+    num_bits: Count = 768
     """Bits of a code: a multiple of (height / 4) (width / 4) of the images."""
-    width: Annotated[int, msgspec.Meta(ge=1, description="Features.")] = 96
+    width: Count = 96
     """Features at each place of the feature map."""
-    depth: Annotated[int, msgspec.Meta(ge=1, description="Blocks.")] = 2
+    depth: Count = 2
     """Residual blocks in the encoder, and as many in the decoder."""
-    overlap_weight: Annotated[float, msgspec.Meta(ge=0, description="Penalty.")] = 1.0
+    overlap_weight: Annotated[AtMost, Meta(ge=0)] = 1.0
     """Weight of the mean squared overlap between the codes of a batch."""
-    num_crops: Annotated[int, msgspec.Meta(ge=2, description="Training crops.")] = 20000
+    num_crops: Annotated[Whole, Meta(ge=2)] = 20000
     """Random crops of the photographs to train on (source photos only)."""
-    num_validation: Annotated[int, msgspec.Meta(ge=2, description="Held-out images.")] = 500
+    num_validation: Annotated[Whole, Meta(ge=2)] = 500
     """Held-out images, at most; crops of the held-out columns for source photos."""
-    validation_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1, description="Part.")] = 0.2
+    validation_fraction: Fraction = 0.2
     """Fraction of each photograph's columns, or of the images of another source, held out."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of weights with gradients and two moments, of crops, and of a batch."""
+        photos = self.source == "photos"
+        places = 64 if photos else 1
+        weights = 16 * 2 * (10 * self.depth * self.width**2)
+        return {
+            ("width", "depth"): weights + 16 * 2 * 48 * self.width,
+            ("width", "num_bits"): 16 * 2 * self.width * (self.num_bits // places),
+            ("num_crops",): 8 * 3072 * self.num_crops if photos else 0,
+            ("num_validation",): 8 * 3072 * self.num_validation if photos else 0,
+            ("batch_size", "width"): 4 * 9 * places * self.batch_size * self.width,
+            ("steps",): 8 * self.steps,
+            ("batch_size", "num_bits"): 4 * self.batch_size * self.num_bits,
+        }

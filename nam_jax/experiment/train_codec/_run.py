@@ -18,7 +18,7 @@ from rich.table import Table
 
 from nam_jax import data
 from nam_jax._types import Key
-from nam_jax.experiment.common import attributes, in_context, progress_bar
+from nam_jax.experiment.common import attributes, in_context, key_of_seed, progress_bar
 from nam_jax.experiment.train_codec import _baselines as baselines
 from nam_jax.experiment.train_codec._config import TrainCodecConfig
 from nam_jax.experiment.train_codec._images import split_columns
@@ -110,7 +110,7 @@ def _images(config: TrainCodecConfig) -> _Images:
         validation = data.random_crops(right, config.num_validation, seed=config.seed + 1)
         stored = np.asarray(data.load_images("photos", num_images=NUM_STORED).images)
     else:
-        key = jax.random.key(config.seed)
+        key = key_of_seed(config.seed)
         mixed = np.asarray(data.load_images(config.source, key=key).images)
         held_out = max(2, round(config.validation_fraction * len(mixed)))
         if len(mixed) < held_out + 2:
@@ -122,7 +122,7 @@ def _images(config: TrainCodecConfig) -> _Images:
 
 def _untrained(config: TrainCodecConfig, shape: tuple[int, ...]) -> data.BinaryAutoencoder:
     height, width, channels = shape
-    weight_key, _ = jax.random.split(jax.random.key(config.seed))
+    weight_key, _ = jax.random.split(key_of_seed(config.seed))
     codec = data.BinaryAutoencoder(
         (height, width, channels), config.num_bits,
         width=config.width, depth=config.depth, key=weight_key,
@@ -137,7 +137,7 @@ def _train(
     context: Context,
 ) -> tuple[data.BinaryAutoencoder, _Losses]:
     """The trained codec, and its losses at each step."""
-    _, batch_key = jax.random.split(jax.random.key(config.seed))
+    _, batch_key = jax.random.split(key_of_seed(config.seed))
     state = _optimizer(config).init(eqx.filter(codec, eqx.is_array))
     carry, history = (codec, state), []
     with progress_bar(context) as bar:
@@ -209,7 +209,7 @@ def _dataset(
 ) -> xr.Dataset:
     examples = jnp.asarray(images.validation[:NUM_EXAMPLES])
     codes = jax.vmap(codec.encode)(examples)
-    keys = jax.random.split(jax.random.key(config.seed), len(examples))
+    keys = jax.random.split(key_of_seed(config.seed), len(examples))
     flipped = jax.vmap(lambda code, key: data.flip(code, 0.1, key=key))(codes, keys)
     pixels = ("sample", "row", "column", "channel")
     intensity = {"units": "1", "long_name": "intensity"}

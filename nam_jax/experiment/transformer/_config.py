@@ -6,9 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nam_jax.experiment.common import Names, Row, separations
-from nam_jax.record import ImportPath, Seed
-
-Count = Annotated[int, Meta(ge=1)]
+from nam_jax.record import Count, ImportPath, Positive, Seed, Whole
 
 
 def _made(name: str) -> ImportPath:
@@ -38,15 +36,15 @@ class TransformerConfig:
     """Numbers of pairs of the sequences of a training batch, in equal shares."""
     tested_pairs: Annotated[tuple[Count, ...], Meta(min_length=1)] = (4, 8, 16, 32, 64, 128, 256)
     """Ascending numbers of pairs of the sequences that are tested."""
-    num_values: Annotated[int, Meta(ge=2)] = 64
+    num_values: Annotated[Whole, Meta(ge=2)] = 64
     """Tokens that are values."""
     num_keys: Count = 1024
     """Tokens that are keys in training; tests use as many other tokens as keys."""
     num_queries: Count = 8
     """Queries of a training sequence; a tested sequence has one query."""
-    size: Annotated[int, Meta(ge=2, multiple_of=2)] = 64
+    size: Annotated[Whole, Meta(ge=2, multiple_of=2)] = 64
     """Numbers in the vector of a token."""
-    head_size: Annotated[int, Meta(ge=2)] = 32
+    head_size: Annotated[Whole, Meta(ge=2)] = 32
     """Numbers in a query, key or value of the one head; the memory of hebbian has their square."""
     num_blocks: Count = 1
     """Blocks of the Transformer."""
@@ -54,13 +52,34 @@ class TransformerConfig:
     """Steps of training."""
     batch_size: Count = 64
     """Sequences a step, rounded up to a multiple of the number of trained lengths."""
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.003
+    learning_rate: Positive = 0.003
     """Learning rate of Adam at the first step; it falls as a cosine."""
-    num_seeds: Annotated[int, Meta(ge=2)] = 5
+    num_seeds: Annotated[Whole, Meta(ge=2)] = 5
     """Independent codes, weights and batches, each tested on sequences of its own."""
-    num_sequences: Annotated[int, Meta(ge=2)] = 256
+    num_sequences: Annotated[Whole, Meta(ge=2)] = 256
     """Tested sequences of each length and seed."""
     fast: bool = False
     """Two seeds, half the steps and sequences, every second length: under three minutes."""
     seed: Seed = 0
     """Seed of everything random."""
+
+    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+        """Returns the bytes of codes and weights, and of the activations of a batch."""
+        size, values, head = self.size, self.num_values, self.head_size
+        tested = self.tested_pairs[::2] if self.fast else self.tested_pairs
+        sequences = max(self.num_sequences // 2, 2) if self.fast else self.num_sequences
+        seeds = 2 if self.fast else self.num_seeds
+        steps = 2 * min(self.trained_pairs)
+        return {
+            ("size", "num_keys", "num_values"): 4 * size * (2 * self.num_keys + values),
+            ("size", "num_values"): 4 * size * values,
+            ("size", "head_size", "num_blocks"): 4 * self.num_blocks * size * (9 * head + 4 * size),
+            ("batch_size", "trained_pairs", "num_values"): 4 * self.batch_size * steps * values,
+            ("batch_size", "trained_pairs", "size"): 4 * self.batch_size * steps * size,
+            ("batch_size", "num_queries"): 4 * self.batch_size * self.num_queries,
+            ("tested_pairs", "num_values"): 8 * max(tested) * values,
+            ("tested_pairs", "size"): 8 * max(tested) * size,
+            ("num_sequences",): 8 * sequences,
+            ("num_seeds", "attentions"): 100 * seeds * len(self.attentions),
+            ("steps",): 2 * self.steps,
+        }

@@ -18,7 +18,7 @@ from nam_jax import data, train
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Keys
 from nam_jax.attention import Transformer
-from nam_jax.experiment.common import attributes, cosine_adam, in_context, tracked
+from nam_jax.experiment.common import attributes, cosine_adam, in_context, key_of_seed, tracked
 from nam_jax.experiment.transformer._attentions import Attention, failure, over_seeds
 from nam_jax.experiment.transformer._config import ATTENTIONS, TransformerConfig
 from nam_jax.record import Context, reading_input
@@ -63,7 +63,7 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
             settings.num_values, settings.num_keys, most_pairs, settings.num_queries
         )
     optimizer = cosine_adam(settings.learning_rate, settings.steps)
-    keys = jr.split(jr.key(settings.seed), settings.num_seeds)
+    keys = jr.split(key_of_seed(settings.seed), settings.num_seeds)
     cases = [(attention, key) for attention in attentions.values() for key in keys]
     trained = [
         _trained(settings, task, attention, optimizer, context.batch or BATCH, key=key)

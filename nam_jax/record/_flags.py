@@ -1,0 +1,141 @@
+"""Reads the flags of a study; they pass the same check as files, and overrule them."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, final
+
+import msgspec.inspect as kinds
+from msgspec import Meta
+
+from nam_jax.record._config import ConfigError, converted, hints, read_fields
+from nam_jax.record._help import Parser, add_flags, flag
+from nam_jax.record._kinds import Count
+from nam_jax.record._sentences import plain
+from nam_jax.record._study import Study
+from nam_jax.record._text import SHOWN, clipped, shown
+
+Name = Annotated[str, Meta(min_length=1)]
+
+
+@final
+@dataclass(frozen=True)
+class Shared:
+    """The options of every study."""
+
+    config: Name | None = None
+    """TOML file with fields; flags overrule it."""
+    out: Name = "runs"
+    """Folder for the results."""
+    quiet: bool = False
+    """No progress bar and no table."""
+    device: Name | None = None
+    """Platform of JAX, or one device as in gpu:1."""
+    batch: Count | None = None
+    """Samples computed at once; None: the study's own choice."""
+
+
+@final
+@dataclass(frozen=True)
+class Flags:
+    """What the words after the name of a study say."""
+
+    settings: Any
+    """The settings of the study."""
+    shared: Shared
+    """The options of every study."""
+    from_file: frozenset[str]
+    """Fields whose values are from the file of settings."""
+
+    def as_written(self, message: str) -> str:
+        """Returns a message that says where the user wrote the argument that it is about.
+
+        For example, "Argument `level` must ..." becomes "--level: argument `level` must ...", or
+        "c.toml: key `level` must ..." if the value is from a file.
+        """
+        first = re.match(r"Argument(s?) `(\w+)`(.*)", message)
+        if first is None or first[2] not in {*hints(type(self.settings)), *hints(Shared)}:
+            return message
+        if first[2] in self.from_file:
+            where, word = clipped(str(self.shared.config)), "key"
+        else:
+            where, word = flag(first[2]), "argument"
+        return f"{where}: {word}{first[1]} `{first[2]}`{first[3]}"
+
+
+def read_flags(study: Study, words: Sequence[str]) -> Flags:
+    """Returns what the words after the name of a study say; ends the process after `--help`.
+
+    Args:
+        study: The study.
+        words: The words, such as `--config c.toml --seed 3`.
+
+    Raises:
+        ConfigError: If a word is no flag, or a value is of the wrong type or out of range.
+    """
+    kind = study.config.resolve()
+    defaults = Shared(out=f"runs/{study.name}")
+    parser = Parser(prog=f"nam-jax {study.name}", description=study.summary, allow_abbrev=False)
+    add_flags(parser, "every study", defaults, but="" if study.batched else "batch")
+    add_flags(parser, "fields", kind())
+    given, rest = parser.parse_known_args([_guarded(word) for word in words])
+    if rest:
+        raise ConfigError(_unknown(study, kind, rest[0].strip()))
+    words_by_field = {name: value for name, value in vars(given).items() if value is not None}
+
+    def read(owner: type) -> dict[str, Any]:
+        own = hints(owner)
+        return {name: _value(owner, name, w) for name, w in words_by_field.items() if name in own}
+
+    shared = Shared(**({"out": defaults.out} | read(Shared)))
+    first = {} if shared.config is None else read_fields(kind, expanded(shared.config))
+    fields = read(kind)
+    return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))
+
+
+def expanded(path: str | Path) -> Path:
+    """Returns a path with `~` replaced by a home folder, as a shell leaves it in `--out=~/x`.
+
+    Raises:
+        ConfigError: If there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _guarded(word: str) -> str:
+    """A word for argparse, which takes -3 for a flag unless it holds a space."""
+    if re.match(r"-(\.?\d|inf|nan)", word):
+        return f" {word}"
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _value(owner: type, name: str, words: Any) -> Any:
+    """The value of a flag; the word None stands for a field that is left out."""
+    whole = kinds.type_info(hints(owner)[name])
+    item = getattr(plain(whole), "item_type", None)
+    if words == "None" and isinstance(whole, kinds.UnionType):
+        return None
+    if isinstance(words, str):
+        words = words.strip() if words.startswith(" -") else words
+    elif isinstance(words, list):
+        words = [word.strip() for word in words]
+        if isinstance(item, kinds.TupleType):  # triples, written one after another
+            size = len(item.item_types)
+            words = [words[place : place + size] for place in range(0, len(words), size)]
+    return converted(owner, name, words, f"{flag(name)}: argument `{name}`", strict=False)
+
+
+def _unknown(study: Study, kind: type, word: str) -> str:
+    """The message about a word that belongs to no flag."""
+    if not word.startswith("-"):
+        return f"{shown(word)} follows no flag that takes it; `--help` lists all flags."
+    flags = [flag(name) for name in (*hints(kind), *hints(Shared))]
+    near = difflib.get_close_matches(word[:SHOWN], flags, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`--help` lists all flags."
+    return f"`{clipped(word, SHOWN)}` is no flag of `nam-jax {study.name}`; {hint}"
