@@ -10,6 +10,7 @@ from benchmarks import (
     dendritic,
     effective,
     family,
+    fuzz,
     gradients,
     growth,
     memory,
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "family": family.run,
     "dendritic": dendritic.run,
     "compare": compare.run,
+    "fuzz": fuzz.run,
 }
 
 

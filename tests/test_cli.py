@@ -14,7 +14,7 @@ from rich.table import Table
 import nam_jax as nam
 from nam_jax import cli
 from nam_jax.experiment import STUDIES, retrieve
-from nam_jax.record import read_config
+from nam_jax.record import ConfigError, read_config, read_flags
 
 
 def stop(*words):
@@ -209,6 +209,57 @@ def test_a_home_folder_is_expanded(tmp_path, toy, monkeypatch):
     assert "seed = 5" in (tmp_path / "out" / "config.toml").read_text()
 
 
+def test_a_switch_may_be_given_again_and_taken_back(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("fast = true")
+    (study,) = (study for study in STUDIES if study.name == "claims")
+    for words, fast in (
+        (["--config", str(path)], True),
+        (["--config", str(path), "--fast"], True),
+        (["--config", str(path), "--no-fast"], False),
+        (["--fast"], True),
+        ([], False),
+    ):
+        assert read_flags(study, words).settings.fast is fast
+
+
+def test_lists_and_negative_numbers_are_read_from_flags():
+    (study,) = (study for study in STUDIES if study.name == "lesion")
+    words = ["--tones", "-8", "-1e-3", "-.5", "2", "--num_sets=3", "--cuts", "0.5", "--seed", "7"]
+    used = read_flags(study, words).settings
+    assert used == study.config(tones=(-8.0, -1e-3, -0.5, 2.0), num_sets=3, cuts=(0.5,), seed=7)
+    (study,) = (study for study in STUDIES if study.name == "dendritic")
+    words = ["--scaling-joint", *["3", "4", "2", "5", "6", "2"], "--num-inhibitory", "3", "4"]
+    used = read_flags(study, [*words, "--thresholds", "None"]).settings
+    triples = ((3, 4, 2), (5, 6, 2))
+    assert used == study.config(scaling_joint=triples, num_inhibitory=(3, 4))
+    with pytest.raises(ConfigError, match=r"--scaling-joint: argument .* must be a list"):
+        read_flags(study, words[:3])
+
+
+def test_a_wrong_value_is_told_where_it_was_written(tmp_path, toy, capsys):
+    def run(config, context):
+        raise ConfigError(f"Argument `level` must lie in [0, 1], but has {config.level}.")
+
+    toy(run=run)
+    path = tmp_path / "c.toml"
+    path.write_text("level = 2.0")
+    out = ["--out", str(tmp_path / "out")]
+    assert stop("retrieve", "--config", str(path), *out) == 2
+    refused_in_one_line(capsys, [f"{path}: key `level` must lie in [0, 1], but has 2.0."])
+    assert stop("retrieve", "--config", str(path), "--level", "3", *out) == 2
+    refused_in_one_line(capsys, ["--level: argument `level` must lie in [0, 1], but has 3.0."])
+
+
+def test_a_config_that_is_no_ordinary_file_is_refused(tmp_path, capsys):
+    pipe, large = tmp_path / "pipe", tmp_path / "large"
+    os.mkfifo(pipe)
+    large.write_bytes(b"#" * 2**21)
+    for path, reason in ((pipe, "no ordinary file"), (large, "more than 1048576 bytes")):
+        assert stop("retrieve", "--config", str(path)) == 2
+        refused_in_one_line(capsys, [str(path), reason])
+
+
 def test_plot_draws_the_figures_of_a_run_anew(tmp_path, toy, capsys):
     out, other = tmp_path / "out", tmp_path / "other"
     assert stop("retrieve", "--seed", "7", "--quiet", "--out", str(out)) == 0
@@ -250,6 +301,10 @@ def send(*args):
         gc.callbacks.remove(send)
 def run(config, context):
     (context.folder / "half").write_text("half")
+    if when == "importing":
+        sys.path.insert(0, "modules")
+        import interrupted
+        time.sleep(30)
     if when == "collecting":
         gc.callbacks.append(send)
         gc.collect()
@@ -261,17 +316,29 @@ sys.exit(cli.main(["retrieve", "--out", "new/out"]))
 """
 
 
+IMPORTED = """
+import __main__
+try:
+    __main__.send()
+except BaseException as error:
+    raise ImportError("as extension modules do") from error
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals.")
-@pytest.mark.parametrize("when", ["running", "collecting"])
+@pytest.mark.parametrize("when", ["running", "collecting", "importing"])
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_run_that_is_stopped_from_outside_clears_up(name, status, when, tmp_path):
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "interrupted.py").write_text(IMPORTED)
     done = subprocess.run(
         [sys.executable, "-c", STOPPED, name, when],
         capture_output=True, text=True, timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == status
     assert done.stderr == "nam-jax: interrupted; nothing was written.\n"
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [modules]
 
 
 CLOSED = """
@@ -284,6 +351,17 @@ _run.table = lambda dataset: rich.table.Table("a table")
 _figure.retrieve = lambda dataset: matplotlib.figure.Figure()
 sys.exit(cli.main(sys.argv[1:]))
 """
+
+
+def test_any_text_is_printed_in_any_encoding(tmp_path):
+    code = CLOSED.replace("a table", "\u00b1 table")
+    done = subprocess.run(
+        [sys.executable, "-c", code, "retrieve", "--out", "\u00e9"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.returncode == 0 and "recalling" not in done.stderr
+    assert r"\xb1 table" in done.stdout and r"\xe9: config.toml" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["--help"], ["basin", "--help"], ["retrieve", "--out", "out"]])

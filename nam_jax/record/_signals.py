@@ -5,12 +5,21 @@ import contextlib
 import gc
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals of Ctrl-C, of a batch system that ends a job, and of a terminal that closes."""
+IMPORTS = "<frozen importlib._bootstrap>"
+"""The file of Python's own functions that import modules."""
+
+
+LATER = 0.05
+"""Seconds after which a signal is sent again that arrives where an error would be lost."""
+LONGEST = 60.0
+"""Seconds after which a signal ends the run wherever it arrives."""
 
 
 @contextlib.contextmanager
@@ -26,8 +35,20 @@ def stopped_by_signals() -> Iterator[None]:
         numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
         before = {number: signal.getsignal(number) for number in numbers}
         handlers = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
+    first: float | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        first = time.monotonic() if first is None else first
+        if _is_lost(frame) and time.monotonic() < first + LONGEST:
+            again = threading.Timer(LATER, _send, (number,))
+            again.daemon = True
+            again.start()
+        else:
+            raise KeyboardInterrupt(number)
+
     for number in handlers:
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
         yield
     finally:
@@ -35,21 +56,19 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Raises a `KeyboardInterrupt`; if Python would drop it, sends the signal again in 0.05 s.
+def _is_lost(frame: FrameType | None) -> bool:
+    """Returns whether an error that is raised in `frame` would be lost, or become another one.
 
     Python drops errors of functions that it calls when it collects garbage. JAX has such a
-    function, and a signal that arrives during a long compilation is often handled inside it.
+    function, and a signal that arrives during a long compilation is often handled inside it. In an
+    import, extension modules turn the error into an `ImportError`.
     """
     callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
     while frame is not None:
-        if frame.f_code in callbacks:
-            again = threading.Timer(0.05, _send, (number,))
-            again.daemon = True
-            again.start()
-            return
+        if frame.f_code in callbacks or frame.f_code.co_filename == IMPORTS:
+            return True
         frame = frame.f_back
-    raise KeyboardInterrupt(number)
+    return False
 
 
 def _send(number: int) -> None:
