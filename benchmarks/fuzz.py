@@ -140,11 +140,11 @@ class Worker:
     def listen(self, counts: "Counts") -> bool:
         """Counts a case that is done; returns whether the process has ended instead."""
         try:
-            found = self.pipe.recv()
+            fault = self.pipe.recv()
         except EOFError:
             counts.add(self.task, ("traceback", f"case {self.done} ended the process"))
             return True
-        counts.add(self.task, found)
+        counts.add(self.task, fault)
         self.done, self.heard = self.done + 1, time.monotonic()
         return False
 
@@ -169,15 +169,15 @@ class Counts:
         self.faults: collections.Counter[tuple[str, str]] = collections.Counter()
         self.examples: list[str] = []
 
-    def add(self, task: Task, found: tuple[str, str] | None) -> None:
-        """Counts a case; `found` is its fault and a description."""
+    def add(self, task: Task, fault: tuple[str, str] | None) -> None:
+        """Counts a case; `fault` is its fault and a description."""
         self.cases[task.kind] += 1
-        if found is None:
+        if fault is None:
             return
-        self.faults[task.kind, found[0]] += 1
-        if self.faults[task.kind, found[0]] <= MOST_EXAMPLES:
+        self.faults[task.kind, fault[0]] += 1
+        if self.faults[task.kind, fault[0]] <= MOST_EXAMPLES:
             where = f"{task.kind} of {task.name}, seed {task.seed}"
-            self.examples.append(f"{found[0]}: {where}: {found[1]}")
+            self.examples.append(f"{fault[0]}: {where}: {fault[1]}")
 
 
 def counted(todo: Iterator[Task], num_workers: int) -> Counts:
@@ -227,10 +227,10 @@ def _judge_all(task: Task, strategy: Any, judge: Callable, pipe: Connection) -> 
     def one(case: Any) -> None:
         nonlocal sent
         with tempfile.TemporaryDirectory() as folder:
-            found = _found(judge, case, Path(folder))
+            fault = _fault(judge, case, Path(folder))
         if sent < task.num:
             sent += 1
-            pipe.send(found)
+            pipe.send(fault)
 
     is_study = task.kind in ("config", "flags")
     study = fuzz_settings.study_named(task.name) if is_study else None
@@ -240,7 +240,7 @@ def _judge_all(task: Task, strategy: Any, judge: Callable, pipe: Connection) -> 
         pipe.send(None)
 
 
-def _found(judge: Callable, case: Any, folder: Path) -> tuple[str, str] | None:
+def _fault(judge: Callable, case: Any, folder: Path) -> tuple[str, str] | None:
     """The fault of a case and its description; None if it is right."""
     try:
         judge(case, folder)

@@ -37,7 +37,7 @@ ROOMS |= {"cli": {"experiment", "record"}, "__main__": {"cli"}}
 STUDIES = {"claims": {"dendritic", "retrieve"}, "compare": {"train"}}
 """Study: the other studies it may import."""
 EXTRAS = [
-    *("matplotlib", "sklearn", "skimage", "xarray", "zarr", "tyro", "msgspec", "tomli_w", "rich"),
+    *("matplotlib", "sklearn", "skimage", "xarray", "zarr", "msgspec", "tomli_w", "rich"),
     *("orbax", "safetensors", "pandas", "PIL"),
 ]
 

@@ -18,7 +18,7 @@ from nam_jax.record import ConfigError, read_config, read_flags
 
 
 def stop(*words):
-    """The exit status, whether `main` returns it or argparse and tyro raise it."""
+    """The exit status, whether `main` returns it or argparse raises it."""
     try:
         return cli.main(words)
     except SystemExit as error:
@@ -49,7 +49,7 @@ def test_help_lists_every_field(study, capsys):
     fields = [field.name for field in dataclasses.fields(study.config.resolve())]
     for field in [*fields, "config", "out", "quiet", "device"]:
         assert f"--{field.replace('_', '-')}" in text
-    assert ("--batch INT" in text or "--batch {None}|INT" in text) == study.batched
+    assert ("--batch INT" in text) == study.batched
 
 
 def test_help_lists_every_command(capsys):
@@ -123,8 +123,8 @@ def test_wrong_values_stop_with_2_and_one_line(words, named, tmp_path, capsys):
     ("text", "named"),
     [
         ("num_pattern = 3", ["unknown key `num_pattern`", "did you mean `num_patterns`?"]),
-        ("seed = 'one'", ["key `seed`", "int"]),
-        ("rtol = -1.0", ["key `rtol`", "> 0"]),
+        ("seed = 'one'", ["key `seed` must be a whole number", "'one'"]),
+        ("rtol = -1.0", ["key `rtol` must be a number from 1e-12", "-1.0"]),
         ("seed", ["is not TOML"]),
     ],
 )
@@ -398,7 +398,7 @@ sys.exit(cli.main(sys.argv[2:]))
     [(["--help"], 0), (["--version"], 0), (["retrieve", "--help"], 1), (["retrieve"], 1)],
 )
 def test_without_the_extra_one_sentence_says_what_to_install(words, status, tmp_path):
-    extras = "tyro,msgspec,tomli_w,rich,matplotlib,xarray,zarr,orbax,sklearn,skimage,safetensors"
+    extras = "msgspec,tomli_w,rich,matplotlib,xarray,zarr,orbax,sklearn,skimage,safetensors"
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_EXTRAS, extras, *words],
         capture_output=True, text=True, timeout=120, cwd=tmp_path,

@@ -122,8 +122,8 @@ def write_config(config: Any, path: Path) -> None:
 @functools.cache
 def hints(kind: type) -> dict[str, Any]:
     """Returns the declared types of the fields of a config by name, with their ranges."""
-    found = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: found[field.name] for field in dataclasses.fields(kind)}
+    declared = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: declared[field.name] for field in dataclasses.fields(kind)}
 
 
 def converted(
