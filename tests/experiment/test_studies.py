@@ -120,6 +120,12 @@ WRONG = [
     ("dendritic", {"num_branches": 2000}, "`num_branches` must be at most `num_memory`, 1000"),
     ("dendritic", {"sizes": (1, 1001)}, "`sizes` must be at most `num_memory`, 1000"),
     ("dendritic", {"thresholds": (0.0, 1.0, 100.0)}, "`thresholds` must have g_t above 0"),
+    ("dendritic", {"scaling_joint": ((3, 4, 5),)}, "`scaling_joint` must have no D above N1"),
+    (
+        "dendritic",
+        {f"scaling_{name}": () for name in ("memory", "feature", "branches", "joint")},
+        "`parts` must leave out `scaling`",
+    ),
     ("items", {"methods": ("zebra",)}, "`methods` must name methods"),
     ("items", {"num_memory": 30}, "`thresholds`"),
     ("gradients", {"distances": ()}, "`distances` must be a list of one or more"),

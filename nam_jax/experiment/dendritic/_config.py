@@ -73,7 +73,7 @@ class DendriticConfig:
     scaling_simulated: Annotated[Whole, Meta(ge=0)] = 32_000_000
     """Largest product N1 N2 of a network that part `scaling` simulates. Larger networks are only
     predicted by theory."""
-    num_networks: Annotated[int, Meta(ge=2)] = 10
+    num_networks: Annotated[Whole, Meta(ge=2)] = 10
     """Number of networks; every network has its own random wiring, and intervals are over
     networks."""
     num_trials: Count = 12

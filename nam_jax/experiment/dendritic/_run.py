@@ -79,13 +79,14 @@ def run(config: DendriticConfig, context: Context) -> xr.Dataset:
         config = dataclasses.replace(config, **FAST)
     with reading_input():
         bench = _bench(config)
+        points = _scaling_points(config, bench) if "scaling" in config.parts else []
     tasks = [task for part in config.parts if part in AXES for task in _tasks(part, config, bench)]
     done = [task.run() for task in tracked(tasks, "recalling", context)]
     dataset = _dataset(config, bench, collected(tasks, done))
     if "raster" in config.parts:
         dataset = dataset.merge(raster(bench, 20.0))
     if "scaling" in config.parts:
-        dataset = dataset.merge(_scaling(config, bench, context))
+        dataset = dataset.merge(_scaling(config, bench, points, context))
     return dataset.assign_attrs(attributes(config) | {"note": NOTE, "criterion": _criterion(bench)})
 
 
@@ -179,11 +180,25 @@ def _capacity(config: DendriticConfig, dataset: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"capacity": data}, coords={"bound": list(values), "up_to": counted})
 
 
-def _scaling(config: DendriticConfig, bench: Bench, context: Context) -> xr.Dataset:
+def _scaling_points(config: DendriticConfig, bench: Bench) -> list[tuple[str, Circuit]]:
+    """The circuits of part `scaling`, each with the name of the size that was changed."""
+    for memory, feature, branches in config.scaling_joint:
+        if branches > memory:
+            triple = (memory, feature, branches)
+            raise argument_error("scaling_joint", "have no D above N1", triple)
     points = circuits(
         bench.circuit, config.scaling_memory, config.scaling_feature, config.scaling_branches,
         config.scaling_joint,
     )  # fmt: skip
+    if not points:
+        requirement = "leave out `scaling` if no field `scaling_...` holds a size with D up to N1"
+        raise argument_error("parts", requirement, "it")
+    return points
+
+
+def _scaling(
+    config: DendriticConfig, bench: Bench, points: list[tuple[str, Circuit]], context: Context
+) -> xr.Dataset:
     known: dict[Circuit, Largest] = {}
     for _, circuit in tracked(points, "scaling", context):
         small = circuit.num_memory * circuit.num_feature <= config.scaling_simulated
