@@ -181,6 +181,8 @@ class Counts:
     def add(self, task: Task, fault: tuple[str, str] | None) -> None:
         """Counts a case; `fault` is its fault and a description."""
         self.cases[task.kind] += 1
+        if (done := sum(self.cases.values())) % 1000 == 0:
+            print(f"{done} cases, {sum(self.faults.values())} faults", file=sys.stderr, flush=True)
         if fault is None:
             return
         self.faults[task.kind, fault[0]] += 1

@@ -1,6 +1,7 @@
 """Every field of every study has a range, and sizes that no machine holds are refused at once."""
 
 import dataclasses
+import math
 
 import jax
 import jax.random as jr
@@ -137,6 +138,14 @@ def test_every_seed_has_a_key_of_its_own():
     with jax.enable_x64(True):
         again = [tuple(np.asarray(jr.key_data(common.key_of_seed(s))).tolist()) for s in seeds]
     assert again == keys
+
+
+@pytest.mark.parametrize("size", [10, 4000, MOST])
+@pytest.mark.parametrize("row", common.MEMORIES.rows, ids=lambda row: row.word)
+def test_every_memory_has_a_guess_of_its_capacity_at_every_size(row, size):
+    word = f"{row.word}-{getattr(row.number, 'least', 1)}"
+    memory = common.MEMORIES.make(row.word if row.read(word) is None else word, "memories")
+    assert 0 < memory.guess(size) < math.inf
 
 
 HUGE = ["power-99999999999", "top-" + "9" * 5000, "log-sum-exp-1" + "0" * 400]

@@ -62,7 +62,9 @@ def single_pass(n: int) -> Memory:
         capacity = float(theory.self_coupled_capacity(size, n, criterion.flips))
         return capacity if math.isfinite(capacity) else math.nan
 
-    guess = lambda size: 0.2 * size ** (n / 2)  # noqa: E731
+    def guess(size: int) -> float:
+        return 0.2 * math.exp(min(n / 2 * math.log(size), 700))  # N^(n/2), or a float near it
+
     return Memory(make, guess, predicted, dense_costs, together=True)
 
 

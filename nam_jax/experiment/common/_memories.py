@@ -290,8 +290,11 @@ def check_size(memory: Memory, num_neurons: int) -> None:
 
 
 def exponentially_many(num_neurons: int) -> float:
-    """Returns a guess of the capacity of memories with exponential separation, exp(0.2 N)."""
-    return math.exp(0.2 * num_neurons)
+    """Returns a guess of the capacity of memories with exponential separation, exp(0.2 N).
+
+    It is at most exp(700), near the largest float.
+    """
+    return math.exp(min(0.2 * num_neurons, 700))
 
 
 def quadratically_many(num_neurons: int) -> float:

@@ -92,13 +92,13 @@ class DendriticConfig:
         """Returns the bytes of the synapses of all networks of one size, and of rates of trials."""
         if self.fast:
             return {}  # has sizes of its own
+        built = self.num_networks if {*self.parts} - {"scaling"} else 0
         first, second = self.num_inhibitory
         memory, feature, branches = self.num_memory, self.num_feature, self.num_branches
-        trials = self.num_networks * self.num_trials
 
         def synapses(memory: int, feature: int, branches: int) -> float:
             label = 2 if branches <= 2**16 else 4
-            return self.num_networks * ((label + 5) * memory * feature + 4 * feature * branches)
+            return (label + 5) * memory * feature + 4 * feature * branches
 
         larger = [
             *((size, feature, branches) for size in self.scaling_memory if branches <= size),
@@ -107,14 +107,13 @@ class DendriticConfig:
             *self.scaling_joint,
         ]
         simulated = [sizes for sizes in larger if sizes[0] * sizes[1] <= self.scaling_simulated]
-        scaling = max([0, *(synapses(*sizes) for sizes in simulated)])
+        scaling = max([0, *(synapses(*sizes) for sizes in simulated)]) * self.num_networks
         inhibition = 4 * (first * (2 * memory + feature + first) + second * (feature + second))
         return {
-            ("num_memory", "num_feature", "num_branches", "num_networks"): synapses(
-                memory, feature, branches
+            ("num_memory", "num_feature", "num_branches", "num_networks"): (
+                built * synapses(memory, feature, branches)
             ),
-            ("num_inhibitory", "num_memory", "num_feature", "num_networks"): inhibition
-            * self.num_networks,
+            ("num_inhibitory", "num_memory", "num_feature", "num_networks"): built * inhibition,
             ("scaling_simulated", "num_networks"): scaling if "scaling" in self.parts else 0,
-            ("num_trials", "num_networks", "num_feature"): 4 * trials * feature,
+            ("num_trials", "num_networks", "num_feature"): (4 * built * self.num_trials * feature),
         }
