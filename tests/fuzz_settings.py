@@ -35,7 +35,7 @@ MOST_MEMORY = 2**30
 MOST_CHARACTERS = 1000
 INTERNAL = re.compile(
     r"Traceback|\b\w+(Error|Exception)\b|<(class|function|object|module)|\bat 0x|msgspec|argparse"
-    r"|\bnam_jax[.:]|jaxlib|Annotated|\bstr\b|\bint\b|\bNoneType\b|\$\."
+    r"|\bnam_jax[\w.]*(\._|:)|jaxlib|Annotated|\bstr\b|\bint\b|\bNoneType\b|\$\."
 )
 """Words of the program's inside, which tell users nothing."""
 
