@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nam_jax.experiment import STUDIES, common, dendritic
-from nam_jax.network import DendriticMemory
+from nam_jax.network.dendritic import Wiring
 from nam_jax.record import MOST, ConfigError, check_memory, validate
 from nam_jax.record._config import hints
 from nam_jax.record._sentences import plain
@@ -72,7 +72,8 @@ def test_every_number_has_a_least_and_a_largest_value(study, name, kind):
 def test_no_field_takes_what_is_out_of_its_range(study, name, kind):
     wrong = [float("nan"), float("inf"), 10**400, "a\x1bb", [[]], {}]
     for number in numbers_in(kind):
-        least, most = number.gt or number.ge, number.lt or number.le
+        least = number.ge if number.gt is None else number.gt
+        most = number.le if number.lt is None else number.lt
         step = 1 if isinstance(number, kinds.IntType) else 1e-3
         wrong += [least - step, most + step * max(1.0, most)]
     if isinstance(plain(kind), kinds.VarTupleType):
@@ -124,9 +125,9 @@ def test_a_run_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
 def test_the_bytes_of_a_dendritic_network_are_those_of_its_arrays():
     sizes = {"num_memory": 60, "num_feature": 80, "num_branches": 20}
     config = dendritic.study.config(**sizes, num_inhibitory=(30, 20), num_networks=1)
-    network = DendriticMemory.random(*sizes.values(), num_inhibitory=(30, 20), key=jr.key(0))
+    wiring = Wiring.random(*sizes.values(), num_inhibitory=(30, 20), key=jr.key(0))
     needed = sum(n for names, n in config.bytes_needed().items() if "num_memory" in names)
-    held = sum(leaf.nbytes for leaf in jax.tree.leaves(network) if hasattr(leaf, "nbytes"))
+    held = sum(leaf.nbytes for leaf in jax.tree.leaves(wiring) if hasattr(leaf, "nbytes"))
     assert 0.7 * held < needed <= held
 
 
