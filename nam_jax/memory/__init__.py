@@ -13,25 +13,27 @@ from nam_jax.memory._separation import (
 )
 from nam_jax.memory._similarity import (
     AbstractSimilarity,
-    AbstractWeighting,
     Cosine,
     Dot,
     Euclidean,
-    Identity,
     Manhattan,
+    Pearson,
+)
+from nam_jax.memory._store import AbstractPatternStore as AbstractPatternStore
+from nam_jax.memory._store import rows_like as rows_like
+from nam_jax.memory._store import rows_of as rows_of
+from nam_jax.memory._weighting import (
+    AbstractWeighting,
+    Identity,
     Max,
     Normalised,
-    Pearson,
     Polynomial,
     Slope,
     Softmax,
     Threshold,
     TopQ,
 )
-from nam_jax.memory._similarity import unit_range as unit_range
-from nam_jax.memory._store import AbstractPatternStore as AbstractPatternStore
-from nam_jax.memory._store import rows_like as rows_like
-from nam_jax.memory._store import rows_of as rows_of
+from nam_jax.memory._weighting import unit_range as unit_range
 from nam_jax.memory.rule import (
     AbstractBatchRule,
     AbstractLearningRule,

@@ -1,18 +1,15 @@
-"""Similarities of a query to stored rows, and weightings that turn similarities into weights."""
+"""Similarities of a query to stored rows."""
 
 import abc
-import math
-from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
-from nam_jax._misc import argument_error, as_float, positive_number
-from nam_jax._types import Pattern, Patterns, Scalar
-from nam_jax.memory._separation import AbstractSeparation, LogSumExp, Power
+from nam_jax._misc import argument_error, as_float
+from nam_jax._types import Pattern, Patterns
 
 Similarities = Float[Array, " K"]
 """One number for each stored row, (K,)."""
@@ -24,6 +21,9 @@ class AbstractSimilarity(eqx.Module):
     If `visible` is True, entries where the query is NaN are hidden: they are left out of the query
     and of all rows. For distances and norms this differs from filling them with zeros.
 
+    The query is converted to the float dtype of the rows. Similarities keep their digits if all
+    entries share a large offset, or are very large or very small: see each class.
+
     Attributes:
         visible: If True, entries where the query is NaN are left out. If False, a query with NaN
             gives similarities that are NaN.
@@ -34,12 +34,18 @@ class AbstractSimilarity(eqx.Module):
     linear: ClassVar[bool]
 
     @abc.abstractmethod
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        """Returns one similarity for each row, (K,).
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        """Returns one similarity for each row, (K,), in the float dtype of the rows.
 
         Args:
-            memory: (K, N) finite numbers.
-            query: (N,), finite; NaN marks hidden entries if `visible` is True.
+            memory: (K, N) finite real numbers.
+            query: (N,), finite real numbers of any dtype; NaN marks hidden entries if `visible` is
+                True.
+
+        Raises:
+            ValueError: If `query` holds complex numbers.
         """
 
 
@@ -49,55 +55,96 @@ class Dot(AbstractSimilarity):
     linear: ClassVar[bool] = True
     visible: bool = eqx.field(default=False, static=True)
 
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        return memory @ _seen(query, self.visible)[0]
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        rows, query, _ = _prepared(memory, query, self.visible)
+        return _product(rows, query)
 
 
 class Cosine(AbstractSimilarity):
-    """The cosine of the angle between the query and each row; 0 for a row of zeros.
+    """The cosine of the angle between the query and each row; 0 for a row or query of zeros.
 
     Each row is divided by its own norm. Division by the norm of the whole memory would give a
-    multiple of the dot product.
+    multiple of the dot product. Derivatives by a row or query of zeros are 0.
+
+    If all entries share an offset of a thousand times their spread, all cosines are near 1 and
+    differ by less than the rounding of 32 bits; [`nam_jax.memory.Pearson`][] tells the rows apart.
     """
 
     linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        query, seen = _seen(query, self.visible)
-        size = jnp.sqrt(_squares(memory, seen) * jnp.sum(query**2))
-        return _over(memory @ query, size)
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        rows, query, seen = _prepared(memory, query, self.visible)
+        return _cosines(rows, query, seen)
 
 
 class Pearson(AbstractSimilarity):
-    """The correlation coefficient of the query with each row; 0 for a constant row."""
+    """The correlation coefficient of the query with each row; 0 for a constant row or query.
 
-    linear: ClassVar[bool] = False
-    visible: bool = eqx.field(default=False, static=True)
-
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        query, seen = _seen(query, self.visible)
-        count = query.shape[0] if seen is None else jnp.maximum(jnp.sum(seen), 1)
-        centred = query - jnp.sum(query) / count
-        centred = centred if seen is None else centred * seen
-        sums = jnp.sum(memory, axis=1) if seen is None else memory @ seen
-        # The query is centred, so the means of rows drop out of the product, but not of variances.
-        variance = jnp.maximum(_squares(memory, seen) - sums**2 / count, 0)
-        return _over(memory @ centred, jnp.sqrt(variance * jnp.sum(centred**2)))
-
-
-class Euclidean(AbstractSimilarity):
-    """Minus the squared distance to each row; 0 for a row that equals the query.
-
-    The reciprocal of the distance, another usual similarity, would be infinite there.
+    Rows and the query are centred first, so that an offset that is much larger than their spread
+    costs no digits. Derivatives by a constant row or query are 0. With `visible`, a row is constant
+    if the spread of its visible entries is below about 1 / 500 of their distance from the mean of
+    the whole row, where the difference of two sums would be only rounding.
     """
 
     linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        query, seen = _seen(query, self.visible)
-        return 2 * memory @ query - _squares(memory, seen) - jnp.sum(query**2)
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        rows, query, seen = _prepared(memory, query, self.visible)
+        rows, query = _centred_rows(rows), _centred(query, seen)
+        if seen is None:
+            return _cosines(rows, query, None)
+        # The rows are centred over all their entries, which no query changes. What is left of the
+        # mean over visible entries is subtracted from the sums.
+        count = jnp.maximum(jnp.sum(seen), 1)
+        scaled, direction = rows / _size(rows)[:, None], _direction(query)
+        sums, squares = _product(scaled, seen), _product(scaled**2, seen)
+        variance = squares - sums**2 / count
+        rounding = 64 * jnp.finfo(rows.dtype).eps * squares
+        products = _product(scaled, direction) - sums * (jnp.sum(direction) / count)
+        return _over_root(products, variance, variance <= rounding)
+
+
+class Euclidean(AbstractSimilarity):
+    """Minus the squared distance to each row; 0 for a row that equals the query, up to rounding.
+
+    The reciprocal of the distance, another usual similarity, would be infinite there. The distances
+    are those of centred rows: a usual row, and then from each row its own mean, is subtracted. So
+    they keep their digits if rows differ much less from each other than from 0.
+    """
+
+    linear: ClassVar[bool] = False
+    visible: bool = eqx.field(default=False, static=True)
+
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        rows, query, seen = _prepared(memory, query, self.visible)
+        # With m = c + r + m' and q = c + s + q' for each entry, where c is one of the rows, and r
+        # and s are the means of a row and of the query after that, the squared distance is
+        # sum (m' - q')^2 - n a^2 + n (r - s + a)^2, where a is the mean of m' - q' and n the number
+        # of entries. Example: m = (300, 302), q = (300, 301), c = (299, 299): r = 2, s = 1.5,
+        # m' = (-1, 1), q' = (-0.5, 0.5): 0.25 + 0.25 - 0 + 2 * 0.25 = 1. The identity holds for
+        # any c, r and s, so that they need no derivatives.
+        common = _usual_row(rows)
+        rows, query = rows - common[None, :], query - common
+        ones = jnp.ones_like(query) if seen is None else seen
+        count = jnp.maximum(jnp.sum(ones), 1)
+        query = query if seen is None else jnp.where(seen == 0, 0, query)
+        row_means = jax.lax.stop_gradient(jnp.mean(rows, axis=1))
+        mean = jax.lax.stop_gradient(jnp.sum(query) / count)
+        rows, query = rows - row_means[:, None], (query - mean) * ones
+        gaps = (_product(rows, ones) - jnp.sum(query)) / count
+        squares = jnp.sum(rows**2, axis=1) if seen is None else _product(rows**2, ones)
+        shape = squares - 2 * _product(rows, query) + jnp.sum(query**2) - count * gaps**2
+        return -(jnp.maximum(shape, 0) + count * (row_means - mean + gaps) ** 2)
 
 
 class Manhattan(AbstractSimilarity):
@@ -106,211 +153,102 @@ class Manhattan(AbstractSimilarity):
     linear: ClassVar[bool] = False
     visible: bool = eqx.field(default=False, static=True)
 
-    def __call__(self, memory: Patterns, query: Pattern) -> Similarities:
-        query, seen = _seen(query, self.visible)
+    def __call__(
+        self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
+    ) -> Similarities:
+        rows, query, seen = _prepared(memory, query, self.visible)
         # Hidden entries become 0 in the query and in the memory. The plain sum over entries needs
         # no array of differences; |memory - query| @ seen would need one for each query of a batch.
-        memory = memory if seen is None else memory * seen[None, :]
-        return -jnp.sum(jnp.abs(memory - query[None, :]), axis=1)
+        rows = rows if seen is None else rows * seen[None, :]
+        return -jnp.sum(jnp.abs(rows - query[None, :]), axis=1)
 
 
-class AbstractWeighting(eqx.Module):
-    """A function that turns similarities into the weights of the rows in the answer."""
+def _prepared(
+    memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"], visible: bool
+) -> tuple[Patterns, Pattern, Pattern | None]:
+    """Returns rows and query in the dtype of the rows, and a mask: 0 if hidden, 1 otherwise.
 
-    @abc.abstractmethod
-    def __call__(self, similarities: Similarities) -> Similarities:
-        """Returns the weights, (K,), for similarities (K,)."""
-
-    @property
-    @abc.abstractmethod
-    def potential(self) -> Callable[[Similarities], Scalar] | None:
-        """A convex function of the similarities whose gradient is the weights; None if none exists.
-
-        At a kink of this function the weights are one of its subgradients.
-        """
-
-
-class Identity(AbstractWeighting):
-    """Weights equal to the similarities."""
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        return similarities
-
-    @property
-    def potential(self) -> Callable[[Similarities], Scalar]:
-        return Power(2)
-
-
-class Polynomial(AbstractWeighting):
-    """Weights similarity^power; the power of the model Minerva 2 is 3.
-
-    Attributes:
-        power: Whole number of at least 1.
+    For example, the query (2, NaN) gives (2, 0) and the mask (1, 0). Entries that are NaN are
+    hidden if `visible` is True. If it is False, the mask is None.
     """
-
-    power: int = eqx.field(default=3, static=True)
-
-    def __check_init__(self):
-        if self.power < 1:
-            raise argument_error("power", "be at least 1", self.power)
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        return similarities**self.power
-
-    @property
-    def potential(self) -> Callable[[Similarities], Scalar] | None:
-        """The sum of z^(power + 1) / (power + 1) if `power` is odd; None if it is even."""
-        return Power(self.power + 1) if self.power % 2 else None
-
-
-class Threshold(AbstractWeighting):
-    """Weights equal to the similarities that reach a threshold, and 0 for the others.
-
-    Attributes:
-        value: The threshold.
-    """
-
-    value: Scalar
-
-    def __init__(self, value: float | Scalar):
-        self.value = as_float(value)
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        below = similarities < self.value.astype(similarities.dtype)
-        return jnp.where(below, 0, similarities)
-
-    @property
-    def potential(self) -> None:
-        """None: a weight drops where a similarity passes a threshold below 0."""
-        return None
-
-
-class TopQ(AbstractWeighting):
-    """Weights 1 / q for the q most similar rows and 0 for the others.
-
-    Attributes:
-        q: Number of rows, at least 1 and at most K.
-    """
-
-    q: int = eqx.field(static=True)
-
-    def __check_init__(self):
-        if self.q < 1:
-            raise argument_error("q", "be at least 1", self.q)
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        if self.q > similarities.shape[0]:
-            raise argument_error("q", f"be at most K = {similarities.shape[0]}", self.q)
-        _, chosen = jax.lax.top_k(similarities, self.q)
-        return jnp.zeros_like(similarities).at[chosen].set(1 / self.q)
-
-    @property
-    def potential(self) -> Callable[[Similarities], Scalar]:
-        """The mean of the q largest similarities."""
-        return lambda similarities: jnp.mean(jax.lax.top_k(similarities, self.q)[0])
-
-
-class Softmax(AbstractWeighting):
-    """Weights exp(beta similarity), divided by their sum.
-
-    A good beta depends on the similarity: cosines lie in [-1, 1], distances grow with N.
-
-    Attributes:
-        beta: Steepness, above 0.
-    """
-
-    beta: Scalar
-
-    def __init__(self, beta: float | Scalar = 1.0):
-        self.beta = positive_number("beta", beta)
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        return LogSumExp(self.beta).slope(similarities)
-
-    @property
-    def potential(self) -> Callable[[Similarities], Scalar]:
-        return LogSumExp(self.beta)
-
-
-class Max(AbstractWeighting):
-    """Weight 1 for the most similar row; rows that are equally similar share it equally."""
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        is_largest = (similarities == jnp.max(similarities)).astype(similarities.dtype)
-        return is_largest / jnp.sum(is_largest)
-
-    @property
-    def potential(self) -> Callable[[Similarities], Scalar]:
-        return jnp.max
-
-
-class Slope(AbstractWeighting):
-    """Weights F'(similarity) times a positive number: the force of a dense memory as a weighting.
-
-    The positive number depends on the size of the similarities, so that no steep F vanishes.
-
-    Attributes:
-        separation: F, a separation function.
-    """
-
-    separation: AbstractSeparation
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        return self.separation.scaled_slope(similarities, math.inf)
-
-    @property
-    def potential(self) -> None:
-        """None: the positive number depends on the similarities."""
-        return None
-
-
-class Normalised(AbstractWeighting):
-    """Another weighting, applied to similarities scaled to [0, 1]; its weights are scaled to sum 1.
-
-    The most similar row gets the similarity 1 and the least similar row 0. A power, threshold or
-    beta then means much the same for every similarity. Without it, an even power of minus a
-    distance would prefer the rows that are farthest away.
-
-    Attributes:
-        weighting: A weighting that gives the most similar row a positive weight.
-    """
-
-    weighting: AbstractWeighting
-
-    def __call__(self, similarities: Similarities) -> Similarities:
-        weights = self.weighting(unit_range(similarities))
-        return weights / jnp.sum(weights)
-
-    @property
-    def potential(self) -> None:
-        """None: the scale of the weights depends on the similarities."""
-        return None
-
-
-def unit_range(similarities: Similarities) -> Similarities:
-    """Returns similarities shifted and scaled to [0, 1]; all 1 if all of them are equal."""
-    least, most = jnp.min(similarities), jnp.max(similarities)
-    spread = jnp.where(most == least, 1, most - least)
-    return jnp.where(most == least, 1, (similarities - least) / spread)
-
-
-def _seen(query: Pattern, visible: bool) -> tuple[Pattern, Pattern | None]:
-    """Returns the query with hidden entries set to 0, and a mask: 0 if hidden, 1 otherwise.
-
-    For example, (2, NaN) gives (2, 0) and (1, 0). Entries that are NaN are hidden if `visible` is
-    True. If it is False, the result is the unchanged query, and None in place of the mask.
-    """
+    rows, asked = as_float(memory), jnp.asarray(query)
+    if jnp.issubdtype(asked.dtype, jnp.complexfloating):
+        raise argument_error("query", "hold real numbers", f"dtype {asked.dtype}")
+    asked = asked.astype(rows.dtype)
     if not visible:
-        return query, None
-    hidden = jnp.isnan(query)
-    return jnp.where(hidden, 0, query), 1 - hidden.astype(query.dtype)
+        return rows, asked, None
+    hidden = jnp.isnan(asked)
+    return rows, jnp.where(hidden, 0, asked), 1 - hidden.astype(rows.dtype)
 
 
-def _squares(memory: Patterns, seen: Pattern | None) -> Similarities:
-    """Returns the squared norm of each row over the entries that are not hidden, (K,)."""
-    return jnp.sum(memory**2, axis=1) if seen is None else memory**2 @ seen
+def _product(rows: Patterns, vector: Pattern) -> Similarities:
+    """Returns rows @ vector; some GPUs and TPUs would multiply with fewer digits by default."""
+    return jnp.matmul(rows, vector, precision=jax.lax.Precision.HIGHEST)
 
 
-def _over(products: Similarities, sizes: Similarities) -> Similarities:
-    """Returns products / sizes, and 0 where a size is 0; a size that is NaN gives NaN."""
-    return jnp.where(sizes == 0, 0, products / jnp.where(sizes == 0, 1, sizes))
+def _cosines(rows: Patterns, query: Pattern, seen: Pattern | None) -> Similarities:
+    """Returns the cosines over visible entries; hidden entries of `query` are 0."""
+    # Rows are scaled before they are squared: squares of numbers below 1e-22 or above 1e18 have no
+    # place in 32 bits. A single product with the rows themselves saves the copy of scaled rows.
+    sizes = _size(rows)
+    scaled = rows / sizes[:, None]
+    squares = jnp.sum(scaled**2, axis=1) if seen is None else _product(scaled**2, seen)
+    return _over_root(_product(rows, _direction(query)) / sizes, squares, squares == 0)
+
+
+def _over_root(
+    products: Similarities, squares: Similarities, blank: Bool[Array, " K"]
+) -> Similarities:
+    """Returns products / sqrt(squares), and 0 without derivatives where `blank` is True.
+
+    A product that is NaN gives NaN.
+    """
+    result = products / jnp.sqrt(jnp.where(blank, 1, squares))
+    return jnp.where(blank, 0 * jax.lax.stop_gradient(products), result)
+
+
+def _direction(query: Pattern) -> Pattern:
+    """Returns the query over its norm; zeros, without derivatives, for a query of zeros."""
+    scaled = query / _size(query)
+    squares = jnp.sum(scaled**2)
+    blank = squares == 0
+    return jnp.where(blank, 0, scaled / jnp.sqrt(jnp.where(blank, 1, squares)))
+
+
+def _size(array: Float[Array, "*K N"]) -> Float[Array, "*K"]:
+    """Returns the largest |entry| of each row without derivatives, or 1 if all entries are 0."""
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(array), axis=-1))
+    return jnp.where(largest == 0, 1, largest)
+
+
+def _usual_row(rows: Patterns) -> Pattern:
+    """Returns the row whose mean is nearest to the mean of all entries, without derivatives.
+
+    It is one of the rows, and not their mean: a compiler may compute a mean anew, with other
+    rounding errors, wherever it is subtracted.
+    """
+    means = jnp.mean(rows, axis=1)
+    return jax.lax.stop_gradient(rows[jnp.argmin(jnp.abs(means - jnp.mean(means)))])
+
+
+def _centred_rows(rows: Patterns) -> Patterns:
+    """Returns rows minus their means; exactly 0 for a constant row."""
+    # The middle of the range is subtracted first: a mean of large numbers has rounding errors, so
+    # that a constant row would not become 0. Correlations do not depend on it, so that it needs no
+    # derivatives.
+    least, most = (jax.lax.stop_gradient(f(rows, axis=1)) for f in (jnp.min, jnp.max))
+    rows = rows - (least + (most - least) / 2)[:, None]
+    return rows - jnp.mean(rows, axis=1)[:, None]
+
+
+def _centred(query: Pattern, seen: Pattern | None) -> Pattern:
+    """Returns `query` minus its mean over visible entries, and 0 at hidden entries."""
+    if seen is None:
+        return _centred_rows(query[None, :])[0]
+    hidden, count = seen == 0, jnp.maximum(jnp.sum(seen), 1)
+    some = jax.lax.stop_gradient(query)
+    least = jnp.min(jnp.where(hidden, jnp.inf, some))
+    most = jnp.max(jnp.where(hidden, -jnp.inf, some))
+    middle = jnp.where(jnp.isfinite(least), least + (most - least) / 2, 0)
+    query = jnp.where(hidden, 0, query - middle)
+    return jnp.where(hidden, 0, query - jnp.sum(query) / count)
