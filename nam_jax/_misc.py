@@ -89,6 +89,20 @@ def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
     return bool(np.isfinite(value).all() and (value >= 0).all() and (zero_allowed or value.all()))
 
 
+def check_key(key: object) -> None:
+    """Raises a `ValueError` unless `key` is a random key, or None where none is needed.
+
+    Keys as arrays of two 32-bit numbers, of `jax.random.PRNGKey`, are taken too.
+    """
+    dtype = getattr(key, "dtype", None)
+    typed = dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    raw = dtype == np.uint32 and getattr(key, "shape", ())[-1:] == (2,)
+    if not (key is None or typed or raw):
+        requirement = "be a random key, such as `jax.random.key(0)`"
+        given = f"the number {key}" if isinstance(key, int) else f"the type {type(key).__name__}"
+        raise argument_error("key", requirement, given)
+
+
 def check_whole(name: str, value: object, least: int = 1) -> None:
     """Raises a `ValueError` unless `value` is a whole number of at least `least`.
 

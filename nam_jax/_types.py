@@ -1,6 +1,6 @@
 """Array aliases shared by every room; the symbols are those of docs/symbols.md."""
 
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 from jaxtyping import Key as TypedKey
 
 Scalar = Float[Array, ""]
@@ -11,6 +11,9 @@ Pattern = Float[Array, " N"]
 
 Patterns = Float[Array, "K N"]
 """K patterns over N neurons, one in each row."""
+
+AnyPattern = Shaped[Array, " N"]
+"""One state or cue of any real dtype; it is converted to the float dtype of the network."""
 
 Pairs = Float[Array, "N N"]
 """One number for each ordered pair of neurons, such as the states of synapses or processes."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Real
 
-from nam_jax._misc import argument_error, is_concrete
+from nam_jax._misc import argument_error, check_key, is_concrete
 from nam_jax._types import Key, Scalar
 
 Sample = Float[Array, "*shape"]
@@ -61,6 +61,7 @@ def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
     Raises:
         ValueError: If `std` is negative (a run-time error if it is traced).
     """
+    check_key(key)
     if is_concrete(std) and not float(std) >= 0:
         raise argument_error("std", "be at least 0", f"{std}")
     std = jnp.asarray(std, pattern.dtype)
@@ -81,6 +82,7 @@ def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
     Raises:
         ValueError: If `width` is negative (a run-time error if it is traced).
     """
+    check_key(key)
     if is_concrete(width) and not float(width) >= 0:
         raise argument_error("width", "be at least 0", f"{width}")
     width = jnp.asarray(width, pattern.dtype)
@@ -129,5 +131,6 @@ def _choose(pattern: Sample, fraction: Scalar, *, key: Key) -> Bool[Array, "*sha
 
     An entry is chosen if its rank in a random permutation is smaller than that number.
     """
+    check_key(key)
     rank = jax.random.permutation(key, pattern.size)
     return (rank < _count(fraction, pattern.size)).reshape(pattern.shape)

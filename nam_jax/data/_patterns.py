@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, DTypeLike
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key, Patterns
 
 
@@ -25,6 +25,7 @@ def random_patterns(
     Raises:
         ValueError: If K or N is smaller than 1.
     """
+    check_key(key)
     _check_sizes(num_patterns, num_neurons)
     dtype = jnp.result_type(float) if dtype is None else dtype
     return jax.random.rademacher(key, (num_patterns, num_neurons)).astype(dtype)
@@ -51,6 +52,7 @@ def correlated_patterns(
     Raises:
         ValueError: If K or N is smaller than 1, or the correlation is outside [0, 1].
     """
+    check_key(key)
     _check_sizes(num_patterns, num_neurons)
     if not 0 <= correlation <= 1:
         raise argument_error("correlation", "lie in [0, 1]", f"{correlation}")
@@ -76,6 +78,7 @@ def sparse_patterns(num_patterns: int, num_neurons: int, *, activity: float, key
     Raises:
         ValueError: If K or N is smaller than 1, or the activity is outside [0, 1].
     """
+    check_key(key)
     _check_sizes(num_patterns, num_neurons)
     if not 0 <= activity <= 1:
         raise argument_error("activity", "lie in [0, 1]", f"{activity}")
@@ -97,6 +100,7 @@ def random_members(num_neurons: int, num_members: int, *, key: Key) -> Bool[Arra
     Raises:
         ValueError: If a number is outside its range.
     """
+    check_key(key)
     if num_neurons < 1:
         raise argument_error("num_neurons", "be at least 1", num_neurons)
     if not 0 <= num_members <= num_neurons:

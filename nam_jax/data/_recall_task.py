@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 
 NOT_ASKED = -1
@@ -77,6 +77,7 @@ class RecallTask(eqx.Module):
         # cut into 3 shares {0, 1}, {2, 3}, {4, 5}, the shares are put in random order, and one key
         # is drawn from every share. With 8 keys the shares leave out 2 keys, so the set is turned
         # by a random number of places first, and every key has the same probability.
+        check_key(key)
         of_order, of_keys, of_values, of_queries, of_turn = jr.split(key, 5)
         most = self.most_pairs
         share = self.num_keys // most
@@ -117,6 +118,7 @@ class RecallTask(eqx.Module):
         Raises:
             ValueError: If `size` is odd or below 2.
         """
+        check_key(key)
         if size < 2 or size % 2:
             raise argument_error("size", "be an even number of at least 2", size)
         bits = jr.rademacher(key, (self.num_tokens, size // 2)).astype(jnp.result_type(float))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._sampling import (
@@ -66,6 +66,7 @@ def by_age(
     Raises:
         ValueError: If an argument is outside its range, or the criterion asks for all patterns.
     """
+    check_key(key)
     check_numbers(1, num_patterns=num_patterns)
     check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     tails(confidence)  # checks the confidence before the work begins

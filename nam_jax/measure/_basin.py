@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from nam_jax import data, solve
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key, Keys, Pattern, Patterns
 from nam_jax.measure._criterion import Recaller, allowed_errors, one_by_one
 from nam_jax.measure._sampling import (
@@ -112,6 +112,7 @@ def basin(
     Raises:
         ValueError: If an argument is outside its range.
     """
+    check_key(key)
     check_numbers(1, num_patterns=num_patterns, num_queries=num_queries)
     check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     ends_at = tails(confidence)

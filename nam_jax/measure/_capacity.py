@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from nam_jax._misc import check_key
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._probit import ProbitLine
@@ -98,6 +99,7 @@ def capacity(
     # 16 to 26. A line through its two scores puts the crossing near 20, say. Five numbers between
     # 20 / 1.26 and 20 x 1.26 are then measured on all sets, and the line through them is fitted
     # again, once for the value and once for each resample of the bootstrap.
+    check_key(key)
     check_numbers(1, num_queries=num_queries)
     check_numbers(2, num_neurons=num_neurons, num_sets=num_sets, points=points)
     ends_at = tails(confidence)

@@ -21,7 +21,11 @@ def overlap(recalled: Pattern, pattern: Pattern) -> Scalar:
     Args:
         recalled: Read-out, graded or signs, shape (N,).
         pattern: Usually -1 and +1, shape (N,).
+
+    Raises:
+        ValueError: If the shapes differ.
     """
+    _check_shapes(recalled, pattern)
     return jnp.mean(recalled * pattern)
 
 
@@ -33,7 +37,11 @@ def bit_error(recalled: Pattern, pattern: Pattern) -> Scalar:
     Args:
         recalled: Read-out, graded or signs, shape (N,).
         pattern: Usually -1 and +1, shape (N,).
+
+    Raises:
+        ValueError: If the shapes differ.
     """
+    _check_shapes(recalled, pattern)
     return jnp.mean(jnp.sign(recalled) != jnp.sign(pattern))
 
 
@@ -43,8 +51,19 @@ def exact_recall(recalled: Pattern, pattern: Pattern) -> Bool[Array, ""]:
     Args:
         recalled: Read-out, graded or signs, shape (N,).
         pattern: Usually -1 and +1, shape (N,).
+
+    Raises:
+        ValueError: If the shapes differ.
     """
+    _check_shapes(recalled, pattern)
     return jnp.all(jnp.sign(recalled) == jnp.sign(pattern))
+
+
+def _check_shapes(recalled: Pattern, pattern: Pattern) -> None:
+    """Raises a `ValueError` if the two patterns have different shapes."""
+    if jnp.shape(recalled) != jnp.shape(pattern):
+        requirement = f"have the shape {jnp.shape(pattern)} of `pattern`; batch with `jax.vmap`"
+        raise argument_error("recalled", requirement, f"shape {jnp.shape(recalled)}")
 
 
 class Rate(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._sampling import Maker, Sampler, check_numbers, interval, tails
@@ -64,6 +64,7 @@ def scan(
     Raises:
         ValueError: If an argument is outside its range.
     """
+    check_key(key)
     check_numbers(1, num_queries=num_queries)
     check_numbers(2, num_neurons=num_neurons, num_sets=num_sets)
     tails(confidence)  # checks the confidence before the work begins

@@ -56,6 +56,7 @@ from nam_jax.memory.rule import (
     associate,
     learn,
 )
+from nam_jax.memory.rule import check_bits as check_bits
 from nam_jax.memory.rule import learn_another as learn_another
 from nam_jax.memory.tensor import (
     AbstractPatternRule,
@@ -78,6 +79,7 @@ from nam_jax.memory.tensor import Morphology as Morphology
 from nam_jax.memory.tensor import ScaledTensor as ScaledTensor
 from nam_jax.memory.tensor import SumTensor as SumTensor
 from nam_jax.memory.tensor import check_patterns as check_patterns
+from nam_jax.memory.tensor import check_signs as check_signs
 from nam_jax.memory.tensor import contract as contract
 from nam_jax.memory.tensor import pair_gram as pair_gram
 from nam_jax.memory.tensor import resolvent as resolvent

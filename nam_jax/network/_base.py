@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from nam_jax._misc import argument_error, lines
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.network._layer import Layer
 
 State = PyTree[Float[Array, "..."]]
@@ -147,9 +147,31 @@ class AbstractNetwork(eqx.Module):
         """
 
         def refuse(network: AbstractNetwork) -> AbstractContinuousNetwork:
-            raise argument_error(name, "flow in time", f"the type {type(network).__name__}")
+            requirement = "flow in time; `retrieve` and `settle` take networks of all kinds"
+            raise argument_error(name, requirement, f"the type {type(network).__name__}")
 
         return self.by_kind(flows=lambda network: network, updates=refuse, passes=refuse)
+
+    def as_state(self, state: Any) -> Any:
+        """Returns `state` in the network's dtype, as `initial_state` returns cues.
+
+        All methods of a network do this first, so that a state of whole numbers, pixels or booleans
+        counts as the same state of floats.
+
+        Args:
+            state: A tree of arrays of any real dtype.
+
+        Raises:
+            ValueError: If `state` holds complex numbers.
+        """
+
+        def converted(leaf: Any) -> Any:
+            array = jnp.asarray(leaf)
+            if jnp.issubdtype(array.dtype, jnp.complexfloating):
+                raise argument_error("state", "hold real numbers", f"dtype {array.dtype}")
+            return array.astype(self.dtype)
+
+        return jax.tree.map(converted, state)
 
     def as_drive(self, drive: Any) -> Any:
         """Returns `drive`, or for None a drive without inputs.
@@ -288,6 +310,7 @@ class AbstractContinuousNetwork(AbstractNetwork):
         layers = self.layers()
         if layers is None:
             raise without_energy(self)
+        state = self.as_state(state)
         flow = self.vector_field(0.0, state, drive)
         rates = [
             -layer.inertia.astype(u.dtype) * jnp.vdot(v, layer.bend(u, v))
@@ -321,11 +344,11 @@ class AbstractDiscreteNetwork(AbstractNetwork):
     # carry is (-1, -1), which is `local_field` at (-1, -1).
 
     @abc.abstractmethod
-    def local_field(self, state: Pattern) -> Pattern:
+    def local_field(self, state: AnyPattern) -> Pattern:
         """Returns the local field of every neuron, (N,), at the states of all neurons, (N,)."""
 
     @abc.abstractmethod
-    def carry(self, state: Pattern) -> PyTree[Float[Array, "..."]]:
+    def carry(self, state: AnyPattern) -> PyTree[Float[Array, "..."]]:
         """Returns the carry of `state`, (N,): arrays kept while neurons change one by one."""
 
     @abc.abstractmethod
@@ -410,12 +433,12 @@ class AbstractFeedforwardNetwork(AbstractNetwork):
             raise argument_error("passes", "be at least 1", self.passes)
 
     @abc.abstractmethod
-    def respond(self, state: Pattern) -> Float[Array, " M"]:
+    def respond(self, state: AnyPattern) -> Float[Array, " M"]:
         """Returns the answer, (M,), to `state`, (N,), in one pass."""
 
-    def readout(self, state: Pattern) -> Pattern:
+    def readout(self, state: AnyPattern) -> Pattern:
         """Returns `state`, the answer itself."""
-        return state
+        return self.as_state(state)
 
     @property
     def drive_type(self) -> None:

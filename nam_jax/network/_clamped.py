@@ -119,6 +119,7 @@ class Clamped(AbstractContinuousNetwork):
 
     def _held(self, state: State) -> State:
         """Returns `state` with the held neurons at their values."""
+        state = self.as_state(state)
         neurons = self.base.visible(state)
         values = self.values.astype(neurons.dtype)
         return self._with_visible(state, jnp.where(self.mask, values, neurons))

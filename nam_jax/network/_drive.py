@@ -1,8 +1,10 @@
 """Inputs to the layers of a network, and checks of its cue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -63,19 +65,43 @@ def as_cue(
         dtype: The float dtype in which the network computes.
         nan_allowed: If True, NaN is allowed; it marks entries that are not known and stays NaN.
 
+    Returns:
+        (N,), in `dtype`. The values of a traced cue cannot be refused: its infinite entries become
+        NaN if NaN is not allowed, so that no sign is taken of them and they count as no bits.
+
     Raises:
-        ValueError: If `cue` has another shape, holds complex numbers, holds NaN while `nan_allowed`
+        ValueError: If `cue` has another shape, holds no real numbers, holds NaN while `nan_allowed`
             is False, or has entries that are infinite in `dtype`. The values of a traced cue are
             not checked.
     """
-    entries = jnp.asarray(cue)
+    entries = real_numbers("cue", cue)
     if entries.shape != (num_neurons,):
         requirement = f"have shape ({num_neurons},), one entry a neuron"
+        if entries.ndim == 2:
+            requirement += "; `nam_jax.retrieve_all` takes one cue in each row"
         raise argument_error("cue", requirement, f"shape {entries.shape}")
-    if jnp.issubdtype(entries.dtype, jnp.complexfloating):
-        raise argument_error("cue", "hold real numbers", f"dtype {entries.dtype}")
     check_cue(cue, dtype, nan_allowed=nan_allowed)
-    return entries.astype(dtype)
+    entries = entries.astype(dtype)
+    return entries if nan_allowed else jnp.where(jnp.isfinite(entries), entries, jnp.nan)
+
+
+def real_numbers(name: str, value: ArrayLike | Sequence[Any]) -> Array:
+    """Returns `value`, an array or nested lists of real numbers, as an array of its own dtype.
+
+    Raises:
+        ValueError: If `value` is something else, such as text, ragged lists, or complex numbers.
+    """
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        requirement = "be an array of real numbers"
+        raise argument_error(name, requirement, f"a {type(value).__name__} that is none") from None
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise argument_error(name, "hold real numbers", f"dtype {array.dtype}")
+    if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
+        requirement = "be an array of real numbers"
+        raise argument_error(name, requirement, f"dtype {array.dtype}")
+    return array
 
 
 def check_cue(cue: ArrayLike, dtype: np.dtype, *, nan_allowed: bool) -> None:
@@ -86,7 +112,7 @@ def check_cue(cue: ArrayLike, dtype: np.dtype, *, nan_allowed: bool) -> None:
         dtype: The float dtype in which the network computes.
         nan_allowed: Whether NaN is allowed.
     """
-    if not is_concrete(cue):
+    if not all(map(is_concrete, jax.tree.leaves(cue))):
         return
     with np.errstate(over="ignore"):
         entries = np.asarray(cue).astype(dtype)
@@ -99,7 +125,15 @@ def driven(force: Float[Array, "..."], signal: Signal, t: Scalar | float) -> Flo
 
 
 def drive_at(signal: Signal, t: Scalar | float, like: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the drive at time `t`, with the shape and dtype of `like`; zeros without a drive."""
+    """Returns the drive at time `t`, with the shape and dtype of `like`; zeros without a drive.
+
+    Raises:
+        ValueError: If the drive is an array of another shape; (N,) numbers would otherwise drive
+            each row of an (N, N) layer.
+    """
     value = signal(t) if callable(signal) else signal
     value = jnp.asarray(0.0 if value is None else value, like.dtype)
+    if value.shape not in {(), like.shape}:
+        requirement = f"hold one number or shape {like.shape} for a layer of that shape"
+        raise argument_error("drive", requirement, f"shape {value.shape}")
     return jnp.broadcast_to(value, like.shape)

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
-from nam_jax._types import Pattern, Scalar
+from nam_jax._types import AnyPattern, Pattern, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import Drive, as_cue, drive_at, neural_only
@@ -71,7 +71,7 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
         """
         return self.voltage * as_cue(cue, self.num_neurons, self.dtype)
 
-    def vector_field(self, t: Scalar | float, state: Pattern, drive: Any = None) -> Pattern:
+    def vector_field(self, t: Scalar | float, state: AnyPattern, drive: Any = None) -> Pattern:
         """Returns dx/dt, (N,).
 
         Args:
@@ -82,18 +82,20 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
         Raises:
             ValueError: If the network takes no such drive.
         """
+        state = self.as_state(state)
         force = -self.leak.astype(state.dtype) * state + self.force(state)
         force = force + drive_at(neural_only(self.as_drive(drive)), t, state)
         return force / self.time_constant.astype(state.dtype)
 
     def energy_terms(
-        self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0
+        self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0
     ) -> NeuralEnergyTerms:
         """Returns the three terms of E; the arguments are those of `vector_field`.
 
         Raises:
             ValueError: If the network takes no such drive.
         """
+        state = self.as_state(state)
         phi = self.neural.activation(state)
         return NeuralEnergyTerms(
             self.leak.astype(state.dtype) * self.neural.energy(state),
@@ -108,9 +110,9 @@ class AbstractNeuralNetwork(AbstractContinuousNetwork):
         """Returns the layer of neurons."""
         return (Layer(self.neural, self.leak, self.time_constant),)
 
-    def readout(self, state: Pattern) -> Pattern:
+    def readout(self, state: AnyPattern) -> Pattern:
         """Returns phi, (N,), the activity of `state`."""
-        return self.neural.activation(state)
+        return self.neural.activation(self.as_state(state))
 
     def time_scales(self) -> Scalar:
         """Returns tau / max(lambda, 1)."""

@@ -19,8 +19,14 @@ from nam_jax._misc import (
     free_memory,
     is_concrete,
 )
-from nam_jax.network import AbstractNetwork
-from nam_jax.solve._doors import numbers_as_arrays, prepared, raise_unless, refuse_traced
+from nam_jax.network import AbstractNetwork, real_numbers
+from nam_jax.solve._doors import (
+    as_network,
+    numbers_as_arrays,
+    prepared,
+    raise_unless,
+    refuse_traced,
+)
 from nam_jax.solve._how import AbstractHow, Flow
 from nam_jax.solve._observe import Save, as_observables
 from nam_jax.solve._result import RESULTS
@@ -65,7 +71,7 @@ def retrieve_all(
     Args:
         network: Any network; or if `stacked`, networks of equal structure, with a leading axis of
             the length of `cues` on every array.
-        cues: (B, N), one cue in each row.
+        cues: (B, N), one cue in each row, of any real dtype.
         how: The settings for the kind of network, as for [`nam_jax.settle`][]; None for the
             defaults. With `Asynchronous(key)` each cue has its own random numbers, which depend on
             the key and the row of the cue only.
@@ -83,7 +89,7 @@ def retrieve_all(
 
     Returns:
         A [`nam_jax.solve.Retrieval`][] whose arrays, but for `ts`, have a leading axis of B. A cue
-        that holds NaN has the result `non_finite`; other cues are not affected.
+        that holds NaN or infinity has the result `non_finite`; other cues are not affected.
 
     Raises:
         ValueError: If `cues` is not (B, N) with B of at least 1; if the network takes no such
@@ -94,8 +100,8 @@ def retrieve_all(
         RuntimeError: If `throw` is True and a result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, cues, drive, how)
-    drive, settings = prepared(network, drive, how)
-    rows = jnp.asarray(cues)
+    drive, settings = prepared(as_network(network), drive, how)
+    rows = real_numbers("cues", cues)
     if rows.ndim != 2 or not rows.shape[0]:
         raise argument_error("cues", "have shape (B, N), one cue in a row", f"shape {rows.shape}")
     if batch != "auto":

@@ -12,8 +12,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from nam_jax._misc import argument_error, is_concrete
-from nam_jax.network import AbstractNetwork
+from nam_jax._misc import argument_error, brief, is_concrete
+from nam_jax.network import AbstractNetwork, AbstractSignal
 from nam_jax.solve._how import AbstractHow, Flow, Passes
 from nam_jax.solve._result import RESULTS, sentences
 from nam_jax.solve._updates import SYNCHRONOUS, AbstractUpdates
@@ -52,6 +52,42 @@ def how_for(network: AbstractNetwork, how: AbstractHow | None) -> Any:
     )
 
 
+def as_network(network: Any) -> AbstractNetwork:
+    """Returns `network`; refuses what is none, as when arguments are swapped.
+
+    Raises:
+        ValueError: If `network` is not a network.
+    """
+    if not isinstance(network, AbstractNetwork):
+        requirement = "be a network, such as `NeuronAstrocyte.released(patterns)`, and come first"
+        raise argument_error("network", requirement, f"the type {type(network).__name__}")
+    return network
+
+
+def as_state(network: AbstractNetwork, state: Any) -> Any:
+    """Returns `state` in the network's dtype, after a check of its structure.
+
+    Raises:
+        ValueError: If `state` does not have the layers of the network, as a cue in its place, or
+            holds complex numbers.
+    """
+
+    def layers(network: Any) -> Any:
+        return jax.tree.structure(network.time_scales())
+
+    def one(_: AbstractNetwork) -> Any:
+        return jax.tree.structure(0)
+
+    wanted = network.by_kind(flows=layers, updates=one, passes=one)
+    # A list of numbers is one array, where one is wanted.
+    tree = np.asarray(state) if isinstance(state, list) and wanted == one(network) else state
+    if jax.tree.structure(tree) != wanted:
+        requirement = "be a state, as from `network.initial_state(cue)`"
+        given = f"the type {type(state).__name__}"
+        raise argument_error("state", requirement, given)
+    return network.as_state(tree)
+
+
 def prepared(
     network: AbstractNetwork, drive: Any, how: AbstractHow | None
 ) -> tuple[Any, AbstractHow]:
@@ -63,9 +99,14 @@ def prepared(
         how: Settings, or None for the defaults of its kind.
 
     Raises:
-        ValueError: If the network takes no such drive, or `how` is for networks of another kind.
+        ValueError: If the network takes no such drive, the drive is a function of time without
+            declared jumps, or `how` is for networks of another kind.
     """
     network.as_drive(drive)
+    for signal in jax.tree.leaves(drive, is_leaf=callable):
+        if callable(signal) and not isinstance(signal, AbstractSignal):
+            requirement = "be constant, a `Pulse` or `Steps`; `simulate` takes functions of time"
+            raise argument_error("drive", requirement, f"the function {brief(signal)}")
     settings = with_arrays(how_for(network, how), network.dtype)
     return numbers_as_arrays(drive, network.dtype), settings
 

@@ -8,8 +8,14 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
 from nam_jax._misc import lines
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractNetwork, check_cue
-from nam_jax.solve._doors import numbers_as_arrays, prepared, raise_unless, refuse_traced
+from nam_jax.network import AbstractNetwork, check_cue, real_numbers
+from nam_jax.solve._doors import (
+    as_network,
+    numbers_as_arrays,
+    prepared,
+    raise_unless,
+    refuse_traced,
+)
 from nam_jax.solve._how import AbstractHow
 from nam_jax.solve._integrate import in_dtype_of
 from nam_jax.solve._result import RESULTS, brief_result
@@ -82,7 +88,8 @@ def retrieve(
 
     Args:
         network: Any network.
-        cue: (N,) finite numbers, converted to the network's dtype. For many cues use
+        cue: (N,) finite real numbers: floats, whole numbers, 8-bit pixels or booleans, in an array
+            or a list. They are converted to the network's dtype. For many cues use
             [`nam_jax.retrieve_all`][], or `jax.vmap` within compiled programs.
         how: The settings for the kind of network, as for [`nam_jax.settle`][]; None for the
             defaults.
@@ -92,20 +99,21 @@ def retrieve(
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        A [`Retrieval`][]. Under `jax.vmap` a cue that holds NaN gives the result `non_finite` and
-        does not change the results of other cues.
+        A [`Retrieval`][]. Under `jax.vmap` a cue that holds NaN or infinity gives the result
+        `non_finite` and does not change the results of other cues.
 
     Raises:
         ValueError: If `cue` has the wrong length, holds complex numbers, or is not finite; if the
-            network takes no such drive; if `how` is for networks of another kind; or if `throw` is
-            True under jit, vmap or grad.
+            network takes no such drive, or it is a function of time without declared jumps; if
+            `how` is for networks of another kind; or if `throw` is True under jit, vmap or grad.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, cue, drive, how)
-    drive, settings = prepared(network, drive, how)
+    drive, settings = prepared(as_network(network), drive, how)
+    array = real_numbers("cue", cue)
     check_cue(cue, network.dtype, nan_allowed=network.nan_allowed)
     silence = numbers_as_arrays(silence, network.dtype)
-    retrieval = _recalled(network, jnp.asarray(cue), drive, settings, silence)
+    retrieval = _recalled(network, array, drive, settings, silence)
     if throw:
         raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
     return retrieval

@@ -17,10 +17,10 @@ from nam_jax.network import (
     frozen,
     jump_times,
 )
-from nam_jax.solve._doors import prepared, raise_unless, refuse_traced
+from nam_jax.solve._doors import as_network, as_state, prepared, raise_unless, refuse_traced
 from nam_jax.solve._how import REST, AbstractHow, Flow, Passes
 from nam_jax.solve._implicit import at_rest, without_derivatives
-from nam_jax.solve._integrate import Ended, in_dtype_of, integrate
+from nam_jax.solve._integrate import Ended, integrate
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, all_finite, brief_result
 from nam_jax.solve._updates import AbstractUpdates
@@ -94,13 +94,14 @@ def settle(
         than the first state, by more than rounding.
 
     Raises:
-        ValueError: If the network takes no such drive, `how` is for networks of another kind, or
-            `throw` is True under jit, vmap or grad.
+        ValueError: If `state` does not have the layers of the network, the network takes no such
+            drive, or it is a function of time without declared jumps, `how` is for networks of
+            another kind, or `throw` is True under jit, vmap or grad.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `passed`.
     """
     refuse_traced(throw, network, state, drive, how)
-    drive, settings = prepared(network, drive, how)
-    equilibrium = _settled(network, in_dtype_of(network, state), drive, settings)
+    drive, settings = prepared(as_network(network), drive, how)
+    equilibrium = _settled(network, as_state(network, state), drive, settings)
     if throw:
         raise_unless(equilibrium.result, RESULTS.converged, RESULTS.passed)
     return equilibrium
@@ -125,25 +126,38 @@ def _updated(network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpda
 
 
 def _answered(network: AbstractFeedforwardNetwork, state: Any, how: Passes) -> Equilibrium:
-    """Returns the answer after all passes; the residual is the change by the last pass."""
+    """Returns the answer after all passes; the residual is the change by the last pass.
+
+    If the cue, or the answer of any pass, is not finite, so is the answer: a choice of the most
+    similar row would otherwise make an ordinary pattern of it.
+    """
     number = network.passes if how.number is None else how.number
+    # NaN in a cue may mark entries that are not known; infinity never does.
+    sound = ~jnp.any(jnp.isinf(state) if network.nan_allowed else ~jnp.isfinite(state))
     before, answer = state, network.respond(state)
+    sound &= all_finite(answer)
     if number > 1 and before.shape != answer.shape:
         requirement = "be 1, as the answers of this network have another shape than its cues"
         raise argument_error("number", requirement, number)
     if number > 1:
 
-        def respond_again(last_two: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
-            return (last_two[1], network.respond(last_two[1])), None
+        def respond_again(
+            carry: tuple[Any, Any, Any], _: None
+        ) -> tuple[tuple[Any, Any, Any], None]:
+            _, last, sound = carry
+            answer = network.respond(last)
+            return (last, answer, sound & all_finite(answer)), None
 
-        (before, answer), _ = jax.lax.scan(respond_again, (state, answer), length=number - 1)
+        carry = (state, answer, sound)
+        (before, answer, sound), _ = jax.lax.scan(respond_again, carry, length=number - 1)
+    answer = jnp.where(sound, answer, jnp.nan)
     if before.shape == answer.shape:
         change, size = jnp.max(jnp.abs(answer - before)), jnp.max(jnp.abs(answer))
         change = jnp.where(change == 0, 0, change / size)
     else:
         change = jnp.asarray(jnp.nan, answer.dtype)  # the answer cannot be a cue
     passes = jnp.asarray(number)
-    result = RESULTS.where(all_finite(answer), RESULTS.passed, RESULTS.non_finite)
+    result = RESULTS.where(sound, RESULTS.passed, RESULTS.non_finite)
     return Equilibrium(answer, change, passes.astype(answer.dtype), passes, result)
 
 

@@ -13,6 +13,8 @@ from nam_jax._misc import argument_error, is_concrete, lines
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
 from nam_jax.solve._doors import (
+    as_network,
+    as_state,
     how_for,
     numbers_as_arrays,
     raise_unless,
@@ -20,7 +22,7 @@ from nam_jax.solve._doors import (
     with_arrays,
 )
 from nam_jax.solve._how import AbstractHow, Flow
-from nam_jax.solve._integrate import CHECKPOINTED, Ended, in_dtype_of, integrate
+from nam_jax.solve._integrate import CHECKPOINTED, Ended, integrate
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._observe import (
     AbstractObservable,
@@ -123,19 +125,19 @@ def simulate(
         A [`Trajectory`][].
 
     Raises:
-        ValueError: If t1 is not after t0; if `times` is a number below 2, or times that do not
-            ascend or lie outside [t0, t1]; if `energy_tolerance` is given but no `energy` is saved;
+        ValueError: If `state` does not have the layers of the network; if t1 is not after t0; if
+            `times` is a number below 2, or times that do not ascend or lie outside [t0, t1]; if `energy_tolerance` is given but no `energy` is saved;
             if `target` is given with `save`; if `how` has a finite `max_time` or an `Implicit`
             adjoint; if `throw` is True under jit, vmap or grad; or if the network does not flow in
             time, takes no such drive, or lacks what an observable needs.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `time_reached`.
     """
     refuse_traced(throw, network, state, t0, t1, drive, how)
-    flow = network.flowing()
+    flow = as_network(network).flowing()
     _check_span(t0, t1, flow.dtype)
     flow.as_drive(drive)
     settings = _checked(how_for(flow, how))
-    state = in_dtype_of(flow, state)
+    state = as_state(flow, state)
     if save is None:
         observables = _default_observables(flow, state, target)
     elif target is not None:

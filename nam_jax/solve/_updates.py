@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Int, UInt
 
-from nam_jax._misc import argument_error, check_whole, is_concrete, varying_like
+from nam_jax._misc import argument_error, check_key, check_whole, is_concrete, varying_like
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.network import AbstractDiscreteNetwork
 from nam_jax.solve._how import AbstractHow
@@ -170,6 +170,7 @@ class Asynchronous(AbstractUpdates):
         if (key is None) == (order is None):
             description = "neither" if key is None else "both"
             raise argument_error("key", "be given, or else `order`", description)
+        check_key(key)
         self.key = key
         self.order = None if order is None else _permutation(order)
         self.held = held

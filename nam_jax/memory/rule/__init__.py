@@ -10,6 +10,7 @@ from nam_jax.memory.rule._learning import (
     PseudoInverse,
     learn,
 )
+from nam_jax.memory.rule._learning import check_bits as check_bits
 from nam_jax.memory.rule._linear_map import (
     AbstractMapRule,
     LinearMap,

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from nam_jax._misc import argument_error, as_float
+from nam_jax._misc import argument_error, as_float, check_key
 from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
-from nam_jax.memory.tensor import check_patterns
+from nam_jax.memory.tensor import check_patterns, check_signs
 
 if TYPE_CHECKING:
     # Type checkers know no abstract class variables.
@@ -37,10 +37,13 @@ class AbstractLearningRule(eqx.Module):
             norm of all weights to neuron i, and unlearning the states in which the network comes to
             rest.
         random: Whether the rule starts from random weights or states, so that it needs a key.
+        zero_one: Whether patterns of 0 and 1 may be stored. Rules for -1 and +1 refuse them, as
+            their weights would store the sum of the patterns.
     """
 
     local: AbstractClassVar[bool]
     random: AbstractClassVar[bool]
+    zero_one: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(
@@ -138,7 +141,7 @@ def learn(
 
     Args:
         rule: Any learning rule.
-        patterns: (K, N) finite numbers.
+        patterns: (K, N) finite numbers, usually -1 and +1. Rules with `zero_one` also take 0 and 1.
         passes: Largest number of times that all patterns are shown, for a rule that takes one after
             another; by default the number of the rule. Learning stops after a pass that changes no
             weight by more than round-off. Reverse-mode derivatives need a single pass.
@@ -146,10 +149,20 @@ def learn(
             Rules that start from random weights or states need it.
 
     Raises:
-        ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite; if `passes` is
+        ValueError: If `patterns` is empty, not (K, N) with N >= 2, or not finite, or holds 0 and 1
+            or booleans although the rule is for -1 and +1; if `passes` is
             below 1, or not 1 for a rule that takes all patterns at once; or if `key` is missing.
     """
+    check_key(key)
+    check_bits(rule, patterns)
     return rule(check_patterns(patterns), passes=passes, key=key)
+
+
+def check_bits(rule: AbstractLearningRule, patterns: ArrayLike, name: str = "patterns") -> None:
+    """Raises a `ValueError` if `patterns` hold 0 and 1, and `rule` is for -1 and +1."""
+    if not rule.zero_one:
+        remedy = f"use `2 * {name} - 1`, or the rule `Covariance`, which takes 0 and 1"
+        check_signs(patterns, name=name, remedy=remedy)
 
 
 def check_passes(passes: int) -> int:
@@ -172,8 +185,12 @@ class ActivityProduct(AbstractBatchRule):
 class Covariance(AbstractBatchRule):
     """W = (Xi - m)^T (Xi - m) / N, with its diagonal (Sejnowski 1977, J. Math. Biol. 4, 303).
 
-    It suits biased patterns. A neuron whose state is the same in all patterns gets no input; with
-    the threshold W m - v m, where v is the mean of (xi_i - m_i)^2, such a neuron keeps its mean.
+    It suits biased patterns, of -1 and +1 or of 0 and 1. The neurons of a
+    [`nam_jax.network.Hopfield`][] network have the states -1 and +1 also then: 2 xi - 1 is recalled
+    for a pattern xi of 0 and 1.
+
+    A neuron whose state is the same in all patterns gets no input; with the threshold W m - v m,
+    where v is the mean of (xi_i - m_i)^2, such a neuron keeps its mean.
 
     Attributes:
         mean: m, one number (for sparse patterns of 0 and 1 their activity) or (N,) numbers; by
@@ -184,6 +201,7 @@ class Covariance(AbstractBatchRule):
     mean: Pattern | Scalar | None = None
     local: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    zero_one: ClassVar[bool] = True
 
     def __init__(self, mean: ArrayLike | None = None):
         self.mean = None if mean is None else as_float(mean)

@@ -58,6 +58,7 @@ class ExpandedHebbian(AbstractOnlineRule):
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    zero_one: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from nam_jax.memory.tensor._morphology import (
     exchange_within,
     grow_astrocyte,
 )
-from nam_jax.memory.tensor._pattern import PatternTensor, check_patterns, pair_gram
+from nam_jax.memory.tensor._pattern import PatternTensor, check_patterns, check_signs, pair_gram
 from nam_jax.memory.tensor._rule import AbstractPatternRule, Hebbian, Projection, Weighted
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "SumTensor",
     "Weighted",
     "check_patterns",
+    "check_signs",
     "contract",
     "exchange_within",
     "grow_astrocyte",

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -97,6 +98,8 @@ class AbstractProcessTensor(eqx.Module):
         return jnp.moveaxis(jax.vmap(jax.vmap(self))(symmetric), (0, 1), (2, 3))
 
     def __add__(self, other: "AbstractProcessTensor") -> "AbstractProcessTensor":
+        if not isinstance(other, AbstractProcessTensor):
+            return NotImplemented
         return SumTensor((self, other))
 
     def __mul__(self, factor: float | Scalar) -> "AbstractProcessTensor":
@@ -158,12 +161,23 @@ class SumTensor(AbstractProcessTensor):
     tensors: tuple[AbstractProcessTensor, ...]
     num_neurons: int = eqx.field(static=True)
 
-    def __init__(self, tensors: tuple[AbstractProcessTensor, ...]):
-        sizes = {tensor.num_neurons for tensor in tensors}
+    def __init__(self, *tensors: AbstractProcessTensor | Sequence[AbstractProcessTensor]):
+        """Adds tensors, given one by one or in one tuple: `SumTensor(a, b)`, or `a + b`.
+
+        Raises:
+            ValueError: If there is no tensor, or one is no tensor, or their neurons differ in
+                number.
+        """
+        listed = [tensor if isinstance(tensor, Sequence) else (tensor,) for tensor in tensors]
+        terms = tuple(term for part in listed for term in part)
+        if not terms or not all(isinstance(term, AbstractProcessTensor) for term in terms):
+            given = ", ".join(type(term).__name__ for term in terms) or "none"
+            raise argument_error("tensors", "be process tensors, as in `SumTensor(a, b)`", given)
+        sizes = {tensor.num_neurons for tensor in terms}
         if len(sizes) != 1:
             description = f"tensors over {sorted(sizes)} neurons"
             raise argument_error("tensors", "all act on the same number of neurons", description)
-        self.tensors = tuple(tensors)
+        self.tensors = terms
         self.num_neurons = sizes.pop()
 
     @property

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from nam_jax._misc import argument_error, as_float, axes_of, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, check_key, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import (
     AbstractProcessTensor,
@@ -38,6 +38,7 @@ def lesion(
     Raises:
         ValueError: If `fraction` is outside [0, 1].
     """
+    check_key(key)
     fraction = as_float(fraction)
     if is_concrete(fraction) and not bool(np.all((fraction >= 0) & (fraction <= 1))):
         raise argument_error("fraction", "lie in [0, 1]", f"{float(fraction):.3g}")

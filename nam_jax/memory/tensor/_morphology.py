@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from jaxtyping import Array, Bool, Float, Int
 
-from nam_jax._misc import argument_error, as_float, axes_of, check_finite, is_concrete
+from nam_jax._misc import argument_error, as_float, axes_of, check_finite, check_key, is_concrete
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import (
     LARGEST_DENSE,
@@ -46,10 +46,11 @@ class Morphology(eqx.Module):
 
         Args:
             positions: (N, N, 3), symmetric in its first two axes, in micrometres.
-            distances: (P, P), symmetric, in micrometres.
+            distances: (P, P), symmetric, at least 0, and 0 on the diagonal, in micrometres.
 
         Raises:
-            ValueError: If an array has the wrong shape, is not finite, or is not symmetric.
+            ValueError: If an array has the wrong shape, is not finite, or is not symmetric, or if a
+                distance is negative, or that of a process from itself is not 0.
         """
         size = positions.shape[0]
         processes = size * (size + 1) // 2
@@ -62,6 +63,12 @@ class Morphology(eqx.Module):
             check_finite(name, array)
             if is_concrete(array) and not bool(jnp.allclose(array, array.swapaxes(0, 1))):
                 raise argument_error(name, "be symmetric", "entries ij and ji that differ")
+        if is_concrete(distances):
+            lengths = np.asarray(distances)
+            if (lengths < 0).any() or np.diagonal(lengths).any():
+                requirement = "be lengths of at least 0 micrometres, and 0 on the diagonal"
+                given = f"{lengths.min():.3g}" if lengths.min() < 0 else "a diagonal that is not 0"
+                raise argument_error("distances", requirement, given)
         self.positions = positions
         self.distances = distances
         self.num_neurons = size
@@ -123,6 +130,7 @@ def grow_astrocyte(
     Raises:
         ValueError: If a number is out of range.
     """
+    check_key(key)
     _check_growth(num_neurons, territory_radius, num_branches, step)
     random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     processes = num_neurons * (num_neurons + 1) // 2

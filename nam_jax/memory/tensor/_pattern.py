@@ -198,6 +198,8 @@ def check_patterns(
     Raises:
         ValueError: If `patterns` has another shape, is not finite, or is not binary if it must be.
     """
+    if binary:
+        check_signs(patterns, name=name)
     array = as_float(patterns)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
         requirement = "have shape (K, N) with K >= 1 patterns and N >= 2 neurons"
@@ -208,6 +210,31 @@ def check_patterns(
         if wrong:
             raise argument_error(name, "hold only -1 and +1", f"{wrong} other entries")
     return array
+
+
+def check_signs(
+    patterns: ArrayLike, *, name: str = "patterns", remedy: str = "use `2 * patterns - 1`"
+) -> None:
+    """Raises a `ValueError` if `patterns` hold 0 and 1 where -1 and +1 are meant.
+
+    Bits of 0 and 1 overlap with each other, so that rules for -1 and +1 store their sum, and recall
+    is at chance. Booleans are refused too. Other numbers pass, such as graded patterns or a pattern
+    of ones. Traced numbers are not checked.
+
+    Args:
+        patterns: Any shape.
+        name: The argument's name, for the error.
+        remedy: What to do instead, for the error.
+    """
+    array = jnp.asarray(patterns)
+    bits = array.dtype == bool
+    if not bits and is_concrete(array):
+        values = np.asarray(array)
+        ones = values == 1
+        bits = bool(ones.any() and not ones.all() and (ones | (values == 0)).all())
+    if bits:
+        given = "booleans" if array.dtype == bool else "only 0 and 1"
+        raise argument_error(name, f"hold -1 and +1, not 0 and 1; {remedy}", given)
 
 
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:

@@ -8,9 +8,16 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, axes_of, is_concrete, positive_number
-from nam_jax._types import Pairs, Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pairs, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh, Quadratic
-from nam_jax.memory import AbstractProcessTensor, PatternTensor, contract, resolvent, rows_of
+from nam_jax.memory import (
+    AbstractProcessTensor,
+    PatternTensor,
+    check_signs,
+    contract,
+    resolvent,
+    rows_of,
+)
 from nam_jax.network._drive import Drive, drive_at, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network.astrocyte._neuron_astrocyte import NeuronAstrocyte
@@ -153,11 +160,12 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             voltage: x of a neuron whose cue entry is 1, at the start of recall.
 
         Raises:
-            ValueError: If `patterns` is empty, wrongly shaped or not finite, or if `memory_gain`,
-                `gain` or `beta` is not above 0.
+            ValueError: If `patterns` is empty, wrongly shaped or not finite, or holds 0 and 1,
+                or if `memory_gain`, `gain` or `beta` is not above 0.
         """
         background = jnp.asarray(2.0)
         strength = positive_number("memory_gain", memory_gain) * background
+        check_signs(patterns)
         tensor = PatternTensor(patterns, strength=strength, autapses=autapses)
         neural = LogCosh(beta)
         leak = positive_number("gain", gain) * neural.beta * background * tensor.num_neurons
@@ -226,14 +234,14 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             return axes_of(self, lambda n: n.excess, excess), 0
         return axes_of(self, lambda n: (n.excess, n.drives), (excess, (0, 0, None))), 0
 
-    def force(self, state: Pattern) -> Pattern:
-        phi = self.neural.activation(state)
+    def force(self, state: AnyPattern) -> Pattern:
+        phi = self.neural.activation(self.as_state(state))
         force = self.background.astype(phi.dtype) * jnp.vdot(phi, phi) * phi
         force = force + contract(self.excess, phi)
         return force if self.drives is None else force + self.drives[1].astype(phi.dtype) @ phi
 
-    def interaction(self, state: Pattern) -> Scalar:
-        phi = self.neural.activation(state)
+    def interaction(self, state: AnyPattern) -> Scalar:
+        phi = self.neural.activation(self.as_state(state))
         background = self.background.astype(phi.dtype) * jnp.vdot(phi, phi) ** 2
         energy = -(background + jnp.vdot(phi, contract(self.excess, phi))) / 4
         if self.drives is None:
@@ -243,7 +251,7 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
             energy - jnp.vdot(phi, field.astype(phi.dtype) @ phi) / 2 + constant.astype(phi.dtype)
         )
 
-    def lift(self, state: Pattern) -> TripartiteState:
+    def lift(self, state: AnyPattern) -> TripartiteState:
         """Returns the state of all three layers with the neurons at `state`, at a cost of O(K N^2).
 
         Args:
@@ -252,6 +260,7 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         Returns:
             x, with the exact equilibrium of (s, p) for x. If x is at rest, so are all three layers.
         """
+        state = self.as_state(state)
         phi = self.neural.activation(state)
         pairs = phi[:, None] * phi[None, :]
         g = self.passed(pairs)

@@ -68,6 +68,7 @@ def settle_fast(
             requirement = "have additive Lagrangians of synapses and processes"
             raise argument_error("network", requirement, f"the collective {type(layer).__name__}")
     inputs = network.as_drive(drive)
+    neurons = jnp.asarray(neurons, network.dtype)
     phi = network.neural.activation(neurons)
     pairs = phi[:, None] * phi[None, :]
     pairs = pairs + drive_at(inputs.synaptic, 0.0, pairs)

@@ -16,6 +16,7 @@ from nam_jax.memory import (
     AbstractProcessTensor,
     PatternTensor,
     Projection,
+    check_signs,
     rows_of,
 )
 from nam_jax.network._base import AbstractContinuousNetwork
@@ -113,8 +114,9 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
             patterns: (K, N), -1 and +1.
 
         Raises:
-            ValueError: If `patterns` is empty, wrongly shaped or not finite.
+            ValueError: If `patterns` is empty, wrongly shaped or not finite, or holds 0 and 1.
         """
+        check_signs(patterns)
         tensor = PatternTensor(patterns, autapses=True)
         tensor = eqx.tree_at(
             lambda t: t.strength, tensor, 1 / _float(tensor, float(tensor.num_neurons))
@@ -156,9 +158,10 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
             start: How a cue becomes an initial state; by default `Conditional(voltage=3.0)`.
 
         Raises:
-            ValueError: If `patterns` is empty, wrongly shaped or not finite; or if `margin`,
-                `gain`, `beta` or a time constant is not above 0.
+            ValueError: If `patterns` is empty, wrongly shaped or not finite, or holds 0 and 1; or
+                if `margin`, `gain`, `beta` or a time constant is not above 0.
         """
+        check_signs(patterns)
         margin, gain = positive_number("margin", margin), positive_number("gain", gain)
         beta = positive_number("beta", beta)
         tensor = PatternTensor(patterns, rule or Projection(), autapses=autapses)
@@ -204,7 +207,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
     def vector_field(
         self, t: Scalar | float, state: TripartiteState, drive: Any = None
     ) -> TripartiteState:
-        inputs = self.as_drive(drive)
+        inputs, state = self.as_drive(drive), self.as_state(state)
         phi, g, psi = self.activations(state)
         leak, tau = _cast(self.leaks, state), _cast(self.time_constants, state)
         force_x = -leak.neural * state.neurons + g @ phi
@@ -219,7 +222,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
     def energy_terms(
         self, state: TripartiteState, drive: Any = None, t: Scalar | float = 0.0
     ) -> EnergyTerms:
-        inputs = self.as_drive(drive)
+        inputs, state = self.as_drive(drive), self.as_state(state)
         phi, g, psi = self.activations(state)
         leak = _cast(self.leaks, state)
         return EnergyTerms(
@@ -250,7 +253,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         )
 
     def readout(self, state: TripartiteState) -> Pattern:
-        return self.neural.activation(state.neurons)
+        return self.neural.activation(self.as_state(state).neurons)
 
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks, self.dtype)
@@ -299,6 +302,7 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
 
     def activations(self, state: TripartiteState) -> tuple[Pattern, Pairs, Pairs]:
         """Returns the activations phi (N,), g (N, N) and psi (N, N) at `state`."""
+        state = self.as_state(state)
         return (
             self.neural.activation(state.neurons),
             self.synaptic.activation(state.synapses),

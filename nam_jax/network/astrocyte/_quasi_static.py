@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nam_jax._misc import axes_of
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian
 from nam_jax.network._drive import Drive, without_neural
 from nam_jax.network._neural import AbstractNeuralNetwork
@@ -88,15 +88,15 @@ class QuasiStatic(AbstractNeuralNetwork):
         axes, _ = self.full.row_axes()
         return axes_of(self, lambda n: n.full, axes), 0
 
-    def force(self, state: Pattern) -> Pattern:
+    def force(self, state: AnyPattern) -> Pattern:
         phi, g, _ = self.full.activations(self.lift(state))
         return g @ phi
 
-    def interaction(self, state: Pattern) -> Scalar:
+    def interaction(self, state: AnyPattern) -> Scalar:
         terms = self.full.energy_terms(self.lift(state), self.drive)
         return jnp.sum(jnp.stack(terms)) - terms.neural
 
-    def lift(self, state: Pattern) -> TripartiteState:
+    def lift(self, state: AnyPattern) -> TripartiteState:
         """Returns the state of all three layers with the neurons at `state`.
 
         Args:
@@ -108,4 +108,5 @@ class QuasiStatic(AbstractNeuralNetwork):
         Raises:
             ValueError: If synapses or processes have a collective Lagrangian.
         """
+        state = self.as_state(state)
         return settle_fast(self.full, state, drive=self.drive, tolerance=self.tolerance)

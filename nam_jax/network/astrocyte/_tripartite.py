@@ -84,7 +84,7 @@ class TripartiteNetwork(AbstractContinuousNetwork):
     def vector_field(
         self, t: Scalar | float, state: TripartiteState, drive: Any = None
     ) -> TripartiteState:
-        inputs = self.as_drive(drive)
+        inputs, state = self.as_drive(drive), self.as_state(state)
         x, s, p = state.neurons, state.synapses, state.processes
         leak = PerLayer(*(number.astype(x.dtype) for number in self.leaks))
         tau = PerLayer(*(number.astype(x.dtype) for number in self.time_constants))
@@ -120,7 +120,7 @@ class TripartiteNetwork(AbstractContinuousNetwork):
         return axes, jax.tree.map(lambda _: 0, self.time_scales())
 
     def readout(self, state: TripartiteState) -> Pattern:
-        return self.phi(state.neurons)
+        return self.phi(self.as_state(state).neurons)
 
     def time_scales(self) -> TripartiteState:
         return relaxation_times(self.time_constants, self.leaks, self.dtype)

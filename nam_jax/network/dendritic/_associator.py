@@ -146,7 +146,7 @@ class Associator(AbstractContinuousNetwork):
         self, t: Scalar | float, state: AssociatorState, drive: Any = None
     ) -> AssociatorState:
         """Returns the time derivative; `drive` acts on the memory in addition to the stimulus."""
-        inputs = self.as_drive(drive)
+        inputs, state = self.as_drive(drive), self.as_state(state)
         memory_input = drive_at(inputs.memory, t, state.stimulus)
         all_inputs = ExternalInputs(state.stimulus + memory_input, inputs.branches)
         flow = self.base.vector_field(t, state.rates, all_inputs)
@@ -178,6 +178,7 @@ class Associator(AbstractContinuousNetwork):
 
     def readout(self, state: AssociatorState) -> Pattern:
         """Returns the recalled item, (P,), graded."""
+        state = self.as_state(state)
         rates = state.rates.feature if self.from_features else state.rates.memory
         return self.answer_map(rates)
 

@@ -274,7 +274,7 @@ class DendriticMemory(AbstractContinuousNetwork):
         return self._feature_target(memory, self.memory_inhibition.settled(memory), None)
 
     def vector_field(self, t: Scalar | float, state: State, drive: Any = None) -> State:
-        inputs = self.as_drive(drive)
+        inputs, state = self.as_drive(drive), self.as_state(state)
         v1, v2, i1, i2 = jax.tree.leaves(state)
         tau_e1, tau_e2, tau_i = (tau.astype(v1.dtype) for tau in self.time_constants)
         h1 = self.memory_drive(v2, i1, i2) + drive_at(inputs.memory, t, v1)
@@ -328,7 +328,7 @@ class DendriticMemory(AbstractContinuousNetwork):
 
     def readout(self, state: State) -> Pattern:
         """Returns the rates of memory neurons, (N1,), in Hz."""
-        return state.memory
+        return self.as_state(state).memory
 
     def time_scales(self) -> State:
         tau_e1, tau_e2, tau_i = self.time_constants

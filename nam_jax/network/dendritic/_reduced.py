@@ -57,6 +57,7 @@ class ReducedMemory(AbstractContinuousNetwork):
 
     def lift(self, state: ExcitatoryState) -> State:
         """Returns the state of `base`: the excitatory rates of `state` and their inhibition."""
+        state = self.as_state(state)
         i1, i2 = self.base.memory_inhibition, self.base.feature_inhibition
         if not self.population_mean:
             return self.base.state_of(state.memory, state.feature)
@@ -99,7 +100,7 @@ class ReducedMemory(AbstractContinuousNetwork):
 
     def readout(self, state: ExcitatoryState) -> Pattern:
         """Returns the rates of memory neurons, (N1,), in Hz."""
-        return state.memory
+        return self.as_state(state).memory
 
     def time_scales(self) -> ExcitatoryState:
         tau_e1, tau_e2, _ = self.base.time_constants
@@ -158,7 +159,7 @@ class HeldFeatures(AbstractContinuousNetwork):
 
     def readout(self, state: State) -> Pattern:
         """Returns the rates of memory neurons, (N1,), in Hz."""
-        return state.memory
+        return self.as_state(state).memory
 
     def time_scales(self) -> State:
         return self.base.time_scales()

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Integer
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 
 Weights = Float[Array, "post pre"]
@@ -109,6 +109,7 @@ class Wiring(eqx.Module):
         """
         num_inhibitory = num_inhibitory or (max(1, num_memory // 2), max(1, num_feature // 4))
         sizes = {"num_memory": num_memory, "num_feature": num_feature, "num_branches": num_branches}
+        check_key(key)
         _check_sizes(**sizes, num_inhibitory=min(num_inhibitory))
         _check_share("connectivity", connectivity)
         _check_law(spread, gamma_shape)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, as_float, axes_of, is_concrete, positive_number
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.lagrangian import AbstractLagrangian, LogCosh
 from nam_jax.memory import (
     AbstractPatternStore,
@@ -17,6 +17,7 @@ from nam_jax.memory import (
     Power,
     ScaledTensor,
     check_patterns,
+    check_signs,
     rows_of,
 )
 from nam_jax.network._neural import AbstractNeuralNetwork
@@ -66,7 +67,7 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
         """Stores `patterns`.
 
         Args:
-            patterns: Xi, (K, N).
+            patterns: Xi, (K, N): -1 and +1 for neurons of phi = tanh, which refuse 0 and 1.
             separation: F; by default z^4 / 4.
             neural: L_n; by default that of phi = tanh.
             strength: t, above 0; by default 4 / F'(N). If phi is a stored pattern of -1 and +1,
@@ -76,14 +77,15 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
             voltage: x of a neuron whose cue entry is 1, when recall starts.
 
         Raises:
-            ValueError: If `patterns` are not (K, N) finite numbers, `leak` is negative, `strength`
-                or `time_constant` is not above 0, or no `strength` is given and the slope of
-                `separation` at N overflows.
+            ValueError: If `patterns` are not (K, N) finite numbers, or hold 0 and 1 although phi is
+                tanh; `leak` is negative; `strength` or `time_constant` is not above 0; or no
+                `strength` is given and the slope of `separation` at N overflows.
         """
+        self.neural = LogCosh() if neural is None else neural
+        _check_signs(patterns, self.neural)
         self.patterns = check_patterns(patterns)
         self.num_neurons = self.patterns.shape[1]
         self.separation = Power(4) if separation is None else separation
-        self.neural = LogCosh() if neural is None else neural
         if strength is None:
             full_overlap = jnp.full(1, self.num_neurons, self.patterns.dtype)
             slope = self.separation.slope(full_overlap)[0]
@@ -126,6 +128,7 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
         return self.patterns, None
 
     def check_rows(self, patterns: Patterns) -> None:
+        _check_signs(patterns, self.neural)
         check_patterns(patterns)
 
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "ContinuousDenseMemory":
@@ -145,13 +148,21 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: n.patterns, 1), 0
 
-    def force(self, state: Pattern) -> Pattern:
+    def force(self, state: AnyPattern) -> Pattern:
+        state = self.as_state(state)
         slope = self.separation.slope(self.patterns @ self.neural.activation(state))
         return self.strength.astype(state.dtype) * (self.patterns.T @ slope)
 
-    def interaction(self, state: Pattern) -> Scalar:
+    def interaction(self, state: AnyPattern) -> Scalar:
+        state = self.as_state(state)
         overlaps = self.patterns @ self.neural.activation(state)
         return -self.strength.astype(state.dtype) * self.separation(overlaps)
+
+
+def _check_signs(patterns: ArrayLike, neural: AbstractLagrangian) -> None:
+    """Raises a `ValueError` for patterns of 0 and 1, if activities lie between -1 and 1."""
+    if isinstance(neural, LogCosh):
+        check_signs(patterns)
 
 
 def _pattern_tensor(network: NeuronAstrocyte) -> tuple[PatternTensor, Scalar]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from nam_jax._misc import argument_error, axes_of
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractPatternStore,
     AbstractSeparation,
@@ -130,11 +130,12 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         """Returns the signs of `cue`; an entry of 0, a bit that is not known, stays 0."""
         return jnp.sign(as_cue(cue, self.patterns.shape[1], self.dtype))
 
-    def local_field(self, state: Pattern) -> Pattern:
+    def local_field(self, state: AnyPattern) -> Pattern:
+        state = self.as_state(state)
         weight, own_weight = self._weights(self._overlaps(state))
         return weight @ self.patterns - state * own_weight.sum()
 
-    def carry(self, state: Pattern) -> Overlaps:
+    def carry(self, state: AnyPattern) -> Overlaps:
         """Returns the overlaps of `state` and the parts of its fields."""
         # Overlaps are whole numbers, so that updates one by one add no rounding errors. Example:
         # patterns (+, +, +) and (+, -, +), state (+, +, -): overlaps (1, -1). If neuron 2 flips
@@ -162,13 +163,15 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         parts = jax.lax.cond(change == 0, lambda: carry[:3], changed)
         return Overlaps(parts[0], parts[1], parts[2], carry.bits)
 
-    def partial_fields(self, state: Pattern, counts: tuple[int, ...]) -> Float[Array, "counts N"]:
+    def partial_fields(
+        self, state: AnyPattern, counts: tuple[int, ...]
+    ) -> Float[Array, "counts N"]:
         """Returns the fields for all counts, at about the cost of one call of `local_field`."""
         ends = (0, *counts)
         if any(a >= b for a, b in itertools.pairwise(ends)) or ends[-1] > self.patterns.shape[0]:
             requirement = f"ascend from at least 1 to at most {self.patterns.shape[0]}"
             raise argument_error("counts", requirement, counts)
-        xi = self.patterns
+        xi, state = self.patterns, self.as_state(state)
         weight, own_weight = self._weights(self._overlaps(state))
         parts = [
             weight[a:b] @ xi[a:b] - state * jnp.sum(own_weight[a:b])
@@ -176,9 +179,9 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         ]
         return jnp.cumsum(jnp.stack(parts), axis=0)
 
-    def _overlaps(self, state: Pattern) -> Float[Array, " K"]:
+    def _overlaps(self, state: AnyPattern) -> Float[Array, " K"]:
         """Returns S = Xi sigma."""
-        return self.patterns @ state
+        return self.patterns @ self.as_state(state)
 
     def _weights(
         self, overlaps: Float[Array, " K"]
@@ -208,7 +211,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
         weight, own_weight = self._weights(overlaps)
         return weight, jnp.vdot(jnp.ones_like(own_weight), own_weight)
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """Returns E in units of F(N), where F is the separation function.
 
         It is -1 if a single pattern is stored and the state equals it, and rises and falls with E:
@@ -228,5 +231,5 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: n.patterns, 1), 0
 
-    def readout(self, state: Pattern) -> Pattern:
-        return state
+    def readout(self, state: AnyPattern) -> Pattern:
+        return self.as_state(state)

@@ -8,11 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
-from nam_jax._misc import argument_error, as_float, axes_of, check_finite, zero_diagonal
-from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
+from nam_jax._misc import (
+    argument_error,
+    as_float,
+    axes_of,
+    check_finite,
+    is_concrete,
+    zero_diagonal,
+)
+from nam_jax._types import AnyPattern, Key, Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractLearningRule,
     ActivityProduct,
+    check_bits,
     learn,
     learn_another,
     rows_like,
@@ -97,7 +105,10 @@ class Hopfield(AbstractDiscreteNetwork):
         """Returns a network that stores `patterns` by a learning rule.
 
         Args:
-            patterns: Xi, (K, N).
+            patterns: Xi, (K, N), -1 and +1, the states of neurons; or 0 and 1 for a rule that takes
+                them, such as [`nam_jax.memory.Covariance`][]. A 0 among them stands for an entry
+                that is not known. Of graded numbers give the signs, `jnp.sign(patterns)`, or store
+                them in a [`nam_jax.network.ModernHopfield`][] network.
             rule: The learning rule; by default the activity product, W = Xi^T Xi / N.
             passes: As for [`nam_jax.memory.learn`][].
             key: As for [`nam_jax.memory.learn`][].
@@ -105,9 +116,11 @@ class Hopfield(AbstractDiscreteNetwork):
             self_coupling: As for the class.
 
         Raises:
-            ValueError: As [`nam_jax.memory.learn`][] and the class.
+            ValueError: If `patterns` hold other numbers, or as [`nam_jax.memory.learn`][] and the
+                class.
         """
         rule = ActivityProduct() if rule is None else rule
+        _check_bits_or_signs(patterns)
         weights = learn(rule, patterns, passes=passes, key=key)
         return cls(weights, threshold=threshold, self_coupling=self_coupling)
 
@@ -126,8 +139,9 @@ class Hopfield(AbstractDiscreteNetwork):
             ValueError: If `rule` is another rule, or `pattern` has a wrong shape or dtype or is not
                 finite.
         """
-        row = rows_like("pattern", pattern, self.weights, self.weights.shape[1:])
         rule = ActivityProduct() if rule is None else rule
+        check_bits(rule, pattern, "pattern")
+        row = rows_like("pattern", pattern, self.weights, self.weights.shape[1:])
         weights = learn_another(rule, self.weights, row)
         weights = weights if self.self_coupling else zero_diagonal(weights)
         return eqx.tree_at(lambda net: net.weights, self, weights)
@@ -144,17 +158,17 @@ class Hopfield(AbstractDiscreteNetwork):
         """Returns the signs of `cue`; an entry of 0, a bit that is not known, stays 0."""
         return jnp.sign(as_cue(cue, self.weights.shape[0], self.dtype))
 
-    def local_field(self, state: Pattern) -> Pattern:
+    def local_field(self, state: AnyPattern) -> Pattern:
         return self.fields_in(self.carry(state))
 
-    def carry(self, state: Pattern) -> Fields:
+    def carry(self, state: AnyPattern) -> Fields:
         terms = jnp.sum(jnp.abs(self.weights), axis=1) + jnp.abs(self.threshold)
         # The barrier makes a copy of the transpose, and the compiler drops an unused copy. Updates
         # one by one then add a row of it: with W^T = (0, a; b, 0), a change of s_0 by 2 adds
         # 2 (0, a) to the fields, without another product W s.
         outgoing = jax.lax.optimization_barrier(self.weights.T)
         rounding = 4 * jnp.finfo(self.dtype).eps * terms
-        return Fields(self.weights @ state - self.threshold, rounding, outgoing)
+        return Fields(self.weights @ self.as_state(state) - self.threshold, rounding, outgoing)
 
     def field_of(self, carry: Fields, state: Pattern, i: int | Int[Array, ""]) -> Scalar:
         return _without_rounding(carry.values[i], carry.rounding[i])
@@ -171,9 +185,10 @@ class Hopfield(AbstractDiscreteNetwork):
         """Returns None: weights do not tell the share of each pattern."""
         return None
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """Returns E, dimensionless."""
         self.as_drive(drive)
+        state = self.as_state(state)
         return jnp.vdot(self.threshold - self.weights @ state / 2, state)
 
     def stored_rows(self) -> Patterns | None:
@@ -182,8 +197,21 @@ class Hopfield(AbstractDiscreteNetwork):
     def row_axes(self) -> tuple[Any, int]:
         return axes_of(self, lambda n: (n.weights, n.threshold), (0, 0)), 0
 
-    def readout(self, state: Pattern) -> Pattern:
-        return state
+    def readout(self, state: AnyPattern) -> Pattern:
+        return self.as_state(state)
+
+
+def _check_bits_or_signs(patterns: ArrayLike) -> None:
+    """Raises a `ValueError` if `patterns` hold other numbers than -1, 0 and +1."""
+    array = as_float(patterns)
+    if is_concrete(array) and np.isfinite(np.asarray(array)).all():
+        graded = int((~np.isin(np.asarray(array), (-1, 0, 1))).sum())
+        if graded:
+            requirement = (
+                "hold -1 and +1, the states of neurons; use `jnp.sign(patterns)`, "
+                "`Hopfield(learn(rule, patterns))`, or a `ModernHopfield` network"
+            )
+            raise argument_error("patterns", requirement, f"{graded} graded entries")
 
 
 def _without_rounding(field: Array, rounding: Array) -> Array:

@@ -17,7 +17,7 @@ from nam_jax.lagrangian import (
     RectifiedPower,
     Spherical,
 )
-from nam_jax.memory import AbstractPatternStore, check_patterns, rows_of
+from nam_jax.memory import AbstractPatternStore, check_patterns, check_signs, rows_of
 from nam_jax.network._base import AbstractContinuousNetwork
 from nam_jax.network._drive import Drive, as_cue, drive_at, neural_only
 from nam_jax.network._layer import Layer
@@ -94,9 +94,12 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
             voltage: v of a feature whose cue entry is 1, when recall starts.
 
         Raises:
-            ValueError: If `patterns` are not (K, N) finite numbers, or `time_constants` are not two
+            ValueError: If `patterns` are not (K, N) finite numbers, or hold 0 and 1 although
+                features fire tanh, which lies between -1 and 1, or `time_constants` are not two
                 numbers above 0.
         """
+        if isinstance(features, LogCosh):
+            check_signs(patterns)
         self.patterns = check_patterns(patterns)
         self.features, self.hidden = features, hidden
         if len(time_constants) != 2:
@@ -168,6 +171,8 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         return self.patterns, None
 
     def check_rows(self, patterns: Patterns) -> None:
+        if isinstance(self.features, LogCosh):
+            check_signs(patterns)
         check_patterns(patterns)
 
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "TwoLayerMemory":
@@ -190,6 +195,7 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def vector_field(
         self, t: Scalar | float, state: TwoLayerState, drive: Any = None
     ) -> TwoLayerState:
+        state = self.as_state(state)
         v, h, xi = state.features, state.hidden, self.patterns
         tau_f, tau_h = (tau.astype(v.dtype) for tau in self.time_constants)
         inputs = drive_at(neural_only(self.as_drive(drive)), t, v)
@@ -201,6 +207,7 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
     def energy_terms(
         self, state: TwoLayerState, drive: Any = None, t: Scalar | float = 0.0
     ) -> TwoLayerTerms:
+        state = self.as_state(state)
         v, h = state.features, state.hidden
         g, f = self.features.activation(v), self.hidden.activation(h)
         return TwoLayerTerms(
@@ -231,7 +238,7 @@ class TwoLayerMemory(AbstractContinuousNetwork, AbstractPatternStore):
         return axes, axes_of(self.time_scales(), lambda s: s.features, 0)
 
     def readout(self, state: TwoLayerState) -> Pattern:
-        return self.features.activation(state.features)
+        return self.features.activation(self.as_state(state).features)
 
     def time_scales(self) -> TwoLayerState:
         return TwoLayerState(*self.time_constants)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, axes_of, in_one_dtype
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.memory import check_patterns, rows_like
 from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
 from nam_jax.network._drive import as_cue
@@ -91,7 +91,7 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
     def has_energy(self) -> bool:
         return False
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         raise without_energy(self)
 
     @property
@@ -108,6 +108,6 @@ class CorrelationMatrix(AbstractFeedforwardNetwork):
         """Returns the cue itself."""
         return as_cue(cue, self.weights.shape[1], self.dtype)
 
-    def respond(self, state: Pattern) -> Float[Array, " M"]:
-        answer = self.weights @ state
+    def respond(self, state: AnyPattern) -> Float[Array, " M"]:
+        answer = self.weights @ self.as_state(state)
         return jnp.sign(answer) if self.sign else answer

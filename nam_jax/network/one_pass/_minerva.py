@@ -8,8 +8,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, axes_of, is_concrete
-from nam_jax._types import Key, Pattern, Patterns, Scalar
+from nam_jax._misc import argument_error, as_float, axes_of, check_key, is_concrete
+from nam_jax._types import AnyPattern, Key, Pattern, Patterns, Scalar
 from nam_jax.memory import AbstractPatternStore, rows_of
 from nam_jax.network._base import AbstractFeedforwardNetwork, without_energy
 from nam_jax.network._drive import as_cue
@@ -77,6 +77,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
         Raises:
             ValueError: If `learning_rate` is not in [0, 1], or as the class.
         """
+        check_key(key)
         if not 0 <= learning_rate <= 1:
             raise argument_error("learning_rate", "be in [0, 1]", f"{learning_rate}")
         traces = as_float(patterns)
@@ -92,7 +93,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
     def with_rows(self, patterns: Patterns, answers: Patterns | None) -> "Minerva2":
         return eqx.tree_at(lambda net: net.traces, self, patterns)
 
-    def echo(self, probe: Pattern) -> Echo:
+    def echo(self, probe: AnyPattern) -> Echo:
         """Returns the echo of a probe.
 
         Args:
@@ -102,7 +103,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
         # features N_R are 2 + 2 - 1 = 3 and 2 + 2 - 2 = 2, the similarities 1/3 and 2/2 = 1, the
         # activations 1/27 and 1. So I = 28/27 and C = (28/27, 1/27, -1): the unknown feature gets
         # 1/27.
-        traces = self.traces
+        traces, probe = self.traces, self.as_state(probe)
         in_trace, in_probe = (traces != 0).astype(self.dtype), (probe != 0).astype(self.dtype)
         relevant = jnp.sum(in_probe) + jnp.sum(in_trace, axis=1) - in_trace @ in_probe
         similarity = traces @ probe / jnp.maximum(relevant, 1)
@@ -117,7 +118,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
     def has_energy(self) -> bool:
         return False
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         raise without_energy(self)
 
     @property
@@ -134,7 +135,7 @@ class Minerva2(AbstractFeedforwardNetwork, AbstractPatternStore):
         """Returns the probe itself."""
         return as_cue(cue, self.traces.shape[1], self.dtype)
 
-    def respond(self, state: Pattern) -> Float[Array, " M"]:
+    def respond(self, state: AnyPattern) -> Float[Array, " M"]:
         """Returns the content of the echo over its largest |entry|; zeros if all entries are 0."""
         content = self.echo(state).content
         largest = jnp.max(jnp.abs(content))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, axes_of, in_one_dtype
-from nam_jax._types import Pattern, Patterns, Scalar
+from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.memory import (
     AbstractPatternStore,
     AbstractSimilarity,
@@ -104,12 +104,13 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         potential = self.weighting.potential
         return self.projection is None and self.similarity.linear and potential is not None
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """Returns E at `state`, dimensionless."""
         self.as_drive(drive)
         potential = self.weighting.potential
         if not self.has_energy or potential is None:
             raise without_energy(self)
+        state = self.as_state(state)
         return jnp.sum(state**2) / 2 - potential(self.similarity(self.memory, state))
 
     @property
@@ -127,8 +128,8 @@ class UniversalHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         nan_allowed = self.similarity.visible
         return as_cue(cue, self.memory.shape[1], self.dtype, nan_allowed=nan_allowed)
 
-    def respond(self, state: Pattern) -> Float[Array, " M"]:
-        weights = self.weighting(self.similarity(self.memory, state))
+    def respond(self, state: AnyPattern) -> Float[Array, " M"]:
+        weights = self.weighting(self.similarity(self.memory, self.as_state(state)))
         return weights @ (self.memory if self.projection is None else self.projection)
 
 
@@ -205,11 +206,12 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         """Whether the network has an energy: it has none with a projection."""
         return self.projection is None
 
-    def energy(self, state: Pattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
+    def energy(self, state: AnyPattern, drive: Any = None, t: Scalar | float = 0.0) -> Scalar:
         """Returns E at `state`, dimensionless."""
         self.as_drive(drive)
         if not self.has_energy:
             raise without_energy(self)
+        state = self.as_state(state)
         return jnp.sum(state**2) / 2 - self.separation(self.patterns @ state)
 
     @property
@@ -226,8 +228,8 @@ class ModernHopfield(AbstractFeedforwardNetwork, AbstractPatternStore):
         """Returns the cue itself."""
         return as_cue(cue, self.patterns.shape[1], self.dtype)
 
-    def respond(self, state: Pattern) -> Float[Array, " M"]:
-        weights = self.separation.slope(self.patterns @ state)
+    def respond(self, state: AnyPattern) -> Float[Array, " M"]:
+        weights = self.separation.slope(self.patterns @ self.as_state(state))
         return weights @ (self.patterns if self.projection is None else self.projection)
 
 
