@@ -126,10 +126,11 @@ def simulate(
 
     Raises:
         ValueError: If `state` does not have the layers of the network; if t1 is not after t0; if
-            `times` is a number below 2, or times that do not ascend or lie outside [t0, t1]; if `energy_tolerance` is given but no `energy` is saved;
-            if `target` is given with `save`; if `how` has a finite `max_time` or an `Implicit`
-            adjoint; if `throw` is True under jit, vmap or grad; or if the network does not flow in
-            time, takes no such drive, or lacks what an observable needs.
+            `times` is a number below 2, or times that do not ascend or lie outside [t0, t1]; if
+            `energy_tolerance` is given but no `energy` is saved; if `target` is given with `save`;
+            if `how` has a finite `max_time` or an `Implicit` adjoint; if `throw` is True under jit,
+            vmap or grad; or if the network does not flow in time, takes no such drive, or lacks
+            what an observable needs.
         RuntimeError: If `throw` is True and the result is neither `converged` nor `time_reached`.
     """
     refuse_traced(throw, network, state, t0, t1, drive, how)

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.train._checkpoint import Checkpoint, Store
-from nam_jax.train._loss import AbstractLoss, ContrastiveEnergy, Loss
+from nam_jax.train._loss import AbstractLoss, ContrastiveEnergy, Loss, SquaredError
 from nam_jax.train._routes import AbstractRoute, ImplicitRoute, Sample
 from nam_jax.train._step import Carry, Metrics, Problem, advance, validate
 
@@ -22,6 +22,10 @@ class ENDINGS(eqx.Enumeration):
     """How training ended; `ENDINGS[result]` is a sentence."""
 
     finished = "All steps were done."
+    no_better = (
+        "Training did not help: the loss is not lower than at the start. Lower the learning rate, "
+        "make more steps, or choose other parts by `trainable`."
+    )
     stopped_early = "The validation loss did not fall for `patience` validations."
     not_finite = "Too many steps in a row gave numbers that are not finite; the last good is kept."
     unsettled = "In too many steps in a row no sample came to rest; the last good is kept."
@@ -32,8 +36,8 @@ class Fit(eqx.Module):
 
     Attributes:
         network: The network after the last step that was taken; with validation, the network of the
-            lowest validation loss. Nodes are still in it; [`nam_jax.train.resolve`][] replaces
-            them by their values.
+            lowest validation loss, which may be the first one. Nodes are still in it;
+            [`nam_jax.train.resolve`][] replaces them by their values.
         metrics: The history. Each of its arrays is (S,), one entry a step: `loss`, `correct`,
             `failed`, `gradient_norm`, `adjoint_residual`, `adjoint_iterations`, `taken`,
             `validation_loss` and `validation_correct`.
@@ -61,10 +65,10 @@ def fit(
     network: Any,
     batches: Callable[[Key], Sample],
     *,
-    loss: Loss,
-    optimizer: optax.GradientTransformation,
-    num_steps: int,
     key: Key,
+    loss: Loss | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    num_steps: int = 100,
     gradient: AbstractRoute | None = None,
     trainable: Callable[[Any], Any] | None = None,
     project: Callable[[Any], Any] | None = None,
@@ -85,14 +89,16 @@ def fit(
         network: The network; parts of it may be [`nam_jax.train.AbstractParameter`][] nodes.
         batches: Function from a key to a batch of samples, such as a
             [`nam_jax.train.Minibatches`][]; equal keys must give equal batches.
-        loss: A [`nam_jax.train.AbstractLoss`][] or a [`nam_jax.train.ContrastiveEnergy`][].
-        optimizer: An optimizer of Optax with its schedule and clipping, such as
-            `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`.
-        num_steps: Number of steps, at least 1.
         key: Random key of the batches.
+        loss: A [`nam_jax.train.AbstractLoss`][] or a [`nam_jax.train.ContrastiveEnergy`][]; by
+            default `SquaredError()`, which counts the neurons that the samples ask for.
+        optimizer: An optimizer of Optax with its schedule and clipping; by default
+            `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))`.
+        num_steps: Number of steps, at least 1.
         gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
         trainable: Function from the network to a list of the parts to be trained, as for
-            `equinox.tree_at`. By default every floating-point array, time constants too.
+            `equinox.tree_at`. By default every floating-point array but time constants, on which
+            no equilibrium depends.
         project: Function from a network to one that keeps a promise, such as
             [`nam_jax.train.certify`][]; applied after every step. It may also change parts that are
             not trained.
@@ -109,7 +115,10 @@ def fit(
     Raises:
         ValueError: On a bad argument, or a checkpoint folder of another run.
     """
+    check_key(key)
     _check(num_steps, chunk, max_bad, patience, validation)
+    loss = SquaredError() if loss is None else loss
+    optimizer = OPTIMIZER if optimizer is None else optimizer
     rest = eqx.filter(network, eqx.is_array, inverse=True)
     problem = Problem(
         rest=rest,
@@ -124,11 +133,17 @@ def fit(
         max_bad=max_bad,
     )
     carry = _start(problem, network, _loss_dtype(batches, key), validation)
+    first_loss = None
+    if validation is not None:
+        # The first network is kept too, so that training never makes the result worse than that.
+        first, first_loss, _ = validate(problem, carry, validation)
+        kept = carry.best, first.best_loss
+        carry = eqx.tree_at(lambda c: (c.best, c.best_loss), carry, kept)
     opened = contextlib.nullcontext() if checkpoint is None else checkpoint.open(problem, carry)
     with opened as store, _bar(num_steps, shown=progress) as show:
         carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
     best = carry.arrays if validation is None else carry.best
-    result = _ending(carry, max_bad, patience)
+    result = _ending(carry, max_bad, patience, _helped(carry, history, first_loss))
     return Fit(eqx.combine(best, rest), history, result, int(carry.step))
 
 
@@ -189,16 +204,31 @@ def _stopped(carry: Carry, max_bad: int, patience: int | None) -> bool:
     return tired or int(carry.bad) >= max_bad
 
 
-def _ending(carry: Carry, max_bad: int, patience: int | None) -> ENDINGS:
+def _helped(carry: Carry, history: Metrics, first_loss: Any) -> bool:
+    """Whether the loss fell: on the validation batch, or on the batches of the steps.
+
+    The batches of steps differ. So the mean over the last fifth of the steps that were taken is
+    compared with the mean over the first fifth.
+    """
+    if first_loss is not None:
+        return not float(carry.best_loss) >= float(first_loss)
+    losses = history.loss[np.asarray(history.taken, bool)]
+    few = max(1, len(losses) // 5)
+    return len(losses) < 2 or bool(losses[-few:].mean() < losses[:few].mean())
+
+
+def _ending(carry: Carry, max_bad: int, patience: int | None, helped: bool) -> ENDINGS:
     if int(carry.bad) >= max_bad:
         return ENDINGS.unsettled if bool(carry.unsettled) else ENDINGS.not_finite
+    if not helped:
+        return ENDINGS.no_better
     return ENDINGS.stopped_early if _stopped(carry, max_bad, patience) else ENDINGS.finished
 
 
 def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
     """The network's tree, true at the floating-point arrays that are trained."""
     if trainable is None:
-        chosen = jax.tree.map(eqx.is_inexact_array, network)
+        chosen = jax.tree_util.tree_map_with_path(_is_trained, network)
     else:
         chosen = jax.tree.map(lambda _: False, network)
         parts = jax.tree.leaves(trainable(network), is_leaf=lambda x: x is None)
@@ -212,6 +242,22 @@ def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
     if not any(jax.tree.leaves(chosen)):
         raise argument_error("network", "hold floating-point arrays", "none to be trained")
     return chosen
+
+
+OPTIMIZER = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))
+"""The optimizer unless told; one object, so that calls of `fit` share compiled programs."""
+
+TIMES = {"time_constant", "time_constants", "fading"}
+"""Fields of networks on which no equilibrium depends.
+
+Their gradient is rounding noise, of which an optimizer such as Adam makes steps of full size; a
+time constant would soon be below 0.
+"""
+
+
+def _is_trained(path: Any, leaf: Any) -> bool:
+    """Whether a leaf is trained unless told: a floating-point array that is no time constant."""
+    return eqx.is_inexact_array(leaf) and not any(getattr(k, "name", None) in TIMES for k in path)
 
 
 def _route(loss: Loss, gradient: AbstractRoute | None) -> AbstractRoute:

@@ -39,21 +39,23 @@ class AbstractLoss(eqx.Module):
 
 
 class SquaredError(AbstractLoss):
-    """Mean of (readout - target)^2 over the neurons that count.
-
-    For completion count the hidden neurons alone, because the visible ones are given.
+    """Mean of (readout - target)^2 over the neurons that count; 0 if no neuron counts.
 
     Attributes:
-        mask: (N,), true where a neuron counts; None for all.
+        mask: (N,), true where a neuron counts; None for the neurons that are asked for by the
+            sample, or all if it does not say.
     """
 
     mask: Bool[Array, " N"] | None = None
 
     def __call__(self, readout: Pattern, sample: Sample) -> Scalar:
-        return _mean((readout - _target(readout, sample)) ** 2, self.mask)
+        return _mean((readout - _target(readout, sample)) ** 2, self._counting(sample))
 
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
-        return signs_agree(readout, sample, self.mask)
+        return signs_agree(readout, sample, self._counting(sample))
+
+    def _counting(self, sample: Sample) -> Bool[Array, " N"] | None:
+        return sample.asked if self.mask is None else self.mask
 
 
 class VoltageMargin(AbstractLoss):
@@ -117,8 +119,8 @@ class TokenCrossEntropy(AbstractLoss):
 
     The readout holds the logits of C tokens at T places, (T, C). The target, (T,), holds a token
     from 0 to C - 1 at each place, or a negative number at a place that does not count. A sequence
-    is correct if the largest logit is the target's at all places that count. The loss is NaN if no
-    place counts.
+    is correct if the largest logit is the target's at all places that count. The loss is 0 if no
+    place counts, as in a sequence of padding.
     """
 
     def __call__(self, readout: Float[Array, "T C"], sample: Sample) -> Scalar:
@@ -211,4 +213,5 @@ def _target(readout: Pattern, sample: Sample) -> Pattern:
 def _mean(values: Pattern, mask: Bool[Array, " N"] | None) -> Scalar:
     if mask is None:
         return jnp.mean(values)
-    return jnp.sum(jnp.where(mask, values, 0)) / jnp.sum(mask).astype(values.dtype)
+    count = jnp.maximum(jnp.sum(mask), 1).astype(values.dtype)
+    return jnp.sum(jnp.where(mask, values, 0)) / count

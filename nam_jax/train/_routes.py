@@ -26,11 +26,14 @@ class Sample(eqx.Module):
         target: The pattern, label or tokens that the loss compares the readout with, any shape.
         drive: Constant inputs during recall, of the network's `drive_type`, such as a
             [`nam_jax.network.Drive`][]; None for none.
+        asked: (N,), true at the neurons that are to be recalled; None for all. Visible neurons of a
+            pattern that is to be completed are given, and say nothing about recall.
     """
 
     cue: Float[Array, "*batch N"] | Int[Array, "*batch N"]
     target: Float[Array, "..."] | Int[Array, "..."]
     drive: Any = None
+    asked: Bool[Array, "*batch N"] | None = None
 
 
 Cost = Callable[[Float[Array, "..."], Sample], Scalar]

@@ -30,12 +30,28 @@ class Minibatches(eqx.Module):
     make: Callable[..., Sample]
     size: int = eqx.field(static=True)
 
-    def __check_init__(self):
-        counts = {len(rows) for rows in jax.tree.leaves(self.rows)}
-        if len(counts) != 1:
+    def __init__(
+        self, rows: Any, make: Callable[..., Sample] | None = None, size: int | None = None
+    ):
+        """Keeps the rows.
+
+        Args:
+            rows: See the attributes.
+            make: See the attributes; by default recall from cues with a tenth of the signs flipped.
+            size: Rows a batch; by default 32, or all if there are fewer.
+
+        Raises:
+            ValueError: If `rows` holds no arrays with one common leading axis, or `size` is not
+                from 1 to K.
+        """
+        counts = {(*jnp.shape(leaf), 0)[0] for leaf in jax.tree.leaves(rows)}
+        if len(counts) != 1 or 0 in counts:
             requirement = "hold arrays with one common leading axis"
             raise argument_error("rows", requirement, f"lengths {sorted(counts)}")
         (count,) = counts
+        self.rows = rows
+        self.make = _DENOISING if make is None else make
+        self.size = min(32, count) if size is None else size
         if not 1 <= self.size <= count:
             raise argument_error("size", f"lie between 1 and the {count} rows", f"{self.size}")
 
@@ -77,8 +93,7 @@ def completion_samples(
 
     Args:
         patterns: (K, N).
-        visible: (N,), true where a neuron is shown. The loss should count the others, as
-            `SquaredError(~visible)` does.
+        visible: (N,), true where a neuron is shown; the others are asked for.
         strength: Drive of a visible neuron whose entry is 1. None for no drive, if a
             [`nam_jax.train.ClampedRoute`][] holds the visible neurons instead.
         spread: Hidden neurons of the cue start from random signs times this number.
@@ -94,9 +109,10 @@ def completion_samples(
     guess = spread * jax.random.rademacher(key, patterns.shape, patterns.dtype)
     shown = visible[None, :]
     cues = jnp.where(shown, patterns, guess)
-    if strength is None:
-        return Sample(cues, patterns)
-    return Sample(cues, patterns, Drive(neural=strength * jnp.where(shown, patterns, 0)))
+    drive = None
+    if strength is not None:
+        drive = Drive(neural=jnp.asarray(strength, cues.dtype) * jnp.where(shown, patterns, 0))
+    return Sample(cues, patterns, drive, jnp.broadcast_to(~shown, patterns.shape))
 
 
 def held_samples(
@@ -125,8 +141,7 @@ def held_samples(
         key: Random key.
 
     Returns:
-        A batch of K samples, whose cue is 0 at hidden neurons; see
-        [`nam_jax.train.VoltageMargin`][] for a loss that counts these alone.
+        A batch of K samples, whose cue is 0 at hidden neurons, which are asked for.
 
     Raises:
         ValueError: If `hidden` is out of range, or `occluded` does not have one entry a neuron.
@@ -142,7 +157,11 @@ def held_samples(
         is_hidden = jnp.where(fourth, occluded[None, :], is_hidden)
         cues = jnp.where(fourth, patterns, cues)
     cues = jnp.where(is_hidden, 0, cues)
-    return Sample(cues, patterns, Drive(neural=jnp.asarray(strength, cues.dtype) * cues))
+    drive = Drive(neural=jnp.asarray(strength, cues.dtype) * cues)
+    return Sample(cues, patterns, drive, jnp.broadcast_to(is_hidden, patterns.shape))
+
+
+_DENOISING = jax.tree_util.Partial(denoising_samples, fraction=0.1)
 
 
 def sequence_samples(num_pairs: Int[Array, " K"], task: data.RecallTask, *, key: Key) -> Sample:

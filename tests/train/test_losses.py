@@ -27,6 +27,7 @@ from nam_jax.train import (
     Sample,
     SquaredError,
     ThroughSolver,
+    TokenCrossEntropy,
     VoltageMargin,
     certified_reduction,
     completion_samples,
@@ -158,6 +159,36 @@ def test_held_samples_hide_some_neurons_and_drive_the_others(getkey):
         held_samples(patterns, fraction=0.0, strength=1.0, hidden=1.5, key=getkey())
     with pytest.raises(ValueError, match=r"`occluded` must have shape \(20,\), one entry"):
         held_samples(patterns, fraction=0.0, strength=1.0, occluded=occluded[1:], key=getkey())
+
+
+def test_the_neurons_that_are_asked_for_count_and_no_others(getkey):
+    patterns, visible = signs(getkey(), (3, 4)), jnp.array([True, True, False, False])
+    readout = jnp.array([0.5, -0.2, 0.1, -1.0])
+    first = lambda batch: jax.tree.map(lambda a: a[0], batch)  # noqa: E731
+    sample = first(completion_samples(patterns, visible, strength=1.0, key=getkey()))
+    expected = SquaredError(~visible)(readout, sample)
+    np.testing.assert_allclose(SquaredError()(readout, sample), expected)
+    right = jnp.where(visible, -sample.target, sample.target)
+    assert bool(SquaredError().correct(right, sample))
+    held = first(held_samples(patterns, fraction=0.5, strength=1.0, hidden=0.5, key=getkey()))
+    np.testing.assert_array_equal(held.asked, held.cue == 0)
+    np.testing.assert_allclose(
+        SquaredError()(readout, denoised := first(denoising_samples(patterns, 0.1, key=getkey()))),
+        jnp.mean((readout - denoised.target) ** 2),
+    )
+
+
+@pytest.mark.parametrize("loss", [SquaredError(jnp.zeros(4, bool)), VoltageMargin()])
+def test_a_loss_of_which_nothing_is_asked_is_0_with_derivatives_of_0(loss):
+    given = Sample(jnp.ones(4), jnp.ones(4))
+    value, slope = jax.value_and_grad(loss)(0.5 * jnp.ones(4), given)
+    assert float(value) == 0 and not np.any(slope)
+
+
+def test_a_sequence_of_padding_has_the_loss_0():
+    padding = Sample(jnp.zeros(5, int), jnp.full(5, -1))
+    value, slope = jax.value_and_grad(TokenCrossEntropy())(jnp.ones((5, 3)), padding)
+    assert float(value) == 0 and not np.any(slope)
 
 
 def test_completion_samples_show_the_visible_neurons_alone(getkey):

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from tables.networks import released, signs
 from tables.training import FewSteps, correlated, denoising, quick_fit
 
-from nam_jax.network import ContinuousDenseMemory
+from nam_jax.network import ContinuousDenseMemory, TwoLayerMemory
 from nam_jax.train import ENDINGS, AbstractRoute, ContrastiveEnergy, Minibatches, Sample
+from nam_jax.train._fit import _chosen
 
 
 def memory():
@@ -177,6 +179,40 @@ def test_names_and_functions_are_no_routes_and_no_losses(name):
     """A `ValueError`, or a `TypeError` in runs in which the types of arguments are checked."""
     with pytest.raises((ValueError, TypeError), match=f"`{name}` must be a|parameter '{name}'"):
         quick_fit(memory(), denoising(correlated(), 3), 4, **{name: OTHER[name]})
+
+
+def test_training_that_did_not_help_says_so():
+    """Up the gradient; with validation the first network comes back."""
+    net, batches = memory(), denoising(correlated(), 5)
+    climbed = quick_fit(net, batches, 20, optimizer=optax.sgd(-1.0))
+    assert bool(climbed.result == ENDINGS.no_better)
+    assert climbed.metrics.loss[-4:].mean() > climbed.metrics.loss[:4].mean()
+    validation = batches(jax.random.key(4))
+    kept = quick_fit(net, batches, 8, optimizer=optax.sgd(-1.0), validation=validation, patience=2)
+    assert bool(kept.result == ENDINGS.no_better) and eqx.tree_equal(kept.network, net)
+    assert ENDINGS[kept.result].startswith("Training did not help")
+
+
+def test_time_constants_are_trained_only_if_they_are_named():
+    for net in (memory(), TwoLayerMemory.model_b(correlated()), released(correlated())):
+        chosen = dict(jax.tree.leaves_with_path(_chosen(net, None)))
+        trained = {jax.tree_util.keystr(path) for path, is_trained in chosen.items() if is_trained}
+        assert trained and not any("time_constant" in name for name in trained)
+        assert len(trained) == sum(eqx.is_inexact_array(x) for x in jax.tree.leaves(net)) - len(
+            jax.tree.leaves(getattr(net, "time_constants", 0))
+        )
+    named = _chosen(memory(), lambda net: [net.time_constant])
+    assert sum(jax.tree.leaves(named)) == 1
+
+
+def test_minibatches_have_defaults(getkey):
+    patterns = signs(getkey(), (50, 20))
+    for rows, size in ((patterns, 32), (patterns[:4], 4)):
+        batch = Minibatches(rows)(getkey())
+        assert batch.cue.shape == (size, 20)
+        assert (np.asarray(batch.cue != batch.target).sum(1) == 2).all()
+    with pytest.raises(ValueError, match="`rows` must hold arrays with one common leading axis"):
+        Minibatches(jnp.asarray(1.0))
 
 
 def test_minibatches_hold_different_rows_and_depend_on_the_key_alone(getkey):
