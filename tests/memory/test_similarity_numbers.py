@@ -1,5 +1,7 @@
 """Similarities of numbers far from 0, very large, very small, blank, whole or not finite."""
 
+import hypothesis
+import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -14,6 +16,7 @@ from nam_jax.network import (
     ModernHopfield,
     UniversalHopfield,
 )
+from nam_jax.network._drive import as_cue
 from nam_jax.solve import RESULTS
 
 K, N = 40, 48
@@ -66,6 +69,46 @@ def test_similarities_are_those_of_64_bits_at_any_offset_and_scale(kind, visible
         # Cosines at an offset of 1000 spreads differ by less than the rounding of 32 bits.
         assert kind is Cosine or found[case].argmax() == right.argmax()
     assert (found <= (0 if kind in (Euclidean, Manhattan) else 1 + 1e-5)).all()
+
+
+COMPILED = {kind: jax.jit(kind(visible=True)) for kind in KINDS}
+
+
+@hypothesis.given(
+    kind=st.sampled_from(KINDS),
+    exponent=st.floats(-12, 10),
+    offset=st.floats(-1000, 1000),
+    spreads=st.floats(1, 30),
+    hidden=st.floats(0, 0.9),
+    seed=st.integers(0, 2**31),
+)
+@hypothesis.settings(deadline=None, max_examples=60, derandomize=True)
+def test_similarities_hold_for_any_unit_offset_and_brightness(
+    kind, exponent, offset, spreads, hidden, seed
+):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(6, 24)) + spreads * rng.normal(size=(6, 1))
+    query = rows[rng.integers(6)] + 0.3 * rng.normal(size=24)
+    query[1:] = np.where(rng.random(23) < hidden, np.nan, query[1:])
+    rows, query = ((10**exponent * (x + offset)).astype(np.float32) for x in (rows, query))
+    hypothesis.assume(np.isfinite(query).sum() > 2)
+    right = exact(kind, rows, query)
+    size = np.abs(right).max() if kind in (Euclidean, Manhattan) else 1
+    np.testing.assert_allclose(COMPILED[kind](rows, query) / size, right / size, atol=1e-5)
+
+
+@hypothesis.given(
+    entries=st.lists(st.integers(-128, 255), min_size=8, max_size=8),
+    kind=st.sampled_from(["int8", "uint8", "int32", "int64", "bool", "float16", "float64"]),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+@hypothesis.settings(deadline=None, max_examples=60, derandomize=True)
+def test_cues_of_any_dtype_become_the_floats_of_the_network(entries, kind, dtype):
+    with jax.enable_x64(True):
+        cue = np.array(entries).astype(kind)
+        found = as_cue(cue, 8, jnp.dtype(dtype))
+        np.testing.assert_array_equal(found, cue.astype(dtype))
+        assert found.dtype == dtype
 
 
 @pytest.mark.parametrize("kind", [Pearson, Euclidean])

@@ -141,7 +141,10 @@ METHODS: dict[str, Any] = {
     "universal": (lambda: UniversalHopfield(0.75 * XI), lambda net, s: net.respond(s)),
     "attention": (lambda: ModernHopfield(XI, 0.3), lambda net, s: (net.respond(s), net.energy(s))),
     "minerva": (lambda: Minerva2(XI), lambda net, s: net.echo(s)),
-    "pairs": (lambda: Hopfield.from_patterns(XI), lambda net, s: (net.local_field(s), net.energy(s))),
+    "pairs": (
+        lambda: Hopfield.from_patterns(XI),
+        lambda net, s: (net.local_field(s), net.energy(s)),
+    ),
     "dense": (lambda: DenseAssociativeMemory(XI), lambda net, s: net.local_field(s)),
     "continuous": (
         lambda: ContinuousDenseMemory(XI, strength=0.3, leak=0.7),

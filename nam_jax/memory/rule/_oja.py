@@ -32,6 +32,7 @@ class ClampedOja(AbstractOnlineRule):
     passes: int = eqx.field(static=True)
     local: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    zero_one: ClassVar[bool] = True
 
     def __init__(self, learning_rate: float | Scalar, *, passes: int = 1):
         """Checks and stores the settings.
