@@ -38,12 +38,13 @@ def load(path: "str | Path") -> Any:
         FileNotFoundError: If there is neither a file nor a folder.
         ValueError: If it is damaged, or was not written by this library.
     """
-    from pathlib import Path
+    from nam_jax._paths import expanded
 
-    if Path(path).is_dir():
+    path = expanded("path", path)
+    if path.is_dir():
         from nam_jax import experiment, record
 
-        return record.read_run(Path(path), experiment.STUDIES)
+        return record.read_run(path, experiment.STUDIES)
     from nam_jax import files
 
     return files.load(path)

@@ -1,8 +1,9 @@
-"""Packages whose public names are imported when they are first used (PEP 562)."""
+"""Imports at first use: of public names (PEP 562), and of packages that users may lack."""
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -34,3 +35,20 @@ def attach(
         return sorted({*vars(sys.modules[package]), *home, *rooms})
 
     return read, names
+
+
+@contextlib.contextmanager
+def extra(purpose: str) -> Iterator[None]:
+    """Returns a context manager for a block that imports packages of the extra `experiments`.
+
+    Args:
+        purpose: What the packages are for; the start of the error's sentence.
+
+    Raises:
+        ModuleNotFoundError: If a package is not installed; the message says what to install.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = f"needs the package {error.name}: pip install 'nam-jax[experiments]'."
+        raise ModuleNotFoundError(f"{purpose} {message}", name=error.name) from error

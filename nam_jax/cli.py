@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
+from nam_jax._paths import expanded
 from nam_jax.experiment import STUDIES
 from nam_jax.record import Context, Study, stopped_by_signals
 
@@ -134,14 +135,15 @@ def _command(words: list[str]) -> int:
 
 def _plot(words: list[str]) -> None:
     """Draws the figures of a run again from its numbers."""
-    from nam_jax.record import expanded, read_run, redraw, study_of
+    from nam_jax.record import read_run, reading_input, redraw, study_of
 
     parser = _Parser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
     parser.add_argument("folder", metavar="DIR", help="folder of a run")
     parser.add_argument("--out", help="folder for the figures (default DIR)")
     options = parser.parse_args(words)
-    folder = expanded(options.folder)
-    out = folder if options.out is None else expanded(options.out)
+    with reading_input():
+        folder = expanded("folder", options.folder)
+        out = folder if options.out is None else expanded("out", options.out)
     dataset = read_run(folder, STUDIES).dataset
     names = redraw(study_of(dataset, STUDIES), dataset, out)
     print(f"{out}: {', '.join(names)}")
@@ -149,10 +151,12 @@ def _plot(words: list[str]) -> None:
 
 def _run(study: Study, words: list[str]) -> None:
     """Runs a study with the settings that `words` give, and prints its table."""
-    from nam_jax.record import ConfigError, expanded, read_flags, run_study
+    from nam_jax.record import ConfigError, read_flags, reading_input, run_study
 
     flags = read_flags(study, words)
-    shared, out = flags.shared, expanded(flags.shared.out)
+    shared = flags.shared
+    with reading_input():
+        out = expanded("out", shared.out)
     context = Context(progress=not shared.quiet, device=shared.device, batch=shared.batch)
     from nam_jax.experiment.common import keep_programs
 

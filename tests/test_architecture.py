@@ -19,21 +19,23 @@ ROOMS = {
     "_misc": set(),
     "_newton": {"_misc"},
     "_lazy": set(),
-    "record": {"_lazy"},
+    "_paths": set(),
+    "record": {"_lazy", "_paths"},
     "lagrangian": BASE,
-    "data": BASE | {"record"},
+    "data": BASE | {"record", "_lazy", "_paths"},
     "memory": BASE | {"lagrangian"},
     "network": BASE | {"memory", "lagrangian"},
     "attention": BASE | {"network", "memory", "lagrangian"},
     "files": BASE | {"record", "attention", "network", "memory", "lagrangian"},
     "solve": BASE | {"network"},
     "measure": BASE | {"solve", "network", "data"},
-    "train": BASE | {"solve", "network", "data", "measure", "memory", "lagrangian"},
+    "train": BASE
+    | {"solve", "network", "data", "measure", "memory", "lagrangian", "_lazy", "_paths"},
     "theory": BASE,
 }
 """Room: the other rooms it may import; the same rows as in docs/rooms.md."""
 ROOMS["experiment"] = set(ROOMS)
-ROOMS |= {"cli": {"experiment", "record"}, "__main__": {"cli"}}
+ROOMS |= {"cli": {"experiment", "record", "_paths"}, "__main__": {"cli"}}
 STUDIES = {"claims": {"dendritic", "retrieve"}, "compare": {"train"}}
 """Study: the other studies it may import."""
 EXTRAS = [

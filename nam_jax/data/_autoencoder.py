@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Key
-from nam_jax.data._codec import AbstractCodec, Code, Image, check_code, check_image, sign
+from nam_jax.data._codec import AbstractCodec, AnyImage, Code, Image, as_image, check_code, sign
 
 PATCH = 4
 """Side in pixels of the square patch that one position of the feature map describes."""
@@ -148,7 +148,7 @@ class BinaryAutoencoder(AbstractCodec):
         channels = self.to_pixels.bias.size // PATCH**2
         return self.grid[0] * PATCH, self.grid[1] * PATCH, channels
 
-    def encode(self, image: Image) -> Code:
+    def encode(self, image: AnyImage) -> Code:
         """Returns the signs of `logits`."""
         return sign(self.logits(image))
 
@@ -156,13 +156,13 @@ class BinaryAutoencoder(AbstractCodec):
         """Returns the image of a code, clipped to [0, 1]."""
         return jnp.clip(self.reconstruct(code), 0, 1)
 
-    def logits(self, image: Image) -> Code:
+    def logits(self, image: AnyImage) -> Code:
         """Returns the N real numbers whose signs are the code; training differentiates them.
 
         Raises:
-            ValueError: If the image has another shape than `image_shape`.
+            ValueError: As `encode`.
         """
-        check_image(image, self.image_shape)
+        image = as_image(image, self.image_shape)
         net = _cast(self, image.dtype)
         patches = einops.rearrange(image - 0.5, _PATCHES, p=PATCH, q=PATCH)
         x = net.stem(patches)
@@ -170,11 +170,11 @@ class BinaryAutoencoder(AbstractCodec):
             x = block(x)
         return net.to_code(x).ravel()
 
-    def soft_code(self, image: Image) -> Code:
+    def soft_code(self, image: AnyImage) -> Code:
         """Returns the code of `encode`, with the derivative of tanh(logits) for training.
 
         Raises:
-            ValueError: If the image has another shape than `image_shape`.
+            ValueError: As `encode`.
         """
         return straight_through_sign(self.logits(image))
 

@@ -2,14 +2,18 @@
 
 import abc
 import math
+import sys
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, UInt8
 
-from nam_jax._misc import argument_error, as_float, check_whole, positive_number
+from nam_jax._misc import argument_error, as_float, check_whole, is_concrete, positive_number
 from nam_jax._types import Key
+from nam_jax.data._picture import picture
 
 Image = Float[Array, "H W C"]
 """One image, intensities in [0, 1]."""
@@ -17,15 +21,27 @@ Image = Float[Array, "H W C"]
 Images = Float[Array, "M H W C"]
 """M images of one size, intensities in [0, 1]."""
 
+AnyImage = Any
+"""One image as users have it: floats in [0, 1] or unsigned bytes, of shape (H, W, C), or an image
+of Pillow."""
+
+AnyImages = Images | UInt8[Array | np.ndarray, "M H W C"] | Float[np.ndarray, "M H W C"]
+"""M images of one size, floats in [0, 1] or unsigned bytes."""
+
 Code = Float[Array, " N"]
 """One binary code in {-1, +1}; a damaged or recalled code may hold other real numbers."""
+
+
+ROUNDING = 1e-5
+"""Intensities may lie outside [0, 1] by this much, as after scaling in single precision."""
 
 
 class AbstractCodec(eqx.Module):
     """Turns an image into a binary code, and a code (exact or damaged) back into an image.
 
     Both directions take one sample; batch them with `jax.vmap`. They compute in the dtype of their
-    input and convert the codec's own arrays to it.
+    input and convert the codec's own arrays to it. An image of unsigned bytes is divided by 255, in
+    JAX's default float dtype.
     """
 
     @property
@@ -39,17 +55,20 @@ class AbstractCodec(eqx.Module):
         """(H, W, C), the shape of the images that this codec takes and returns."""
 
     @abc.abstractmethod
-    def encode(self, image: Image) -> Code:
+    def encode(self, image: AnyImage) -> Code:
         """Returns the code of an image.
 
         Args:
-            image: Intensities in [0, 1], shape (H, W, C) = `image_shape`.
+            image: Intensities in [0, 1], or unsigned bytes from 0 to 255, shape (H, W, C) =
+                `image_shape`; or an image of Pillow of any size, which is cropped and scaled as
+                `load_images` does with a picture.
 
         Returns:
             The code, shape (N,); every entry is exactly -1 or +1.
 
         Raises:
-            ValueError: If the image has another shape.
+            ValueError: If the image has another shape or dtype, or values outside [0, 1]; traced
+                values are not checked.
         """
 
     @abc.abstractmethod
@@ -85,14 +104,15 @@ class PixelThreshold(AbstractCodec):
     high: Image
 
     @classmethod
-    def fit(cls, images: Images) -> "PixelThreshold":
+    def fit(cls, images: AnyImages) -> "PixelThreshold":
         """Returns a codec with thresholds and decoded intensities fitted to images.
 
         Args:
-            images: M >= 1 images, shape (M, H, W, C).
+            images: M >= 1 images, shape (M, H, W, C), floats in [0, 1] or unsigned bytes.
 
         Raises:
-            ValueError: If `images` has another number of axes or is empty.
+            ValueError: If `images` has another number of axes, is empty, or has values outside
+                [0, 1].
         """
         images = _checked(images)
         threshold = jnp.median(images, axis=0)
@@ -110,9 +130,9 @@ class PixelThreshold(AbstractCodec):
         """(H, W, C) of the images fitted."""
         return _shape3(self.threshold)
 
-    def encode(self, image: Image) -> Code:
+    def encode(self, image: AnyImage) -> Code:
         """Returns +1 where the image is at least the threshold, in the order of `image.ravel()`."""
-        check_image(image, self.image_shape)
+        image = as_image(image, self.image_shape)
         return sign(image - self.threshold.astype(image.dtype)).ravel()
 
     def decode(self, code: Code) -> Image:
@@ -140,7 +160,7 @@ class RandomProjection(AbstractCodec):
 
     @classmethod
     def fit(
-        cls, images: Images, num_bits: int, *, key: Key, ridge: float = 1e-2
+        cls, images: AnyImages, num_bits: int, *, key: Key, ridge: float = 1e-2
     ) -> "RandomProjection":
         """Returns a codec with a random projection P and the decoder W that fits images best.
 
@@ -149,15 +169,16 @@ class RandomProjection(AbstractCodec):
             sum_i |x_i - mean - W b_i|^2 + M ridge |W|^2
 
         Args:
-            images: M >= 1 images, shape (M, H, W, C).
+            images: M >= 1 images, shape (M, H, W, C), floats in [0, 1] or unsigned bytes.
             num_bits: N, the length of a code, at least 1.
             key: Random key of P.
             ridge: Strength of the penalty on large W, above 0. With 0, the equation for W would be
                 singular if M < N.
 
         Raises:
-            ValueError: If `images` has another number of axes or is empty, `num_bits` is no whole
-                number of at least 1, or `ridge` is not above 0.
+            ValueError: If `images` has another number of axes, is empty, or has values outside
+                [0, 1]; if `num_bits` is no whole number of at least 1; or if `ridge` is not
+                above 0.
         """
         images = _checked(images)
         check_whole("num_bits", num_bits)
@@ -180,9 +201,9 @@ class RandomProjection(AbstractCodec):
         """(H, W, C) of the images fitted."""
         return _shape3(self.mean)
 
-    def encode(self, image: Image) -> Code:
+    def encode(self, image: AnyImage) -> Code:
         """Returns sign(P (x - mean))."""
-        check_image(image, self.image_shape)
+        image = as_image(image, self.image_shape)
         centred = (image - self.mean.astype(image.dtype)).ravel()
         return sign(self.projection.astype(image.dtype) @ centred)
 
@@ -198,10 +219,59 @@ def sign(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(x >= 0, 1, -1).astype(x.dtype)
 
 
-def check_image(image: Image, shape: tuple[int, int, int]) -> None:
-    """Raises a `ValueError` unless `image` has exactly this shape."""
-    if image.shape != shape:
-        raise argument_error("image", f"have shape {shape} for this codec", f"{image.shape}")
+def as_image(image: AnyImage, shape: tuple[int, int, int]) -> Image:
+    """Returns an image of any kind as intensities.
+
+    Raises:
+        ValueError: If an array has another shape than `shape`, or is refused by `as_intensities`.
+    """
+    # Pillow is not imported for its class: a user who has an image of Pillow has imported it.
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is not None and isinstance(image, pillow.Image):
+        image = _from_pillow(image, shape)
+    intensities = as_intensities("image", image)
+    if intensities.shape != shape:
+        raise argument_error("image", f"have shape {shape} for this codec", f"{intensities.shape}")
+    return intensities
+
+
+def _from_pillow(image: AnyImage, shape: tuple[int, int, int]) -> Float[np.ndarray, "H W C"]:
+    height, width, channels = shape
+    try:
+        pixels = picture(image, (height, width))
+    except ValueError as error:
+        raise argument_error("image", "be an image of known colours", error) from error
+    # Grey as Pillow computes it: 0.299 red + 0.587 green + 0.114 blue.
+    grey = np.asarray([0.299, 0.587, 0.114], np.float32)
+    return pixels if channels == 3 else (pixels @ grey)[..., None]
+
+
+def as_intensities(name: str, images: object) -> Float[Array, "..."]:
+    """Returns floats in [0, 1]; unsigned bytes are divided by 255.
+
+    Args:
+        name: The argument's name, for the error.
+        images: An array of floats, bytes or booleans, or nested lists of numbers. Traced values are
+            not checked.
+
+    Raises:
+        ValueError: If they are no numbers, whole numbers of another dtype, or outside [0, 1].
+    """
+    dtype = getattr(images, "dtype", None)
+    if dtype == np.uint8:
+        return as_float(images) / 255
+    requirement = "hold intensities in [0, 1], or be of unsigned bytes (uint8)"
+    if dtype is not None and jnp.issubdtype(dtype, jnp.integer):
+        raise argument_error(name, requirement, f"the dtype {dtype}")
+    try:
+        intensities = as_float(images)
+    except (TypeError, ValueError) as error:
+        raise argument_error(name, requirement, f"a {type(images).__name__}") from error
+    if is_concrete(intensities):
+        low, high = float(intensities.min(initial=0)), float(intensities.max(initial=0))
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+            raise argument_error(name, requirement, f"values from {low:.3g} to {high:.3g}")
+    return intensities
 
 
 def check_code(code: Code, num_bits: int) -> None:
@@ -210,8 +280,8 @@ def check_code(code: Code, num_bits: int) -> None:
         raise argument_error("code", f"have shape ({num_bits},) for this codec", f"{code.shape}")
 
 
-def _checked(images: Images) -> Images:
-    images = as_float(images)
+def _checked(images: AnyImages) -> Images:
+    images = as_intensities("images", images)
     if images.ndim != 4 or images.size == 0:
         raise argument_error("images", "have shape (M, H, W, C), none of them 0", f"{images.shape}")
     return images

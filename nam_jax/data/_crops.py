@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from nam_jax._misc import argument_error, check_whole
-from nam_jax.data._photographs import FLAT, Photograph, resize_to
+from nam_jax.data._photographs import FLAT, Photograph
+from nam_jax.data._picture import resize_to
 
 Crops = Float[np.ndarray, "M size size 3"]
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from nam_jax._lazy import extra
+from nam_jax.data._picture import resize_to
+
 FILES = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -68,14 +71,15 @@ def photographs() -> dict[str, Photograph]:
     """Returns the photographs by name, in full size, as float32 intensities in [0, 1].
 
     Raises:
-        FileNotFoundError: If scikit-learn is not installed, or a package lacks its photograph.
-        ModuleNotFoundError: If scikit-image is not installed.
+        FileNotFoundError: If scikit-learn or scikit-image is not installed, or lacks a photograph.
+        ModuleNotFoundError: If Pillow is not installed.
     """
-    import skimage.io
-
+    files = {name: _locate(*where) for name, where in FILES.items()}
+    with extra("The bundled photographs"):
+        from PIL import Image
     return {
-        name: skimage.io.imread(_locate(*where)).astype(np.float32) / 255
-        for name, where in FILES.items()
+        name: np.asarray(Image.open(file).convert("RGB")).astype(np.float32) / 255
+        for name, file in files.items()
     }
 
 
@@ -96,18 +100,11 @@ def cut(image: Photograph, window: Window, size: int) -> Float[np.ndarray, "size
     return resize_to(image[row : row + side, column : column + side], (size, size))
 
 
-def resize_to(
-    image: Float[np.ndarray, "H W C"], shape: tuple[int, int]
-) -> Float[np.ndarray, "h w C"]:
-    """Returns an image scaled to (h, w) pixels, with anti-aliasing if it becomes smaller."""
-    from skimage.transform import resize
-
-    scaled = np.asarray(resize(image, shape, anti_aliasing=min(image.shape[:2]) > min(shape)))
-    return np.clip(scaled, 0, 1).astype(np.float32)
-
-
 def _locate(package: str, path: str) -> Path:
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
     if spec is None or spec.origin is None:
         raise FileNotFoundError(
             f"The bundled photographs need the package {package}: "

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nam_jax.data._autoencoder import BinaryAutoencoder
-from nam_jax.record import staged_file
+from nam_jax.record import read_arrays, write_arrays
 
 SHIPPED = Path(__file__).parent / "weights" / "codec.safetensors"
 """Weights trained on the bundled photographs; the metadata of the file say how."""
@@ -34,15 +34,12 @@ def save_codec(
         FileExistsError: If `path` is a folder or not an ordinary file.
         OSError: If the folder does not exist or cannot be written.
     """
-    from safetensors.numpy import save_file
-
     height, columns, channels = codec.image_shape
     width, depth = codec.to_code.kernel.shape[0], len(codec.encoder)
     sizes = zip(_SIZES, (height, columns, channels, codec.num_bits, width, depth), strict=True)
     arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(codec).items()}
     texts = {**(metadata or {}), **{name: str(size) for name, size in sizes}}
-    with staged_file(path) as place:
-        save_file(arrays, place, metadata=texts)
+    write_arrays(path, arrays, texts)
 
 
 def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:
@@ -55,8 +52,8 @@ def load_codec(path: str | Path | None = None) -> BinaryAutoencoder:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or does not hold such a codec.
     """
-    path = _existing(path)
-    arrays, texts = _read(path)
+    path = SHIPPED if path is None else path
+    arrays, texts = read_arrays(path)
     codec = _skeleton(path, texts)
     expected = _named_leaves(codec)
     if arrays.keys() != expected.keys():
@@ -84,28 +81,10 @@ def codec_metadata(path: str | Path | None = None) -> dict[str, str]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged.
     """
-    return _read(_existing(path))[1]
+    return read_arrays(SHIPPED if path is None else path)[1]
 
 
-def _existing(path: str | Path | None) -> Path:
-    path = SHIPPED if path is None else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such codec file.")
-    return path
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return arrays, dict(file.metadata() or {})
-    except (SafetensorError, OSError, TypeError) as error:
-        raise ValueError(f"{path}: damaged or not a safetensors file ({error}).") from error
-
-
-def _skeleton(path: Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
+def _skeleton(path: str | Path, texts: Mapping[str, str]) -> BinaryAutoencoder:
     """Returns a codec of the sizes in `texts` whose leaves are shapes; no array is allocated."""
     sizes = [texts.get(name, "") for name in _SIZES]
     if not all(_is_size(text) for text in sizes):

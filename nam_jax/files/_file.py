@@ -10,7 +10,7 @@ import numpy as np
 
 from nam_jax._misc import argument_error
 from nam_jax.files._structure import build, describe
-from nam_jax.record import staged_file
+from nam_jax.record import read_arrays, write_arrays
 
 _FORMAT = 1
 """Version of the format; it goes up by 1 when older versions of nam-jax cannot read new files."""
@@ -43,7 +43,6 @@ def save(path: str | Path, network: eqx.Module) -> None:
     if not isinstance(network, eqx.Module):
         kind = type(network).__name__
         raise argument_error("network", "be a module, such as a network or a tensor", f"a {kind}")
-    safetensors = _safetensors()
     arrays: dict[str, np.ndarray] = {}
     content = {
         "format": _FORMAT,
@@ -51,8 +50,7 @@ def save(path: str | Path, network: eqx.Module) -> None:
         "network": describe(network, "network", arrays),
     }
     metadata = {_ENTRY: json.dumps(content, allow_nan=False)}
-    with staged_file(path) as place:
-        safetensors.numpy.save_file(arrays, place, metadata=metadata)
+    write_arrays(path, arrays, metadata)
 
 
 def load(path: str | Path) -> Any:
@@ -70,15 +68,7 @@ def load(path: str | Path) -> Any:
             version of `save`, or holds 64-bit arrays while `jax_enable_x64` is off.
         ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
     """
-    safetensors = _safetensors()
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: damaged or not a safetensors file ({error}).") from error
+    arrays, metadata = read_arrays(path)
     try:
         return _network(metadata, arrays)
     except RecursionError as error:
@@ -125,14 +115,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("its structure names a field twice.")
     return fields
-
-
-def _safetensors() -> Any:
-    """Returns the package safetensors, imported only when it is needed."""
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ModuleNotFoundError as error:
-        message = "Files of networks need safetensors: pip install 'nam-jax[experiments]'."
-        raise ModuleNotFoundError(message) from error
-    return safetensors

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
+    from nam_jax.record._arrays import read_arrays, write_arrays
     from nam_jax.record._config import (
         ConfigError,
         read_config,
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     )
     from nam_jax.record._context import Context
     from nam_jax.record._file import staged_file
-    from nam_jax.record._flags import Flags, expanded, read_flags
+    from nam_jax.record._flags import Flags, read_flags
     from nam_jax.record._folder import staged_folder
     from nam_jax.record._kinds import (
         FARTHEST,
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "_arrays": ["read_arrays", "write_arrays"],
         "_config": ["ConfigError", "read_config", "reading_input", "validate", "write_config"],
         "_context": ["Context"],
         "_file": ["staged_file"],
-        "_flags": ["Flags", "expanded", "read_flags"],
+        "_flags": ["Flags", "read_flags"],
         "_folder": ["staged_folder"],
         "_kinds": [
             *("FARTHEST", "MOST", "AtMost", "Count", "Flips", "Fraction", "Number", "Positive"),
@@ -84,9 +86,9 @@ __all__ = [
     "Whole",
     "check_memory",
     "clipped",
-    "expanded",
     "one_line",
     "provenance",
+    "read_arrays",
     "read_config",
     "read_flags",
     "read_run",
@@ -99,5 +101,6 @@ __all__ = [
     "stopped_by_signals",
     "study_of",
     "validate",
+    "write_arrays",
     "write_config",
 ]

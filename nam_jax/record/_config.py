@@ -14,6 +14,7 @@ from typing import Any, final
 import msgspec
 import tomli_w
 
+from nam_jax._paths import expanded
 from nam_jax.record._sentences import fault, requirement
 from nam_jax.record._text import SHOWN, clipped, shown
 
@@ -64,8 +65,10 @@ def read_config(kind: type, path: Path) -> Any:
     return kind(**read_fields(kind, path))
 
 
-def read_fields(kind: type, path: Path) -> dict[str, Any]:
+def read_fields(kind: type, path: str | Path) -> dict[str, Any]:
     """Returns the checked fields that a TOML file gives, for `kind`; as for `read_config`."""
+    with reading_input():
+        path = expanded("config", path)
     where = clipped(str(path))
     try:
         content = tomllib.loads(_text(path).decode("utf-8-sig"))

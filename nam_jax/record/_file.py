@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from nam_jax._paths import expanded
+
 
 @contextlib.contextmanager
 def staged_file(path: str | Path) -> Iterator[Path]:
@@ -22,8 +24,9 @@ def staged_file(path: str | Path) -> Iterator[Path]:
     Raises:
         FileExistsError: If `path` exists and is no ordinary file, for example a folder.
         OSError: If the folder does not exist or cannot be written.
+        ValueError: If no file can have this name.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(expanded("path", path)))
     if target.exists() and not target.is_file():
         raise FileExistsError(f"{path}: is not an ordinary file, so it is not replaced.")
     staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))

@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, final
 
 import msgspec.inspect as kinds
@@ -90,21 +89,9 @@ def read_flags(study: Study, words: Sequence[str]) -> Flags:
         return {name: _value(owner, name, w) for name, w in words_by_field.items() if name in own}
 
     shared = Shared(**({"out": defaults.out} | read(Shared)))
-    first = {} if shared.config is None else read_fields(kind, expanded(shared.config))
+    first = {} if shared.config is None else read_fields(kind, shared.config)
     fields = read(kind)
     return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))
-
-
-def expanded(path: str | Path) -> Path:
-    """Returns a path with `~` replaced by a home folder, as a shell leaves it in `--out=~/x`.
-
-    Raises:
-        ConfigError: If there is no such home folder.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def _guarded(word: str) -> str:

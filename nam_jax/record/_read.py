@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nam_jax.record._config import ConfigError, read_config
+from nam_jax._paths import expanded
+from nam_jax.record._config import ConfigError, read_config, reading_input
 from nam_jax.record._run import CONFIG, RESULT
 from nam_jax.record._study import Study
 
@@ -39,6 +40,8 @@ def read_run(folder: Path, studies: Sequence[Study]) -> Run:
     Raises:
         ConfigError: If the folder holds no such run, or one that is damaged.
     """
+    with reading_input():
+        folder = expanded("folder", folder)
     for name in (CONFIG, RESULT):
         if not (folder / name).exists():
             raise ConfigError(f"{folder}: is not the folder of a run, as it has no {name}.")
@@ -66,11 +69,13 @@ def study_of(dataset: "xr.Dataset", studies: Sequence[Study]) -> Study:
 
 def _read_dataset(path: Path) -> "xr.Dataset":
     import xarray as xr
+    from zarr.storage import LocalStore
 
     try:
         _check_codecs(path)
         # Zarr may keep a second copy of all metadata in one file; only the checked ones are read.
-        with xr.open_zarr(path, zarr_format=2, consolidated=False) as dataset:
+        store = LocalStore(path, read_only=True)  # a path alone would be read as an address
+        with xr.open_zarr(store, zarr_format=2, consolidated=False) as dataset:
             return dataset.load()
     except Exception as error:  # zarr raises errors of many classes if a file is damaged
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__}: {error}).") from error

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from nam_jax.record._config import ConfigError, write_config
+from nam_jax._paths import expanded
+from nam_jax.record._config import ConfigError, reading_input, write_config
 from nam_jax.record._context import Context
 from nam_jax.record._folder import staged_folder
 from nam_jax.record._study import Study
@@ -62,6 +63,8 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
         RunError: If the run fails in any other way.
     """
     study.resolve()
+    with reading_input():
+        folder = expanded("folder", folder)
     with _faults_logged(folder), staged_folder(folder) as staging:
         return _run(study, config, staging, context)
 
@@ -80,6 +83,8 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
         RunError: If a figure cannot be drawn; the traceback is in `log.txt`.
     """
     study.resolve()
+    with reading_input():
+        folder = expanded("folder", folder)
     with _faults_logged(folder), staged_folder(folder) as staging:
         return tuple(_draw(study, dataset, staging))
 
@@ -100,10 +105,13 @@ def _faults_logged(folder: Path) -> Iterator[None]:
 
 
 def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished:
+    from zarr.storage import LocalStore
+
     dataset = study.run(config, dataclasses.replace(context, folder=staging))
     dataset = dataset.assign_attrs(study=study.name)
     write_config(config, staging / CONFIG)
-    dataset.as_numpy().to_zarr(staging / RESULT, zarr_format=2)
+    # A path alone would be read as an address: `~`, `::` and `://` in names of folders are special.
+    dataset.as_numpy().to_zarr(LocalStore(staging / RESULT), zarr_format=2)
     first = [CONFIG, RESULT, *_draw(study, dataset, staging)]
     others = sorted({path.name for path in staging.iterdir()} - {*first})
     return Finished(dataset, study.table(dataset), (*first, *others))

@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from nam_jax._lazy import extra
 from nam_jax._misc import argument_error
+from nam_jax._paths import expanded
 from nam_jax.train._step import Carry, Problem
 
 
@@ -58,15 +60,17 @@ class Checkpoint:
 
         Raises:
             ValueError: If the folder holds checkpoints of another run.
+            ModuleNotFoundError: If Orbax, of the extra `experiments`, is not installed.
         """
-        import orbax.checkpoint as ocp  # in the extra `experiments` only
+        with extra("A folder of checkpoints"):
+            import orbax.checkpoint as ocp
 
         # Saving in another thread would gain little, and the thread would outlive a stopped run.
         options = ocp.CheckpointManagerOptions(
             max_to_keep=self.keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
         )
         names = ("state", "run")
-        folder = Path(self.folder).absolute()
+        folder = expanded("folder", self.folder).absolute()
         with ocp.CheckpointManager(folder, item_names=names, options=options) as manager:
             store = Store(manager, _description(problem, carry, self.config), self.every)
             store.check(folder)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from nam_jax._lazy import extra
 from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.train._checkpoint import Checkpoint, Store
@@ -309,7 +310,8 @@ def _bar(num_steps: int, *, shown: bool) -> Iterator[Callable[[int, Metrics], No
     if not shown:
         yield lambda step, rows: None
         return
-    from rich.progress import Progress  # in the extra `experiments` only
+    with extra("A progress bar"):
+        from rich.progress import Progress
 
     with Progress() as bar:
         task = bar.add_task("training", total=num_steps)

@@ -4,19 +4,19 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from rich.table import Table
 
+from nam_jax._paths import existing_file
 from nam_jax.experiment.claims._config import ClaimsConfig
 from nam_jax.experiment.claims._finding import Curve, Finding
 from nam_jax.experiment.claims._page import interval, page_of, read_page, replace_rows
 from nam_jax.experiment.claims._registry import Claim, all_claims
 from nam_jax.experiment.common import attributes, in_context, on_device, tracked
-from nam_jax.record import ConfigError, Context
+from nam_jax.record import ConfigError, Context, reading_input
 
 WORKERS = 2
 """Number of claims checked at once. The seconds of a claim are measured while another one runs."""
@@ -61,8 +61,10 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
             f"Argument `only` must hold keys of {', '.join(known)}, but has {', '.join(unknown)}."
         )
     chosen = {key: known[key] for key in config.only or known}
-    page = None if config.page is None else Path(config.page).expanduser()
-    if page is not None:
+    page = None
+    if config.page is not None:
+        with reading_input():
+            page = existing_file("page", config.page)
         read_page(page, fast=config.fast, keys=list(known))  # refused now, not after the checks
     begun = time.perf_counter()
     # Most of a quick check is compilation, which takes one core; two checks share two.

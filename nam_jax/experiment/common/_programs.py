@@ -5,7 +5,8 @@ from pathlib import Path
 
 import jax
 
-from nam_jax.record import ConfigError
+from nam_jax._paths import expanded
+from nam_jax.record import ConfigError, reading_input
 
 VARIABLE = "NAM_JAX_CACHE"
 LARGEST = 2**30
@@ -25,7 +26,7 @@ def keep_programs() -> None:
     told = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if wanted == "off" or told is not None:
         return
-    folder = _user_folder() if not wanted else Path(wanted).expanduser()
+    folder = _user_folder() if not wanted else _told(wanted)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -36,6 +37,11 @@ def keep_programs() -> None:
     jax.config.update("jax_compilation_cache_max_size", LARGEST)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def _told(wanted: str) -> Path:
+    with reading_input():
+        return expanded(VARIABLE, wanted)
 
 
 def _user_folder() -> Path:

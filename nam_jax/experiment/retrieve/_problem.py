@@ -1,6 +1,5 @@
 """A recall problem from images: patterns to store and damaged cues to recall them from."""
 
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -72,19 +71,31 @@ def make_problem(config: ProblemChoice, *, key: Key) -> Problem:
     """
     if config.corruption != "noise" and config.level > 1:
         raise argument_error("level", f"lie in [0, 1] for {config.corruption}", config.level)
+    if config.codec_path is not None and config.codec != "autoencoder":
+        requirement = f"be left out with the codec `{config.codec}`, which has no file"
+        raise argument_error("codec_path", requirement, config.codec_path)
     codec_key, damage_key = jr.split(key)
-    loaded = data.load_images(config.source)
+    loaded = _load(config)
     everything = loaded.images.astype(jnp.result_type(float))
     images = everything[: config.num_patterns]
     if len(images) < config.num_patterns:
-        raise ValueError(
-            f"Argument `num_patterns` must be at most {len(images)}, the number of images in "
-            f"{config.source}, but has {config.num_patterns}."
+        raise argument_error(
+            "num_patterns", f"be at most the {len(images)} there are", config.num_patterns
         )
     codec = _codec(config, everything, key=codec_key)
     patterns = encoded(codec, images)
     cues = _damage(config, codec, images, patterns, key=damage_key)
     return Problem(images, loaded.names[: len(images)], codec, patterns, cues)
+
+
+def _load(config: ProblemChoice) -> data.ImageSet:
+    """Returns the images to store; all images of the source if a codec is fitted to them."""
+    if config.codec != "autoencoder":
+        return data.load_images(config.source)
+    try:
+        return data.load_images(config.source, num_images=config.num_patterns)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`num_images`", "`num_patterns`")) from error
 
 
 def _codec(
@@ -94,7 +105,7 @@ def _codec(
         return data.PixelThreshold.fit(images)
     if config.codec == "projection":
         return data.RandomProjection.fit(images, config.num_bits, key=key)
-    codec = data.load_codec(None if config.codec_path is None else Path(config.codec_path))
+    codec = data.load_codec(config.codec_path)
     if codec.image_shape != images.shape[1:]:
         raise ValueError(
             f"The autoencoder takes images of shape {codec.image_shape}, but {config.source} has "
