@@ -141,11 +141,12 @@ def read_rows(path: Path, num_axes: int, rows: Int[np.ndarray, " m"]) -> UInt8[n
         whole = rows[-1] == total - 1
         if len(content) != len(rows) * width or (whole and stream.read(1)):
             size = math.prod(shape)
-            found = "fewer" if len(content) < len(rows) * width else "more"
-            if len(rows) == total and found == "fewer":
-                found = str(len(content))
+            length = "fewer" if len(content) < len(rows) * width else "more"
+            if len(rows) == total and length == "fewer":
+                length = str(len(content))
             raise ValueError(
-                f"{path}: the header announces shape {shape}: expected {size} bytes, found {found}."
+                f"{path}: the header announces shape {shape}: expected {size} bytes, "
+                f"found {length}."
             )
     return np.frombuffer(content, np.uint8).reshape(len(rows), *rest)
 

@@ -59,6 +59,9 @@ def read_picture(path: Path, size: int) -> Float[np.ndarray, "size size 3"]:
         raise ValueError(
             f"{path}: damaged or not a picture ({formats}); it starts with {start!r}."
         ) from error
+    except Image.DecompressionBombError as error:
+        limit = "PIL.Image.MAX_IMAGE_PIXELS sets how many are read"
+        raise ValueError(f"{path}: the picture has too many pixels; {limit}.") from error
     except Exception as error:  # decoders have exceptions of their own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"{path}: damaged or no picture that can be read ({reason}).") from error
@@ -102,15 +105,12 @@ def resize_to(
 
 
 def _check_pixels(image: "PIL.Image.Image") -> None:
-    """Raises a `ValueError` if a picture has more pixels than Pillow's limit, before decoding."""
+    """Raises an error if a picture has more pixels than the limit at which Pillow only warns."""
     from PIL import Image
 
-    most, num_pixels = Image.MAX_IMAGE_PIXELS, image.width * image.height
-    if most is not None and num_pixels > most:
-        raise ValueError(
-            f"it has {image.width} x {image.height} pixels, and at most {most} pixels are read; "
-            "`PIL.Image.MAX_IMAGE_PIXELS` sets this limit"
-        )
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and image.width * image.height > most:
+        raise Image.DecompressionBombError
 
 
 def _centre(size: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -23,9 +23,9 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Any], texts: Mapping[str
         ModuleNotFoundError: If safetensors, of the extra `experiments`, is not installed.
     """
     with extra("A file of arrays"):
-        from safetensors.numpy import save_file
+        from safetensors import numpy as files
     with staged_file(path) as place:
-        save_file(dict(arrays), place, metadata=dict(texts))
+        files.save_file(dict(arrays), place, metadata=dict(texts))
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:

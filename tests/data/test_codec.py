@@ -4,6 +4,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import PIL.Image
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -65,6 +66,45 @@ def test_dtype_follows_the_input(codec, images, dtype):
         code = codec.encode(images[0].astype(dtype))
         assert code.dtype == dtype
         assert codec.decode(code).dtype == dtype
+
+
+def test_bytes_and_pillow_images_are_the_same_as_intensities(codec, images):
+    stored = np.asarray(jnp.round(images[:4] * 255), np.uint8)
+    expected = jax.vmap(codec.encode)(jnp.asarray(stored) / 255)
+    np.testing.assert_array_equal(jax.jit(jax.vmap(codec.encode))(stored), expected)
+    for image, code in zip(stored, expected, strict=True):
+        np.testing.assert_array_equal(codec.encode(image), code)
+        np.testing.assert_array_equal(codec.encode(PIL.Image.fromarray(image)), code)
+
+
+def test_a_pillow_image_of_another_size_is_read_as_a_file_is(codec, tmp_path):
+    image = PIL.Image.linear_gradient("L").convert("RGB").resize((40, 30))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.png", exif=exif)
+    loaded = data.load_images(tmp_path / "a.png", size=8).images[0]
+    with PIL.Image.open(tmp_path / "a.png") as opened:
+        np.testing.assert_array_equal(codec.encode(opened), codec.encode(loaded))
+
+
+def test_numbers_that_are_no_intensities_are_refused(codec, images):
+    grey = np.asarray(images[0])
+    for wrong in (grey * 255, grey - 0.5, grey * np.nan, np.ones(SHAPE, np.int32)):
+        with pytest.raises(ValueError, match=r"`image` must hold intensities in \[0, 1\], or be"):
+            codec.encode(wrong)
+    with pytest.raises(ValueError, match="`image` must hold intensities"):
+        codec.encode("a picture")
+    codec.encode(jnp.asarray(grey) * (1 + 1e-6))
+
+
+@pytest.mark.parametrize("name", ["threshold", "projection"])
+def test_fitting_to_bytes_is_fitting_to_intensities(images, name):
+    stored = np.asarray(jnp.round(images * 255), np.uint8)
+    fits = [CODECS[name](stored), CODECS[name](jnp.asarray(stored) / 255)]
+    for a, b in zip(*map(jax.tree.leaves, fits), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="`images` must hold intensities"):
+        CODECS[name](images * 255)
 
 
 def test_wrong_shapes(codec):

@@ -71,6 +71,15 @@ def test_digits():
     assert digits.names[:3] == ("0", "1", "2") == tuple(str(label) for label in digits.labels[:3])
 
 
+def test_a_folder_with_the_name_of_a_set_asks_for_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    write_idx(tmp_path / "digits", zipped=False)
+    with pytest.warns(UserWarning, match=r"bundled set, .* write \./digits$"):
+        assert load_images("digits").images.shape[1:] == (8, 8, 1)
+    assert load_images("./digits").images.shape == (4, 6, 5, 1)
+
+
 def test_selection_size_and_key(getkey):
     key = getkey()
     first = load_images("digits", num_images=5, size=16)
@@ -241,7 +250,8 @@ def test_folder_of_pictures(tmp_path):
     see_through = np.concatenate([colour, np.zeros((40, 60, 1), np.uint8)], axis=-1)
     skimage.io.imsave(tmp_path / "d.png", see_through, check_contrast=False)
     (tmp_path / "notes.txt").write_text("not a picture")
-    pictures = load_images(tmp_path)
+    with pytest.warns(UserWarning, match="skipped 1 of 5 entries, .*: notes.txt$"):
+        pictures = load_images(tmp_path)
     assert pictures.images.shape == (4, 32, 32, 3)
     assert pictures.names == ("a", "b", "c", "d")
     assert (pictures.images[2, ..., 0] == pictures.images[2, ..., 1]).all()
@@ -267,7 +277,7 @@ def test_truncated_picture(tmp_path):
 
 
 def test_empty_folder_and_unknown_file(tmp_path):
-    with pytest.raises(ValueError, match=r"expected PNG or JPEG files.* among 0 entries"):
+    with pytest.raises(ValueError, match=r"expected pictures.* among 0 entries"):
         load_images(tmp_path)
     (tmp_path / "table.csv").write_text("1,2,3")
     with pytest.raises(ValueError, match=r"table\.csv: expected an idx file"):
