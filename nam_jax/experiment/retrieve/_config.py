@@ -13,7 +13,7 @@ class RetrieveConfig:
     """The images to store, the damage of their cues, and the network that recalls them."""
 
     source: str = "photos"
-    """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, PNG/JPEG folder."""
+    """photos, digits, fashion-mnist, or a path: CIFAR-10 binary, MNIST format, pictures."""
     num_patterns: Count = 25
     """K, how many images are stored."""
     num_recalled: Count | None = None
@@ -22,7 +22,7 @@ class RetrieveConfig:
     """Codec of images as bits: the trained autoencoder (32 x 32 colour), a threshold with one bit
     a pixel, or random projections."""
     codec_path: str | None = None
-    """File of weights that `nam-jax train-codec` wrote, for the autoencoder."""
+    """File of weights that `nam-jax train-codec` wrote, for the autoencoder alone."""
     num_bits: Annotated[Whole, Meta(ge=2)] = 768
     """N for random projections; the other codecs have their own number of bits."""
     corruption: Literal["flip", "mask", "noise", "occlude"] = "flip"
