@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # here, where a closed pipe is still caught below
     except KeyboardInterrupt as error:
-        print("nam-jax: interrupted; nothing was written.", file=sys.stderr)
+        said = getattr(error, "__notes__", ["nothing was written"])[0]
+        print(f"nam-jax: interrupted; {said}.", file=sys.stderr)
         return 128 + (error.args or (2,))[0]
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "nam_jax":
@@ -151,7 +152,7 @@ def _plot(words: list[str]) -> None:
 
 def _run(study: Study, words: list[str]) -> None:
     """Runs a study with the settings that `words` give, and prints its table."""
-    from nam_jax.record import ConfigError, read_flags, reading_input, run_study
+    from nam_jax.record import WRITTEN, ConfigError, read_flags, reading_input, run_study
 
     flags = read_flags(study, words)
     shared = flags.shared
@@ -165,9 +166,13 @@ def _run(study: Study, words: list[str]) -> None:
         finished = run_study(study, flags.settings, out, context)
     except ConfigError as error:
         raise ConfigError(flags.as_written(str(error))) from error
-    if not shared.quiet:
-        _show(finished.table)
-        print(f"{out}: {', '.join(finished.files)}", flush=True)
+    try:
+        if not shared.quiet:
+            _show(finished.table)
+            print(f"{out}: {', '.join(finished.files)}", flush=True)
+    except KeyboardInterrupt as error:
+        error.add_note(WRITTEN)
+        raise
 
 
 def _show(table: Any) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nam_jax.record._context import Context
     from nam_jax.record._file import staged_file
     from nam_jax.record._flags import Flags, read_flags
-    from nam_jax.record._folder import staged_folder
+    from nam_jax.record._folder import WRITTEN, staged_folder
     from nam_jax.record._kinds import (
         FARTHEST,
         MOST,
@@ -49,7 +49,7 @@ __getattr__, __dir__ = attach(
         "_context": ["Context"],
         "_file": ["staged_file"],
         "_flags": ["Flags", "read_flags"],
-        "_folder": ["staged_folder"],
+        "_folder": ["WRITTEN", "staged_folder"],
         "_kinds": [
             *("FARTHEST", "MOST", "AtMost", "Count", "Flips", "Fraction", "Number", "Positive"),
             *("Seed", "Share", "Whole"),
@@ -67,6 +67,7 @@ __getattr__, __dir__ = attach(
 __all__ = [
     "FARTHEST",
     "MOST",
+    "WRITTEN",
     "AtMost",
     "ConfigError",
     "Context",

@@ -15,7 +15,9 @@ import msgspec
 import tomli_w
 
 from nam_jax._paths import expanded
+from nam_jax.record._owned import MARK
 from nam_jax.record._sentences import fault, requirement
+from nam_jax.record._staging import item
 from nam_jax.record._text import SHOWN, clipped, shown
 
 LONGEST = 900
@@ -71,7 +73,7 @@ def read_fields(kind: type, path: str | Path) -> dict[str, Any]:
         path = expanded("config", path)
     where = clipped(str(path))
     try:
-        content = tomllib.loads(_text(path).decode("utf-8-sig"))
+        content = tomllib.loads(_text(item(path.parent, path.name)).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{where}: cannot be read ({error.strerror}).") from error
     except RecursionError as error:
@@ -119,7 +121,7 @@ def validate(config: Any) -> Any:
 def write_config(config: Any, path: Path) -> None:
     """Writes `config` to a TOML file, for `read_config`; leaves out fields that are None."""
     fields = {key: value for key, value in dataclasses.asdict(config).items() if value is not None}
-    path.write_text(tomli_w.dumps(fields), encoding="utf-8")
+    path.write_text(f"{MARK}\n{tomli_w.dumps(fields)}", encoding="utf-8")
 
 
 @functools.cache

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from nam_jax._paths import expanded
+from nam_jax.record._staging import staging_in
 
 
 @contextlib.contextmanager
@@ -15,7 +14,8 @@ def staged_file(path: str | Path) -> Iterator[Path]:
     """Returns a context manager that yields a temporary path, and then moves that file to `path`.
 
     The block must write the file. If the block raises, nothing moves and an earlier file at `path`
-    stays. The move is one rename within `path`'s folder, so that no reader sees half a file.
+    stays. The move is one rename within `path`'s folder, so that no reader sees half a file, also
+    if the process is killed. What a killed process leaves beside it is removed by the next one.
 
     Args:
         path: The file to write; its folder must exist. If it is a symbolic link, the link stays
@@ -29,9 +29,8 @@ def staged_file(path: str | Path) -> Iterator[Path]:
     target = Path(os.path.realpath(expanded("path", path)))
     if target.exists() and not target.is_file():
         raise FileExistsError(f"{path}: is not an ordinary file, so it is not replaced.")
-    staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-    try:
-        yield staging / target.name
-        os.replace(staging / target.name, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with staging_in(target.parent) as stage:
+        yield stage / target.name
+        with open(stage / target.name, "rb") as file:
+            os.fsync(file.fileno())  # a loss of power must not leave a name without its content
+        os.replace(stage / target.name, target)

@@ -2,22 +2,28 @@
 
 import contextlib
 import dataclasses
+import json
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from nam_jax._paths import expanded
+from nam_jax.record._attributes import as_json
 from nam_jax.record._config import ConfigError, reading_input, write_config
 from nam_jax.record._context import Context
+from nam_jax.record._file import staged_file
 from nam_jax.record._folder import staged_folder
+from nam_jax.record._owned import CONFIG, FILES, LOG, MARK, RESULT, SOFTWARE, refusal
 from nam_jax.record._study import Study
 from nam_jax.record._text import one_line
 
 if TYPE_CHECKING:
     import xarray as xr
 
-CONFIG, RESULT, LOG = "config.toml", "result.zarr", "log.txt"
+FIGURE = "figure"
+"""Name of the first figure, which every study draws."""
+
 LONGEST = 300
 """Largest number of characters that are shown of an error; some errors of XLA fill pages."""
 
@@ -47,8 +53,10 @@ class Finished(NamedTuple):
 def run_study(study: Study, config: Any, folder: Path, context: Context) -> Finished:
     """Runs a study and writes `config.toml`, `result.zarr` and the figures as PNG into a folder.
 
-    If the run succeeds, its files replace those of an earlier run in the folder. If it fails, the
+    If the run succeeds, its files replace those of an earlier run in the folder, all at once: also
+    if the process is killed, `read_run` finds the old run or the new one. If the run fails, the
     earlier files stay and the traceback is in `log.txt`; the next run that succeeds removes it.
+    Only files that runs have written are replaced or removed.
 
     Args:
         study: The study to run.
@@ -59,13 +67,14 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
     Raises:
         ImportError: If a package that the study needs is not installed.
         ConfigError: If a setting or a file that it names cannot be used, or the folder cannot be
-            written.
+            written, or holds an item that no run has written under a name that is needed.
         RunError: If the run fails in any other way.
     """
     study.resolve()
     with reading_input():
         folder = expanded("folder", folder)
-    with _faults_logged(folder), staged_folder(folder) as staging:
+    names = (CONFIG, RESULT, f"{FIGURE}.png")
+    with _faults_logged(folder), staged_folder(folder, names=names) as staging:
         return _run(study, config, staging, context)
 
 
@@ -85,7 +94,8 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
     study.resolve()
     with reading_input():
         folder = expanded("folder", folder)
-    with _faults_logged(folder), staged_folder(folder) as staging:
+    names = (f"{FIGURE}.png",)
+    with _faults_logged(folder), staged_folder(folder, names=names, anew=False) as staging:
         return tuple(_draw(study, dataset, staging))
 
 
@@ -93,11 +103,10 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
 def _faults_logged(folder: Path) -> Iterator[None]:
     """Returns a context manager that turns errors other than `ConfigError` into a `RunError`.
 
-    It writes the traceback to the log; if the block succeeds, it removes the log of an earlier run.
+    It writes the traceback to the log.
     """
     try:
         yield
-        (folder / LOG).unlink(missing_ok=True)
     except ConfigError:
         raise
     except Exception as error:
@@ -110,11 +119,13 @@ def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished
     dataset = study.run(config, dataclasses.replace(context, folder=staging))
     dataset = dataset.assign_attrs(study=study.name)
     write_config(config, staging / CONFIG)
-    # A path alone would be read as an address: `~`, `::` and `://` in names of folders are special.
-    dataset.as_numpy().to_zarr(LocalStore(staging / RESULT), zarr_format=2)
     first = [CONFIG, RESULT, *_draw(study, dataset, staging)]
     others = sorted({path.name for path in staging.iterdir()} - {*first})
-    return Finished(dataset, study.table(dataset), (*first, *others))
+    files = (*first, *others)
+    dataset = dataset.assign_attrs({FILES: json.dumps(files)})
+    # A path alone would be read as an address: `~`, `::` and `://` in names of folders are special.
+    as_json(dataset.as_numpy()).to_zarr(LocalStore(staging / RESULT), zarr_format=2)
+    return Finished(dataset, study.table(dataset), files)
 
 
 def _sentence(error: Exception) -> str:
@@ -126,9 +137,14 @@ def _sentence(error: Exception) -> str:
 
 def _log(folder: Path) -> str:
     """Writes the traceback of the current error to the log and says where the log is."""
+    text = f"{MARK}\n{traceback.format_exc()}"
     try:
+        reason = refusal(folder, [LOG])
+        if reason is not None:
+            return f"no log was written; {reason}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOG).write_text(traceback.format_exc(), encoding="utf-8")
+        with staged_file(folder / LOG) as place:
+            place.write_text(text, encoding="utf-8")
     except OSError as error:
         return f"the log could not be written: {error}"
     return f"traceback in {folder / LOG}"
@@ -139,5 +155,5 @@ def _draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
     names = []
     for title, figure in study.figures(dataset).items():
         names.append(f"{title}.png")
-        figure.savefig(folder / names[-1], dpi=150)
+        figure.savefig(folder / names[-1], dpi=150, metadata=SOFTWARE)
     return names

@@ -56,6 +56,29 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(number, old)
 
 
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Returns a context manager in which the signals `NAMES` wait; they come at the end of it.
+
+    A group of calls in which an error would leave files behind is short and must end. A signal that
+    ends the process without Python is not held, nor is a signal in another thread than the main.
+    """
+    waiting: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+        handlers = {n: old for n in numbers if callable(old := signal.getsignal(n))}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, _: waiting.append(number))
+        yield
+    finally:
+        for number, old in handlers.items():
+            signal.signal(number, old)
+        for number in waiting[:1]:
+            signal.raise_signal(number)
+
+
 def _is_lost(frame: FrameType | None) -> bool:
     """Returns whether an error that is raised in `frame` would be lost, or become another one.
 

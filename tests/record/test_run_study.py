@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import xarray as xr
+from faults import Death, Faults, injected
 
 from nam_jax.record import (
     ConfigError,
@@ -73,7 +75,8 @@ def test_a_run_writes_settings_numbers_and_figures(tmp_path):
     finished = run_study(TOY, Config(seed=3), out, Context(device="cpu", batch=2))
     assert finished.files == FILES and names(out) == {*FILES}
     assert (finished.dataset.seed, finished.table) == (3, "a table of 3")
-    assert (out / "config.toml").read_text() == 'seed = 3\nfault = ""\n'
+    text = (out / "config.toml").read_text()
+    assert text == '# Written by nam-jax.\nseed = 3\nfault = ""\n'
     assert (out / "extra.txt").read_text() == "cpu, 2"
     with xr.open_zarr(out / "result.zarr") as dataset:
         assert int(dataset.seed) == 3
@@ -102,7 +105,8 @@ def test_a_fault_leaves_its_traceback_alone(fault, sentence, tmp_path):
     assert message.startswith(sentence) and message.endswith("log.txt)") and "\n" not in message
     assert names(out) == {"log.txt"}
     log = (out / "log.txt").read_text()
-    assert log.startswith("Traceback") and "in run" in log and fault.split("\n")[-1] in log + fault
+    assert log.startswith("# Written by nam-jax.\nTraceback") and "in run" in log
+    assert fault.split("\n")[-1] in log
 
 
 @pytest.mark.parametrize("part", ["table", "figure", "more"])
@@ -132,6 +136,108 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_study(TOY, Config(), tmp_path / "new" / "out", Context())
     assert names(tmp_path) == set()
+
+
+def test_files_of_the_user_are_kept_and_named(tmp_path):
+    (tmp_path / "log.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"no log was written; .*log.txt: was not written by a run"):
+        run_study(TOY, Config(fault="no luck"), tmp_path, Context())
+    run_study(TOY, Config(), tmp_path, Context())
+    assert names(tmp_path) == {*FILES, "log.txt"}
+    (tmp_path / "extra.txt").rename(tmp_path / "mine.txt")
+    run_study(dataclasses.replace(TOY, more=None), Config(seed=2), tmp_path, Context())
+    assert names(tmp_path) == {*FILES, "log.txt", "mine.txt"} - {"figure-more.png"}
+    assert (tmp_path / "log.txt").read_text() == "mine"
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    (figures / "figure.png").write_text("mine")
+    with pytest.raises(ConfigError, match=r"figure.png: was not written by a run"):
+        redraw(TOY, read_run(tmp_path, [TOY]).dataset, figures)
+    assert (figures / "figure.png").read_text() == "mine" and names(figures) == {"figure.png"}
+
+
+class Picture:
+    """A figure that is drawn at once."""
+
+    def savefig(self, path, **options):
+        path.write_text("# Written by nam-jax.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deadly", [True, False])
+def test_after_a_fault_at_any_change_the_folder_holds_the_old_run_or_the_new(
+    deadly, tmp_path, monkeypatch
+):
+    """With the files that xarray and zarr write, and the log."""
+    monkeypatch.setattr(f"{__name__}.figure", lambda dataset: Picture())
+    monkeypatch.setattr(os, "fsync", lambda place: None)
+    small = dataclasses.replace(TOY, more=None)
+    run_study(small, Config(seed=0), tmp_path, Context())
+    last, failed, at = 0, True, 0
+    while failed:
+        at += 1
+        faults = Faults(at, deadly=deadly)
+        try:
+            with injected(faults, monkeypatch):
+                run_study(small, Config(seed=at), tmp_path, Context())
+        except (Death, RunError, ConfigError):
+            failed = True
+        else:
+            failed = faults.count >= at
+        dataset, config = read_run(tmp_path, [small])
+        assert int(dataset.seed) == config.seed and config.seed in (last, at)
+        last = config.seed
+    assert at > 50 and last == at
+    assert names(tmp_path) == {*FILES} - {"figure-more.png"}
+
+
+def test_a_reader_gets_one_run_while_others_take_its_place(folder, monkeypatch):
+    from nam_jax.record import _read
+
+    reads = []
+    once = _read._read_once
+
+    def disturbed(folder, studies):
+        run = once(folder, studies)
+        reads.append(run.config.seed)
+        if len(reads) < 3:
+            run_study(TOY, Config(seed=10 + len(reads)), folder, Context())
+        return run
+
+    monkeypatch.setattr(_read, "_read_once", disturbed)
+    dataset, config = read_run(folder, [TOY])
+    assert reads == [3, 11, 12] and int(dataset.seed) == config.seed == 12
+    monkeypatch.setattr(_read, "_read_once", lambda *_: run_study(TOY, Config(), folder, Context()))
+    with pytest.raises(ConfigError, match="changes while it is read"):
+        read_run(folder, [TOY])
+
+
+def test_attributes_are_valid_json_and_read_back_equal(tmp_path, monkeypatch):
+    given = {
+        "nan": np.nan,
+        "inf": np.float64(np.inf),
+        "list": [1.5, -np.inf, {"deep": np.nan}],
+        "array": np.array([1.0, np.nan]),
+        "text": "NaN is a word",
+        "number": np.int64(3),
+    }
+    expected = given | {"array": [1.0, np.nan], "inf": np.inf, "number": 3}
+
+    def with_attributes(config, context):
+        dataset = xr.Dataset({"seed": ((), config.seed, given)}, attrs=given)
+        return dataset.assign_coords(place=("place", [1, 2], given))
+
+    monkeypatch.setattr(f"{__name__}.run", with_attributes)
+    run_study(TOY, Config(), tmp_path, Context())
+
+    def refuse(number):
+        raise AssertionError(f"{number} is no JSON")
+
+    for file in (tmp_path / "result.zarr").rglob(".z*"):
+        json.loads(file.read_text(), parse_constant=refuse)
+    dataset = read_run(tmp_path, [TOY]).dataset
+    for attributes in (dataset.attrs, dataset.seed.attrs, dataset.place.attrs):
+        np.testing.assert_equal({key: attributes[key] for key in given}, expected)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """A file that is written whole or not at all."""
 
+import contextlib
 import os
 
 import pytest
+from faults import Death, Faults, injected
 
 from nam_jax.record import staged_file
 
@@ -47,3 +49,20 @@ def test_nothing_but_a_file_is_replaced(tmp_path):
             pytest.fail("the block must not start")
     with pytest.raises(FileNotFoundError), staged_file(tmp_path / "none" / "a.txt"):
         pytest.fail("the block must not start")
+
+
+@pytest.mark.parametrize("deadly", [True, False])
+def test_after_a_fault_or_death_at_any_change_the_file_is_old_or_new(deadly, tmp_path, monkeypatch):
+    path, text, at = tmp_path / "a.txt", "old", 0
+    path.write_text(text)
+    while text != "done":
+        at += 1
+        faults = Faults(at, deadly=deadly)
+        new = f"new {at}"
+        with contextlib.suppress(Death, OSError), injected(faults, monkeypatch):
+            with staged_file(path) as place:
+                place.write_text(new)
+            new = "done" if faults.count < at else new
+        assert path.read_text() in (text, new.replace("done", f"new {at}"))
+        text = "done" if new == "done" else path.read_text()
+    assert at > 5 and os.listdir(tmp_path) == ["a.txt"]
