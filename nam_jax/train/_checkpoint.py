@@ -2,23 +2,24 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
-import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from nam_jax._lazy import extra
 from nam_jax._misc import argument_error
 from nam_jax._paths import expanded
+from nam_jax.train._fingerprint import fingerprint
 from nam_jax.train._step import Carry, Problem
+
+DISCARDED = ".nam-jax-discarded"
+"""Folder inside the folder of checkpoints, for old ones that are about to be removed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +30,10 @@ class Checkpoint:
     the folder by one rename, so that a run may be killed at any time. On the same machine a run
     that was resumed gives the numbers of a run that was never stopped, to the last bit.
 
-    `fit` refuses a folder whose checkpoints are of another run. Two runs are the same if they have
-    the same first network, key, loss, route, batches and `config`. Of the optimizer only the shape
-    of its state is compared, so put its numbers into `config`.
+    `fit` refuses a folder whose checkpoints are of another run, and says which part differs. Two
+    runs are the same if all arguments of `fit` but `num_steps` and `progress` are equal: arrays by
+    their bytes, modules by their fields, and functions by name, code, and the variables and globals
+    that they use. What a function reads elsewhere, as from a file, goes into `config`.
 
     Attributes:
         folder: The folder; made if it does not exist.
@@ -51,12 +53,15 @@ class Checkpoint:
                 raise argument_error(name, "be at least 1", f"{getattr(self, name)}")
 
     @contextlib.contextmanager
-    def open(self, problem: Problem, carry: Carry) -> "Iterator[Store]":
+    def open(
+        self, problem: Problem, carry: Carry, settings: Mapping[str, Any]
+    ) -> "Iterator[Store]":
         """Opens the folder for a run.
 
         Args:
             problem: Settings of the run.
             carry: State before the first step.
+            settings: Further arguments of `fit` that shape the run.
 
         Raises:
             ValueError: If the folder holds checkpoints of another run.
@@ -67,30 +72,36 @@ class Checkpoint:
 
         # Saving in another thread would gain little, and the thread would outlive a stopped run.
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=self.keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
+            max_to_keep=self.keep,
+            cleanup_tmp_directories=True,
+            enable_async_checkpointing=False,
+            todelete_subdir=DISCARDED,
         )
         names = ("state", "run")
         folder = expanded("folder", self.folder).absolute()
+        _remove_discarded(folder)
         with ocp.CheckpointManager(folder, item_names=names, options=options) as manager:
-            store = Store(manager, _description(problem, carry, self.config), self.every)
-            store.check(folder)
+            run = _description(problem, carry, settings, self.config)
+            store = Store(manager, folder, run, self.every)
+            store.check()
             yield store
 
 
 class Store:
     """An open folder of checkpoints."""
 
-    def __init__(self, manager: Any, run: dict[str, str], every: int):
+    def __init__(self, manager: Any, folder: Path, run: dict[str, str], every: int):
         """Wraps Orbax's manager.
 
         Args:
             manager: Orbax's manager of the folder.
+            folder: The folder.
             run: Description of the run, as from `_description`.
             every: Least number of steps between two checkpoints.
         """
-        self._manager, self._run, self._every = manager, run, every
+        self._manager, self._folder, self._run, self._every = manager, folder, run, every
 
-    def check(self, folder: Path) -> None:
+    def check(self) -> None:
         """Refuses checkpoints of another run."""
         import orbax.checkpoint as ocp
 
@@ -100,7 +111,7 @@ class Store:
         other = self._manager.restore(self._manager.latest_step(), args=arguments).run
         differing = [name for name, text in self._run.items() if other.get(name) != text]
         if differing:
-            other_run = f"{folder}, whose run had another {', '.join(differing)}"
+            other_run = f"{self._folder}, whose run had another {', '.join(differing)}"
             requirement = "name a new folder or that of this very run"
             raise argument_error("checkpoint", requirement, other_run)
 
@@ -117,21 +128,30 @@ class Store:
             state=ocp.args.StandardSave(_packed(carry, history)), run=ocp.args.JsonSave(self._run)
         )
         self._manager.save(step, args=arguments)
+        _remove_discarded(self._folder)
 
     def restore(
-        self, carry: Carry, fields: Sequence[str]
+        self, carry: Carry, fields: Sequence[str], num_steps: int
     ) -> tuple[Carry, dict[str, np.ndarray]] | None:
-        """The latest state and history; None if the folder has no checkpoint.
+        """The latest state and history up to step `num_steps`; None if the folder is empty.
 
         Args:
             carry: A state with the structure of the saved one.
             fields: Names of the history's arrays.
+            num_steps: Number of steps of the run.
+
+        Raises:
+            ValueError: If all checkpoints are of later steps.
         """
         import orbax.checkpoint as ocp
 
-        step = self._manager.latest_step()
-        if step is None:
+        steps = sorted(self._manager.all_steps())
+        if not steps:
             return None
+        if num_steps < steps[0]:
+            requirement = f"be at least {steps[0]}, the earliest step kept in {self._folder}"
+            raise argument_error("num_steps", requirement, f"{num_steps}; name a new folder")
+        step = max(step for step in steps if step <= num_steps)
         dtype = carry.best_loss.dtype
         types = {name: bool if name == "taken" else dtype for name in fields}
         blank = {name: np.zeros(step, types[name]) for name in fields}
@@ -143,6 +163,11 @@ class Store:
             for place, leaf in enumerate(leaves)
         ]
         return jax.tree.unflatten(structure, restored), dict(saved["history"])
+
+
+def _remove_discarded(folder: Path) -> None:
+    """Removes old checkpoints, which left by a rename: half a checkpoint never has its number."""
+    shutil.rmtree(folder / DISCARDED, ignore_errors=True)
 
 
 def _packed(carry: Carry, history: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -158,39 +183,21 @@ def _name(place: int) -> str:
 
 
 def _description(
-    problem: Problem, carry: Carry, config: Mapping[str, Any] | None
+    problem: Problem, carry: Carry, settings: Mapping[str, Any], config: Mapping[str, Any] | None
 ) -> dict[str, str]:
     """Texts that differ between different runs, by the part of the run that they describe."""
-    return {
-        "config": json.dumps(config, sort_keys=True, default=str),
-        "network": _digest((carry.arrays, problem.rest)),
-        "set of trained parts": _digest(problem.chosen),
-        "optimizer": _digest(jax.tree.map(jnp.zeros_like, carry.optimizer)),
-        "key": _digest(problem.key),
-        "loss": _digest(problem.loss),
-        "gradient route": _digest(problem.route),
-        "source of batches": _digest(problem.batches),
-        "use of validation": str(carry.best is not None),
+    parts = {
+        "network": (carry.arrays, problem.rest),
+        "set of trained parts": problem.chosen,
+        "optimizer": (problem.optimizer, jax.tree.map(jnp.zeros_like, carry.optimizer)),
+        "key": problem.key,
+        "loss": problem.loss,
+        "gradient route": problem.route,
+        "source of batches": problem.batches,
+        "project": problem.project,
+        "chunk": problem.chunk,
+        "max_bad": problem.max_bad,
+        **settings,
     }
-
-
-def _digest(tree: Any) -> str:
-    """A hash of places, shapes and bytes of arrays, and of the text of all other leaves."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        digest.update(jax.tree_util.keystr(path).encode())
-        digest.update(_bytes(leaf) if eqx.is_array(leaf) else _text(leaf))
-    digest.update(_text(tree))
-    return digest.hexdigest()
-
-
-def _bytes(array: Array) -> bytes:
-    if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
-        array = jax.random.key_data(array)
-    return f"{array.shape} {array.dtype}".encode() + np.asarray(array).tobytes()
-
-
-def _text(value: Any) -> bytes:
-    # The text must be the same in every process. Addresses in memory differ; type checkers add the
-    # word "wrapped" to names of functions; both change where lines break, so that white space goes.
-    return re.sub(r"( at 0x[0-9a-f]+)|(?<=<)wrapped |\s", "", eqx.tree_pformat(value)).encode()
+    config_text = json.dumps(config, sort_keys=True, default=str)
+    return {"config": config_text} | {name: fingerprint(part) for name, part in parts.items()}

@@ -95,7 +95,7 @@ def fit(
             default `SquaredError()`, which counts the neurons that the samples ask for.
         optimizer: An optimizer of Optax with its schedule and clipping; by default
             `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))`.
-        num_steps: Number of steps, at least 1.
+        num_steps: Number of steps, at least 1. With `checkpoint`, at least the earliest step kept.
         gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
         trainable: Function from the network to a list of the parts to be trained, as for
             `equinox.tree_at`. By default every floating-point array but time constants, on which
@@ -107,7 +107,8 @@ def fit(
         validation: A batch that is not trained on; the network of its lowest loss is returned.
         patience: Validations without a lower loss after which training stops; None for all steps.
         max_bad: Steps in a row that are not taken, after which training stops.
-        checkpoint: Where to keep the state of the run. A run goes on from the last state there.
+        checkpoint: Where to keep the state of the run. A run goes on from the last state there that
+            is not after `num_steps`.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -140,7 +141,9 @@ def fit(
         first, first_loss, _ = validate(problem, carry, validation)
         kept = carry.best, first.best_loss
         carry = eqx.tree_at(lambda c: (c.best, c.best_loss), carry, kept)
-    opened = contextlib.nullcontext() if checkpoint is None else checkpoint.open(problem, carry)
+    opened: Any = contextlib.nullcontext()
+    if checkpoint is not None:
+        opened = checkpoint.open(problem, carry, {"validation": validation, "patience": patience})
     with opened as store, _bar(num_steps, shown=progress) as show:
         carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
     best = carry.arrays if validation is None else carry.best
@@ -174,7 +177,8 @@ def _run(
 ) -> tuple[Carry, Metrics]:
     """Calls compiled chunks from the host, and keeps history, validation and checkpoints."""
     history: list[Metrics] = []
-    if store is not None and (saved := store.restore(carry, Metrics._fields)) is not None:
+    saved = None if store is None else store.restore(carry, Metrics._fields, num_steps)
+    if saved is not None:
         carry, rows = saved
         history = [Metrics(**rows)]
     while int(carry.step) < num_steps and not _stopped(carry, problem.max_bad, patience):
@@ -184,16 +188,26 @@ def _run(
         carry, rows = advance(problem, carry, jnp.asarray(stop))
         done = int(carry.step) - start
         rows = jax.tree.map(lambda leaf, done=done: np.array(leaf[:done]), rows)
-        if validation is not None:
-            carry, loss, correct = validate(problem, carry, validation)
-            rows.validation_loss[-1], rows.validation_correct[-1] = loss, correct
         history.append(rows)
+        if validation is not None and int(carry.step) % problem.chunk == 0:
+            carry = _validated(problem, carry, validation, rows)
         show(int(carry.step), rows)
         over = int(carry.step) >= num_steps or _stopped(carry, problem.max_bad, patience)
         if store is not None and store.is_due(int(carry.step), last=over):
             history = [_joined(history)]
             store.save(int(carry.step), carry, history[0]._asdict())
-    return carry, _joined(history)
+    history = [_joined(history)]
+    if validation is not None and int(carry.step) % problem.chunk != 0:
+        # A longer run makes no validation inside this chunk; so it comes after the checkpoint.
+        carry = _validated(problem, carry, validation, history[0])
+    return carry, history[0]
+
+
+def _validated(problem: Problem, carry: Carry, validation: Sample, rows: Metrics) -> Carry:
+    """Validates after the last step of `rows`, and writes the numbers into its row."""
+    carry, loss, correct = validate(problem, carry, validation)
+    rows.validation_loss[-1], rows.validation_correct[-1] = loss, correct
+    return carry
 
 
 def _joined(history: list[Metrics]) -> Metrics:
