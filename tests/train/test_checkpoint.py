@@ -13,17 +13,27 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tables.training import correlated, denoising, quick_fit
+from tables.training import FewSteps, N, correlated, denoising, quick_fit
 
 from nam_jax.network import ContinuousDenseMemory
-from nam_jax.train import ENDINGS, Checkpoint
+from nam_jax.train import ENDINGS, Checkpoint, SquaredError, denoising_samples
+from nam_jax.train._fingerprint import fingerprint
 
 STEPS, EVERY = 160, 8
 
 
-def run(folder, num_steps=STEPS, validation=True, seed=0, **arguments):
+def drawn(fraction, size=3):
+    """A data function of the user's: a closure, whose printed form is always the same."""
+
+    def batches(key):
+        return denoising_samples(correlated()[:size], fraction, key=key)
+
+    return batches
+
+
+def run(folder, num_steps=STEPS, validation=True, seed=0, batches=None, **arguments):
     """The call that is made before and after the kill."""
-    batches = denoising(correlated(seed), 3)
+    batches = batches or denoising(correlated(seed), 3)
     held_out = denoising(correlated(seed), 5)(jax.random.key(4)) if validation else None
     checkpoint = None if folder is None else Checkpoint(folder, every=EVERY, keep=2)
     chosen = {"validation": held_out, "checkpoint": checkpoint, **arguments}
@@ -76,6 +86,79 @@ def test_a_run_in_parts_is_the_run_in_one(tmp_path):
     assert not list(tmp_path.rglob("*.pkl"))
 
 
+def test_fewer_steps_than_stored_give_a_kept_checkpoint_or_are_refused(tmp_path):
+    run(tmp_path, 8)
+    run(tmp_path, 16)
+    equal(run(tmp_path, 8), run(None, 8))
+    equal(run(tmp_path, 12), run(None, 12))
+    message = "`num_steps` must be at least 8, the earliest step kept in .*, but has 4; name a new"
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, 4)
+    assert saved_steps(tmp_path) == [8, 16]
+
+
+def test_parts_that_end_inside_a_chunk_leave_no_trace(tmp_path):
+    """The validation after step 6 is part of the run of 6 steps, not of that of 8."""
+    equal(run(tmp_path, 6), run(None, 6))
+    equal(run(tmp_path, 6), run(None, 6))
+    equal(run(tmp_path, 8), run(None, 8))
+
+
+def test_a_data_function_is_known_by_what_it_computes_with(tmp_path):
+    run(tmp_path, 4, batches=drawn(0.1))
+    equal(run(tmp_path, 8, batches=drawn(0.1)), run(None, 8, batches=drawn(0.1)))
+    for other in (drawn(0.2), drawn(0.1, size=4)):
+        with pytest.raises(ValueError, match="another source of batches"):
+            run(tmp_path, 12, batches=other)
+
+
+RATE = 0.5
+
+
+def doubled(x):
+    return 2 * x
+
+
+def test_fingerprints_tell_functions_and_objects_apart(monkeypatch):
+    def scaled(rate):
+        return lambda x: rate * doubled(x)
+
+    def recursive(x):
+        return recursive(x - 1) if x else RATE
+
+    class Scale:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, x):
+            return self.rate * x
+
+    equal_pairs = [
+        (scaled(2.0), scaled(2.0)),
+        (Scale(2.0), Scale(2.0)),
+        (optax.adam(optax.cosine_decay_schedule(0.1, 9)),) * 2,
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (np.arange(3), jnp.arange(3, dtype=np.arange(3).dtype)),
+    ]
+    for one, other in equal_pairs:
+        assert fingerprint(one) == fingerprint(other)
+    different = [
+        *(scaled(2.0), scaled(3.0), jax.jit(scaled(2.0)), jax.jit(scaled(3.0))),
+        *(Scale(2.0), Scale(3.0), Scale(2.0).__call__, recursive, doubled),
+        *(optax.adam(0.1), optax.adam(0.2), optax.sgd(0.1)),
+        *(optax.adam(optax.cosine_decay_schedule(0.1, n)) for n in (9, 10)),
+        *(jnp.zeros(3), jnp.zeros((3, 1)), jnp.zeros(3, int), jax.random.key(0)),
+        *(jax.nn.relu, jax.nn.gelu, jnp.tanh, 1, 1.0, True, "1", None, (), [], {}),
+        *(jax.tree_util.Partial(doubled, x=x) for x in (1, 2)),
+    ]
+    assert len({*map(fingerprint, different)}) == len(different)
+    before = fingerprint(scaled(2.0)), fingerprint(recursive)
+    monkeypatch.setattr(f"{__name__}.doubled", lambda x: x + x)
+    monkeypatch.setattr(f"{__name__}.RATE", 0.25)
+    after = fingerprint(scaled(2.0)), fingerprint(recursive)
+    assert before[0] != after[0] and before[1] != after[1]
+
+
 def test_an_early_stop_stays_stopped(tmp_path):
     arguments = {"patience": 1, "optimizer": optax.sgd(-3.0)}
     first, again = (run(tmp_path, 80, **arguments) for _ in range(2))
@@ -89,6 +172,17 @@ OTHERS = {
     "optimizer": ({"optimizer": optax.sgd(0.1)}, "another optimizer"),
     "validation": ({"validation": False}, "another use of validation"),
     "trained": ({"trainable": lambda net: [net.leak]}, "set of trained parts"),
+    "numbers of the optimizer": ({"optimizer": optax.adam(3e-2)}, "another optimizer"),
+    "loss": ({"loss": SquaredError(jnp.arange(N) < 3)}, "another loss"),
+    "route": ({"gradient": FewSteps(size=0.4)}, "another gradient route"),
+    "data function": ({"batches": drawn(0.1)}, "another source of batches"),
+    "validation data": (
+        {"validation": denoising(correlated(), 4)(jax.random.key(4))},
+        "validation",
+    ),
+    "project": ({"project": lambda net: net}, "another project"),
+    "patience": ({"patience": 7}, "another patience"),
+    "chunk": ({"chunk": 2}, "another chunk"),
 }
 
 
