@@ -61,7 +61,7 @@ class AbstractCriterion(eqx.Module):
             key: Random key, for the cue and the recall.
 
         Returns:
-            The score, from 0 to 1.
+            The score, from 0 to 1. A failed recall has the score 0, and so has a score of NaN.
 
         Raises:
             ValueError: If the criterion has no meaning for this kind of network.
@@ -176,8 +176,8 @@ class Recall(AbstractCriterion):
 
 
 def right_bits(field: Pattern, target: Pattern) -> Scalar:
-    """Returns the share of fields with the sign of `target`; a field of 0 counts half."""
-    return 0.5 + 0.5 * jnp.mean(jnp.sign(field) * target)
+    """Returns the share of fields with the sign of `target`; 0 counts half, and NaN is wrong."""
+    return 0.5 + 0.5 * jnp.mean(jnp.where(jnp.isnan(field), -1, jnp.sign(field) * target))
 
 
 def wrong_bits(recalled: Pattern, target: Pattern) -> Int[Array, ""]:

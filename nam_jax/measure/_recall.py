@@ -107,14 +107,19 @@ def rate(
         confidence: Coverage of the interval, in (0, 1).
 
     Raises:
-        ValueError: If there are no trials, fewer than 2 sets with `by_set`, or if `confidence` is
-            outside (0, 1).
+        ValueError: If there are no trials, one is neither true nor false (as NaN, which would count
+            as true), there are fewer than 2 sets with `by_set`, or `confidence` is outside (0, 1).
     """
     # For example, two of three sets of 8 trials all succeed and the third all fails. The mean is
     # 2/3 with a variance of 1/9 over sets, as of (2/3) (1/3) / (1/9) = 2 independent trials.
-    outcomes = np.asarray(successes, bool)
-    if outcomes.size == 0:
+    given = np.asarray(successes)
+    if given.size == 0:
         raise argument_error("successes", "hold at least one trial", "none")
+    outcomes = given.astype(bool)
+    if not np.array_equal(outcomes, given):
+        other = given[outcomes != given][0]
+        requirement = "hold true or false for each trial (false for a recall that failed)"
+        raise argument_error("successes", requirement, f"{other}")
     if not 0 < confidence < 1:
         raise argument_error("confidence", "lie in (0, 1)", confidence)
     tail, value = (1 + confidence) / 2, float(outcomes.mean())

@@ -53,7 +53,11 @@ class ReductionReport(eqx.Module):
     certificate: Certificate
 
     def __str__(self) -> str:
-        """Returns a table of overlap, share of exact recalls, activity and agreement by rung."""
+        """Returns a table of overlap, share of exact recalls, activity and agreement by rung.
+
+        A cue whose read-out is not finite is not exact, and is left out of the other means; a line
+        counts such recalls.
+        """
         head = f"{'rung':32} {'overlap':>8} {'exact':>6} {'active':>7} {'as above':>9}"
         margin = f"certificate margin {float(self.certificate.margin):.3g}"
         columns = zip(self.overlap, self.exact, self.activity, self.agreement, strict=True)
@@ -63,7 +67,9 @@ class ReductionReport(eqx.Module):
             else f"{name:32} {'not defined':>12}"
             for name, there, row in zip(self.rungs, self.defined, columns, strict=True)
         ]
-        return "\n".join([head, *lines, margin])
+        failed = int(jnp.sum(self.defined[:, None] & ~jnp.isfinite(self.activity)))
+        left_out = [f"left out of means, not finite: {failed} recalls"] * (failed > 0)
+        return "\n".join([head, *lines, *left_out, margin])
 
 
 def reduction_report(
@@ -178,4 +184,4 @@ def _agreement(readout: Patterns, above: Patterns | None) -> Float[Array, " C"]:
 
 
 def _mean(values: Array) -> float:
-    return float(jnp.mean(values.astype(float)))
+    return float(jnp.nanmean(values.astype(float)))

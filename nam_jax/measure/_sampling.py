@@ -205,6 +205,7 @@ def _scores(
         of_set = jr.fold_in(key, place)
         keys = jax.vmap(lambda index: jr.fold_in(of_set, index))(jnp.arange(targets.shape[0]))
         scores = jax.vmap(lambda target, key: criterion(network, target, key=key))(targets, keys)
+        scores = jnp.where(jnp.isnan(scores), 0, scores)
         return jnp.min(scores, keepdims=True) if criterion.all_patterns else scores
 
     return jax.vmap(of_set)(stored, targets, places)

@@ -41,7 +41,7 @@ class Fit(eqx.Module):
             [`nam_jax.train.resolve`][] replaces them by their values.
         metrics: The history. Each of its arrays is (S,), one entry a step: `loss`, `correct`,
             `failed`, `gradient_norm`, `adjoint_residual`, `adjoint_iterations`, `taken`,
-            `validation_loss` and `validation_correct`.
+            `validation_loss`, `validation_correct` and `validation_failed`.
         result: How training ended.
         step: Number S of steps tried.
     """
@@ -82,7 +82,8 @@ def fit(
 ) -> Fit:
     """Descends the mean loss over minibatches with an optimizer of Optax.
 
-    A sample whose recall or gradient fails is left out of the mean. A step whose loss, gradient or
+    A sample whose recall or gradient fails, or that asks nothing, is left out of the mean, in the
+    validation too; the history says how many. A step whose loss, gradient or
     new numbers are not finite is not taken: network and optimizer stay as they were. Batch i
     depends on `key` and i alone, so that a longer run begins with the steps of a shorter one.
 
@@ -162,6 +163,7 @@ def _start(problem: Problem, network: Any, dtype: Any, validation: Sample | None
         unsettled=jnp.asarray(False),
         best=None if validation is None else arrays,
         best_loss=jnp.asarray(jnp.inf, dtype),
+        best_failed=jnp.asarray(jnp.inf, dtype),
         since=jnp.asarray(0),
     )
 
@@ -205,8 +207,9 @@ def _run(
 
 def _validated(problem: Problem, carry: Carry, validation: Sample, rows: Metrics) -> Carry:
     """Validates after the last step of `rows`, and writes the numbers into its row."""
-    carry, loss, correct = validate(problem, carry, validation)
+    carry, loss, correct, failed = validate(problem, carry, validation)
     rows.validation_loss[-1], rows.validation_correct[-1] = loss, correct
+    rows.validation_failed[-1] = failed
     return carry
 
 

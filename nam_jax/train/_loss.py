@@ -37,6 +37,16 @@ class AbstractLoss(eqx.Module):
             sample: The sample that was recalled.
         """
 
+    @abc.abstractmethod
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        """Whether the sample asks anything: whether the cost counts one of its neurons or places.
+
+        `fit` leaves out a sample that asks nothing, and counts it as failed; its cost is 0.
+
+        Args:
+            sample: The sample.
+        """
+
 
 class SquaredError(AbstractLoss):
     """Mean of (readout - target)^2 over the neurons that count; 0 if no neuron counts.
@@ -56,6 +66,10 @@ class SquaredError(AbstractLoss):
 
     def _counting(self, sample: Sample) -> Bool[Array, " N"] | None:
         return sample.asked if self.mask is None else self.mask
+
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        counting = self._counting(sample)
+        return jnp.asarray(True) if counting is None else jnp.any(counting)
 
 
 class VoltageMargin(AbstractLoss):
@@ -84,6 +98,9 @@ class VoltageMargin(AbstractLoss):
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
         return signs_agree(readout, sample, None)
 
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        return jnp.any(sample.cue == 0)
+
 
 class LabelCrossEntropy(AbstractLoss):
     """Softmax cross-entropy of label neurons, which are the last C of the N + C neurons.
@@ -110,6 +127,9 @@ class LabelCrossEntropy(AbstractLoss):
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
         return self._label(readout) == self._label(_target(readout, sample))
 
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        return jnp.asarray(True)
+
     def _label(self, pattern: Pattern) -> Int[Array, ""]:
         return jnp.argmax(pattern[-self.num_labels :])
 
@@ -132,6 +152,9 @@ class TokenCrossEntropy(AbstractLoss):
 
     def correct(self, readout: Float[Array, "T C"], sample: Sample) -> Bool[Array, ""]:
         return jnp.all((jnp.argmax(readout, axis=1) == sample.target) | (sample.target < 0))
+
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        return jnp.any(sample.target >= 0)
 
 
 class ContrastiveEnergy(eqx.Module):
@@ -183,6 +206,10 @@ class ContrastiveEnergy(eqx.Module):
     def correct(self, readout: Pattern, sample: Sample) -> Bool[Array, ""]:
         """Whether the readout has all signs of the target."""
         return signs_agree(readout, sample, None)
+
+    def asks(self, sample: Sample) -> Bool[Array, ""]:
+        """True: the energies are those of all neurons."""
+        return jnp.asarray(True)
 
 
 Loss = AbstractLoss | ContrastiveEnergy

@@ -25,9 +25,11 @@ class Metrics(NamedTuple):
 
     Attributes:
         loss: Mean loss over the samples that did not fail; NaN if all failed.
-        correct: Fraction of samples that came to rest and were recalled without an error.
+        correct: Fraction of samples that came to rest and were recalled without an error, among
+            those that ask anything; NaN if none does.
         failed: Fraction of samples left out of loss and gradient: the network did not come to rest,
-            the equation for the gradient was not solved, or loss or gradient is not finite.
+            the equation for the gradient was not solved, loss or gradient is not finite, or the
+            sample asks nothing (see [`nam_jax.train.AbstractLoss.asks`][]).
         gradient_norm: Norm of the gradient with respect to the trained arrays, before the optimizer
             changes it.
         adjoint_residual: Largest residual of that equation over the samples that did not fail; 0 if
@@ -35,9 +37,12 @@ class Metrics(NamedTuple):
         adjoint_iterations: Mean number of iterations of that equation over all samples.
         taken: Whether the step was taken; if not, network and optimizer stayed as they were.
         validation_loss: Mean loss over the validation samples after this step; NaN at steps
-            without validation.
-        validation_correct: Fraction of validation samples that came to rest and were recalled
-            without an error; NaN at steps without validation.
+            without validation. A sample that did not come to rest counts with the loss of its last
+            state, because a network must not win by not coming to rest.
+        validation_correct: As `correct`, of the validation samples; NaN at steps without
+            validation.
+        validation_failed: Fraction of validation samples left out of `validation_loss`: the loss is
+            not finite, or the sample asks nothing; NaN at steps without validation.
     """
 
     loss: Any
@@ -49,6 +54,7 @@ class Metrics(NamedTuple):
     taken: Any
     validation_loss: Any
     validation_correct: Any
+    validation_failed: Any
 
 
 class Carry(eqx.Module):
@@ -63,9 +69,11 @@ class Carry(eqx.Module):
         step: Number of steps so far, with the rejected ones.
         bad: Number of steps rejected in a row, up to the last step; 0 after a step that was taken.
         unsettled: True if in the last step all samples failed to come to rest.
-        best: The network's arrays at the lowest validation loss so far; None without validation.
-        best_loss: The lowest validation loss so far; infinite before the first validation.
-        since: Number of validations after the one with the lowest loss.
+        best: The network's arrays at the best validation so far, which is the one that left out the
+            fewest samples, and among equals the one with the lowest loss; None without validation.
+        best_loss: The loss of the best validation; infinite before the first.
+        best_failed: The fraction of samples that it left out; infinite before the first.
+        since: Number of validations after the best one.
     """
 
     arrays: Any
@@ -75,6 +83,7 @@ class Carry(eqx.Module):
     unsettled: Bool[Array, ""]
     best: Any
     best_loss: Scalar
+    best_failed: Scalar
     since: Int[Array, ""]
 
 
@@ -108,9 +117,13 @@ class Problem(eqx.Module):
 
 
 class Recall(NamedTuple):
-    """Loss and gradient of one sample; `ok` is False if the sample failed and is left out."""
+    """Loss and gradient of one sample; `ok` is False if the sample failed and is left out.
+
+    `asked` is False if the sample asks nothing; then it is left out of shares of correct ones too.
+    """
 
     loss: Scalar
+    asked: Bool[Array, ""]
     settled: Bool[Array, ""]
     correct: Bool[Array, ""]
     ok: Bool[Array, ""]
@@ -172,6 +185,7 @@ def step(problem: Problem, carry: Carry) -> tuple[Carry, Metrics]:
         unsettled=~jnp.any(recalls.settled),
         best=carry.best,
         best_loss=carry.best_loss,
+        best_failed=carry.best_failed,
         since=carry.since,
     )
     return moved, _metrics(recalls, loss, norm, taken)
@@ -193,10 +207,12 @@ def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Re
         # XLA does not compute the gradient by other arrays, and NaN in it must fail no sample.
         gradient = eqx.filter(gradient, needed)
         sound = info.settled & (info.result == RESULTS.converged)
-        ok = sound & jnp.isfinite(loss) & _finite(gradient)
+        asked = problem.loss.asks(sample)
+        ok = sound & asked & jnp.isfinite(loss) & _finite(gradient)
         correct = info.settled & problem.loss.correct(readout, sample)
         return Recall(
             loss=loss,
+            asked=asked,
             settled=info.settled,
             correct=correct,
             ok=ok,
@@ -209,25 +225,30 @@ def recall_all(problem: Problem, network: Any, needed: Any, batch: Sample) -> Re
 
 
 @eqx.filter_jit
-def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scalar, Scalar]:
+def validate(problem: Problem, carry: Carry, batch: Sample) -> tuple[Carry, Scalar, Scalar, Scalar]:
     """Measures the network on a validation batch, and keeps the best network so far.
 
-    Samples that did not come to rest count with the loss of their last state.
+    Samples that did not come to rest count with the loss of their last state. Samples whose loss is
+    not finite, or that ask nothing, are left out.
 
     Returns:
-        The state; the mean loss; and the fraction of correct recalls.
+        The state; the mean loss; the fraction of correct recalls; and that of samples left out.
     """
     network = resolve(eqx.combine(carry.arrays, problem.rest))
     recalls = recall_all(problem, network, False, batch)
-    loss = jnp.mean(recalls.loss)
-    better = loss < carry.best_loss
+    counted = recalls.asked & jnp.isfinite(recalls.loss)
+    loss = _mean_over(counted, recalls.loss)
+    failed = jnp.mean((~counted).astype(loss.dtype))
+    fewer, equal = failed < carry.best_failed, failed == carry.best_failed
+    better = jnp.isfinite(loss) & (fewer | (equal & (loss < carry.best_loss)))
     kept = (
         _choose(better, carry.arrays, carry.best),
         jnp.where(better, loss, carry.best_loss),
+        jnp.where(better, failed, carry.best_failed),
         jnp.where(better, 0, carry.since + 1),
     )
-    carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.since), carry, kept)
-    return carry, loss, jnp.mean(recalls.correct.astype(loss.dtype))
+    carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.best_failed, c.since), carry, kept)
+    return carry, loss, _share_correct(recalls, loss), failed
 
 
 def _needed(network: Any, chosen: Any) -> Any:
@@ -244,7 +265,7 @@ def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]
     missing = jnp.full_like(loss, jnp.nan)
     return Metrics(
         loss=loss,
-        correct=jnp.mean(recalls.correct.astype(loss.dtype)),
+        correct=_share_correct(recalls, loss),
         failed=jnp.mean((~recalls.ok).astype(loss.dtype)),
         gradient_norm=norm,
         adjoint_residual=jnp.max(jnp.where(recalls.ok, recalls.residual, 0)).astype(loss.dtype),
@@ -252,7 +273,12 @@ def _metrics(recalls: Recall, loss: Scalar, norm: Scalar, taken: Bool[Array, ""]
         taken=taken,
         validation_loss=missing,
         validation_correct=missing,
+        validation_failed=missing,
     )
+
+
+def _share_correct(recalls: Recall, loss: Scalar) -> Scalar:
+    return _mean_over(recalls.asked, recalls.correct.astype(loss.dtype))
 
 
 def _mean_over(ok: Bool[Array, " B"], tree: Any) -> Any:

@@ -15,6 +15,7 @@ from nam_jax.measure import (
     overlap,
     rate,
 )
+from nam_jax.measure._criterion import right_bits
 from nam_jax.memory import Hebbian, PatternTensor, Projection
 from nam_jax.network import NeuronAstrocyte
 
@@ -55,6 +56,19 @@ def test_rate_has_the_published_wilson_interval(successes, trials, low, high):
     assert (measured.low, measured.high) == pytest.approx((low, high), abs=6e-5)
     assert measured.trials == trials
     assert str(measured) == f"{successes / trials:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+
+
+@pytest.mark.parametrize("bad", [np.nan, 0.5, 2])
+def test_rate_counts_only_what_is_true_or_false(bad):
+    with pytest.raises(ValueError, match=f"`successes` must hold true or false .*but has {bad}"):
+        rate([1.0, 0.0, bad])
+    assert rate([1.0, 0.0, 0]).value == pytest.approx(1 / 3)
+
+
+def test_bits_that_are_not_numbers_are_wrong_in_every_score():
+    target = jnp.array([1.0, -1.0, 1.0, 1.0])
+    field = jnp.array([2.0, jnp.nan, 0.0, -1.0])
+    assert float(right_bits(field, target)) == pytest.approx(1.5 / 4)
 
 
 def test_rate_takes_any_shape_and_confidence():

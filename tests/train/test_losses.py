@@ -278,3 +278,19 @@ def test_contrastive_energy_lowers_targets_below_cues():
     assert 0.2 * np.log(2) > losses[0] > 2 * losses[-1]
     with pytest.raises(ValueError, match="`temperature` must be above 0, but has 0"):
         ContrastiveEnergy(temperature=0.0)
+
+
+def test_a_sample_in_which_nothing_is_asked_costs_nothing_and_says_so():
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=(5, 4)))
+    padding = Sample(jnp.zeros(5, int), jnp.full(5, -1))
+    some = Sample(jnp.zeros(5, int), jnp.array([-1, 2, -1, 0, -1]))
+    loss = TokenCrossEntropy()
+    assert bool(loss.asks(some)) and not bool(loss.asks(padding))
+    expected = -jax.nn.log_softmax(logits)[jnp.array([1, 3]), jnp.array([2, 0])].mean()
+    assert float(loss(logits, some)) == pytest.approx(float(expected), rel=1e-6)
+    assert float(loss(logits, padding)) == 0
+    assert not jax.grad(lambda logits: loss(logits, padding))(logits).any()
+    whole = Sample(jnp.ones(5), jnp.ones(5))
+    for empty in (SquaredError(jnp.zeros(5, bool)), VoltageMargin()):
+        assert not bool(empty.asks(whole)) and float(empty(jnp.ones(5), whole)) == 0
+    assert bool(SquaredError().asks(whole)) and bool(LabelCrossEntropy(2).asks(whole))

@@ -10,7 +10,14 @@ from tables.networks import released, signs
 from tables.training import FewSteps, correlated, denoising, quick_fit
 
 from nam_jax.network import ContinuousDenseMemory, TwoLayerMemory
-from nam_jax.train import ENDINGS, AbstractRoute, ContrastiveEnergy, Minibatches, Sample
+from nam_jax.train import (
+    ENDINGS,
+    AbstractRoute,
+    ContrastiveEnergy,
+    Minibatches,
+    Sample,
+    VoltageMargin,
+)
 from nam_jax.train._fit import _chosen
 
 
@@ -84,6 +91,42 @@ def test_failed_samples_are_left_out_of_the_mean():
     assert not expected.metrics.failed.any() and fit.metrics.taken.all()
     np.testing.assert_allclose(fit.metrics.loss, expected.metrics.loss, rtol=1e-4)
     np.testing.assert_allclose(fit.network.patterns, expected.network.patterns, atol=1e-4)
+
+
+def test_bad_samples_are_left_out_of_a_validation_and_counted():
+    batches, good = denoising(correlated(), 3), denoising(correlated(), 4)(jax.random.key(4))
+    spoilt = jax.tree.map(lambda rows: jnp.concatenate([rows, rows[:1] * jnp.nan]), good)
+    fit, expected = (quick_fit(memory(), batches, 8, validation=v) for v in (spoilt, good))
+    np.testing.assert_allclose(fit.metrics.validation_failed[3::4], 1 / 5, rtol=1e-6)
+    assert not expected.metrics.validation_failed[3::4].any()
+    losses = [f.metrics.validation_loss[3::4] for f in (fit, expected)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert eqx.tree_equal(fit.network, expected.network)
+
+
+class Asked(eqx.Module):
+    """Batches whose first samples have no hidden neuron: a `VoltageMargin` asks nothing of them."""
+
+    batches: Minibatches
+    unasked: int = eqx.field(static=True)
+
+    def __call__(self, key):
+        batch = self.batches(key)
+        place = jnp.arange(len(batch.cue))[:, None]
+        hidden = (jnp.arange(batch.cue.shape[1]) < 4)[None, :] & (place >= self.unasked)
+        return Sample(jnp.where(hidden, 0, batch.cue), batch.target)
+
+
+def test_samples_that_ask_nothing_are_left_out_and_counted():
+    batches, loss = denoising(correlated(), 3), VoltageMargin()
+    fit = quick_fit(memory(), Asked(batches, 1), 1, loss=loss)
+    whole = quick_fit(memory(), Asked(batches, 0), 1, loss=loss)
+    np.testing.assert_allclose(fit.metrics.failed, 1 / 3, rtol=1e-6)
+    batch = Asked(batches, 1)(jax.random.fold_in(jax.random.key(3), 0))
+    samples = [Sample(batch.cue[i], batch.target[i]) for i in (1, 2)]
+    losses = [FewSteps().value_and_grad(loss, memory(), sample)[0][0] for sample in samples]
+    np.testing.assert_allclose(fit.metrics.loss, np.mean(losses), rtol=1e-4)
+    assert not whole.metrics.failed.any() and fit.metrics.taken.all()
 
 
 CLIMB = optax.sgd(-3.0)
