@@ -48,6 +48,7 @@ from nam_jax.theory._one_step import TiedError as TiedError
 from nam_jax.theory._one_step import (
     basin_load,
     bayes_beta,
+    bounded_one_step_error,
     distinct_capacity,
     distinct_difference,
     exact_capacity_at_error,
@@ -59,6 +60,7 @@ from nam_jax.theory._one_step import (
     self_coupled_error,
 )
 from nam_jax.theory._quadrature import patterns_at_error
+from nam_jax.theory._sums import Bounded as Bounded
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
 from nam_jax.theory._units import (
     compute_units_astrocyte,
@@ -72,6 +74,7 @@ __all__ = [
     "Coefficients",
     "basin_load",
     "bayes_beta",
+    "bounded_one_step_error",
     "capacity_at_error",
     "capacity_without_errors",
     "centred_coefficients",

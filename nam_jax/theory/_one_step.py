@@ -3,10 +3,11 @@
 Source: Krotov & Hopfield, arXiv 1606.01164, give the Gaussian limit; the law itself is ours. The
 state is a stored pattern with some bits flipped. The field of a bit is the signal D(S1) plus a
 noise, the sum over the other K - 1 patterns of a D(S), where a is a random sign, S a sum of N - 1
-random signs and D(S) = F(S + 1) - F(S - 1). The noise has mean zero for every F, and its
-characteristic function is the (K - 1)-th power of a finite sum.
+random signs and D(S) = F(S + 1) - F(S - 1). The terms of the noise are independent, and each has a
+symmetric distribution with at most 2 N values.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
+from nam_jax._misc import argument_error
+from nam_jax.theory._sums import Bounded, tail
+
 Difference = Callable[[np.ndarray], np.ndarray]
 """D: change of F when one bit flips, as a function of the overlap of all other bits."""
-_POINTS = 6000
-_REACH = 60.0
-"""Upper end of the integral, in units of the inverse standard deviation of the noise."""
-_MOST_VALUES = 2**20
-"""Largest number of lattice points for which probabilities are convolved."""
+_MOST_PATTERNS = 2**50
+"""Largest number of patterns of a search for a capacity."""
 
 
 def power_difference(n: int) -> Difference:
@@ -60,66 +61,92 @@ def one_step_error(
     """Returns the probability that a bit is wrong after one step by energy differences.
 
     A tie counts half. The step starts at a stored pattern of which `num_flipped` bits are flipped.
-    If the noise takes few values (n = 2, or small N and K), their probabilities are convolved.
-    Otherwise the characteristic function of the noise is integrated, which is good to 1e-9 if the
-    noise is smooth and to a few per cent if K is small.
+    The value is exact to rounding if there are few patterns, or if D takes whole numbers whose sums
+    have fewer than about 10^6 values. `bounded_one_step_error` also gives a bound of the error; for
+    the powers of n = 2 to 6 it is below 1e-4 of the value.
+
+    For powers of n = 2 to 6 the probability rises with K wherever it was tried (N up to 33, up to
+    N / 4 flipped bits). For other D it may fall where single patterns outweigh the signal: noise of
+    -2 and +2 exceeds a signal of 1 with probability 1/2 if it has one term, and 1/4 if it has two.
 
     Args:
         num_neurons: N.
-        num_patterns: K; any real number of at least 1, for root finding.
-        difference: D, as from `power_difference`.
+        num_patterns: K, at least 1. Between whole numbers the probability is interpolated linearly.
+        difference: D, as from `power_difference`. A positive factor of D has no effect, so scale D
+            down if it overflows.
         num_flipped: d, number of flipped bits.
         of_flipped_bits: Whether the judged bit is one of the flipped bits, not one of the others.
+
+    Raises:
+        ValueError: If an argument is outside its range, if D is not finite, or if the bound exceeds
+            1 % of the probability and 1e-6.
     """
+    law = bounded_one_step_error(
+        num_neurons,
+        num_patterns,
+        difference,
+        num_flipped=num_flipped,
+        of_flipped_bits=of_flipped_bits,
+    )
+    if law.bound > max(1e-2 * law.value, 1e-6):
+        requirement = "be one for which the law is computed within 1 %; see `bounded_one_step_error`"
+        raise argument_error("difference", requirement, f"{law.value:.3g} +- {law.bound:.1g}")
+    return law.value
+
+
+def bounded_one_step_error(
+    num_neurons: int,
+    num_patterns: float | int,
+    difference: Difference,
+    *,
+    num_flipped: int = 0,
+    of_flipped_bits: bool = False,
+) -> Bounded:
+    """Returns the probability of `one_step_error`, and a bound of the error of its computation.
+
+    Probabilities that are certainly below 1e-25 may be given with a bound as large as the value.
+    The arguments are those of `one_step_error`.
+    """
+    _check_bits(num_neurons, num_patterns, num_flipped, of_flipped_bits)
     overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
-    weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
-    values = difference(overlaps)
     right = num_neurons - 1 - 2 * num_flipped
-    signal = difference(np.array([float(right + 2 if of_flipped_bits else right)]))[0]
-    if num_patterns <= 1:
-        return float(0.5 * (1 - np.sign(signal)))
-    span = _span(values)
-    others = num_patterns - 1
-    if others == int(others) and others * np.max(np.abs(values)) < _MOST_VALUES * span:
-        return _convolved(np.rint(values / span).astype(int), weights, int(others), signal / span)
-    spread = math.sqrt((num_patterns - 1) * float(weights @ values**2))
-    # The midpoint rule never evaluates the integrand at u = 0, where its formula is 0 / 0.
-    step = _REACH / _POINTS
-    u = (np.arange(_POINTS) + 0.5) * step
-    characteristic = np.cos(np.outer(u, values / spread)) @ weights
-    size = np.exp((num_patterns - 1) * np.log(np.maximum(np.abs(characteristic), 1e-300)))
-    integral = step * np.sum(size * np.sin(signal / spread * u) / u)
-    return float(0.5 - integral / math.pi)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.asarray(difference(overlaps), float)
+    if not np.all(np.isfinite(values)):
+        raise argument_error("difference", "be finite; scale it down", "values that overflow")
+    signal = float(values[(right + (2 if of_flipped_bits else 0) + num_neurons - 1) // 2])
+    below, part = math.floor(num_patterns), num_patterns - math.floor(num_patterns)
+    weights = _binomial(num_neurons - 1)
+    first = tail(values, weights, below - 1, signal)
+    if part == 0:
+        return first
+    second = tail(values, weights, below, signal)
+    return Bounded(*((1 - part) * a + part * b for a, b in zip(first, second, strict=True)))
 
 
-def _span(values: np.ndarray) -> float:
-    """Returns the largest number of which all values are multiples, to 1e-9 of the largest value.
+def _check_bits(
+    num_neurons: int, num_patterns: float, num_flipped: int, of_flipped_bits: bool
+) -> None:
+    """Raises a `ValueError` if there is no such bit."""
+    if num_neurons < 1:
+        raise argument_error("num_neurons", "be at least 1", num_neurons)
+    if not 1 <= num_patterns < math.inf:
+        raise argument_error("num_patterns", "be at least 1 and finite", num_patterns)
+    low, high = (1, num_neurons) if of_flipped_bits else (0, num_neurons - 1)
+    if not low <= num_flipped <= high or num_flipped != int(num_flipped):
+        kind = "flipped" if of_flipped_bits else "right"
+        requirement = f"be a whole number from {low} to {high} to judge a {kind} bit"
+        raise argument_error("num_flipped", requirement, num_flipped)
 
-    Euclid's algorithm: the span of 6, 10 and 14 is 2.
-    """
-    largest = float(np.max(np.abs(values)))
-    span = 0.0
-    for value in np.abs(values):
-        rest = float(value)
-        while rest > 1e-9 * largest:
-            span, rest = rest, math.fmod(span, rest)
-            rest = 0.0 if span - rest < 1e-9 * largest else rest
-    return span
 
-
-def _convolved(values: np.ndarray, weights: np.ndarray, others: int, signal: float) -> float:
-    """Returns the probability that `signal` plus `others` values of random sign is below 0.
-
-    A sum of exactly 0 counts half. All numbers are in units of the span.
-    """
-    reach = int(np.max(np.abs(values)))
-    one = np.zeros(2 * reach + 1)
-    np.add.at(one, reach + values, weights / 2)
-    np.add.at(one, reach - values, weights / 2)
-    length = 2 * reach * others + 1
-    noise = np.fft.irfft(np.fft.rfft(one, length) ** others, length)
-    place = np.arange(length) - reach * others + signal
-    return float(noise[place < -0.25].sum() + noise[np.abs(place) <= 0.25].sum() / 2)
+@functools.lru_cache(maxsize=16)
+def _binomial(trials: int) -> np.ndarray:
+    """Returns all probabilities of a binomial number with p = 1/2, each correctly rounded."""
+    ways, weights = 1, []
+    for heads in range(trials + 1):
+        weights.append(ways / 2**trials)
+        ways = ways * (trials - heads) // (heads + 1)
+    return np.array(weights)
 
 
 class TiedError(NamedTuple):
@@ -149,31 +176,70 @@ def quadratic_one_step_error(num_neurons: int, num_patterns: int) -> TiedError:
 def exact_capacity_at_error(num_neurons: int, difference: Difference, error: float | int) -> float:
     """Returns the real number K of patterns at which one step has the error `error`.
 
+    Between whole numbers K the law is interpolated linearly. If the law reaches `error` more than
+    once, the result is the first K if it is below 64, and otherwise one of them.
+
     Args:
         num_neurons: N.
         difference: D, as from `power_difference`.
         error: Probability that a bit of a stored pattern is wrong after one step.
 
     Raises:
-        ValueError: If `error` is not between 0 and 1/2.
+        ValueError: If `error` is not between 0 and 1/2, or if no number of patterns has the error.
     """
     if not 0 < error < 0.5:
         raise ValueError(f"Argument `error` must be between 0 and 0.5, but is {error}.")
 
-    def miss(log_patterns: float) -> float:
-        return one_step_error(num_neurons, math.exp(log_patterns), difference) - error
+    @functools.cache
+    def law(count: int) -> float:
+        return one_step_error(num_neurons, count, difference)
 
-    # The search starts at the Gaussian estimate, since the law is not monotone where K is small.
-    overlaps = np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float)
-    weights = scipy.stats.binom.pmf(np.arange(num_neurons), num_neurons - 1, 0.5)
-    ratio = difference(overlaps[-1:])[0] ** 2 / float(weights @ difference(overlaps) ** 2)
-    start = math.log(1 + ratio / float(scipy.stats.norm.isf(error)) ** 2)
-    low, high = start - 0.1, start + 0.1
-    while miss(low) > 0:
-        low -= 0.2
-    while miss(high) < 0:
-        high += 0.2
-    return math.exp(scipy.optimize.root_scalar(miss, bracket=(low, high), xtol=1e-10).root)
+    low, high = 1, 2
+    if law(low) > error:
+        requirement = "be above 0 where all bits agree"
+        raise argument_error("difference", requirement, "no signal there")
+    guess = _gaussian_capacity(num_neurons, difference, error)
+    for factor in (0.9, 1.1):
+        count = max(2, round(factor * min(guess, _MOST_PATTERNS)))
+        low, high = (max(low, count), high) if law(count) <= error else (low, count)
+        if high > low:
+            break
+    while law(high) <= error:
+        low, high = high, 2 * high
+        if high > _MOST_PATTERNS:
+            requirement = f"be one at which fewer than {_MOST_PATTERNS} patterns have the error"
+            raise argument_error("difference", requirement, f"{law(low):.3g} at {low}")
+    crossing = _crossing(law, error, low, high)
+    first = next((k for k in range(2, min(crossing, 64)) if law(k) > error), crossing)
+    return first - 1 + (error - law(first - 1)) / (law(first) - law(first - 1))
+
+
+def _gaussian_capacity(num_neurons: int, difference: Difference, error: float) -> float:
+    """Returns the capacity for Gaussian noise."""
+    values = difference(np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float))
+    values = values / np.max(np.abs(values))
+    noise = max(float(_binomial(num_neurons - 1) @ values**2), 1e-300)
+    return 1 + values[-1] ** 2 / noise / float(scipy.stats.norm.isf(error)) ** 2
+
+
+def _crossing(law: Callable[[int], float], error: float, low: int, high: int) -> int:
+    """Returns a K with law(K - 1) <= error < law(K), from two K between which the law crosses.
+
+    The square of the normal quantile of the law is nearly proportional to 1 / (K - 1). K is tried
+    by interpolation; if the same end moves twice, the interval is halved.
+    """
+    target, moved = float(scipy.stats.norm.isf(error)) ** 2, 0
+    while high - low > 1:
+        ends = scipy.stats.norm.isf([law(low), law(high)]) ** 2 - target
+        part = ends[0] / (ends[0] - ends[1]) if abs(moved) < 2 and np.isfinite(ends[0]) else 0.5
+        a, b = 1 / max(low - 1, 0.1), 1 / (high - 1)
+        tried = round(1 + 1 / (a + part * (b - a)) + (0.3 if moved > 0 else -0.3))
+        tried = min(max(tried, low + 1), high - 1)
+        if law(tried) <= error:
+            low, moved = tried, max(moved, 0) + 1
+        else:
+            high, moved = tried, min(moved, 0) - 1
+    return high
 
 
 def distinct_capacity(num_neurons: int, n: int, error: float | int) -> float:
