@@ -58,7 +58,7 @@ def test_flows_recall_the_same_in_batches_of_any_size(getkey):
         assert np.all(np.asarray(recall.result == whole.result))
         np.testing.assert_array_equal(jnp.sign(recall.pattern), targets)
         for a, b in zip(*map(jax.tree.leaves, (recall.state, whole.state)), strict=True):
-            assert float(jnp.max(jnp.abs(a - b))) <= 3e-3
+            assert float(jnp.max(jnp.abs(a - b))) <= 3e-3 * float(jnp.max(jnp.abs(b)))
     assert nam.retrieve_all(net, cues[:2]).state is None
 
 
