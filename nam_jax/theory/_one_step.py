@@ -20,7 +20,7 @@ from nam_jax.theory._sums import Bounded, tail
 
 Difference = Callable[[np.ndarray], np.ndarray]
 """D: change of F when one bit flips, as a function of the overlap of all other bits."""
-_MOST_PATTERNS = 2**50
+_MOST_PATTERNS = 2**60
 """Largest number of patterns of a search for a capacity."""
 
 
@@ -89,7 +89,9 @@ def one_step_error(
         of_flipped_bits=of_flipped_bits,
     )
     if law.bound > max(1e-2 * law.value, 1e-6):
-        requirement = "be one for which the law is computed within 1 %; see `bounded_one_step_error`"
+        requirement = (
+            "be one for which the law is computed within 1 %; see `bounded_one_step_error`"
+        )
         raise argument_error("difference", requirement, f"{law.value:.3g} +- {law.bound:.1g}")
     return law.value
 

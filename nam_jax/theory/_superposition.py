@@ -56,8 +56,12 @@ def superposition_error(
     u, weight = np.polynomial.hermite_e.hermegauss(80)
     right = 1 + math.sqrt(crosstalk / d + repeats) * u
     share = right / np.sqrt(right**2 + (1 - 1 / d) * crosstalk + d * repeats)
-    below = 0.5 + 0.5 * np.sign(share) * scipy.special.betainc(0.5, (d - 1) / 2, share**2)
-    return float(1 - weight @ below ** (num_values - 1) / math.sqrt(2 * math.pi))
+    tail = 0.5 * scipy.special.betaincc(0.5, (d - 1) / 2, share**2)
+    above = np.where(share < 0, 1 - tail, tail)
+    # 1 - (1 - above)^(M-1), so that small errors are not lost beside 1.
+    with np.errstate(divide="ignore"):
+        exceeded = -np.expm1((num_values - 1) * np.log1p(-above))
+    return min(float(weight @ exceeded / math.sqrt(2 * math.pi)), 1.0)
 
 
 def superposition_capacity(

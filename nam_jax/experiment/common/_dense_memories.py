@@ -126,9 +126,13 @@ def _predicted(n: int, size: int, criterion: measure.AbstractCriterion) -> float
 def _one_step(
     n: int, size: int, difference: Callable[[Any], Any], criterion: measure.OneStep
 ) -> float:
+    """The capacity of one step, or NaN if it is beyond 2^60 patterns."""
     if _overflows(n, size):
         return math.nan
-    return theory.exact_capacity_at_error(size, difference, criterion.error)
+    try:
+        return theory.exact_capacity_at_error(size, difference, criterion.error)
+    except ValueError:
+        return math.nan
 
 
 def _overflows(n: int, size: int) -> bool:

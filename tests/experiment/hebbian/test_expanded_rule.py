@@ -10,7 +10,7 @@ import scipy
 from nam_jax import theory
 from nam_jax.experiment import hebbian
 from nam_jax.experiment.hebbian._optimum import ascend, centre, learned
-from nam_jax.experiment.hebbian._rule import draw, fields, settings, simulate
+from nam_jax.experiment.hebbian._rule import Setting, draw, fields, settings, simulate
 from nam_jax.experiment.hebbian._run import coverage
 from nam_jax.memory import ExpandedHebbian
 from nam_jax.network import Hopfield
@@ -97,6 +97,32 @@ def test_the_law_of_winners_is_off_where_a_neuron_is_in_few_patterns(getkey):
     measured = simulate(SPARSE_WINNERS, 30, coefficients, 600, 4, key=getkey())
     expected = float(SPARSE_WINNERS.error(jnp.asarray(30.0), coefficients))
     assert 1.1 < expected / measured.value < 1.35
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("activity", "count", "place", "low", "high"),
+    [
+        (0.1, 84, (0.0, 0.0, 1.0), 0.99, 1.05),
+        (0.2, 42, (0.0, 0.0, 1.0), 0.99, 1.05),
+        (0.15, 50, (-0.7, -0.6, 0.1), 0.99, 1.05),
+        (0.2, 90, (-1.0, -1.0, 0.0), 0.99, 1.05),
+        (0.1, 200, (-0.7, -0.6, 0.1), 0.99, 1.05),
+        (0.05, 300, (-1.0, -1.0, 0.0), 1.04, 1.08),
+        (0.03, 250, (-1.0, -1.0, 0.0), 1.06, 1.2),
+        (0.1, 84, (-1.0, -1.0, 0.0), 0.68, 1.02),
+        (0.2, 36, (-1.0, -1.0, 0.0), 0.68, 1.02),
+    ],
+)
+def test_the_law_of_winners_is_in_its_stated_ranges(activity, count, place, low, high, getkey):
+    """N = 350, the ranges of the docstring, to four standard errors."""
+    setting = Setting("0 and 1, k winners", 350, activity, winners=True)
+    coefficients = setting.coefficients(*(jnp.asarray(value) for value in place))
+    measured = simulate(setting, count, coefficients, 600, 20, key=getkey())
+    expected = float(setting.error(jnp.asarray(float(count)), coefficients))
+    slack = 4 * measured.error / measured.value
+    assert slack < 0.3
+    assert low - slack < expected / measured.value < high + slack
 
 
 @pytest.mark.slow
