@@ -16,7 +16,7 @@ import numpy as np
 import scipy
 
 from nam_jax._misc import argument_error
-from nam_jax.theory._sums import Bounded, tail
+from nam_jax.theory._sums import Bounded, tail, upper_bound
 
 Difference = Callable[[np.ndarray], np.ndarray]
 """D: change of F when one bit flips, as a function of the overlap of all other bits."""
@@ -63,7 +63,7 @@ def one_step_error(
     A tie counts half. The step starts at a stored pattern of which `num_flipped` bits are flipped.
     The value is exact to rounding if there are few patterns, or if D takes whole numbers whose sums
     have fewer than about 10^6 values. `bounded_one_step_error` also gives a bound of the error; for
-    the powers of n = 2 to 6 it is below 1e-4 of the value.
+    the powers of n = 2 to 6 it is below 1e-3 of the value.
 
     For powers of n = 2 to 6 the probability rises with K wherever it was tried (N up to 33, up to
     N / 4 flipped bits). For other D it may fall where single patterns outweigh the signal: noise of
@@ -212,8 +212,16 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
             requirement = f"be one at which fewer than {_MOST_PATTERNS} patterns have the error"
             raise argument_error("difference", requirement, f"{law(low):.3g} at {low}")
     crossing = _crossing(law, error, low, high)
-    first = next((k for k in range(2, min(crossing, 64)) if law(k) > error), crossing)
+    few = _undecided(num_neurons, difference, error, crossing) if crossing < 64 else []
+    first = next((count for count in few if law(count) > error), crossing)
     return first - 1 + (error - law(first - 1)) / (law(first) - law(first - 1))
+
+
+def _undecided(num_neurons: int, difference: Difference, error: float, end: int) -> list[int]:
+    """Returns the numbers of patterns below `end` for which Chernoff's bound exceeds `error`."""
+    values = difference(np.arange(-(num_neurons - 1), num_neurons, 2, dtype=float))
+    weights, signal = _binomial(num_neurons - 1), float(values[-1])
+    return [k for k in range(2, end) if upper_bound(values, weights, k - 1, signal) > error]
 
 
 def _gaussian_capacity(num_neurons: int, difference: Difference, error: float) -> float:

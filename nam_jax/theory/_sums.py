@@ -28,14 +28,16 @@ from jaxtyping import Complex, Float
 Values = Float[np.ndarray, " A"]
 _ROUNDING = 2.0**-52
 _MOST_SUMS = 2**20
-_MOST_POINTS = 2**21
+_FEW_SUMS = 2**14
+"""Largest number of sums where method 2 can be had too."""
+_MOST_POINTS = 2**19
 """Largest number of lattice points of the Fourier transform."""
-_FREQUENCIES = 2**13, 2**17, 2**20
+_FREQUENCIES = 2**13, 2**16, 2**18, 2**20
 _MOST_WORK = 2**28
 """Largest number of frequencies times values."""
 _ALIASED = 1e-17
 """Probability of sums that are a period away, after the tilt."""
-_GOOD = 1e-5
+_GOOD = 1e-3
 """Relative bound with which method 3 stops."""
 _NEGLIGIBLE = 1e-25
 """Tails that are certainly smaller than this are not computed by method 3."""
@@ -100,12 +102,22 @@ def tail(values: Values, weights: Values, count: int, signal: float) -> Bounded:
     terms = _merged(np.concatenate([-sizes, sizes]), np.tile(weights / 2, 2))
     # Sums of two floats are exact if all numbers have their bits in a range of 104 bits.
     least = float(np.min(sizes[sizes > 0])) * _ROUNDING if whole is None else 1.0
+    exact = count == 1 or count * float(np.max(sizes)) / least < 2.0**104
     result = None
-    if count == 1 or count * float(np.max(sizes)) / least < 2.0**104:
-        result = _of_all_sums(terms, count, signal)
-    if result is None and whole is not None and np.max(whole) < 2.0**52:
-        result = _of_lattice(terms, count, signal)
+    if whole is not None and np.max(whole) < 2.0**52:
+        result = _of_all_sums(terms, count, signal, _FEW_SUMS)
+        result = result or _of_lattice(terms, count, signal)
+    if result is None and exact:
+        result = _of_all_sums(terms, count, signal, _MOST_SUMS)
     return result or _of_series(_scaled(terms), count, signal / float(np.max(sizes)))
+
+
+def upper_bound(values: Values, weights: Values, count: int, signal: float) -> float:
+    """Returns Chernoff's bound of the tail at a positive S; it rises with the number of terms."""
+    sizes = np.abs(values) / np.max(np.abs(values))
+    terms = _merged(np.concatenate([-sizes, sizes]), np.tile(weights / 2, 2))
+    signal /= float(np.max(np.abs(values)))
+    return float(_moments(terms, count, signal).scales(np.array([signal]))[0])
 
 
 def _scaled(terms: Terms) -> Terms:
@@ -199,7 +211,7 @@ def _sums(terms: Terms, count: int, most: int) -> _Sums | None:
     return total
 
 
-def _of_all_sums(terms: Terms, count: int, signal: float) -> Bounded | None:
+def _of_all_sums(terms: Terms, count: int, signal: float, most: int) -> Bounded | None:
     """The tail by method 1, or None if there are too many sums.
 
     The sums of two halves of the terms are made, and each sum of one half finds the part of the
@@ -209,8 +221,9 @@ def _of_all_sums(terms: Terms, count: int, signal: float) -> Bounded | None:
         terms: The distribution of a term.
         count: Number of terms.
         signal: S.
+        most: Largest number of sums.
     """
-    half, other = (_sums(terms, part, _MOST_SUMS) for part in (count // 2, count - count // 2))
+    half, other = (_sums(terms, part, most) for part in (count // 2, count - count // 2))
     if half is None or other is None:
         return None
     values, rests = _exact_sum(np.full_like(other.values, signal), -other.values)
@@ -342,7 +355,7 @@ def _of_series(terms: Terms, count: int, signal: float) -> Bounded:
         expected = rest + (result.bound - rest) * few / more[-1]
         if expected < promised:
             best, limit, promised = result, tried, expected
-        if expected <= 10 * _GOOD * result.value or rest > promised:
+        if expected <= _GOOD * result.value or rest > promised:
             break
     for number in more:
         if best.bound <= _GOOD * best.value or number * terms.values.size > _MOST_WORK:

@@ -143,7 +143,7 @@ def test_the_law_is_that_of_samples(name):
         share = np.mean((1 - np.sign(signal + total)) / 2)
         spread = math.sqrt(law.value * (1 - law.value) / total.size)
         assert abs(share - law.value) < 4 * spread + law.bound
-        assert law.bound < 1e-3 * law.value
+        assert law.bound < 2e-3 * law.value
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 8])
@@ -180,8 +180,8 @@ def test_the_series_agrees_with_the_lattice():
     assert exact.bound < 1e-9 * exact.value
     series = _sums._of_series(_sums._scaled(terms), 2567, float(sizes[-1] / terms.values[-1]))
     assert abs(series.value - exact.value) <= series.bound + exact.bound
-    assert series.bound < 1e-4 * exact.value
-    np.testing.assert_allclose(series.value, exact.value, rtol=1e-7)
+    assert series.bound < 1e-3 * exact.value
+    np.testing.assert_allclose(series.value, exact.value, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
