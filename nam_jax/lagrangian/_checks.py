@@ -59,7 +59,7 @@ def into_interval(y: Float[Array, "..."], low: float, high: float) -> Float[Arra
     return jnp.where((y < low) | (y > high), jnp.nan, inside)
 
 
-def largest_root(dtype: np.dtype, degree: int, factor: float = 1.0) -> float:
+def largest_root(dtype: np.dtype, degree: int, factor: float | int = 1) -> float:
     """Returns the largest u for which `factor` u^degree is finite, just below it for rounding.
 
     For example, 3e19 in float32 for the degree 2 and the factor 1/4.
