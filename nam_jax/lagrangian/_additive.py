@@ -216,7 +216,7 @@ def _exponential_value(beta: Scalar, u: Float[Array, "..."]) -> Scalar:
     """Returns L of an `Exponential`."""
     v = beta * u
     m = cut(v, _largest_exponent(u.dtype))
-    return finite(jnp.sum(jnp.exp(m) * (1 + (v - m))) / beta)
+    return finite(jnp.sum(jnp.exp(m) * ((1 + (v - m)) / beta)))
 
 
 @_exponential_value.defjvp

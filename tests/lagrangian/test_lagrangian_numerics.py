@@ -119,7 +119,7 @@ def test_layer_norm_of_equal_large_entries_is_the_shift():
 
 
 @pytest.mark.parametrize(
-    "lagrangian, limit", [(Exponential(2.5), 88.72 / 2.5), (RectifiedPower(40), 9.347)]
+    "lagrangian, limit", [(Exponential(2.5), 88.72 / 2.5), (RectifiedPower(40), 9.3785)]
 )
 def test_where_the_activation_would_overflow_the_value_continues_its_tangent(lagrangian, limit):
     """Above the limit the value is a line: constant activation and energy, no jump."""
