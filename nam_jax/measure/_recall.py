@@ -123,14 +123,14 @@ def rate(
     if not 0 < confidence < 1:
         raise argument_error("confidence", "lie in (0, 1)", confidence)
     tail, value = (1 + confidence) / 2, float(outcomes.mean())
-    independent, quantile = outcomes.size, float(scipy.stats.norm.ppf(tail))
+    independent, quantile = float(outcomes.size), float(scipy.stats.norm.ppf(tail))
     if by_set:
         if outcomes.ndim < 2 or outcomes.shape[0] < 2:
             raise argument_error("successes", "hold at least 2 sets on its first axis", "fewer")
         sets = len(outcomes)
         variance = outcomes.reshape(sets, -1).mean(axis=1).var(ddof=1) / sets
         if variance > 0:
-            independent = min(value * (1 - value) / variance, outcomes.size)
+            independent = min(value * (1 - value) / float(variance), independent)
         quantile = float(scipy.stats.t.ppf(tail, sets - 1))
     low, high = _wilson(value, independent, quantile)
     return Rate(value, low, high, outcomes.size)

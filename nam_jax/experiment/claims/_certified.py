@@ -108,7 +108,7 @@ def load_limit(fast: bool) -> Finding:
     size = 50 if fast else 64
     numbers = (450, 500, 550) if fast else tuple(range(200, 1001, 100))
     num_cues = 40 if fast else 100
-    rates = []
+    rates, settings = [], ""
     for number in numbers:
         problem = random_problem(number, size, 0.1, num_cues, key=jr.key(number))
         patterns = padded(
@@ -117,6 +117,7 @@ def load_limit(fast: bool) -> Finding:
         full = ungated(certified(patterns, margin=0.02))
         full = eqx.tree_at(lambda n: n.start, full, network.Cold())
         effective = reduced(full)
+        settings = settings_text(float(full.margin()), rest_of(measure.coarse(effective)))
         rates.append(measure.rate(recall_all(effective, problem.cues, problem.targets).exact))
     values = np.array([rate.value for rate in rates])
     half = float(np.interp(0.5, values[::-1], np.array(numbers, float)[::-1]))
@@ -130,7 +131,6 @@ def load_limit(fast: bool) -> Finding:
     )  # fmt: skip
     below = max(n for n in numbers if n <= half)
     above = min((n for n in numbers if n >= half), default=numbers[-1])
-    settings = settings_text(float(full.margin()), rest_of(measure.coarse(effective)))
     meaning = (
         f"K at which half the cues are recalled, every bit right ({settings}); "
         f"m^3 / (1 + m^3) N^2 / 2 = {limit:.0f}"

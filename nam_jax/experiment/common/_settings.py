@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from nam_jax import measure, solve
 
 
@@ -25,7 +27,8 @@ def criterion_text(criterion: measure.AbstractCriterion) -> str:
 
 def rest_of(how: solve.AbstractHow | None) -> float:
     """Returns the `rest` of the settings of a recall; NaN if they have none, as for updates."""
-    return float(how.rest) if isinstance(how, solve.Flow) else math.nan
+    rest = how.rest if isinstance(how, solve.Flow) else None
+    return math.nan if rest is None else float(np.asarray(rest))
 
 
 def settings_text(margin: float, rest: float) -> str:
