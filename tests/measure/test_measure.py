@@ -107,7 +107,7 @@ def test_intervals_by_set_cover_the_mean_over_networks(mean, correlation):
     assert by_set > 0.92 and pooled < 0.93 and pooled < by_set
 
 
-@pytest.mark.parametrize("outcomes", [[True, False], [[True, False]]])
+@pytest.mark.parametrize("outcomes", [np.array([True, False]), np.array([[True, False]])])
 def test_rate_by_set_needs_two_sets(outcomes):
     with pytest.raises(ValueError, match="`successes` must hold at least 2 sets"):
         rate(outcomes, by_set=True)
