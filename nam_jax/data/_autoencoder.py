@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Key
-from nam_jax.data._codec import AbstractCodec, AnyImage, Code, Image, as_image, check_code, sign
+from nam_jax.data._codec import AbstractCodec, Code, check_code, sign
+from nam_jax.data._intensities import AnyImage, Image, as_image
 
 PATCH = 4
 """Side in pixels of the square patch that one position of the feature map describes."""

@@ -66,8 +66,8 @@ def test_lab_is_converted_to_rgb(tmp_path):
     profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     smooth = Image.linear_gradient("L").convert("RGB").resize((12, 12))
     lab = ImageCms.applyTransform(smooth, ImageCms.buildTransform(*profiles, "RGB", "LAB"))
-    found = read(saved(tmp_path / "a.tiff", lab))
-    np.testing.assert_allclose(found, np.asarray(smooth) / 255, atol=0.02)
+    loaded = read(saved(tmp_path / "a.tiff", lab))
+    np.testing.assert_allclose(loaded, np.asarray(smooth) / 255, atol=0.02)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
