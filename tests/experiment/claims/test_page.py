@@ -139,7 +139,7 @@ def test_what_is_no_page_of_ours_is_refused_before_any_check(values, page, monke
 
 def test_a_file_that_is_no_text_and_one_that_is_not_there_are_refused(values, tmp_path):
     (tmp_path / "image.md").write_bytes(bytes(range(256)))
-    for name, reason in (("image.md", "is not a page"), ("none.md", "cannot be read")):
+    for name, reason in (("image.md", "is not a page"), ("none.md", "there is no such")):
         with pytest.raises(ConfigError, match=rf"{name}: {reason}"):
             claims.study.run(claims.study.config(page=str(tmp_path / name)))
 
