@@ -129,7 +129,8 @@ def test_samples_that_ask_nothing_are_left_out_and_counted():
     assert not whole.metrics.failed.any() and fit.metrics.taken.all()
 
 
-CLIMB = optax.sgd(-3.0)
+CLIMB = optax.sgd(lambda count: jnp.where(count < 8, 0.3, -3.0))
+"""Down the gradient for two chunks of steps, then up."""
 
 
 class SpoiltLeak(AbstractRoute):
@@ -162,7 +163,6 @@ def test_steps_to_numbers_that_are_not_finite_end_training():
 
 
 def test_a_validation_loss_that_rises_stops_training_at_the_best_network(capsys):
-    """Up the gradient, the loss rises soon."""
     net, batches = memory(), denoising(correlated(), 3)
     validation = denoising(correlated(), 5)(jax.random.key(4))
     arguments = {"optimizer": CLIMB, "validation": validation, "patience": 2}
