@@ -99,8 +99,9 @@ def fit(
         num_steps: Number of steps, at least 1. With `checkpoint`, at least the earliest step kept.
         gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
         trainable: Function from the network to a list of the parts to be trained, as for
-            `equinox.tree_at`. By default every floating-point array but time constants, on which
-            no equilibrium depends.
+            `equinox.tree_at`. By default the floating-point arrays with at least one axis, such as
+            patterns, couplings and weights. Single numbers, such as time constants, leaks and
+            strengths, have scales of their own and are trained only if they are given.
         project: Function from a network to one that keeps a promise, such as
             [`nam_jax.train.certify`][]; applied after every step. It may also change parts that are
             not trained.
@@ -225,13 +226,13 @@ def _stopped(carry: Carry, max_bad: int, patience: int | None) -> bool:
 def _helped(carry: Carry, history: Metrics, first_loss: Any) -> bool:
     """Whether the loss fell: on the validation batch, or on the batches of the steps.
 
-    The batches of steps differ. So the mean over the last fifth of the steps that were taken is
-    compared with the mean over the first fifth.
+    The batches of steps differ. So the mean over the last five steps that were taken is compared
+    with the mean over the first five.
     """
     if first_loss is not None:
         return not float(carry.best_loss) >= float(first_loss)
     losses = history.loss[np.asarray(history.taken, bool)]
-    few = max(1, len(losses) // 5)
+    few = min(5, max(1, len(losses) // 2))
     return len(losses) < 2 or bool(losses[-few:].mean() < losses[:few].mean())
 
 
@@ -246,7 +247,7 @@ def _ending(carry: Carry, max_bad: int, patience: int | None, helped: bool) -> E
 def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
     """The network's tree, true at the floating-point arrays that are trained."""
     if trainable is None:
-        chosen = jax.tree_util.tree_map_with_path(_is_trained, network)
+        chosen = jax.tree.map(_is_trained, network)
     else:
         chosen = jax.tree.map(lambda _: False, network)
         parts = jax.tree.leaves(trainable(network), is_leaf=lambda x: x is None)
@@ -265,17 +266,15 @@ def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
 OPTIMIZER = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))
 """The optimizer unless told; one object, so that calls of `fit` share compiled programs."""
 
-TIMES = {"time_constant", "time_constants", "fading"}
-"""Fields of networks on which no equilibrium depends.
 
-Their gradient is rounding noise, of which an optimizer such as Adam makes steps of full size; a
-time constant would soon be below 0.
-"""
+def _is_trained(leaf: Any) -> bool:
+    """Whether a leaf is trained unless told: a floating-point array with at least one axis.
 
-
-def _is_trained(path: Any, leaf: Any) -> bool:
-    """Whether a leaf is trained unless told: a floating-point array that is no time constant."""
-    return eqx.is_inexact_array(leaf) and not any(getattr(k, "name", None) in TIMES for k in path)
+    Single numbers have units of their own. For example, a step of 0.01 is small for patterns of -1
+    and +1, but a hundred times the strength of a dense memory of 24 neurons. By time constants,
+    on which no equilibrium depends, the gradient is rounding, of which Adam makes whole steps.
+    """
+    return eqx.is_inexact_array(leaf) and leaf.ndim > 0
 
 
 def _route(loss: Loss, gradient: AbstractRoute | None) -> AbstractRoute:
