@@ -13,6 +13,7 @@ from benchmarks import (
     fuzz,
     gradients,
     growth,
+    kills,
     memory,
     profile,
     recall,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "dendritic": dendritic.run,
     "compare": compare.run,
     "fuzz": fuzz.run,
+    "kills": kills.run,
 }
 
 
