@@ -61,8 +61,8 @@ def test_rate_has_the_published_wilson_interval(successes, trials, low, high):
 @pytest.mark.parametrize("bad", [np.nan, 0.5, 2])
 def test_rate_counts_only_what_is_true_or_false(bad):
     with pytest.raises(ValueError, match=f"`successes` must hold true or false .*but has {bad}"):
-        rate([1.0, 0.0, bad])
-    assert rate([1.0, 0.0, 0]).value == pytest.approx(1 / 3)
+        rate(np.array([1.0, 0.0, bad]))
+    assert rate(np.array([1.0, 0.0, 0])).value == pytest.approx(1 / 3)
 
 
 def test_bits_that_are_not_numbers_are_wrong_in_every_score():
