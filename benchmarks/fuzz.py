@@ -55,8 +55,6 @@ def run(repeats: int) -> Report:
     counts = counted(tasks(CASES), WORKERS)
     cases, faults = counts.cases, counts.faults
     seconds = time.perf_counter() - begun
-    for example in counts.examples:
-        print(example)
     rows = [
         (kind, str(cases[kind]), *(str(faults[kind, fault]) for fault in FAULTS)) for kind in SHARES
     ]
@@ -171,24 +169,23 @@ class Worker:
 
 
 class Counts:
-    """The numbers of cases by kind and of faults by kind and fault, and some examples."""
+    """The numbers of cases by kind and of faults by kind and fault; prints some examples."""
 
     def __init__(self):
         self.cases: collections.Counter[str] = collections.Counter()
         self.faults: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.examples: list[str] = []
 
     def add(self, task: Task, fault: tuple[str, str] | None) -> None:
         """Counts a case; `fault` is its fault and a description."""
         self.cases[task.kind] += 1
-        if (done := sum(self.cases.values())) % 1000 == 0:
+        if (done := sum(self.cases.values())) % 500 == 0:
             print(f"{done} cases, {sum(self.faults.values())} faults", file=sys.stderr, flush=True)
         if fault is None:
             return
         self.faults[task.kind, fault[0]] += 1
         if self.faults[task.kind, fault[0]] <= MOST_EXAMPLES:
             where = f"{task.kind} of {task.name}, seed {task.seed}"
-            self.examples.append(f"{fault[0]}: {where}: {fault[1]}")
+            print(f"{fault[0]}: {where}: {fault[1]}", file=sys.stderr, flush=True)
 
 
 def counted(todo: Iterator[Task], num_workers: int) -> Counts:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import functools
 import inspect
 import itertools
 import textwrap
@@ -56,6 +57,7 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+@functools.cache
 def _texts(owner: type) -> dict[str, str]:
     """The help of each field: the text of its type if it has one, else the text that follows it."""
     (body,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
