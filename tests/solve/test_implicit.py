@@ -38,14 +38,18 @@ TIGHT = Flow(rest=1e-8, rtol=1e-9, atol=1e-11)
 
 
 def polished(net, state, drive, steps=8):
-    """The root next to `state`, by Newton's method with a dense Jacobian."""
+    """The root next to `state`, by Newton's method with a dense Jacobian; held units stay."""
     flat, unravel = ravel_pytree(state)
 
     def flow(flat):
         return ravel_pytree(net.vector_field(0.0, unravel(flat), drive))[0]
 
     for _ in range(steps):
-        flat = flat - jnp.linalg.lstsq(jax.jacfwd(flow)(flat), flow(flat))[0]
+        jacobian = jax.jacfwd(flow)(flat)
+        # The least-squares step would move held units, whose rows are 0, to shorten the step.
+        held = jnp.all(jacobian == 0, axis=1)
+        jacobian = jacobian + jnp.diag(held.astype(flat.dtype))
+        flat = flat - jnp.linalg.lstsq(jacobian, flow(flat))[0]
     return unravel(flat)
 
 
