@@ -164,7 +164,7 @@ def test_neurons_are_held_in_every_network_that_has_some(name, getkey):
 
 def test_networks_without_dynamics_are_refused_where_something_flows():
     net, state = made("hopfield")
-    refused = "must flow in time, but has the type Hopfield"
+    refused = "must flow in time; .* but has the type Hopfield"
     with pytest.raises(ValueError, match=f"`network` {refused}"):
         nam.simulate(net, state, 1.0)
     with pytest.raises(ValueError, match=f"`base` {refused}"):
