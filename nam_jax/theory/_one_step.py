@@ -127,7 +127,7 @@ def bounded_one_step_error(
 
 
 def _check_bits(
-    num_neurons: int, num_patterns: float, num_flipped: int, of_flipped_bits: bool
+    num_neurons: int, num_patterns: float | int, num_flipped: int, of_flipped_bits: bool
 ) -> None:
     """Raises a `ValueError` if there is no such bit."""
     if num_neurons < 1:

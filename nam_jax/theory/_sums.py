@@ -73,7 +73,7 @@ class Terms(NamedTuple):
     def log_moment(self, t: float | np.ndarray) -> np.ndarray:
         """Returns log E exp(t z) at every t."""
         exponents = np.multiply.outer(np.asarray(t, float), self.values)
-        return scipy.special.logsumexp(exponents, b=self.weights, axis=-1)
+        return np.asarray(scipy.special.logsumexp(exponents, b=self.weights, axis=-1))
 
 
 def tail(values: Values, weights: Values, count: int, signal: float) -> Bounded:
