@@ -82,7 +82,7 @@ def test_wrong_words_stop_with_2(words, named, capsys):
             ["--num-patterns", "0"],
             ["--num-patterns: argument `num_patterns` must be", "from 1", "'0'"],
         ),
-        (["--end-time", "inf"], ["--end-time: argument `end_time` must be finite"]),
+        (["--end-time", "inf"], ["--end-time: argument `end_time` must be a number from", "inf"]),
         (["--config", "missing.toml"], ["missing.toml", "cannot be read"]),
         (["--source", "digits"], ["autoencoder", "(32, 32, 3)", "digits"]),
         (["--source", "digits", "--codec", "threshold", "--level", "2"], ["[0, 1]", "2.0"]),
