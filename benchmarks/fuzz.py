@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from benchmarks._report import Line, Report
 
@@ -102,7 +102,7 @@ def judges(kind: str) -> dict[str, Judge]:
     if kind == "file":
         import fuzz_files
 
-        readers = {
+        readers: dict[str, Judge] = {
             name: (
                 fuzz_files.contents(name),
                 lambda case, at, name=name: fuzz_files.judge(name, case, at),
@@ -229,7 +229,7 @@ def _judge_all(task: Task, strategy: Any, judge: Callable, pipe: Connection) -> 
     @seed(task.seed)
     @settings(
         deadline=None, max_examples=task.num, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=cast(Any, list(HealthCheck)),
     )  # fmt: skip
     @given(strategy)
     def one(case: Any) -> None:

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def run(repeats: int) -> Report:
     with tempfile.TemporaryDirectory() as place:
         os.environ["NAM_JAX_CACHE"] = str(Path(place) / "programs")
 
-        def start(*words: str) -> multiprocessing.process.BaseProcess:
+        def start(*words: str) -> BaseProcess:
             process = context.Process(target=_command, args=(words,))
             process.start()
             return process
@@ -66,7 +67,7 @@ def _command(words: tuple[str, ...]) -> None:
     raise SystemExit(main(words))
 
 
-Start = Callable[..., multiprocessing.process.BaseProcess]
+Start = Callable[..., BaseProcess]
 
 
 def _kill_retrieve(start: Start, folder: Path, draws: np.random.Generator) -> list[str]:
@@ -85,7 +86,7 @@ def _kill_retrieve(start: Start, folder: Path, draws: np.random.Generator) -> li
         process.join()
         ended = " (it had ended)" if process.exitcode == 0 else ""
         found = _seed_of(folder)
-        what = {last: "old run", seed: "new run"}.get(found, f"{found} WRONG")
+        what = "old run" if found == last else "new run" if found == seed else f"{found} WRONG"
         outcomes.append(f"retrieve: {what}{ended}")
         last = found if isinstance(found, int) else last
     _finish(start, *RETRIEVE, "--out", str(folder))
@@ -109,8 +110,8 @@ def _kill_train(start: Start, place: Path, draws: np.random.Generator) -> list[s
     """Kills trainings again and again, lets each end at last, and compares its numbers."""
     outcomes = []
     whole = place / "whole"
-    for _ in range(2):  # the first one compiles; the second takes as long as those that follow
-        duration = _finish(start, *TRAIN, "--out", str(whole))
+    # The first one compiles; the second takes as long as those that follow.
+    duration = [_finish(start, *TRAIN, "--out", str(whole)) for _ in range(2)][1]
     expected = xr.open_zarr(whole / "result.zarr").load()
     for number in range(KILLS // LIVES):
         kept, out = place / f"kept-{number}", place / f"trained-{number}"

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, final
+from typing import Annotated, Any, cast, final
 
 import msgspec.inspect as kinds
 from msgspec import Meta
@@ -88,7 +88,7 @@ def read_flags(study: Study, words: Sequence[str]) -> Flags:
         own = hints(owner)
         return {name: _value(owner, name, w) for name, w in words_by_field.items() if name in own}
 
-    shared = Shared(**({"out": defaults.out} | read(Shared)))
+    shared = Shared(**cast(Any, {"out": defaults.out} | read(Shared)))
     first = {} if shared.config is None else read_fields(kind, shared.config)
     fields = read(kind)
     return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))

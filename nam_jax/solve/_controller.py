@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
+class Foresight(dfx.AbstractStepSizeController[Any, Any]):
     """`diffrax.PIDController`, except that it may shorten the step after an accepted step.
 
     Diffrax's controller never shortens a step after an accepted one. Where the flow speeds up, it
@@ -29,23 +29,14 @@ class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
 
     pid: dfx.PIDController
 
-    @property
-    def rtol(self) -> Any:
-        return self.pid.rtol
-
-    @property
-    def atol(self) -> Any:
-        return self.pid.atol
-
-    @property
-    def norm(self) -> Any:
-        return self.pid.norm
-
     def wrap(self, direction: Any) -> "Foresight":
         return Foresight(self.pid.wrap(direction))
 
-    def init(self, *arguments: Any) -> tuple[Any, Any]:
-        return self.pid.init(*arguments)
+    def init(
+        self, terms: Any, t0: Any, t1: Any, y0: Any, dt0: Any, args: Any, func: Any,
+        error_order: Any,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        return self.pid.init(terms, t0, t1, y0, dt0, args, func, error_order)
 
     def adapt_step_size(
         self, t0: Any, t1: Any, y0: Any, y1_candidate: Any, args: Any, y_error: Any,
@@ -62,6 +53,6 @@ class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
         for e, power in zip(inverse, powers, strict=True):
             factor = factor * e ** (power / cast(float, error_order))
         factor = jax.lax.stop_gradient(jnp.maximum(factor, self.pid.factormin))
-        shorter = next_t0 + jnp.maximum((t1 - t0) * factor, self.pid.dtmin)
+        shorter = next_t0 + jnp.maximum((t1 - t0) * factor, cast(Any, self.pid.dtmin))
         next_t1 = jnp.where(keep & (factor < 1), shorter, next_t1)
         return keep, next_t0, next_t1, made_jump, after, result

@@ -24,6 +24,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nam_jax._misc import varying_like
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
+from nam_jax.solve._controller import Foresight
 from nam_jax.solve._result import RESULTS, all_finite, speed
 from nam_jax.solve._unrolled import Unrolled
 
@@ -207,14 +208,11 @@ def _first_step(integration: Integration, state: Any, t0: Scalar) -> Scalar:
     It follows Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, II.4: an
     Euler step of 1 % of the state over the flow shows how fast the flow changes.
     """
-    terms, controller = (
-        integration.terms,
-        cast(dfx.AbstractAdaptiveStepSizeController, integration.controller),
-    )
-    weights = jax.tree.map(lambda y: 1 / (controller.atol + controller.rtol * jnp.abs(y)), state)
+    terms, pid = integration.terms, cast(Foresight, integration.controller).pid
+    weights = jax.tree.map(lambda y: 1 / (pid.atol + pid.rtol * jnp.abs(y)), state)
 
     def size(tree: Any) -> Scalar:
-        return jnp.asarray(controller.norm(jax.tree.map(jnp.multiply, tree, weights)))
+        return jnp.asarray(pid.norm(jax.tree.map(jnp.multiply, tree, weights)))
 
     flow = terms.vf(t0, state, integration.drive)
     state_size, flow_size = size(state), size(flow)

@@ -101,7 +101,7 @@ class _Walk:
             f"{name}/" in Path(function.__code__.co_filename).as_posix() for name in CHECKERS
         )
         if hasattr(function, "__wrapped__") and (checked or _is_ours(function)):
-            return [self.digest(function.__wrapped__)]
+            return [self.digest(inspect.unwrap(function, stop=lambda f: f is not function))]
         parts = ["function", *_name(function)]
         parts += map(self.digest, (function.__defaults__, function.__kwdefaults__))
         if not _is_installed(function.__code__.co_filename):

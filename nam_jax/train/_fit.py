@@ -140,9 +140,9 @@ def fit(
     first_loss = None
     if validation is not None:
         # The first network is kept too, so that training never makes the result worse than that.
-        first, first_loss, _ = validate(problem, carry, validation)
-        kept = carry.best, first.best_loss
-        carry = eqx.tree_at(lambda c: (c.best, c.best_loss), carry, kept)
+        first, first_loss, _, _ = validate(problem, carry, validation)
+        kept = carry.best, first.best_loss, first.best_failed
+        carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.best_failed), carry, kept)
     opened: Any = contextlib.nullcontext()
     if checkpoint is not None:
         opened = checkpoint.open(problem, carry, {"validation": validation, "patience": patience})

@@ -87,8 +87,10 @@ def _dataset(config: BasinConfig, memory: Memory, basins: list[measure.Basin]) -
         },
     )
     dataset["flips"].attrs = {"long_name": "flipped bits of the cue", "units": "fraction"}
-    patterns = patterns_of(config.num_patterns[-1], config.num_neurons, key=jr.key(config.seed))
-    rest = rest_of(measure.coarse(memory.maker(jr.key(config.seed))(patterns)))
+    patterns = patterns_of(
+        config.num_patterns[-1], config.num_neurons, key=key_of_seed(config.seed)
+    )
+    rest = rest_of(measure.coarse(memory.maker(key_of_seed(config.seed))(patterns)))
     dataset.attrs = attributes(config) | {
         "criterion": f"an overlap of {config.overlap:g} or more; half of the cues at the radius",
         "settings": settings_text(memory.margin(patterns), rest),
