@@ -85,10 +85,10 @@ def _kill_retrieve(start: Start, folder: Path, draws: np.random.Generator) -> li
         process.kill()
         process.join()
         ended = " (it had ended)" if process.exitcode == 0 else ""
-        found = _seed_of(folder)
-        what = "old run" if found == last else "new run" if found == seed else f"{found} WRONG"
+        seen = _seed_of(folder)
+        what = "new run" if seen == seed else "old run" if seen == last else f"{seen} WRONG"
         outcomes.append(f"retrieve: {what}{ended}")
-        last = found if isinstance(found, int) else last
+        last = seen if isinstance(seen, int) else last
     _finish(start, *RETRIEVE, "--out", str(folder))
     left = sorted(os.listdir(folder)) != ["config.toml", "figure.png", "result.zarr"]
     return [*outcomes, "retrieve: something left by the next run WRONG"] if left else outcomes
@@ -109,9 +109,9 @@ def _seed_of(folder: Path) -> int | str:
 def _kill_train(start: Start, place: Path, draws: np.random.Generator) -> list[str]:
     """Kills trainings again and again, lets each end at last, and compares its numbers."""
     outcomes = []
-    whole = place / "whole"
-    # The first one compiles; the second takes as long as those that follow.
-    duration = [_finish(start, *TRAIN, "--out", str(whole)) for _ in range(2)][1]
+    whole, duration = place / "whole", 0.0
+    for _ in range(2):  # the first one compiles; the second takes as long as those that follow
+        duration = _finish(start, *TRAIN, "--out", str(whole))
     expected = xr.open_zarr(whole / "result.zarr").load()
     for number in range(KILLS // LIVES):
         kept, out = place / f"kept-{number}", place / f"trained-{number}"

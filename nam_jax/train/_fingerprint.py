@@ -100,8 +100,8 @@ class _Walk:
         checked = function.__code__.co_filename.startswith("<@beartype") or any(
             f"{name}/" in Path(function.__code__.co_filename).as_posix() for name in CHECKERS
         )
-        if hasattr(function, "__wrapped__") and (checked or _is_ours(function)):
-            return [self.digest(inspect.unwrap(function, stop=lambda f: f is not function))]
+        if "__wrapped__" in vars(function) and (checked or _is_ours(function)):
+            return [self.digest(vars(function)["__wrapped__"])]
         parts = ["function", *_name(function)]
         parts += map(self.digest, (function.__defaults__, function.__kwdefaults__))
         if not _is_installed(function.__code__.co_filename):

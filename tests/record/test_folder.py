@@ -142,11 +142,11 @@ def test_items_of_the_user_are_neither_replaced_nor_removed(make, early, tmp_pat
     if (tmp_path / "config.toml").is_dir():
         (tmp_path / "config.toml" / "precious").write_text("mine")
     before = {path: path.lstat().st_ino for path in sorted(tmp_path.rglob("*"))}
-    found = ("config.toml", "result.zarr") if early else ()
+    needed = ("config.toml", "result.zarr") if early else ()
     with pytest.raises(
         ConfigError, match=r"(config.toml|result.zarr).*: (was not written|is a sym)"
     ):
-        write(tmp_path, "new", names=found)
+        write(tmp_path, "new", names=needed)
     assert before.items() <= {path: path.lstat().st_ino for path in tmp_path.rglob("*")}.items()
     kept = [name for name in names(tmp_path) if name.startswith("nam-jax-")]
     assert len(kept) == (0 if early else 1)  # found only after the work: the results are kept

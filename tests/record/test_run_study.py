@@ -4,7 +4,12 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
@@ -106,7 +111,7 @@ def test_a_fault_leaves_its_traceback_alone(fault, sentence, tmp_path):
     assert names(out) == {"log.txt"}
     log = (out / "log.txt").read_text()
     assert log.startswith("# Written by nam-jax.\nTraceback") and "in run" in log
-    assert fault.split("\n")[-1] in log
+    assert fault.split("\n")[-1] in log or fault == "silent"
 
 
 @pytest.mark.parametrize("part", ["table", "figure", "more"])
@@ -189,6 +194,46 @@ def test_after_a_fault_at_any_change_the_folder_holds_the_old_run_or_the_new(
         last = config.seed
     assert at > 50 and last == at
     assert names(tmp_path) == {*FILES} - {"figure-more.png"}
+
+
+KILLS = 30
+
+
+def write_for_ever(folder, seed):
+    """Writes runs with ascending seeds until the process is killed."""
+    this = sys.modules[__name__]
+    this.figure = lambda dataset: Picture()
+    while True:
+        seed += 1
+        run_study(dataclasses.replace(TOY, more=None), Config(seed=seed), Path(folder), Context())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_after_kills_at_random_moments_the_folder_holds_a_whole_run(tmp_path):
+    """All that the processes do is write, so that the kills hit every part of the writing."""
+    run_study(TOY, Config(seed=0), tmp_path, Context())
+    draws, last, unfinished = np.random.default_rng(0), 0, 0
+    for _ in range(KILLS):
+        code = (
+            f"import sys; sys.path[:0] = {sys.path!r}; import test_run_study as t; "
+            f"t.write_for_ever({str(tmp_path)!r}, {last})"
+        )
+        victim = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+        give_up = time.monotonic() + 120
+        while read_run(tmp_path, [TOY]).config.seed == last and time.monotonic() < give_up:
+            time.sleep(0.02)
+        time.sleep(draws.uniform(0, 0.5))
+        victim.kill()
+        errors = victim.communicate(timeout=60)[1].decode()
+        assert victim.returncode == -signal.SIGKILL, errors
+        dataset, config = read_run(tmp_path, [TOY])
+        assert int(dataset.seed) == config.seed > last
+        last = config.seed
+        unfinished += len(list(tmp_path.glob(".nam-jax-*")))
+    assert unfinished > 5
+    run_study(TOY, Config(seed=last + 1), tmp_path, Context())
+    assert names(tmp_path) == {*FILES}
 
 
 def test_a_reader_gets_one_run_while_others_take_its_place(folder, monkeypatch):
