@@ -206,6 +206,7 @@ def write_for_ever(folder, seed):
     while True:
         seed += 1
         run_study(dataclasses.replace(TOY, more=None), Config(seed=seed), Path(folder), Context())
+        print(seed, flush=True)
 
 
 @pytest.mark.slow
@@ -219,10 +220,9 @@ def test_after_kills_at_random_moments_the_folder_holds_a_whole_run(tmp_path):
             f"import sys; sys.path[:0] = {sys.path!r}; import test_run_study as t; "
             f"t.write_for_ever({str(tmp_path)!r}, {last})"
         )
-        victim = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
-        give_up = time.monotonic() + 120
-        while read_run(tmp_path, [TOY]).config.seed == last and time.monotonic() < give_up:
-            time.sleep(0.02)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        victim = subprocess.Popen([sys.executable, "-c", code], **pipes)
+        assert victim.stdout is not None and victim.stdout.readline()  # the first run is written
         time.sleep(draws.uniform(0, 0.5))
         victim.kill()
         errors = victim.communicate(timeout=60)[1].decode()
