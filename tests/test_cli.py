@@ -244,6 +244,12 @@ def test_a_wrong_value_is_told_where_it_was_written(tmp_path, toy, capsys):
     toy(run=run)
     path = tmp_path / "c.toml"
     path.write_text("level = 2.0")
+    told = read_flags(retrieve.study, ["--config", str(path)]).as_written
+    assert told("Arguments `gain`, `level` must be 1.") == (
+        f"{path}: keys `gain`, `level` must be 1."
+    )
+    assert told("Argument `gain` must be 1.") == "--gain: argument `gain` must be 1."
+    assert told("Argument `zebra` must be 1.") == "Argument `zebra` must be 1."
     out = ["--out", str(tmp_path / "out")]
     assert stop("retrieve", "--config", str(path), *out) == 2
     refused_in_one_line(capsys, [f"{path}: key `level` must lie in [0, 1], but has 2.0."])

@@ -54,14 +54,18 @@ class Flags:
         For example, "Argument `level` must ..." becomes "--level: argument `level` must ...", or
         "c.toml: key `level` must ..." if the value is from a file.
         """
-        first = re.match(r"Argument(s?) `(\w+)`(.*)", message)
-        if first is None or first[2] not in {*hints(type(self.settings)), *hints(Shared)}:
+        start = re.match(r"Argument(s?) ((`\w+`(, )?)+)", message)
+        if start is None:
             return message
-        if first[2] in self.from_file:
+        names = re.findall(r"\w+", start[2])
+        written = [name for name in names if name in self.from_file]
+        if written:
             where, word = clipped(str(self.shared.config)), "key"
+        elif names[0] in {*hints(type(self.settings)), *hints(Shared)}:
+            where, word = flag(names[0]), "argument"
         else:
-            where, word = flag(first[2]), "argument"
-        return f"{where}: {word}{first[1]} `{first[2]}`{first[3]}"
+            return message
+        return f"{where}: {word}{start[1]} {message[start.start(2) :]}"
 
 
 def read_flags(study: Study, words: Sequence[str]) -> Flags:
