@@ -225,7 +225,8 @@ def judge_text(study: Study, text: bytes, folder: Path) -> str | None:
 
 def judge_flags(study: Study, words: list[str], folder: Path) -> str | None:
     """As `judge_text`, for words after the name of a study."""
-    own = {word[:20] for word in words if word.strip()} | {repr(word)[:20] for word in words}
+    parts = [part for word in words for part in (word, word.partition("=")[2]) if part.strip()]
+    own = {part[:20] for part in parts} | {repr(part)[:20] for part in parts}
     fields = {f"`{name}`" for name in hints(study.config.resolve())}
     return _judged(study, words, own | fields | {"--"}, folder)
 
