@@ -46,6 +46,17 @@ def as_float(array: object) -> Float[Array, "..."]:
     return jnp.asarray(array, jax.dtypes.canonicalize_dtype(dtype if is_float else float))
 
 
+def wide_integers_as_floats(value: Any) -> Any:
+    """Returns an array or nested lists of whole numbers of 64 bits as floats, others as they are.
+
+    Without 64 bits, JAX would keep the last 32 bits of these numbers.
+    """
+    if isinstance(value, jax.Array) or not all(map(is_concrete, jax.tree.leaves(value))):
+        return value
+    array = np.asarray(value)
+    return array.astype(float) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+
+
 def in_one_dtype(
     first: Float[Array, "..."], second: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
-from nam_jax._misc import argument_error, as_float
+from nam_jax._misc import argument_error, as_float, wide_integers_as_floats
 from nam_jax._types import Pattern, Patterns
 
 Similarities = Float[Array, " K"]
@@ -171,7 +171,7 @@ def _prepared(
     For example, the query (2, NaN) gives (2, 0) and the mask (1, 0). Entries that are NaN are
     hidden if `visible` is True. If it is False, the mask is None.
     """
-    rows, asked = as_float(memory), jnp.asarray(query)
+    rows, asked = as_float(memory), jnp.asarray(wide_integers_as_floats(query))
     if jnp.issubdtype(asked.dtype, jnp.complexfloating):
         raise argument_error("query", "hold real numbers", f"dtype {asked.dtype}")
     asked = asked.astype(rows.dtype)

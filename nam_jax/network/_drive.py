@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, check_finite, is_concrete
+from nam_jax._misc import argument_error, check_finite, is_concrete, wide_integers_as_floats
 from nam_jax._types import Pattern, Scalar
 
 Signal = None | float | int | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
@@ -88,11 +88,13 @@ def as_cue(
 def real_numbers(name: str, value: ArrayLike | Sequence[Any]) -> Array:
     """Returns `value`, an array or nested lists of real numbers, as an array of its own dtype.
 
+    Whole numbers of 64 bits become floats, because JAX would keep their last 32 bits only.
+
     Raises:
         ValueError: If `value` is something else, such as text, ragged lists, or complex numbers.
     """
     try:
-        array = jnp.asarray(value)
+        array = jnp.asarray(wide_integers_as_floats(value))
     except (TypeError, ValueError):
         requirement = "be an array of real numbers"
         raise argument_error(name, requirement, f"a {type(value).__name__} that is none") from None

@@ -65,7 +65,7 @@ def one_step_error(
     have fewer than about 10^6 values. `bounded_one_step_error` also gives a bound of the error; for
     the powers of n = 2 to 6 it is below 1e-3 of the value.
 
-    For powers of n = 2 to 6 the probability rises with K wherever it was tried (N up to 33, up to
+    For powers of n = 2 to 4 the probability rises with K wherever it was tried (N up to 33, up to
     N / 4 flipped bits). For other D it may fall where single patterns outweigh the signal: noise of
     -2 and +2 exceeds a signal of 1 with probability 1/2 if it has one term, and 1/4 if it has two.
 

@@ -15,6 +15,7 @@ import pytest
 from tables.networks import DISCRETE, EVERY, FEEDFORWARD, NETWORKS, K, N, drive_of, signs, state_of
 
 import nam_jax as nam
+from nam_jax.memory import Cosine, Max
 from nam_jax.network import ContinuousDenseMemory, CorrelationMatrix, UniversalHopfield
 from nam_jax.network._drive import as_cue
 
@@ -154,3 +155,15 @@ def test_a_cue_of_complex_numbers_or_of_another_length_is_refused():
         nam.retrieve(net, jnp.ones(N, complex))
     with pytest.raises(ValueError, match=rf"`cue` must have shape \({N},\)"):
         nam.retrieve(net, jnp.ones(2))
+
+
+@pytest.mark.parametrize("large", [2**40, -(2**63), 2**33 + 1])
+def test_large_whole_numbers_are_not_cut_to_32_bits(large):
+    """Cut to 32 bits, 2^40 would be 0 and 2^33 + 1 would be 1."""
+    rows = np.eye(2, 3, dtype=np.float32) + 1
+    recalls = [
+        UniversalHopfield(rows, Cosine(), Max()).respond(cue)
+        for cue in ([large, 0, 0], np.array([large, 0, 0]), np.array([float(large), 0, 0]))
+    ]
+    for recall in recalls[:2]:
+        np.testing.assert_array_equal(recall, recalls[2])
