@@ -60,8 +60,8 @@ from nam_jax.theory._one_step import (
     self_coupled_error,
 )
 from nam_jax.theory._quadrature import patterns_at_error
-from nam_jax.theory._sums import Bounded as Bounded
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
+from nam_jax.theory._terms import Bounded as Bounded
 from nam_jax.theory._units import (
     compute_units_astrocyte,
     compute_units_two_layer,

@@ -16,7 +16,8 @@ import numpy as np
 import scipy
 
 from nam_jax._misc import argument_error
-from nam_jax.theory._sums import Bounded, tail, upper_bound
+from nam_jax.theory._sums import tail, upper_bound
+from nam_jax.theory._terms import Bounded
 
 Difference = Callable[[np.ndarray], np.ndarray]
 """D: change of F when one bit flips, as a function of the overlap of all other bits."""

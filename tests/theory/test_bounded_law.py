@@ -11,7 +11,7 @@ import pytest
 from marks import mostly_slow
 
 from nam_jax import theory
-from nam_jax.theory import _sums
+from nam_jax.theory import _series, _sums, _terms
 
 ELEMENTARY = {
     "power": lambda n: lambda s: (s + 1) ** n - (s - 1) ** n,
@@ -154,17 +154,17 @@ def test_the_bounds_of_both_transforms_hold(n):
         sizes = np.abs(theory.power_difference(n)(np.arange(-(size - 1), size, 2.0)) * n)
         weights = np.array([math.comb(size - 1, k) for k in range(size)]) / 2.0**size
         values = np.concatenate([-sizes, sizes])
-        terms = _sums._merged(values, np.concatenate([weights, weights]))
+        terms = _terms.merged(values, np.concatenate([weights, weights]))
         signal = float(sizes[size - 1 - flipped])
         lattice = _sums._of_lattice(terms, count - 1, signal)
         if lattice is not None:
             assert abs(lattice.value - expected) <= lattice.bound <= 1e-8 * expected
         largest = terms.values[-1]
         for number in (16, 300, 5000):
-            series = _sums._series_tail(_sums._scaled(terms), count - 1, signal / largest, number)
+            series = _series._series_tail(_terms.scaled(terms), count - 1, signal / largest, number)
             assert abs(series.value - expected) <= series.bound
-            apart, _ = _sums._held_apart(
-                _sums._scaled(terms), count - 1, signal / largest, 0.5, number
+            apart, _ = _series._held_apart(
+                _terms.scaled(terms), count - 1, signal / largest, 0.5, number
             )
             assert abs(apart.value - expected) <= apart.bound
 
@@ -175,10 +175,10 @@ def test_the_series_agrees_with_the_lattice():
     overlaps = np.arange(-63, 64, 2.0)
     sizes = np.abs(difference(overlaps))
     weights = np.array([math.comb(63, k) / 2**64 for k in range(64)])
-    terms = _sums._merged(np.concatenate([-sizes, sizes]), np.concatenate([weights, weights]))
+    terms = _terms.merged(np.concatenate([-sizes, sizes]), np.concatenate([weights, weights]))
     exact = theory.bounded_one_step_error(64, 2568, difference)
     assert exact.bound < 1e-9 * exact.value
-    series = _sums._of_series(_sums._scaled(terms), 2567, float(sizes[-1] / terms.values[-1]))
+    series = _series.of_series(_terms.scaled(terms), 2567, float(sizes[-1] / terms.values[-1]))
     assert abs(series.value - exact.value) <= series.bound + exact.bound
     assert series.bound < 1e-3 * exact.value
     np.testing.assert_allclose(series.value, exact.value, rtol=1e-6)
