@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import equinox as eqx
@@ -10,7 +10,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 
 def argument_error(name: str, requirement: str, value: object) -> ValueError:
@@ -55,6 +55,27 @@ def wide_integers_as_floats(value: Any) -> Any:
         return value
     array = np.asarray(value)
     return array.astype(float) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+
+
+def real_numbers(name: str, value: ArrayLike | Sequence[Any]) -> Array:
+    """Returns `value`, an array or nested lists of real numbers, as an array of its own dtype.
+
+    Whole numbers of 64 bits become floats, because JAX would keep their last 32 bits only.
+
+    Raises:
+        ValueError: If `value` is something else, such as text, ragged lists, or complex numbers.
+    """
+    try:
+        array = jnp.asarray(wide_integers_as_floats(value))
+    except (TypeError, ValueError):
+        requirement = "be an array of real numbers"
+        raise argument_error(name, requirement, f"a {type(value).__name__} that is none") from None
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise argument_error(name, "hold real numbers", f"dtype {array.dtype}")
+    if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
+        requirement = "be an array of real numbers"
+        raise argument_error(name, requirement, f"dtype {array.dtype}")
+    return array
 
 
 def in_one_dtype(

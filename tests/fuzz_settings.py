@@ -187,7 +187,7 @@ def _dataset(config: object, context: object) -> xr.Dataset:
 class Drawing:
     """A figure that is written quickly."""
 
-    def savefig(self, path: Path, dpi: float) -> None:
+    def savefig(self, path: Path, **options: object) -> None:
         """Writes a file."""
         path.write_bytes(b"a figure")
 

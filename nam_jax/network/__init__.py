@@ -11,7 +11,6 @@ from nam_jax.network._clamped import Clamped
 from nam_jax.network._drive import Drive
 from nam_jax.network._drive import check_cue as check_cue
 from nam_jax.network._drive import drive_at as drive_at
-from nam_jax.network._drive import real_numbers as real_numbers
 from nam_jax.network._layer import Layer
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neural import NeuralEnergyTerms as NeuralEnergyTerms

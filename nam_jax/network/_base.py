@@ -8,14 +8,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree, Shaped
 
 from nam_jax._misc import argument_error, lines
 from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.network._layer import Layer
 
-State = PyTree[Float[Array, "..."]]
-"""The states of all layers of a network, for one sample: a tree of float arrays."""
+State = PyTree[Shaped[Array, "..."]]
+"""The states of all layers of a network, for one sample: a tree of arrays of real numbers.
+
+They are converted to the float dtype of the network."""
 
 _T = TypeVar("_T")
 

@@ -1,7 +1,6 @@
 """Inputs to the layers of a network, and checks of its cue."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, check_finite, is_concrete, wide_integers_as_floats
+from nam_jax._misc import argument_error, check_finite, is_concrete, real_numbers
 from nam_jax._types import Pattern, Scalar
 
 Signal = None | float | int | Float[Array, "..."] | Callable[[Scalar | float], Float[Array, "..."]]
@@ -83,27 +82,6 @@ def as_cue(
     check_cue(cue, dtype, nan_allowed=nan_allowed)
     entries = entries.astype(dtype)
     return entries if nan_allowed else jnp.where(jnp.isfinite(entries), entries, jnp.nan)
-
-
-def real_numbers(name: str, value: ArrayLike | Sequence[Any]) -> Array:
-    """Returns `value`, an array or nested lists of real numbers, as an array of its own dtype.
-
-    Whole numbers of 64 bits become floats, because JAX would keep their last 32 bits only.
-
-    Raises:
-        ValueError: If `value` is something else, such as text, ragged lists, or complex numbers.
-    """
-    try:
-        array = jnp.asarray(wide_integers_as_floats(value))
-    except (TypeError, ValueError):
-        requirement = "be an array of real numbers"
-        raise argument_error(name, requirement, f"a {type(value).__name__} that is none") from None
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise argument_error(name, "hold real numbers", f"dtype {array.dtype}")
-    if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
-        requirement = "be an array of real numbers"
-        raise argument_error(name, requirement, f"dtype {array.dtype}")
-    return array
 
 
 def check_cue(cue: ArrayLike, dtype: np.dtype, *, nan_allowed: bool) -> None:

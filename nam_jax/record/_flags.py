@@ -106,6 +106,11 @@ def _guarded(word: str) -> str:
     return name.replace("_", "-") + equals + value if word.startswith("--") else word
 
 
+def _unguarded(word: str) -> str:
+    """The word as the user wrote it; -.5 as -0.5."""
+    return re.sub(r"^([+-]?)\.(?=\d)", r"\g<1>0.", word.strip())
+
+
 def _value(owner: type, name: str, words: Any) -> Any:
     """The value of a flag; the word None stands for a field that is left out."""
     whole = kinds.type_info(hints(owner)[name])
@@ -113,9 +118,9 @@ def _value(owner: type, name: str, words: Any) -> Any:
     if words == "None" and isinstance(whole, kinds.UnionType):
         return None
     if isinstance(words, str):
-        words = words.strip() if words.startswith(" -") else words
+        words = _unguarded(words) if words.startswith(" -") else words
     elif isinstance(words, list):
-        words = [word.strip() for word in words]
+        words = [_unguarded(word) for word in words]
         if isinstance(item, kinds.TupleType):  # triples, written one after another
             size = len(item.item_types)
             words = [words[place : place + size] for place in range(0, len(words), size)]

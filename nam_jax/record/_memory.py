@@ -10,7 +10,7 @@ from nam_jax.record._config import ConfigError
 class Sized(Protocol):
     """Settings that shape arrays."""
 
-    def bytes_needed(self) -> Mapping[tuple[str, ...], float]:
+    def bytes_needed(self) -> Mapping[tuple[str, ...], float | int]:
         """Returns the bytes of the largest arrays of a run, by the fields that shape them.
 
         Each number counts arrays that the run holds at one time, and no array that it could do
@@ -20,7 +20,7 @@ class Sized(Protocol):
         ...
 
 
-def check_memory(config: Any, free: float) -> None:
+def check_memory(config: Any, free: float | int) -> None:
     """Raises a `ConfigError` if a run with these settings cannot fit into the free memory.
 
     Args:
@@ -38,7 +38,7 @@ def check_memory(config: Any, free: float) -> None:
             )
 
 
-def _bytes(number: float) -> str:
+def _bytes(number: float | int) -> str:
     """A number of bytes with three digits, such as 1.5 GB; 1 GB is 10^9 bytes."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if number < 1000:

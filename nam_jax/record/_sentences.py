@@ -50,7 +50,7 @@ def _noun(kind: kinds.Type) -> str:
     raise TypeError(f"No setting can be of the kind {kind}.")
 
 
-def _multiple(number: float) -> str:
+def _multiple(number: float | int) -> str:
     return "an even number" if number == 2 else f"a multiple of {number:g}"
 
 
@@ -65,7 +65,7 @@ def _range(kind: kinds.IntType | kinds.FloatType) -> str:
     return f" {low or high}" if low or high else ""
 
 
-def _short(number: float) -> str:
+def _short(number: float | int) -> str:
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 

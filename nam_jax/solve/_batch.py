@@ -18,8 +18,9 @@ from nam_jax._misc import (
     device_in_use,
     free_memory,
     is_concrete,
+    real_numbers,
 )
-from nam_jax.network import AbstractNetwork, real_numbers
+from nam_jax.network import AbstractNetwork
 from nam_jax.solve._doors import (
     as_network,
     numbers_as_arrays,
@@ -47,7 +48,7 @@ COPIES = 16
 
 def retrieve_all(
     network: AbstractNetwork,
-    cues: ArrayLike,
+    cues: ArrayLike | Sequence[Any],
     *,
     how: AbstractHow | None = None,
     drive: Any = None,

@@ -1,13 +1,15 @@
 """The control of the step size: Diffrax's, which also shortens steps before one is rejected."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 
-class Foresight(dfx.AbstractStepSizeController[Any, Any]):
+class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
     """`diffrax.PIDController`, except that it may shorten the step after an accepted step.
 
     Diffrax's controller never shortens a step after an accepted one. Where the flow speeds up, it
@@ -21,6 +23,7 @@ class Foresight(dfx.AbstractStepSizeController[Any, Any]):
 
     Attributes:
         pid: Diffrax's controller, with `dtmin`.
+        rtol, atol, norm: Those of `pid`.
     """
 
     # Example: e = 0.9 after e_before = 0.3, with k = 5, p = 0.2, i = 0.8 and the safety 0.9: the
@@ -28,6 +31,13 @@ class Foresight(dfx.AbstractStepSizeController[Any, Any]):
     # Diffrax's controller would keep the size, and reject the next step as the error grows again.
 
     pid: dfx.PIDController
+    rtol: Any
+    atol: Any
+    norm: Callable[[Any], Any] = eqx.field(static=True)
+
+    def __init__(self, pid: dfx.PIDController):
+        """Wraps a controller."""
+        self.pid, self.rtol, self.atol, self.norm = pid, pid.rtol, pid.atol, pid.norm
 
     def wrap(self, direction: Any) -> "Foresight":
         return Foresight(self.pid.wrap(direction))

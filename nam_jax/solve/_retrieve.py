@@ -1,14 +1,15 @@
 """`retrieve`: recalls a pattern from a damaged cue, with any network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from nam_jax._misc import lines
+from nam_jax._misc import lines, real_numbers
 from nam_jax._types import Pattern, Scalar
-from nam_jax.network import AbstractNetwork, check_cue, real_numbers
+from nam_jax.network import AbstractNetwork, check_cue
 from nam_jax.solve._doors import (
     as_network,
     numbers_as_arrays,
@@ -73,7 +74,7 @@ class Retrieval(eqx.Module):
 
 def retrieve(
     network: AbstractNetwork,
-    cue: ArrayLike,
+    cue: ArrayLike | Sequence[Any],
     *,
     how: AbstractHow | None = None,
     drive: Any = None,

@@ -93,14 +93,15 @@ def _held_apart(
             continue
         left, weights = signal - sums.values, chance * sums.weights
         # Without the series, the tail of the small terms is between 0 and the bound of Chernoff.
-        distance = np.abs(left)
-        tails = moments(kept, count - held, signal).scales(distance) / 2
-        tails = np.where(distance > 0, np.minimum(tails, 0.25), 0.5)
+        distance, others = np.abs(left), count - held
+        scales = (
+            moments(kept, others, signal).scales(distance) if others > 0 else np.zeros(left.size)
+        )
+        tails = np.where(distance > 0, np.minimum(scales / 2, 0.25), 0.5)
         doubts = np.where(distance > 0, tails, 0.0)
         doubtful = np.argsort(weights * doubts)[::-1][:6]
         for place in doubtful[weights[doubtful] * doubts[doubtful] > 1e-3 * _GOOD * bound]:
-            found = _series_tail(kept, count - held, float(distance[place]), number)
-            tails[place], doubts[place] = found
+            tails[place], doubts[place] = _series_tail(kept, others, float(distance[place]), number)
         unknown = np.delete(np.arange(left.size), doubtful)
         value += float(weights @ np.where(left < 0, 1 - tails, tails))
         bound += float(weights @ doubts)

@@ -103,7 +103,7 @@ def test_weightings():
     np.testing.assert_allclose(weights["threshold"], [0.3, 0, 0.9, 0, 0.9])
     np.testing.assert_array_equal(weights["max"], [0, 0, 0.5, 0, 0.5])
     np.testing.assert_array_equal(weights["top 2"], [0, 0, 0.5, 0, 0.5])
-    np.testing.assert_allclose(weights["softmax"], jax.nn.softmax(1.5 * similarities))
+    np.testing.assert_allclose(weights["softmax"], jax.nn.softmax(1.5 * similarities), rtol=1e-6)
 
 
 def test_half_hidden_queries_are_told_apart_by_what_is_seen(getkey):

@@ -60,15 +60,15 @@ def problems(visible):
 @pytest.mark.parametrize("kind", KINDS)
 def test_similarities_are_those_of_64_bits_at_any_offset_and_scale(kind, visible):
     rows, queries = problems(visible)
-    found = np.asarray(jax.jit(jax.vmap(kind(visible=visible)))(rows, queries))
-    assert found.dtype == np.float32
+    result = np.asarray(jax.jit(jax.vmap(kind(visible=visible)))(rows, queries))
+    assert result.dtype == np.float32
     for case, (m, q) in enumerate(zip(rows, queries, strict=True)):
         right = exact(kind, m, q)
         size = np.abs(right).max() if kind in (Euclidean, Manhattan) else 1
-        np.testing.assert_allclose(found[case] / size, right / size, atol=1e-5, err_msg=str(case))
+        np.testing.assert_allclose(result[case] / size, right / size, atol=1e-5, err_msg=str(case))
         # Cosines at an offset of 1000 spreads differ by less than the rounding of 32 bits.
-        assert kind is Cosine or found[case].argmax() == right.argmax()
-    assert (found <= (0 if kind in (Euclidean, Manhattan) else 1 + 1e-5)).all()
+        assert kind is Cosine or result[case].argmax() == right.argmax()
+    assert (result <= (0 if kind in (Euclidean, Manhattan) else 1 + 1e-5)).all()
 
 
 COMPILED = {kind: jax.jit(kind(visible=True)) for kind in KINDS}
@@ -106,9 +106,9 @@ def test_similarities_hold_for_any_unit_offset_and_brightness(
 def test_cues_of_any_dtype_become_the_floats_of_the_network(entries, kind, dtype):
     with jax.enable_x64(True):
         cue = np.array(entries).astype(kind)
-        found = as_cue(cue, 8, jnp.dtype(dtype))
-        np.testing.assert_array_equal(found, cue.astype(dtype))
-        assert found.dtype == dtype
+        result = as_cue(cue, 8, jnp.dtype(dtype))
+        np.testing.assert_array_equal(result, cue.astype(dtype))
+        assert result.dtype == dtype
 
 
 @pytest.mark.parametrize("kind", [Pearson, Euclidean])
@@ -116,9 +116,9 @@ def test_the_nearest_of_many_rows_is_found_far_from_0(kind):
     rng = np.random.default_rng(1)
     rows = (3000 + 0.3 * rng.normal(size=(200, 64))).astype(np.float32)
     queries = (rows + 0.1 * rng.normal(size=rows.shape)).astype(np.float32)
-    found = jax.jit(jax.vmap(kind(), (None, 0)))(rows, queries)
+    result = jax.jit(jax.vmap(kind(), (None, 0)))(rows, queries)
     right = [exact(kind, rows, query).argmax() for query in queries]
-    np.testing.assert_array_equal(np.argmax(found, axis=1), right)
+    np.testing.assert_array_equal(np.argmax(result, axis=1), right)
 
 
 def test_a_uniform_image_has_no_correlation():
@@ -156,9 +156,9 @@ def test_derivatives_of_distances_survive_an_offset():
 def test_whole_numbers_pixels_and_booleans_are_converted_to_the_dtype_of_rows(kind):
     rows = jr.normal(jr.key(0), (3, 6), jnp.float32)
     for query in (jnp.array([3, 0, 1, 1, 7, 200], jnp.uint8), jnp.arange(6) < 2, np.arange(6)):
-        found = kind()(rows, query)
-        np.testing.assert_array_equal(found, kind()(rows, jnp.asarray(query, jnp.float32)))
-        assert found.dtype == np.float32
+        result = kind()(rows, query)
+        np.testing.assert_array_equal(result, kind()(rows, jnp.asarray(query, jnp.float32)))
+        assert result.dtype == np.float32
     with pytest.raises(ValueError, match="`query` must hold real numbers"):
         kind()(rows, jnp.ones(6, complex))
 

@@ -119,7 +119,8 @@ CALLS: dict[str, tuple[Any, str]] = {
 def test_a_mistake_is_told_in_one_sentence(case):
     call, message = CALLS[case]
     # Where annotations are checked, a wrong type is told by them.
-    kinds = REFUSED if case.startswith(("swapped", "key", "text", "ragged")) else ValueError
+    by_type = case.startswith(("swapped", "key", "text", "ragged", "overlap"))
+    kinds = REFUSED if by_type else ValueError
     with pytest.raises(kinds, match=None if kinds is REFUSED else message) as refusal:
         call(NeuronAstrocyte.released(XI), jnp.asarray(XI))
     if refusal.type is ValueError:
@@ -160,9 +161,9 @@ def test_methods_compute_in_the_dtype_of_the_network_for_states_of_any_kind(name
     make, call = METHODS[name]
     net = make()
     for kind, state in (("int8", XI[0]), ("uint8", 3 * BITS[0]), ("bool", BITS[0])):
-        found = call(net, jnp.asarray(state).astype(kind))
+        result = call(net, jnp.asarray(state).astype(kind))
         expected = call(net, jnp.asarray(state, net.dtype))
-        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        for one, other in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
             assert one.dtype == net.dtype
             np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="`state` must hold real numbers"):

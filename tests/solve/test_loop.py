@@ -26,9 +26,9 @@ def course_of(net, state, how, times, stop, rest=None):
     """An integration that saves whole states, and its course before the first step."""
     dtype = net.dtype
     integration = Integration(
-        net, None, _with_tolerances(how), _controller(net, how, dtype), jnp.asarray(stop, dtype),
-        rest, how.floor(dtype), jnp.asarray(4096, jnp.int32), None, lambda t, y: y,
-        jnp.asarray(times, dtype),
+        net, None, _with_tolerances(how, dtype), _controller(net, how, dtype),
+        jnp.asarray(stop, dtype), rest, how.floor(dtype), jnp.asarray(4096, jnp.int32), None,
+        lambda t, y: y, jnp.asarray(times, dtype),
     )  # fmt: skip
     step = None if how.step is None else jnp.asarray(how.step, dtype)
     start = begin(integration, state, jnp.zeros((), dtype), step=step, num_rows=len(times))

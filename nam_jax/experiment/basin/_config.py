@@ -36,7 +36,7 @@ class BasinConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the patterns of a set, in three dtypes, and of resamples."""
         size, most = self.num_neurons, max(self.num_patterns)
         sets = max(2, self.num_sets // 4) if self.fast else self.num_sets

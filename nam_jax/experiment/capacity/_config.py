@@ -48,7 +48,7 @@ class CapacityConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the patterns of a set, as bits, int64 and float32, and of resamples.
 
         Fewer than N / 20 patterns are tried only for memories that hold almost nothing.

@@ -93,7 +93,7 @@ class CompareConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the similarities of all queries to all stored images."""
         used = quick(self) if self.fast else self
         return {

@@ -88,7 +88,7 @@ class DendriticConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the synapses of all networks of one size, and of rates of trials."""
         if self.fast:
             return {}  # has sizes of its own
@@ -96,7 +96,7 @@ class DendriticConfig:
         first, second = self.num_inhibitory
         memory, feature, branches = self.num_memory, self.num_feature, self.num_branches
 
-        def synapses(memory: int, feature: int, branches: int) -> float:
+        def synapses(memory: int, feature: int, branches: int) -> float | int:
             label = 2 if branches <= 2**16 else 4
             return (label + 5) * memory * feature + 4 * feature * branches
 

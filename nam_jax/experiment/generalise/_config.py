@@ -49,7 +49,7 @@ class GeneraliseConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of samples in three dimensions, and of attention of cues on samples."""
         sets = max(4, self.num_sets // 2) if self.fast else self.num_sets
         few = [k for k in self.phase_samples if k <= 900] or [self.phase_samples[0]]

@@ -40,7 +40,7 @@ class GradientsConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of states of N x N synapses and processes, and of patterns, float64."""
         sizes, counts = self.num_neurons, self.num_patterns
         size, count = (sizes[0], counts[0]) if self.fast else (max(sizes), max(counts))

@@ -36,7 +36,7 @@ class HebbianConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of N x N weights, of random keys, and of the map of theory."""
         sets = self.num_sets // 2 if self.fast else self.num_sets
         return {

@@ -77,7 +77,7 @@ class ItemsConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the synapses of a network, and of rates and sets of the items."""
         items = max(self.num_items[::3] if self.fast else self.num_items)
         cues = max(self.num_cues // 2, 2) if self.fast else self.num_cues

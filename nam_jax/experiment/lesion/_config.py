@@ -44,7 +44,7 @@ class LesionConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the dense tensors of all sets, and of their patterns and cues."""
         size, sets = self.num_neurons, self.num_sets
         return {

@@ -33,7 +33,7 @@ class RecogniseConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of the patterns, of all cues, and of N x N eigenvectors."""
         size, cues = self.num_neurons, self.num_cues * (len(self.levels) + 1)
         return {

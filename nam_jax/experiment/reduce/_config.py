@@ -35,7 +35,7 @@ class ReduceConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of N x N synapses and processes, and of random bits and ranks."""
         return {
             ("num_neurons",): 16 * self.num_neurons**2,

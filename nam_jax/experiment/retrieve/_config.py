@@ -59,7 +59,7 @@ class RetrieveConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of N x N synapses and processes with their slopes, and of saved times.
 
         N is known only for random projections.

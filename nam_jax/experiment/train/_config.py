@@ -63,7 +63,7 @@ class TrainConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of one number for each sample, which has at least one pixel."""
         return {
             ("num_patterns",): 16 * max(self.num_patterns),

@@ -37,7 +37,7 @@ class TrainCodecConfig:
     validation_fraction: Fraction = 0.2
     """Fraction of each photograph's columns, or of the images of another source, held out."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of weights with gradients and two moments, of crops, and of a batch."""
         photos = self.source == "photos"
         places = 64 if photos else 1

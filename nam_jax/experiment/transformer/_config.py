@@ -63,7 +63,7 @@ class TransformerConfig:
     seed: Seed = 0
     """Seed of everything random."""
 
-    def bytes_needed(self) -> dict[tuple[str, ...], float]:
+    def bytes_needed(self) -> dict[tuple[str, ...], float | int]:
         """Returns the bytes of codes and weights, and of the activations of a batch."""
         size, values, head = self.size, self.num_values, self.head_size
         tested = self.tested_pairs[::2] if self.fast else self.tested_pairs

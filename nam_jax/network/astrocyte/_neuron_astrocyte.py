@@ -162,12 +162,14 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
                 if `margin`, `gain`, `beta` or a time constant is not above 0.
         """
         check_signs(patterns)
-        margin, gain = positive_number("margin", margin), positive_number("gain", gain)
-        beta = positive_number("beta", beta)
         tensor = PatternTensor(patterns, rule or Projection(), autapses=autapses)
+        margin, gain, beta = (
+            positive_number(name, value).astype(tensor.dtype)
+            for name, value in (("margin", margin), ("gain", gain), ("beta", beta))
+        )
         strength = 1 / tensor.largest_eigenvalue()
         tensor = eqx.tree_at(lambda t: t.strength, tensor, strength)
-        gamma = 2 + _float(tensor, margin)
+        gamma = 2 + margin
         neural_leak = gain * beta * gamma / (gamma - 1) * tensor.num_neurons
         if time_constants is None:
             time_constants = (neural_leak, 0.1, 0.1)
