@@ -199,7 +199,7 @@ def test_solve_uses_base_classes_of_networks_only():
         "DiscreteNetwork",
         "FeedforwardNetwork",
     )
-    functions = {"Layer", "check_cue", "frozen", "jump_times"}
+    functions = {"AbstractSignal", "Layer", "check_cue", "frozen", "jump_times"}
     allowed = {f"nam_jax.network.{name}" for name in functions}
     allowed |= {f"nam_jax.network.Abstract{kind}" for kind in kinds}
     named = {

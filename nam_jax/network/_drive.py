@@ -1,6 +1,7 @@
 """Inputs to the layers of a network, and checks of its cue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -84,7 +85,7 @@ def as_cue(
     return entries if nan_allowed else jnp.where(jnp.isfinite(entries), entries, jnp.nan)
 
 
-def check_cue(cue: ArrayLike, dtype: np.dtype, *, nan_allowed: bool) -> None:
+def check_cue(cue: ArrayLike | Sequence[Any], dtype: np.dtype, *, nan_allowed: bool) -> None:
     """Raises a `ValueError` if `cue` is not finite in `dtype`; does not check a traced cue.
 
     Args:

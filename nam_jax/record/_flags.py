@@ -115,7 +115,7 @@ def _value(owner: type, name: str, words: Any) -> Any:
     """The value of a flag; the word None stands for a field that is left out."""
     whole = kinds.type_info(hints(owner)[name])
     item = getattr(plain(whole), "item_type", None)
-    if words == "None" and isinstance(whole, kinds.UnionType):
+    if words in ("None", ["None"]) and isinstance(whole, kinds.UnionType):
         return None
     if isinstance(words, str):
         words = _unguarded(words) if words.startswith(" -") else words

@@ -162,7 +162,7 @@ def test_large_whole_numbers_are_not_cut_to_32_bits(large):
     """Cut to 32 bits, 2^40 would be 0 and 2^33 + 1 would be 1."""
     rows = np.eye(2, 3, dtype=np.float32) + 1
     recalls = [
-        UniversalHopfield(rows, Cosine(), Max()).respond(cue)
+        nam.retrieve(UniversalHopfield(rows, Cosine(), Max()), cue).pattern
         for cue in ([large, 0, 0], np.array([large, 0, 0]), np.array([float(large), 0, 0]))
     ]
     for recall in recalls[:2]:

@@ -162,7 +162,7 @@ def test_fingerprints_tell_functions_and_objects_apart(monkeypatch):
     assert before[0] != after[0] and before[1] != after[1]
 
 
-CLIMB = optax.sgd(lambda count: jnp.where(count < 8, 0.3, -3.0))
+CLIMB = optax.sgd(lambda count: jnp.where(count < 8, 0.1, -3.0))
 """Down the gradient for two chunks of steps, then up."""
 
 

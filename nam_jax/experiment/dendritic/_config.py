@@ -107,13 +107,13 @@ class DendriticConfig:
             *self.scaling_joint,
         ]
         simulated = [sizes for sizes in larger if sizes[0] * sizes[1] <= self.scaling_simulated]
-        scaling = max([0, *(synapses(*sizes) for sizes in simulated)]) * self.num_networks
+        scaling = max([0, *(synapses(*sizes) for sizes in simulated)])  # one network at a time
         inhibition = 4 * (first * (2 * memory + feature + first) + second * (feature + second))
         return {
             ("num_memory", "num_feature", "num_branches", "num_networks"): (
                 built * synapses(memory, feature, branches)
             ),
             ("num_inhibitory", "num_memory", "num_feature", "num_networks"): built * inhibition,
-            ("scaling_simulated", "num_networks"): scaling if "scaling" in self.parts else 0,
+            ("scaling_simulated",): scaling if "scaling" in self.parts else 0,
             ("num_trials", "num_networks", "num_feature"): (4 * built * self.num_trials * feature),
         }
