@@ -142,6 +142,8 @@ def _plot(words: list[str]) -> None:
     parser.add_argument("folder", metavar="DIR", help="folder of a run")
     parser.add_argument("--out", help="folder for the figures (default DIR)")
     options = parser.parse_args(words)
+    if options.out == "":
+        parser.error("argument --out: must be a folder, but has ''")
     with reading_input():
         folder = expanded("folder", options.folder)
         out = folder if options.out is None else expanded("out", options.out)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nam_jax._paths import expanded
-from nam_jax.record._staging import staging_in
+from nam_jax.record._staging import NEW, staging_in
 
 
 @contextlib.contextmanager
@@ -30,7 +30,9 @@ def staged_file(path: str | Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise FileExistsError(f"{path}: is not an ordinary file, so it is not replaced.")
     with staging_in(target.parent) as stage:
-        yield stage / target.name
-        with open(stage / target.name, "rb") as file:
+        place = stage / NEW / target.name  # the staging folder has files of its own, as its lock
+        place.parent.mkdir()
+        yield place
+        with open(place, "r+b") as file:
             os.fsync(file.fileno())  # a loss of power must not leave a name without its content
-        os.replace(stage / target.name, target)
+        os.replace(place, target)

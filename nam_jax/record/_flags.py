@@ -107,8 +107,10 @@ def _guarded(word: str) -> str:
 
 
 def _unguarded(word: str) -> str:
-    """The word as the user wrote it; -.5 as -0.5."""
-    return re.sub(r"^([+-]?)\.(?=\d)", r"\g<1>0.", word.strip())
+    """The word as the user wrote it; the numbers -.5, +5 and 5. as -0.5, 5 and 5."""
+    word = re.sub(r"^\+(?=\.?\d)", "", word.strip())
+    word = re.sub(r"^(-?)\.(?=\d)", r"\g<1>0.", word)
+    return re.sub(r"^(-?\d+)\.(?=$|[eE])", r"\g<1>", word)
 
 
 def _value(owner: type, name: str, words: Any) -> Any:
@@ -118,7 +120,8 @@ def _value(owner: type, name: str, words: Any) -> Any:
     if words in ("None", ["None"]) and isinstance(whole, kinds.UnionType):
         return None
     if isinstance(words, str):
-        words = _unguarded(words) if words.startswith(" -") else words
+        number = isinstance(plain(whole), kinds.IntType | kinds.FloatType)
+        words = _unguarded(words) if number else words.strip() if words[:2] == " -" else words
     elif isinstance(words, list):
         words = [_unguarded(word) for word in words]
         if isinstance(item, kinds.TupleType):  # triples, written one after another

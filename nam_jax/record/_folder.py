@@ -17,7 +17,7 @@ take what is still in `new` from there (`item`), and the next writer finishes th
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from nam_jax.record._config import ConfigError
@@ -39,7 +39,13 @@ WRITTEN = "all results were written"
 
 
 @contextlib.contextmanager
-def staged_folder(folder: Path, *, names: Sequence[str] = (), anew: bool = True) -> Iterator[Path]:
+def staged_folder(
+    folder: Path,
+    *,
+    names: Sequence[str] = (),
+    anew: bool = True,
+    kept: Collection[str] = (),
+) -> Iterator[Path]:
     """Returns a context manager that yields a temporary folder, and then moves its items.
 
     If the block ends without error, its files and folders move into `folder` and replace those of
@@ -55,12 +61,14 @@ def staged_folder(folder: Path, *, names: Sequence[str] = (), anew: bool = True)
         folder: The output folder; it is made if it does not exist.
         names: Names that the block will write; items in the way of these are found before it runs.
         anew: Whether items of an earlier run that the block does not write are removed.
+        kept: Real paths of items that stay in any case, because the run has read them.
 
     Raises:
         ConfigError: If `folder` cannot be made or written, or holds an item that no run has written
             under a name that is needed.
     """
     missing = [path for path in (folder, *folder.parents) if not _exists(path)]
+    written = False
     try:
         with contextlib.ExitStack() as stack:
             with _refused(folder):
@@ -71,7 +79,13 @@ def staged_folder(folder: Path, *, names: Sequence[str] = (), anew: bool = True)
                 recover(folder)
             _check(folder, names)
             yield stage / NEW
-            _commit_whole(folder, stage, anew=anew)
+            with signals_held():
+                _commit(folder, stage, anew=anew, kept=kept)
+                written = True
+    except KeyboardInterrupt as error:  # it may have waited for the end of the moves
+        if written:
+            error.add_note(WRITTEN)
+        raise
     finally:
         with contextlib.suppress(OSError, ValueError):  # stop at the first folder that has items
             for path in missing:
@@ -89,20 +103,7 @@ def recover(folder: Path) -> None:
             _recover(folder)
 
 
-def _commit_whole(folder: Path, stage: Path, *, anew: bool) -> None:
-    """Calls `_commit`; an interrupt that waited for its end carries a note that files are there."""
-    done = False
-    try:
-        with signals_held():
-            _commit(folder, stage, anew=anew)
-            done = True
-    except KeyboardInterrupt as error:
-        if done:
-            error.add_note(WRITTEN)
-        raise
-
-
-def _commit(folder: Path, stage: Path, *, anew: bool) -> None:
+def _commit(folder: Path, stage: Path, *, anew: bool, kept: Collection[str]) -> None:
     """Moves all new items into `folder`; if that fails, moves all back and raises the error."""
     with turn(folder):
         _recover(folder)
@@ -111,7 +112,8 @@ def _commit(folder: Path, stage: Path, *, anew: bool) -> None:
         reason = refusal(folder, new)
         if reason is not None:
             _keep_aside(folder, stage, reason)
-        gone = sorted(made(folder, anew=anew).difference(new))
+        old = made(folder, anew=anew).difference(new)
+        gone = sorted(name for name in old if os.path.realpath(folder / name) not in kept)
         change = Change(new, gone)
         _flush(stage / NEW)
         _write_journal(stage, change)
@@ -176,7 +178,7 @@ def _flush(path: Path) -> None:
     if path.is_symlink():
         return
     if not path.is_dir():
-        with open(path, "rb") as file:
+        with open(path, "r+b") as file:  # Windows flushes only files that can be written
             os.fsync(file.fileno())
         return
     for child in path.iterdir():

@@ -92,7 +92,14 @@ def _read_once(folder: Path, studies: Sequence[Study]) -> Run:
 def _identity(folder: Path) -> list[tuple[Path, int]]:
     """Returns what changes when another run takes the place of the run in a folder."""
     places = [item(folder, name) for name in (CONFIG, RESULT)]
-    return [(place, place.stat().st_ino if place.exists() else 0) for place in places]
+    return [(place, _inode(place)) for place in places]
+
+
+def _inode(place: Path) -> int:
+    try:
+        return place.stat().st_ino
+    except OSError:  # nothing there, or it is just being moved
+        return 0
 
 
 def _read_dataset(path: Path) -> "xr.Dataset":

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,8 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
     with reading_input():
         folder = expanded("folder", folder)
     names = (CONFIG, RESULT, f"{FIGURE}.png")
-    with _faults_logged(folder), staged_folder(folder, names=names) as staging:
+    kept = _named_in(config)
+    with _faults_logged(folder), staged_folder(folder, names=names, kept=kept) as staging:
         return _run(study, config, staging, context)
 
 
@@ -97,6 +99,14 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
     names = (f"{FIGURE}.png",)
     with _faults_logged(folder), staged_folder(folder, names=names, anew=False) as staging:
         return tuple(_draw(study, dataset, staging))
+
+
+def _named_in(config: Any) -> frozenset[str]:
+    """Returns the real paths of files that the settings name, such as weights that a run reads."""
+    texts = [text for text in dataclasses.asdict(config).values() if isinstance(text, str)]
+    return frozenset(
+        os.path.realpath(os.path.expanduser(text)) for text in texts if "\0" not in text
+    )
 
 
 @contextlib.contextmanager

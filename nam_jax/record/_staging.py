@@ -136,13 +136,17 @@ def turn(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                path.unlink()
 
 
 def _turn_taken(path: Path) -> BinaryIO:
     """Opens and locks the file; takes another one if the last owner has removed it meanwhile."""
     while True:
-        file = open(path, "ab")  # noqa: SIM115
+        try:
+            file = open(path, "ab")  # noqa: SIM115
+        except PermissionError:  # left by another user; a lock needs no right to write
+            file = open(path, "rb")  # noqa: SIM115
         with contextlib.suppress(OSError):
             _lock(file, wait=True)
         with contextlib.suppress(FileNotFoundError):

@@ -13,5 +13,5 @@ class ClaimsConfig:
     """Keys of the claims to check, as in the ledger's first column; all of them by default."""
     page: str | None = None
     """Page of an earlier run, such as benchmarks/claims.md. The rows of the checked claims are
-    replaced in it, and all other rows stay as they are. None: the run writes a new page, claims.md,
-    in its folder."""
+    replaced in it, and all other rows stay as they are. The run also writes the page, or a new one
+    if this is None, as claims.md in its folder."""

@@ -37,8 +37,8 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     """Checks claims, at most two at a time, and returns and writes their verdicts.
 
     Every claim has its own fixed seeds. If `config.page` names a page, the rows of the checked
-    claims are replaced in it or added. Otherwise a new page, claims.md, is written to the folder of
-    the run, if the run has a folder.
+    claims are replaced in it or added. The page, or a new one without `config.page`, is also
+    written to the folder of the run as claims.md, if the run has a folder.
 
     Args:
         config: Settings of the run.
@@ -82,8 +82,9 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     dataset.attrs = attributes(config, seed=0) | {"seconds": time.perf_counter() - begun}
     if page is not None:
         replace_rows(page, page_of(dataset), keys=list(known))
-    elif context.folder is not None:
-        (context.folder / "claims.md").write_text(page_of(dataset).text(), encoding="utf-8")
+    if context.folder is not None:  # also with a page, which may be that of this folder
+        text = page_of(dataset).text() if page is None else page.read_text(encoding="utf-8")
+        (context.folder / "claims.md").write_text(text, encoding="utf-8")
     return dataset
 
 

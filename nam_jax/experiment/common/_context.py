@@ -1,6 +1,7 @@
 """Applies a `Context` to the `run` of a study: progress bar, device, check of settings."""
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, track
 
 from nam_jax._misc import argument_error, free_memory
+from nam_jax._paths import expanded
 from nam_jax.record import Context, check_memory, clipped, reading_input, validate
 
 Item = TypeVar("Item")
@@ -97,6 +99,9 @@ def in_context(
                 if context.batch is not None and not batched:
                     requirement = "be left out where samples are not computed in batches"
                     raise argument_error("batch", requirement, context.batch)
+                for name, value in dataclasses.asdict(config).items():
+                    if isinstance(value, str) and value.startswith("~"):
+                        expanded(name, value)  # an unknown home is refused by the field's name
                 device = on_device(context.device)
             with device:
                 check_memory(config, free_memory())

@@ -98,8 +98,8 @@ class CompareConfig:
         used = quick(self) if self.fast else self
         return {
             ("num_stored", "num_queries"): 4 * max(used.num_stored) * used.num_queries,
-            ("num_recalled", "num_test"): 4 * used.num_recalled * used.num_test,
-            ("num_known", "num_test"): 4 * max(used.num_known) * used.num_test,
+            ("num_recalled", "num_test"): 4 * used.num_recalled * min(used.num_test, 500),
+            ("num_known", "num_test"): 4 * max(used.num_known) * min(used.num_test, 500),
         }
 
 

@@ -80,7 +80,7 @@ def test_memory_mode_of_equal_halves(getkey):
 @pytest.mark.slow
 def test_recall_falls_with_cut_fluxes():
     config = lesion.study.config(
-        num_neurons=12, num_patterns=2, num_sets=1, num_cues=4, cuts=(0.0, 1.0),
+        num_neurons=12, num_patterns=2, num_sets=2, num_cues=4, cuts=(0.0, 1.0),
         radii=(0.0, 200.0), tones=(0.0,), couplings=(0.0, 1.0),
     )  # fmt: skip
     dataset = lesion.study.run(config)
