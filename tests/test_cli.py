@@ -228,6 +228,8 @@ def test_lists_and_negative_numbers_are_read_from_flags():
     words = ["--tones", "-8", "-1e-3", "-.5", "2", "--num_sets=3", "--cuts", "0.5", "--seed", "7"]
     used = read_flags(study, words).settings
     assert used == study.config(tones=(-8.0, -1e-3, -0.5, 2.0), num_sets=3, cuts=(0.5,), seed=7)
+    for word, level in ((".5", 0.5), ("+0.25", 0.25), ("0.", 0.0), ("1e-1", 0.1)):
+        assert read_flags(study, ["--level", word]).settings == study.config(level=level)
     (study,) = (study for study in STUDIES if study.name == "dendritic")
     words = ["--scaling-joint", *["3", "4", "2", "5", "6", "2"], "--num-inhibitory", "3", "4"]
     used = read_flags(study, [*words, "--thresholds", "None"]).settings

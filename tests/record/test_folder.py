@@ -195,3 +195,9 @@ def test_a_signal_during_the_moves_waits_for_their_end(tmp_path, monkeypatch):
         write(tmp_path, "new")
     assert caught.value.__notes__ == ["all results were written"] and len(handled) > 3
     assert seen(tmp_path) == whole("new") and names(tmp_path) == ["config.toml", "result.zarr"]
+
+
+def test_an_item_that_the_run_has_read_stays(tmp_path):
+    write(tmp_path, "old", "old.txt")
+    write(tmp_path, "new", kept={os.path.realpath(tmp_path / "old.txt")})
+    assert seen(tmp_path) == whole("new") | {"old.txt": "old"}
