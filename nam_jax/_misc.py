@@ -124,11 +124,11 @@ def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
 def check_key(key: object) -> None:
     """Raises a `ValueError` unless `key` is a random key, or None where none is needed.
 
-    Keys as arrays of two 32-bit numbers, of `jax.random.PRNGKey`, are taken too.
+    Keys as arrays of two or four 32-bit numbers, of `jax.random.PRNGKey`, are taken too.
     """
     dtype = getattr(key, "dtype", None)
     typed = dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
-    raw = dtype == np.uint32 and getattr(key, "shape", ())[-1:] == (2,)
+    raw = dtype == np.uint32 and getattr(key, "shape", ())[-1:] in {(2,), (4,)}
     if not (key is None or typed or raw):
         requirement = "be a random key, such as `jax.random.key(0)`"
         given = f"the number {key}" if isinstance(key, int) else f"the type {type(key).__name__}"

@@ -240,7 +240,9 @@ def _(primals, tangents):
     (beta, u), (dbeta, du) = primals, tangents
     m, half, below = _energy_parts(beta, u)
     by_u = jnp.where(below, half * m * half, 0)
-    by_beta = jnp.sum(half * jnp.where(below, m * m - m + 1, 1 - m) * half) / beta**2
+    # Squares of very negative m would be infinite, and infinity times exp(m) = 0 NaN.
+    by_m = half * (1 - m) * half + jnp.where(below, (half * m) * (m * half), 0)
+    by_beta = jnp.sum(by_m) / beta**2
     return _exponential_energy(beta, u), jnp.vdot(by_u, du) + finite(by_beta) * dbeta
 
 

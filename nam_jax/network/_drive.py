@@ -114,6 +114,7 @@ def drive_at(signal: Signal, t: Scalar | float, like: Float[Array, "..."]) -> Fl
     """
     value = signal(t) if callable(signal) else signal
     value = jnp.asarray(0.0 if value is None else value, like.dtype)
+    value = value.reshape(()) if value.size == 1 else value
     if value.shape not in {(), like.shape}:
         requirement = f"hold one number or shape {like.shape} for a layer of that shape"
         raise argument_error("drive", requirement, f"shape {value.shape}")

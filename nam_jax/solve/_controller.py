@@ -64,5 +64,7 @@ class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
             factor = factor * e ** (power / cast(float, error_order))
         factor = jax.lax.stop_gradient(jnp.maximum(factor, self.pid.factormin))
         shorter = next_t0 + jnp.maximum((t1 - t0) * factor, cast(Any, self.pid.dtmin))
-        next_t1 = jnp.where(keep & (factor < 1), shorter, next_t1)
+        # For e = 0 that state holds 1 in place of 1 / e, and Diffrax's step is ten times as long.
+        grows = next_t1 - next_t0 > 2 * (t1 - t0)
+        next_t1 = jnp.where(keep & (factor < 1) & ~grows, shorter, next_t1)
         return keep, next_t0, next_t1, made_jump, after, result

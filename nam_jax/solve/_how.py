@@ -102,7 +102,10 @@ class Flow(AbstractHow):
         return rtol, FLOOR * rtol if self.atol is None else jnp.asarray(self.atol, dtype)
 
     def floor(self, dtype: Any) -> Scalar:
-        """Returns atol / rtol, the size of a layer below which rest is judged absolutely."""
+        """Returns atol / rtol, the size of a layer below which rest is judged absolutely.
+
+        It is 0 without a relative tolerance, so that rest is judged by the layer's size alone.
+        """
         rtol, atol = self.tolerances(dtype)
         return jnp.where(rtol > 0, atol / jnp.where(rtol > 0, rtol, 1), 0)
 

@@ -208,11 +208,11 @@ def _first_step(integration: Integration, state: Any, t0: Scalar) -> Scalar:
     It follows Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, II.4: an
     Euler step of 1 % of the state over the flow shows how fast the flow changes.
     """
-    terms, pid = integration.terms, cast(Foresight, integration.controller).pid
-    weights = jax.tree.map(lambda y: 1 / (pid.atol + pid.rtol * jnp.abs(y)), state)
+    terms, steps = integration.terms, cast(Foresight, integration.controller)
+    weights = jax.tree.map(lambda y: 1 / (steps.atol + steps.rtol * jnp.abs(y)), state)
 
     def size(tree: Any) -> Scalar:
-        return jnp.asarray(pid.norm(jax.tree.map(jnp.multiply, tree, weights)))
+        return jnp.asarray(steps.norm(jax.tree.map(jnp.multiply, tree, weights)))
 
     flow = terms.vf(t0, state, integration.drive)
     state_size, flow_size = size(state), size(flow)

@@ -118,9 +118,11 @@ def speed(
     def of_layer(u: Array, v: Array, scale: Array | float) -> tuple[Array, Array]:
         largest, change = jnp.max(jnp.abs(u)), jnp.max(jnp.abs(v))
         size = jnp.asarray(floor, u.dtype) + largest
-        # A layer of zeros that stays at zero is at rest, also with a floor of 0.
+        # A layer of zeros that stays at zero is at rest, also with a floor of 0. If it moves, its
+        # residual is the largest number: infinity would mean that the state is not finite.
         moving = jnp.asarray(scale, u.dtype) * change / jnp.where(size == 0, 1, size)
-        return jnp.where((size == 0) & (change > 0), jnp.inf, moving), largest
+        starts = (size == 0) & (change > 0) & jnp.isfinite(change)
+        return jnp.where(starts, jnp.finfo(u.dtype).max, moving), largest
 
     leaves = zip(*map(jax.tree.leaves, (state, velocity, time_scales)), strict=True)
     residuals, sizes = zip(*(of_layer(*layer) for layer in leaves), strict=True)

@@ -10,7 +10,7 @@ import pytest
 from tables.networks import general, random_state, released, signs
 
 import nam_jax as nam
-from nam_jax.network import Hopfield
+from nam_jax.network import Cold, Drive, Hopfield, NeuronAstrocyte, Pulse
 from nam_jax.solve import Asynchronous, Energy, ExponentialEuler, Flow, FullState, Unrolled
 from nam_jax.solve._controller import Foresight
 from nam_jax.solve._integrate import _controller, _with_tolerances
@@ -227,3 +227,21 @@ def test_states_between_steps_have_order_four(getkey):
 def assert_close(one, other):
     for a, b in zip(*map(jax.tree.leaves, (one, other)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_steps_grow_where_the_error_is_0(getkey):
+    """Silence is exact: its steps have no error, and would shrink to nothing with 1 / e = 1."""
+    net = released(signs(getkey(), (2, N)))
+    silent = jax.tree.map(jnp.zeros_like, net.initial_state(jnp.zeros(N)))
+    path = nam.simulate(net, silent, 100.0, times=2, save={})
+    assert int(path.stats["num_steps"]) < 30 and float(path.ts[-1]) == 100.0
+    pulse = Drive(neural=Pulse(50.0, 51.0, jnp.ones(N)))
+    pushed = nam.simulate(net, silent, 52.0, drive=pulse, times=2)
+    assert float(jnp.max(jnp.abs(pushed.state.neurons))) > 0.1
+
+
+@pytest.mark.parametrize("how", [Flow(rtol=0.0, atol=1e-6), Flow(step=0.05, atol=0.0)])
+def test_a_floor_of_0_is_no_failure_of_layers_that_start_at_0(how, getkey):
+    net = NeuronAstrocyte.certified(signs(getkey(), (2, N)), start=Cold())
+    recall = nam.retrieve(net, jnp.ones(N), how=how)
+    assert bool(recall.result != nam.solve.RESULTS.non_finite)

@@ -80,7 +80,9 @@ def settle_fast(
     fixed_arrays, fixed_load = jax.lax.stop_gradient((arrays, load))
     fixed_network = eqx.combine(fixed_arrays, static)
     at_zero = _imbalance(fixed_network, fixed_load, jnp.zeros_like(pairs))
-    size = jnp.max(jnp.abs(at_zero))
+    # Squares of smaller numbers vanish in the linear solves.
+    least = 1e4 * jnp.sqrt(jnp.finfo(pairs.dtype).tiny)
+    size = jnp.maximum(jnp.max(jnp.abs(at_zero)), least)
     p = newton(
         lambda p: _newton_step(fixed_network, fixed_load, p, tolerance),
         lambda p: _imbalance(fixed_network, fixed_load, p),
@@ -90,7 +92,8 @@ def settle_fast(
     )
     p = p + _newton_step(network, load, p, tolerance)
     imbalance = _imbalance(network, load, p)
-    limit = 100 * tolerance * size
+    rounding = 8 * jnp.finfo(p.dtype).eps * jnp.max(jnp.abs(pairs))
+    limit = 100 * tolerance * size + rounding
     # If the equation is singular, its computed solution is huge, limited only by rounding.
     largest = 0.1 * size / jnp.finfo(p.dtype).eps
     solved = (jnp.max(jnp.abs(imbalance)) <= limit) & (jnp.max(jnp.abs(p)) <= largest)
