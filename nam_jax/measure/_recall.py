@@ -95,8 +95,8 @@ def rate(
     or its patterns. With `by_set` the interval is over networks or sets of patterns: the variance
     of the rate is that of the means of the sets, and Wilson's formula takes the number of
     independent trials that has this variance and Student's quantile (as Korn & Graubard 1998 do
-    for surveys in clusters). If no trial succeeds, or all do, nothing tells how much sets differ;
-    all trials then count as independent.
+    for surveys in clusters). If no trial succeeds, or all do, or all sets have one rate, nothing
+    tells how much sets differ; all trials then count as independent.
 
     The rate is computed by NumPy and SciPy and cannot be traced.
 

@@ -213,7 +213,7 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
             requirement = f"be one at which fewer than {_MOST_PATTERNS} patterns have the error"
             raise argument_error("difference", requirement, f"{law(low):.3g} at {low}")
     crossing = _crossing(law, error, low, high)
-    few = _undecided(num_neurons, difference, error, crossing) if crossing < 64 else []
+    few = _undecided(num_neurons, difference, error, min(crossing, 64))
     first = next((count for count in few if law(count) > error), crossing)
     return first - 1 + (error - law(first - 1)) / (law(first) - law(first - 1))
 

@@ -56,7 +56,7 @@ def _limits(terms: Terms, count: int) -> Iterator[float]:
     sizes = terms.values[terms.values > 0]
     yield float(sizes[-1])
     beyond = 2 * np.append(np.cumsum(terms.weights[::-1])[: sizes.size][::-1][1:], 0.0)
-    several = scipy.stats.binom.sf(2, count, beyond)
+    several = scipy.stats.binom.sf(2, float(count), beyond)
     last = sizes.size - 1
     for chance in _CHANCES:
         place = int(np.argmax(several <= chance))
@@ -83,11 +83,11 @@ def _held_apart(
     large = float(terms.weights[~small].sum())
     kept = Terms(terms.values[small], terms.weights[small] / (1 - large))
     apart = Terms(terms.values[~small], terms.weights[~small] / large)
-    several = float(scipy.stats.binom.sf(2, count, large))
+    several = float(scipy.stats.binom.sf(2, float(count), large))
     value, bound, rest = several / 4, several / 4, several / 4
     for held in range(3):
         sums = sums_of(apart, held, _MOST_HELD)
-        chance = float(scipy.stats.binom.pmf(held, count, large))
+        chance = float(scipy.stats.binom.pmf(held, float(count), large))
         if sums is None:
             value, bound, rest = value + chance / 2, bound + chance / 2, rest + chance / 2
             continue

@@ -62,10 +62,15 @@ def whole_numbers(numbers: Values) -> Values | None:
 
     For example, 8/3 and 56/3 become 8 and 56.
     """
-    for unit in range(1, 61):
-        scaled = np.rint(unit * numbers)
-        if np.all(np.abs(unit * numbers - scaled) <= 36 * ROUNDING * scaled):
-            return scaled
+    # A factor of all numbers must not matter: 4/61 and 12/61 are 1 and 3 in units of the first.
+    least = float(np.min(numbers[numbers > 0]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for base in (1.0, least):
+            for unit in range(1, 61):
+                multiples = unit * (numbers / base)
+                whole = np.rint(multiples)
+                if np.all(np.abs(multiples - whole) <= 36 * ROUNDING * whole):
+                    return whole
     return None
 
 

@@ -33,7 +33,9 @@ class Checkpoint:
     `fit` refuses a folder whose checkpoints are of another run, and says which part differs. Two
     runs are the same if all arguments of `fit` but `num_steps` and `progress` are equal: arrays by
     their bytes, modules by their fields, and functions by name, code, and the variables and globals
-    that they use. What a function reads elsewhere, as from a file, goes into `config`.
+    that they use. Modules and installed packages count by name, and objects of their classes that
+    are no trees of arrays by what they print. What a function takes from these, or reads from a
+    file, goes into `config`.
 
     Attributes:
         folder: The folder; made if it does not exist.

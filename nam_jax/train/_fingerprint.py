@@ -17,6 +17,7 @@ import enum
 import functools
 import hashlib
 import inspect
+import os
 import re
 import sysconfig
 import types
@@ -28,7 +29,7 @@ import jax
 import numpy as np
 
 INSTALLED = tuple(
-    str(path)
+    f"{path}{os.sep}"
     for path in (
         Path(__file__).parents[1],
         *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
@@ -125,8 +126,8 @@ class _Walk:
             return parts
         parts += map(self.digest, kind.__bases__)
         for name, member in sorted(vars(kind).items()):
-            # Other members that start with _ are made by Python or a library for every class.
-            if not name.startswith("_") or name == "__call__":
+            # Members that start with two _ are made by Python or a library for every class.
+            if name == "__call__" or not (name.startswith("__") or name == "_abc_impl"):
                 parts.append(f"{name} {self.digest(member)}")
         return parts
 

@@ -37,7 +37,8 @@ class Fit(eqx.Module):
 
     Attributes:
         network: The network after the last step that was taken; with validation, the network of the
-            lowest validation loss, which may be the first one. Nodes are still in it;
+            best validation (the fewest samples left out, then the lowest loss), which may be the
+            first one. Nodes are still in it;
             [`nam_jax.train.resolve`][] replaces them by their values.
         metrics: The history. Each of its arrays is (S,), one entry a step: `loss`, `correct`,
             `failed`, `gradient_norm`, `adjoint_residual`, `adjoint_iterations`, `taken`,
@@ -106,7 +107,7 @@ def fit(
             [`nam_jax.train.certify`][]; applied after every step. It may also change parts that are
             not trained.
         chunk: Steps of one compiled scan. Validation follows each chunk.
-        validation: A batch that is not trained on; the network of its lowest loss is returned.
+        validation: A batch that is not trained on; the best network on it is returned.
         patience: Validations without a lower loss after which training stops; None for all steps.
         max_bad: Steps in a row that are not taken, after which training stops.
         checkpoint: Where to keep the state of the run. A run goes on from the last state there that
@@ -137,10 +138,10 @@ def fit(
         max_bad=max_bad,
     )
     carry = _start(problem, network, _loss_dtype(batches, key), validation)
-    first_loss = None
+    first = None
     if validation is not None:
         # The first network is kept too, so that training never makes the result worse than that.
-        first, first_loss, _, _ = validate(problem, carry, validation)
+        first, _, _, _ = validate(problem, carry, validation)
         kept = carry.best, first.best_loss, first.best_failed
         carry = eqx.tree_at(lambda c: (c.best, c.best_loss, c.best_failed), carry, kept)
     opened: Any = contextlib.nullcontext()
@@ -149,7 +150,7 @@ def fit(
     with opened as store, _bar(num_steps, shown=progress) as show:
         carry, history = _run(problem, carry, num_steps, validation, patience, store, show)
     best = carry.arrays if validation is None else carry.best
-    result = _ending(carry, max_bad, patience, _helped(carry, history, first_loss))
+    result = _ending(carry, max_bad, patience, _helped(carry, history, first))
     return Fit(eqx.combine(best, rest), history, result, int(carry.step))
 
 
@@ -223,15 +224,18 @@ def _stopped(carry: Carry, max_bad: int, patience: int | None) -> bool:
     return tired or int(carry.bad) >= max_bad
 
 
-def _helped(carry: Carry, history: Metrics, first_loss: Any) -> bool:
+def _helped(carry: Carry, history: Metrics, first: Carry | None) -> bool:
     """Whether the loss fell: on the validation batch, or on the batches of the steps.
 
     The batches of steps differ. So the mean over the last five steps that were taken is compared
     with the mean over the first five.
     """
-    if first_loss is not None:
-        return not float(carry.best_loss) >= float(first_loss)
+    if first is not None:
+        now, then = ((float(c.best_failed), float(c.best_loss)) for c in (carry, first))
+        return now < then
     losses = history.loss[np.asarray(history.taken, bool)]
+    if len(losses) == 0:
+        return False
     few = min(5, max(1, len(losses) // 2))
     return len(losses) < 2 or bool(losses[-few:].mean() < losses[:few].mean())
 

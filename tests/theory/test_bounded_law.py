@@ -230,3 +230,10 @@ def test_what_has_no_law_is_refused(given, name):
     usual = {"num_neurons": 8, "num_patterns": 3, "difference": theory.power_difference(3)}
     with pytest.raises(ValueError, match=f"Argument {name} must"):
         theory.one_step_error(**usual | given)
+
+
+@pytest.mark.parametrize("factor", [1 / 61, 1 / 64, 3.7, 1e-200])
+def test_a_factor_of_the_difference_does_not_matter(factor):
+    """Ties decide here: with D = 2 s, N = 7 and K = 3, the law is 189 / 4096."""
+    law = theory.bounded_one_step_error(7, 3, lambda s: factor * 2 * s)
+    assert abs(law.value - 189 / 4096) <= law.bound + 1e-15 and law.bound < 1e-9

@@ -34,8 +34,8 @@ from nam_jax.experiment.common import (
 from nam_jax.record import Context, reading_input
 
 UNEQUAL = (
-    "No exponents: the wrong bits that count as recall are another share of the neurons at another "
-    "size. Take an overlap of 1, or sizes N with (1 - overlap) N / 2 a whole number."
+    "No exponents: the flipped bits, or the wrong bits that count as recall, are another share of "
+    "the neurons at another size. Take sizes N with flips N and (1 - overlap) N / 2 whole numbers."
 )
 """What the table says where the criterion does not scale with the number of neurons."""
 
@@ -109,8 +109,8 @@ def _measured(config: CapacityConfig, memory: Memory, size: int) -> _Cell:
         guess=memory.guess(size) if math.isnan(predicted) else predicted,
         num_sets=config.num_sets, num_queries=config.num_queries, max_patterns=config.largest,
     )  # fmt: skip
-    most = min(capacity.high, 2 * capacity.low)  # high is infinite if no K was too large
-    count = max(1, round(capacity.value if math.isfinite(capacity.value) else most))
+    known = capacity.value if math.isfinite(capacity.value) else capacity.low
+    count = max(1, round(known)) if math.isfinite(known) else 1
     return _Cell(capacity, predicted, memory.margin(patterns_of(count, size, key=key)))
 
 
@@ -169,11 +169,9 @@ def _rest(memory: Memory, size: int) -> float:
 
 
 def _scales(dataset: xr.Dataset) -> bool:
-    """Whether the criterion allows one share of wrong bits at every number of neurons."""
-    if "wrong_bits" not in dataset:
-        return True
-    shares = dataset.wrong_bits.values / dataset.neurons.values
-    return bool(np.ptp(shares) < 1e-9)
+    """Whether the shares of flipped bits and of allowed wrong bits are the same at all sizes."""
+    names = [name for name in ("flipped_bits", "wrong_bits") if name in dataset]
+    return all(np.ptp(dataset[name].values / dataset.neurons.values) < 1e-9 for name in names)
 
 
 def _exponent(row: xr.Dataset) -> tuple[float, float, float]:

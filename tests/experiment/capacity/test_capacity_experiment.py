@@ -170,7 +170,11 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
             capacity.study.config(memories=("zebra",)),
             "`memories` must name memories among",
         ),
-        (capacity.study.run, capacity.study.config(sizes=()), "key `sizes`: .* length >= 1"),
+        (
+            capacity.study.run,
+            capacity.study.config(sizes=()),
+            "`sizes` must be a list of one or more entries",
+        ),
         (
             capacity.study.run,
             capacity.study.config(memories=("power-2", "distinct-4"), sizes=(8, 3)),
@@ -186,7 +190,7 @@ def test_every_memory_has_a_basin_and_a_capacity(name):
         (
             basin.study.run,
             basin.study.config(num_patterns=()),
-            "`num_patterns`: .* length >= 1",
+            "`num_patterns` must be a list of one or more entries",
         ),
     ],
 )

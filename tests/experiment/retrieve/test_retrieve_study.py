@@ -125,7 +125,7 @@ def test_a_recall_that_is_given_up_says_so():
 
 
 def test_problems_that_do_not_fit():
-    with pytest.raises(ConfigError, match=r"num_patterns.*at most 1797.*digits.*1798"):
+    with pytest.raises(ConfigError, match=r"num_patterns.*at most the 1797.*1798"):
         retrieve.study.run(tiny(num_patterns=1798))
     with pytest.raises(ValueError, match=r"\(32, 32, 3\).*digits has \(8, 8, 1\).*threshold"):
         retrieve.study.run(tiny(codec="autoencoder"))
