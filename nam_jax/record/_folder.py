@@ -61,7 +61,8 @@ def staged_folder(
         folder: The output folder; it is made if it does not exist.
         names: Names that the block will write; items in the way of these are found before it runs.
         anew: Whether items of an earlier run that the block does not write are removed.
-        kept: Real paths of items that stay in any case, because the run has read them.
+        kept: Real paths of items that the settings name. They stay unless the block writes them
+            anew, as the page that the run brings up to date.
 
     Raises:
         ConfigError: If `folder` cannot be made or written, or holds an item that no run has written
@@ -109,7 +110,8 @@ def _commit(folder: Path, stage: Path, *, anew: bool, kept: Collection[str]) -> 
         _recover(folder)
         # config.toml is the first of each list; it leaves first, and arrives last.
         new = sorted(os.listdir(stage / NEW), key=lambda name: (name != CONFIG, name))
-        reason = refusal(folder, new)
+        named = {name for name in new if os.path.realpath(folder / name) in kept}
+        reason = refusal(folder, [name for name in new if name not in named])
         if reason is not None:
             _keep_aside(folder, stage, reason)
         old = made(folder, anew=anew).difference(new)
