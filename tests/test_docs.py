@@ -59,7 +59,7 @@ def check_training(lines):
     assert len(lines) == 2
     for line in lines:
         labels, margin = (float(text) for text in re.findall(r"\d+\.\d+", line))
-        assert labels == 1 and margin >= 0.1 and line.endswith("All steps were done.")
+        assert labels >= 0.9 and margin >= 0.1 and line.endswith("All steps were done.")
 
 
 def check_recalls(lines):

@@ -73,11 +73,11 @@ def close(actual, expected, units):
 
 
 CASES = {
-    "quadratic": (Quadratic(1.7), quadratic, 2),
+    "quadratic": (Quadratic(jnp.float32(1.7)), quadratic, 2),
     "log_cosh": (LogCosh(2.5), log_cosh, 5),
     "softplus": (Softplus(3.0), softplus, 3),
     "exponential": (Exponential(), exponential, 3),
-    "exponential_flat": (Exponential(0.7), exponential, 3),
+    "exponential_flat": (Exponential(jnp.float32(0.7)), exponential, 3),
     **{f"power_{n}": (RectifiedPower(n), power(n), 1 + n / 2) for n in (2, 3, 10, 20)},
 }
 

@@ -48,12 +48,12 @@ SIGNED: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", SIGNED)
 def test_patterns_of_0_and_1_are_refused_where_signs_are_meant(name):
-    for bits in (BITS.astype(np.float32), BITS.astype(int)):
+    for bits in (BITS.astype(XI.dtype), BITS.astype(int)):
         with pytest.raises(ValueError, match=r"-1 and \+1, not 0 and 1; use `2 \* patterns? - 1`"):
             SIGNED[name](bits)
     with pytest.raises(ValueError, match=r"`patterns?` must"):
         SIGNED[name](BITS == 1)
-    SIGNED[name](2 * BITS.astype(np.float32) - 1)
+    SIGNED[name]((2 * BITS - 1).astype(XI.dtype))
 
 
 def test_rules_for_0_and_1_recall_from_them():

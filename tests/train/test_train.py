@@ -129,7 +129,7 @@ def test_samples_that_ask_nothing_are_left_out_and_counted():
     assert not whole.metrics.failed.any() and fit.metrics.taken.all()
 
 
-CLIMB = optax.sgd(lambda count: jnp.where(count < 8, 0.3, -3.0))
+CLIMB = optax.sgd(lambda count: jnp.where(count < 8, 0.1, -3.0))
 """Down the gradient for two chunks of steps, then up."""
 
 
