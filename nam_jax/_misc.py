@@ -69,7 +69,8 @@ def real_numbers(name: str, value: ArrayLike | Sequence[Any]) -> Array:
         array = jnp.asarray(wide_integers_as_floats(value))
     except (TypeError, ValueError):
         requirement = "be an array of real numbers"
-        raise argument_error(name, requirement, f"a {type(value).__name__} that is none") from None
+        kind = "text" if isinstance(value, str) else f"a {type(value).__name__} that is none"
+        raise argument_error(name, requirement, kind) from None
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise argument_error(name, "hold real numbers", f"dtype {array.dtype}")
     if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
