@@ -26,8 +26,8 @@ class Foresight(dfx.AbstractAdaptiveStepSizeController[Any, Any]):
         rtol, atol, norm: Those of `pid`.
     """
 
-    # Example: e = 0.9 after e_before = 0.3, with k = 5, p = 0.2, i = 0.8 and the safety 0.9: the
-    # factor is 0.9 * 0.9^(-1/5) * 0.3^(0.2/5) = 0.88, so the next step is shorter by an eighth.
+    # Example: e = 0.9 after e_before = 0.3, with k = 5, p = 0.3, i = 0.4 and the safety 0.9: the
+    # factor is 0.9 * 0.9^(-0.7/5) * 0.3^(0.3/5) = 0.85, so the next step is shorter by a seventh.
     # Diffrax's controller would keep the size, and reject the next step as the error grows again.
 
     pid: dfx.PIDController
