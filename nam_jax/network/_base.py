@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree, Shaped
 
-from nam_jax._misc import argument_error, lines
+from nam_jax._misc import argument_error, lines, real_numbers
 from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.network._layer import Layer
 
@@ -164,16 +164,9 @@ class AbstractNetwork(eqx.Module):
             state: A tree of arrays of any real dtype.
 
         Raises:
-            ValueError: If `state` holds complex numbers.
+            ValueError: If a leaf of `state` is no array of real numbers.
         """
-
-        def converted(leaf: Any) -> Any:
-            array = jnp.asarray(leaf)
-            if jnp.issubdtype(array.dtype, jnp.complexfloating):
-                raise argument_error("state", "hold real numbers", f"dtype {array.dtype}")
-            return array.astype(self.dtype)
-
-        return jax.tree.map(converted, state)
+        return jax.tree.map(lambda leaf: real_numbers("state", leaf).astype(self.dtype), state)
 
     def as_drive(self, drive: Any) -> Any:
         """Returns `drive`, or for None a drive without inputs.

@@ -167,3 +167,5 @@ def test_large_whole_numbers_are_not_cut_to_32_bits(large):
     ]
     for recall in recalls[:2]:
         np.testing.assert_array_equal(recall, recalls[2])
+    network, wide = UniversalHopfield(rows, Cosine(), Max()), np.array([large, 0, 0])
+    np.testing.assert_array_equal(network.as_state(wide), wide.astype(np.float32))
