@@ -28,7 +28,7 @@ FREE = 16e9
 BY_DATA = {
     *(("retrieve", name) for name in ("num_patterns", "num_recalled")),
     *(("train", name) for name in ("num_cues", "num_stored")),
-    *(("compare", name) for name in ("num_patterns", "num_cues", "num_astrocyte_cues")),
+    *(("compare", name) for name in ("num_patterns", "num_cues", "num_astrocyte_cues", "num_test")),
     *(("compare", name) for name in ("largest_iterated", "largest_astrocyte")),
 }
 """Numbers of images, of which no more are used than the source has."""
