@@ -19,6 +19,7 @@ from nam_jax.experiment.compare import _classification as classes
 from nam_jax.experiment.compare import _labelled_images as labelled
 from nam_jax.experiment.compare import _similarity_grid as grid
 from nam_jax.experiment.compare._config import CompareConfig
+from nam_jax.solve import at_once, batches
 
 STORED, QUERIES, TESTS, POWER = 10_000, 1000, 10_000, 41
 SIMILARITIES = common.SIMILARITIES.make_all(CompareConfig().similarities, "similarities")
@@ -89,11 +90,12 @@ def _whole(rows: Patterns, targets: Int[Array, " Q"], queries: list[Patterns]) -
 
 
 def _similarities(rows: Patterns, queries: list[Patterns]) -> None:
-    """Computes all similarities one after another, in the chunks of `grid`, to hold as little."""
+    """Computes all similarities one after another, in the batches of `grid`, to hold as little."""
     for damaged in queries:
-        for start in range(0, len(damaged), grid.CHUNK):
-            chunk = damaged[start : start + grid.CHUNK]
-            for _, values in grid.each_similarity(rows, chunk, list(SIMILARITIES.values())):
+        for index in batches(len(damaged), at_once(len(damaged), 4 * len(rows))):
+            for _, values in grid.each_similarity(
+                rows, damaged[index], list(SIMILARITIES.values())
+            ):
                 jax.block_until_ready(values)
 
 

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from nam_jax import solve
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Pattern, Patterns
 from nam_jax.measure._criterion import AbstractCriterion, OneStep, right_bits
@@ -18,8 +19,6 @@ from nam_jax.network import AbstractNetwork
 Maker = Callable[[Patterns], AbstractNetwork]
 """Function from patterns (K, N) to the network that stores them; JAX must be able to trace it."""
 
-_NUMBERS_AT_ONCE = 2**23
-"""Largest number of pattern entries, over all sets that one program handles at once."""
 _RESAMPLES = 1000
 _PILOT_QUERIES = 60
 """Number of queries from which a first bracket is taken."""
@@ -213,7 +212,7 @@ def _scores(
 
 def sets_at_once(num_sets: int, num_patterns: int, num_neurons: int) -> int:
     """Returns the number of sets of patterns to handle at once, from 1 to `num_sets`."""
-    return max(1, min(num_sets, _NUMBERS_AT_ONCE // (num_patterns * num_neurons)))
+    return solve.at_once(num_sets, 4 * num_patterns * num_neurons)
 
 
 def resampled(num_sets: int, *, key: Key) -> Float[np.ndarray, "resamples sets"]:

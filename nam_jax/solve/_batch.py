@@ -1,8 +1,9 @@
-"""`retrieve_all`: recalls many cues, in batches that fit the machine."""
+"""`retrieve_all`: recalls many cues, in batches that fit the machine.
 
-# Example: 7 cues in batches of 3 are the batches (0, 1, 2), (3, 4, 5) and (6, 0, 1). The last one
-# is filled up with the first cues, whose second recalls are dropped: one program serves all.
+What computes many samples in batches, here and in `measure` and in studies, plans them here.
+"""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
@@ -45,6 +46,54 @@ the caches, and each recall in it waits for the slowest one.
 COPIES = 16
 """Estimate of the memory of a recall, in units of the memory of its state."""
 
+AT_ONCE = 2**25
+"""Bytes of the samples that are computed at once where the memory of the machine must not matter,
+because random numbers are drawn batch by batch or times are compared."""
+
+
+def at_once(num: int, bytes_of_one: int, most: int | None = None) -> int:
+    """Returns how many of `num` samples to compute at once, the same on every machine.
+
+    Args:
+        num: The number of samples.
+        bytes_of_one: The bytes that one sample needs.
+        most: The number above which more samples at once gain nothing; None for no such number.
+    """
+    fitting = max(1, AT_ONCE // max(bytes_of_one, 1))
+    return max(1, min(num, fitting, num if most is None else most))
+
+
+def batches(num: int, size: int) -> np.ndarray:
+    """Returns the indices of samples in batches of equal size, at most `size`, (batches, size).
+
+    Batches of equal size share one compiled program. For example, 7 samples in batches of at most 3
+    are (0, 1, 2), (3, 4, 5) and (6, 0, 1): the last one is filled up with the first samples. The
+    results of these are dropped by taking the first `num` of all.
+    """
+    count = -(-num // size)
+    size = -(-num // count)
+    return (np.arange(count * size) % num).reshape(count, size)
+
+
+def in_batches(function: Callable[[Any], Any], samples: Any, size: int) -> Any:
+    """Applies a batched function to samples in batches of equal size, at most `size`.
+
+    Args:
+        function: Function of a batch, a tree of arrays with a leading axis; so is its value.
+        samples: The samples, a tree of arrays with a leading axis.
+        size: The largest number of samples in a batch.
+
+    Returns:
+        The joined values. Those of each batch are moved to the host, so that they need no memory
+        of the device meanwhile.
+    """
+    num = len(jax.tree.leaves(samples)[0])
+    parts = [
+        jax.device_get(function(jax.tree.map(operator.itemgetter(index), samples)))
+        for index in batches(num, size)
+    ]
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:num]), *parts)
+
 
 def retrieve_all(
     network: AbstractNetwork,
@@ -82,8 +131,8 @@ def retrieve_all(
         save: Observables by name, or functions of the state, as for [`nam_jax.simulate`][].
         silence: As for [`nam_jax.retrieve`][].
         throw: Whether to raise an error unless every result is `converged` or `passed`.
-        batch: The number of cues that are recalled at once. "auto": one at a time on a CPU if the
-            state of a sample is large; otherwise as many as fit into the free memory.
+        batch: The largest number of cues that are recalled at once. "auto": one at a time on a
+            CPU if the state of a sample is large; otherwise as many as fit into the free memory.
         stacked: Whether each cue has its own network.
         keep_states: Whether to return the last states, B times the size of a state.
         progress: Called after each batch with the number of finished cues and of all cues.
@@ -146,17 +195,19 @@ def _in_batches(
             jax.block_until_ready(whole)
             progress(num, num)
         return _with_times(whole, shared)
-    parts = []
-    for first in range(0, num, size):
-        chosen = np.arange(first, first + size) % num
+    finished = 0
+
+    def recalled_batch(chosen: np.ndarray) -> Retrieval:
+        nonlocal finished
         own = _row(network, chosen) if stacked else network
         part = _recalled_batch(own, all_cues[chosen], chosen, shared, stacked, keep_states)
-        # Each batch is moved to the host, so that the results need no memory of the device.
-        parts.append(jax.device_get(part))
         if progress is not None:
-            progress(min(first + size, num), num)
-    joined = jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:num]), *parts)
-    return _with_times(joined, shared)
+            jax.block_until_ready(part)
+            finished = min(finished + len(chosen), num)
+            progress(finished, num)
+        return part
+
+    return _with_times(in_batches(recalled_batch, np.arange(num), size), shared)
 
 
 def _with_times(retrieval: Retrieval, shared: tuple[Any, ...]) -> Retrieval:

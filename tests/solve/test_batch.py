@@ -124,7 +124,7 @@ def test_progress_counts_cues_up_to_all_of_them(getkey):
         batch=10,
         progress=lambda done, of: seen.append((done, of)),
     )
-    assert seen == [(10, B), (20, B), (B, B)]
+    assert seen == [(9, B), (18, B), (B, B)]  # of equal size
 
 
 @pytest.mark.parametrize(
@@ -174,3 +174,21 @@ def test_the_planner_takes_one_large_state_at_a_time_and_fits_small_ones(getkey,
 
 def test_free_memory_is_that_of_the_machine():
     assert 2**28 < _batch.free_memory() < 2**50
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 64])
+def test_batches_are_of_one_size_and_hold_each_sample_once_before_any_twice(size):
+    batches = nam.solve.batches(7, size)
+    assert batches.shape[1] <= size
+    np.testing.assert_array_equal(batches.ravel()[:7], np.arange(7))
+    samples = {"x": jnp.arange(7.0)}
+    joined = nam.solve.in_batches(lambda part: (part["x"][:, None] ** 2, -part["x"]), samples, size)
+    np.testing.assert_array_equal(joined[0][:, 0], samples["x"] ** 2)
+    np.testing.assert_array_equal(joined[1], -samples["x"])
+
+
+def test_samples_at_once_fill_a_budget_that_is_the_same_on_every_machine():
+    assert nam.solve.at_once(1000, 2**20) == 32
+    assert nam.solve.at_once(10, 2**20) == 10
+    assert nam.solve.at_once(1000, 2**20, most=5) == 5
+    assert nam.solve.at_once(1000, 2**40) == 1

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from nam_jax import memory
+from nam_jax import memory, solve
 from nam_jax._types import Patterns
 from nam_jax.experiment.compare._labelled_images import Queries, filled
 from nam_jax.network import (
@@ -24,14 +24,13 @@ Classes = Int[np.ndarray, " T"]
 Classifier = Callable[[Queries], Classes]
 """Function of queries, with NaN for hidden pixels, that returns classes."""
 
-BATCH = 500
-"""Queries computed at once."""
-
 
 @eqx.filter_jit
 def answers(network: AbstractFeedforwardNetwork, queries: Queries) -> Float[Array, "Q M"]:
     """Returns the answers of `network`; batches keep the memory for similarities small."""
-    return jax.lax.map(network.respond, queries, batch_size=BATCH)
+    rows = network.stored_rows()
+    size = solve.at_once(len(queries), 4 * (queries.shape[1] if rows is None else len(rows)))
+    return jax.lax.map(network.respond, queries, batch_size=size)
 
 
 def classifiers(

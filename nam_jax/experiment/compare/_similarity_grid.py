@@ -11,16 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from nam_jax import memory
+from nam_jax import memory, solve
 from nam_jax._types import Pattern, Patterns
 from nam_jax.experiment.compare._labelled_images import Queries, filled
 from nam_jax.memory import AbstractSimilarity, AbstractWeighting, unit_range
 
 HALF_LEVEL = 0.5 / 255
 """Half a grey level: an answer whose error is at most this counts as exact."""
-
-CHUNK = 1000
-"""Queries computed at once: with K = 10,000 their similarities take 40 MB."""
 
 FEW = 512
 """Stored rows that are compared first: most wrong answers are nearer to one of them than to the
@@ -87,11 +84,13 @@ def grid(
         weightings: The W weightings; each takes similarities that were scaled to [0, 1].
     """
     stored = _store(rows)
+    num = len(queries)
     parts = [
-        _chunk(stored, targets[place], queries[place], similarities, weightings)
-        for place in (slice(start, start + CHUNK) for start in range(0, len(queries), CHUNK))
+        _chunk(stored, targets[index], queries[index], similarities, weightings)
+        for index in solve.batches(num, solve.at_once(num, 4 * len(rows)))
     ]
-    return Grid(*(np.concatenate(field, axis=-1) for field in zip(*parts, strict=True)))
+    fields = zip(*parts, strict=True)
+    return Grid(*(np.concatenate(field, axis=-1)[..., :num] for field in fields))
 
 
 def judge_constant(rows: Patterns, targets: Int[Array, " Q"], answer: Pattern) -> Grid:

@@ -1,6 +1,5 @@
 """Trials of dendritic networks: memories, cues, simulation, and verdicts on the final rates."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,14 +11,14 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import data, measure
+from nam_jax import data, measure, solve
 from nam_jax._types import Key, Scalar
 from nam_jax.network import AbstractContinuousNetwork, DendriticMemory
 from nam_jax.network.dendritic import Ramp, State
 from nam_jax.solve import ExponentialEuler
 
-BATCH = 32
-"""Trials that are simulated in one batch, because one pass over the synapses serves all of them."""
+MOST_AT_ONCE = 32
+"""Number of trials that share a pass over the synapses; more at once are not faster."""
 Members = Bool[np.ndarray, "trials N1"]
 """Sets of memory neurons E1, one set (a memory) for each trial: True for the members of the set."""
 Starts = Callable[[DendriticMemory, Members, Key], Any]
@@ -187,21 +186,10 @@ def rates_of(
         members = memories(cued.num_memory, k, num_trials, key=of_memories)
         rates = [
             run(network, starts(cued, members[chunk], jr.fold_in(of_cues, index)), how)
-            for index, chunk in enumerate(_batches(num_trials))
+            for index, chunk in enumerate(solve.batches(num_trials, MOST_AT_ONCE))
         ]
         trials.append(TrialRates(network, members, np.concatenate(rates)[:num_trials]))
     return trials
-
-
-def _batches(num_trials: int) -> np.ndarray:
-    """Returns the numbers of the trials in batches of equal size, (batches, size).
-
-    Batches of equal size share one compiled program. For example, 40 trials make two batches of 20.
-    33 trials make two batches of 17, and the last entry is trial 0 again.
-    """
-    chunks = math.ceil(num_trials / BATCH)
-    size = math.ceil(num_trials / chunks)
-    return (np.arange(chunks * size) % num_trials).reshape(chunks, size)
 
 
 def judged(

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from jaxtyping import Array, Float
 
-from nam_jax import data, theory
+from nam_jax import data, solve, theory
 from nam_jax._types import Key, Keys, Patterns, Scalar
 from nam_jax.theory import Coefficients
 
@@ -231,7 +231,8 @@ def _errors(
         field = fields(patterns, num_patterns, coefficients, states)
         return wrong_share(field, states, threshold, setting, key=of_ties)
 
-    return jax.lax.map(of_set, keys, batch_size=16)
+    size = solve.at_once(len(keys), 4 * room * setting.num_neurons, most=16)
+    return jax.lax.map(of_set, keys, batch_size=size)
 
 
 def draw(setting: Setting, num_patterns: int, *, key: Key) -> Patterns:

@@ -11,9 +11,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float
 
-from nam_jax import measure, memory, train
+from nam_jax import measure, memory, solve, train
 from nam_jax._types import Key, Patterns
-from nam_jax.experiment.items._problem import Bench, Items, erased, in_batches, settled
+from nam_jax.experiment.items._problem import MOST_AT_ONCE, Bench, Items, erased, settled
 from nam_jax.memory import AbstractMapRule, LinearMap, RidgeMap
 from nam_jax.network import DendriticMemory
 from nam_jax.network.dendritic import Associator, AssociatorState
@@ -184,7 +184,7 @@ def _cue_map(
     rule = None if method.cue is None else method.cue(config.erased)
     if method.to_features:
         assert rule is not None
-        features = in_batches(lambda sets: _features(base, sets), items.members)
+        features = solve.in_batches(lambda sets: _features(base, sets), items.members, MOST_AT_ONCE)
         return memory.associate(rule, items.patterns, features)
     answers = items.members.astype(items.patterns.dtype)
     if rule is not None:
@@ -224,7 +224,7 @@ def _with_gain(network: Associator, gain: float) -> Associator:
 
 def _started(network: Associator, cues: Patterns) -> tuple[AssociatorState, Float[Array, "C N1"]]:
     """Initial states, and the input to memory neurons in these states."""
-    return in_batches(lambda batch: _start(network, batch), cues)
+    return solve.in_batches(lambda batch: _start(network, batch), cues, MOST_AT_ONCE)
 
 
 @eqx.filter_jit

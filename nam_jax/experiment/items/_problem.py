@@ -1,8 +1,6 @@
 """Items for a dendritic memory: images, the sets that stand for them, and damaged images."""
 
-import operator
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,8 +18,8 @@ from nam_jax.network.dendritic import Associator, AssociatorState
 from nam_jax.record import reading_input
 
 DAMAGES = ("none", "flipped", "hidden", "noisy")
-BATCH = 64
-"""Number of recalls that are simulated at once."""
+MOST_AT_ONCE = 64
+"""Number of recalls that share a pass over the synapses; more at once are not faster."""
 
 Rates = tuple[Float[Array, "C N1"], Float[Array, "C N2"]]
 
@@ -88,7 +86,7 @@ def make_items(bench: Bench, patterns: Patterns, num_members: int, *, key: Key) 
     """
     with reading_input():
         members = distinct_members(len(patterns), bench.base.num_memory, num_members, key=key)
-    states = in_batches(lambda sets: _ideal(bench.base, sets), members)
+    states = solve.in_batches(lambda sets: _ideal(bench.base, sets), members, MOST_AT_ONCE)
     return Items(patterns, members, settled(bench, states))
 
 
@@ -129,7 +127,9 @@ def distinct_members(
 
 def settled(bench: Bench, states: AssociatorState) -> Rates:
     """Returns the rates of memory and feature neurons after recalls from C initial states."""
-    return in_batches(lambda batch: _follow(bench.flow, batch, bench.time, bench.step), states)
+    return solve.in_batches(
+        lambda batch: _follow(bench.flow, batch, bench.time, bench.step), states, MOST_AT_ONCE
+    )
 
 
 @eqx.filter_jit
@@ -141,26 +141,6 @@ def _follow(network: Associator, states: AssociatorState, time: float, step: flo
         return run.state.rates.memory, run.state.rates.feature
 
     return jax.vmap(one)(states)
-
-
-def in_batches(function: Callable[[Any], Any], samples: Any) -> Any:
-    """Applies a batched function to C samples in batches of `BATCH`, so that one program serves.
-
-    The last batch is filled up with copies of the last sample; their results are dropped.
-
-    Args:
-        function: Function of a batch, a tree of arrays with a leading axis.
-        samples: The samples, a tree of arrays with a leading axis of C.
-    """
-    num = len(jax.tree.leaves(samples)[0])
-    padding = -num % BATCH
-    padded = jax.tree.map(lambda leaf: jnp.concatenate([leaf, *[leaf[-1:]] * padding]), samples)
-    shaped = jax.tree.map(lambda leaf: leaf.reshape(-1, BATCH, *leaf.shape[1:]), padded)
-    batches = [
-        jax.tree.map(operator.itemgetter(i), shaped) for i in range((num + padding) // BATCH)
-    ]
-    parts = [function(batch) for batch in batches]
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:num], *parts)
 
 
 def damaged(

@@ -23,7 +23,7 @@ from nam_jax.experiment.transformer._attentions import Attention, failure, over_
 from nam_jax.experiment.transformer._config import ATTENTIONS, TransformerConfig
 from nam_jax.record import Context, reading_input
 
-BATCH = 16
+MOST_AT_ONCE = 16
 """Tested sequences computed at once: few, because overlaps of long sequences need much memory."""
 THRESHOLDS = (0.99, 0.5)
 """Accuracies; the study reports the number of pairs at which accuracy falls below each."""
@@ -66,7 +66,7 @@ def run(config: TransformerConfig, context: Context) -> xr.Dataset:
     keys = jr.split(key_of_seed(settings.seed), settings.num_seeds)
     cases = [(attention, key) for attention in attentions.values() for key in keys]
     trained = [
-        _trained(settings, task, attention, optimizer, context.batch or BATCH, key=key)
+        _trained(settings, task, attention, optimizer, context.batch or MOST_AT_ONCE, key=key)
         for attention, key in tracked(cases, "training and testing", context)
     ]
     chance = {"num_values": config.num_values}

@@ -166,13 +166,6 @@ def test_members_are_distinct_sets_and_damages_are_what_they_say():
     assert 0.4 < float(jnp.std(noisy - targets)) < 0.6
 
 
-def test_batches_of_one_size_change_nothing():
-    samples = jnp.arange(150.0)
-    joined = _items_problem.in_batches(lambda x: (x[:, None] ** 2, -x), samples)
-    np.testing.assert_array_equal(joined[0][:, 0], samples**2)
-    np.testing.assert_array_equal(joined[1], -samples)
-
-
 def test_the_cue_map_alone_is_judged_by_thresholds_winners_and_the_nearest_set():
     members = jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool)
     drives = jnp.asarray([[3.0, 2.0, 1.0, 0.0], [2.2, 0.0, 2.5, 2.4], [0.0, 5.0, 2.0, 4.0]])
