@@ -1,8 +1,9 @@
 """Small numeric helpers, the one form of error text, and of print. Imports no other room."""
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import equinox as eqx
@@ -166,6 +167,36 @@ def varying_like(tree: Any, sample: Float[Array, "..."]) -> Any:
         return leaf + zero.astype(leaf.dtype)
 
     return jax.tree.map(vary, tree)
+
+
+@contextlib.contextmanager
+def on_mesh_of(*arguments: Any) -> Iterator[None]:
+    """Lets what is traced within lie on the mesh of traced `arguments`, as under `jax.set_mesh`.
+
+    Where the samples of a batch are spread over devices by explicit axes of a mesh, JAX would
+    otherwise forget the mesh in a choice between constants, and could not batch what follows.
+    """
+    tracers = [x for x in jax.tree.leaves(arguments) if isinstance(x, jax.core.Tracer)]
+    meshes = (cast(Any, jax.typeof(x)).sharding.mesh for x in tracers)
+    mesh = next((mesh for mesh in meshes if not mesh.empty), None)
+    if mesh is None or not jax.sharding.get_abstract_mesh().empty:
+        yield
+    else:
+        with jax.sharding.use_abstract_mesh(mesh):
+            yield
+
+
+@contextlib.contextmanager
+def off_mesh() -> Iterator[None]:
+    """Lets numbers that are known while a program is traced be computed on one device.
+
+    Within `shard_map` they are.
+    """
+    if jax.sharding.get_abstract_mesh().manual_axes:
+        yield
+    else:
+        with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())):
+            yield
 
 
 def device_in_use() -> Any:

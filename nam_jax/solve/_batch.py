@@ -19,6 +19,7 @@ from nam_jax._misc import (
     device_in_use,
     free_memory,
     is_concrete,
+    on_mesh_of,
     real_numbers,
 )
 from nam_jax.network import AbstractNetwork
@@ -161,7 +162,8 @@ def retrieve_all(
     shared = (drive, settings, silence, observables, saved_times)
     if stacked:
         _check_stacked(network, rows.shape[0])
-    retrieval = _in_batches(network, rows, shared, batch, stacked, keep_states, progress)
+    with on_mesh_of(cues, network, drive):
+        retrieval = _in_batches(network, rows, shared, batch, stacked, keep_states, progress)
     if throw:
         raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
     return retrieval
@@ -316,6 +318,9 @@ def _batch(
         single = one(own, cues[0], indices[0])
         return jax.tree.map(lambda leaf: leaf[None], single)
     axes = eqx.if_array(0) if stacked else None
+    spread = cast(Any, jax.typeof(cues)).sharding.spec[0]
+    if spread is not None:  # the cues are spread over an explicit axis of a mesh
+        indices = jax.sharding.reshard(indices, jax.sharding.PartitionSpec(spread))
     return eqx.filter_vmap(one, in_axes=(axes, 0, 0))(network, cues, indices)
 
 

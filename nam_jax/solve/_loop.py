@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nam_jax._misc import varying_like
+from nam_jax._misc import off_mesh, varying_like
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._controller import Foresight
@@ -268,7 +268,9 @@ def _step(integration: Integration, course: Course, goes_on: Bool[Array, ""]) ->
         keep, _up_to_stop(integration, cast(Scalar, target)), jnp.minimum(target, integration.stop)
     )
     residual, finite = integration.residual_and_finite(course.next_time, after, solver_state)
-    finite &= dfx.is_successful(outcome)
+    with off_mesh():
+        succeeded = dfx.is_successful(outcome)
+    finite &= succeeded
     # Far from 0 a very short step is lost to rounding, and time would stand still.
     stuck = goes_on & (course.next_time <= course.time) & ~landed
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from nam_jax._misc import lines, real_numbers
+from nam_jax._misc import lines, on_mesh_of, real_numbers
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork, check_cue
 from nam_jax.solve._doors import (
@@ -114,7 +114,8 @@ def retrieve(
     array = real_numbers("cue", cue)
     check_cue(cue, network.dtype, nan_allowed=network.nan_allowed)
     silence = numbers_as_arrays(silence, network.dtype)
-    retrieval = _recalled(network, array, drive, settings, silence)
+    with on_mesh_of(cue, network, drive):
+        retrieval = _recalled(network, array, drive, settings, silence)
     if throw:
         raise_unless(retrieval.result, RESULTS.converged, RESULTS.passed)
     return retrieval

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from nam_jax._misc import argument_error, lines
+from nam_jax._misc import argument_error, lines, on_mesh_of
 from nam_jax._types import Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
@@ -101,7 +101,8 @@ def settle(
     """
     refuse_traced(throw, network, state, drive, how)
     drive, settings = prepared(as_network(network), drive, how)
-    equilibrium = _settled(network, as_state(network, state), drive, settings)
+    with on_mesh_of(state, network, drive):
+        equilibrium = _settled(network, as_state(network, state), drive, settings)
     if throw:
         raise_unless(equilibrium.result, RESULTS.converged, RESULTS.passed)
     return equilibrium

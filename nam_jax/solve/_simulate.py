@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from nam_jax._misc import argument_error, is_concrete, lines
+from nam_jax._misc import argument_error, is_concrete, lines, on_mesh_of
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
 from nam_jax.solve._doors import (
@@ -153,18 +153,19 @@ def simulate(
     else:
         saved_times = saved_at(times, t0, t1, flow.dtype)
         num_rows = saved_times.size
-    trajectory = _simulated(
-        flow,
-        state,
-        (_as_time(t0, flow.dtype), _as_time(t1, flow.dtype)),
-        numbers_as_arrays(drive, flow.dtype),
-        with_arrays(settings, flow.dtype, fixed_steps=True),
-        observables,
-        saved_times,
-        num_rows,
-        None if jumps is None else jnp.asarray(jumps, flow.dtype),
-        numbers_as_arrays(energy_tolerance, flow.dtype),
-    )
+    with on_mesh_of(state, flow, drive):
+        trajectory = _simulated(
+            flow,
+            state,
+            (_as_time(t0, flow.dtype), _as_time(t1, flow.dtype)),
+            numbers_as_arrays(drive, flow.dtype),
+            with_arrays(settings, flow.dtype, fixed_steps=True),
+            observables,
+            saved_times,
+            num_rows,
+            None if jumps is None else jnp.asarray(jumps, flow.dtype),
+            numbers_as_arrays(energy_tolerance, flow.dtype),
+        )
     if throw:
         raise_unless(trajectory.result, RESULTS.converged, RESULTS.time_reached)
     return trajectory

@@ -8,11 +8,11 @@ import pytest
 
 PROGRAM = """
 import sys
-import jax, jax.numpy as jnp, numpy as np
+import equinox as eqx, jax, jax.numpy as jnp, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 import nam_jax as nam
 from nam_jax.network import DenseAssociativeMemory, NeuronAstrocyte
-from nam_jax.solve import Asynchronous
+from nam_jax.solve import Activity, Asynchronous
 
 assert len(jax.devices()) == 8
 kind = {"explicit": AxisType.Explicit, "auto": AxisType.Auto}[sys.argv[1]]
@@ -35,14 +35,40 @@ for network, how in ((flow, None), (pairs, None), (pairs, Asynchronous(order=jnp
     }
     if how is None:
         ways["vmap"] = recall
-    with jax.set_mesh(mesh):
-        for name, way in ways.items():
-            actual = jax.jit(way)(placed)
+    for name, way in ways.items():
+        with jax.set_mesh(mesh):
+            found = [jax.jit(way)(placed)]
+        found.append(jax.jit(way)(placed))  # without a word about the mesh
+        for actual in found:
             assert actual.sharding.spec[0] == "b", (name, actual.sharding)
             np.testing.assert_array_equal(np.sign(actual), np.sign(expected), err_msg=name)
     np.testing.assert_array_equal(
         np.sign(nam.retrieve_all(network, placed, how=how).pattern), np.sign(expected)
     )
+def traced(cues):
+    settled = jax.vmap(lambda cue: nam.settle(flow, flow.initial_state(cue)).state.neurons)(cues)
+    return settled, nam.retrieve_all(flow, cues).pattern
+
+def simulated(cues):
+    save = {"activity": Activity()}
+    run = lambda cue: nam.simulate(flow, flow.initial_state(cue), 2.0, times=3, save=save)
+    return jax.vmap(lambda cue: run(cue).observables["activity"])(cues)
+
+def loss(network, cues):
+    recalled = jax.vmap(lambda cue: nam.retrieve(network, cue).pattern)(cues)
+    return jnp.sum(recalled * jnp.cos(targets))
+
+def compare(actual, expected, rtol=1e-3):
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-9 + rtol * np.abs(b).max())
+
+compare(jax.jit(traced)(placed), traced(cues))
+mapped = jax.shard_map(simulated, mesh=mesh, in_specs=P("b"), out_specs=P("b"))
+compare(jax.jit(mapped)(placed), simulated(cues))
+if kind == AxisType.Auto:
+    certified = NeuronAstrocyte.certified(xi)
+    gradient = eqx.filter_jit(eqx.filter_grad(loss))
+    compare(gradient(certified, placed), gradient(certified, cues), rtol=1e-2)
 print("done")
 """
 
