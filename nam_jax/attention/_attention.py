@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.memory import AbstractSeparation, LogSumExp
 
@@ -107,11 +107,12 @@ class FeatureMap(eqx.Module):
             key: Random key.
 
         Raises:
-            ValueError: If a number is below 1.
+            ValueError: If a number is below 1, or `key` is no random key.
         """
         for name, value in (("size", size), ("num_features", num_features)):
             if value < 1:
                 raise argument_error(name, "be at least 1", value)
+        check_key(key)
         self.linear = eqx.nn.Linear(size, num_features, key=key)
 
     def __call__(self, x: Float[Array, " D"]) -> Float[Array, " F"]:

@@ -10,7 +10,7 @@ import jax.random as jr
 from einops import rearrange
 from jaxtyping import Array, Float, Int
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.attention._attention import AbstractAttention
 
@@ -138,6 +138,7 @@ class Transformer(eqx.Module):
         for name, number in numbers.items():
             if number < 1:
                 raise argument_error(name, "be at least 1", number)
+        check_key(key)
         size = codes.shape[1]
         of_head, *of_blocks = jr.split(key, 1 + num_blocks)
         self.codes = codes

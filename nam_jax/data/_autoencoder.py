@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key
 from nam_jax.data._codec import AbstractCodec, Code, check_code, sign
 from nam_jax.data._intensities import AnyImage, Image, as_image
@@ -119,6 +119,7 @@ class BinaryAutoencoder(AbstractCodec):
         Raises:
             ValueError: If `image_shape` or `num_bits` is not such a multiple, or is below 1.
         """
+        check_key(key)
         height, columns, channels = image_shape
         if min(image_shape) < 1 or height % PATCH or columns % PATCH:
             raise argument_error(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, check_whole, positive_number
+from nam_jax._misc import argument_error, check_key, check_whole, positive_number
 from nam_jax._types import Key
 from nam_jax.data._intensities import (
     AnyImage,
@@ -170,6 +170,7 @@ class RandomProjection(AbstractCodec):
         images = _checked(images)
         check_whole("num_bits", num_bits)
         positive_number("ridge", ridge)
+        check_key(key)
         mean = images.mean(axis=0)
         centred = (images - mean[None]).reshape(images.shape[0], -1)
         projection = jax.random.normal(key, (num_bits, mean.size), images.dtype)

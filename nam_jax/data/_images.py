@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._paths import expanded, kind_of
 from nam_jax._types import Key
 from nam_jax.data import _cifar, _folder, _idx, _photographs
@@ -99,6 +99,7 @@ def load_images(
     for name, value in (("num_images", num_images), ("size", size)):
         if value is not None and value < 1:
             raise argument_error(name, "be at least 1", f"{value}")
+    check_key(key)
     source = _source(name_or_path, None if key is not None else num_images, size or 32)
     if size is not None and 3 * size**2 * (num_images or source.num_images) > MOST_NUMBERS:
         requirement = f"be so small that the images have at most {MOST_NUMBERS} numbers"

@@ -51,6 +51,10 @@ def distinct_difference(num_neurons: int, n: int) -> Difference:
     return difference
 
 
+class NoValueError(ValueError):
+    """A law has no value for these arguments, or none that is accurate enough."""
+
+
 def one_step_error(
     num_neurons: int,
     num_patterns: float | int,
@@ -79,8 +83,8 @@ def one_step_error(
         of_flipped_bits: Whether the judged bit is one of the flipped bits, not one of the others.
 
     Raises:
-        ValueError: If an argument is outside its range, if D is not finite, or if the bound exceeds
-            1 % of the probability and 1e-6.
+        ValueError: If an argument is outside its range or D is not finite.
+        NoValueError: A `ValueError`, if the bound exceeds 1 % of the probability and 1e-6.
     """
     law = bounded_one_step_error(
         num_neurons,
@@ -93,7 +97,8 @@ def one_step_error(
         requirement = (
             "be one for which the law is computed within 1 %; see `bounded_one_step_error`"
         )
-        raise argument_error("difference", requirement, f"{law.value:.3g} +- {law.bound:.1g}")
+        given = f"{law.value:.3g} +- {law.bound:.1g}"
+        raise NoValueError(str(argument_error("difference", requirement, given)))
     return law.value
 
 
@@ -188,7 +193,8 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
         error: Probability that a bit of a stored pattern is wrong after one step.
 
     Raises:
-        ValueError: If `error` is not between 0 and 1/2, or if no number of patterns has the error.
+        ValueError: If `error` is not between 0 and 1/2.
+        NoValueError: A `ValueError`, if no number of patterns has the error.
     """
     if not 0 < error < 0.5:
         raise ValueError(f"Argument `error` must be between 0 and 0.5, but is {error}.")
@@ -200,7 +206,7 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
     low, high = 1, 2
     if law(low) > error:
         requirement = "be above 0 where all bits agree"
-        raise argument_error("difference", requirement, "no signal there")
+        raise NoValueError(str(argument_error("difference", requirement, "no signal there")))
     guess = _gaussian_capacity(num_neurons, difference, error)
     for factor in (0.9, 1.1):
         count = max(2, round(factor * min(guess, _MOST_PATTERNS)))
@@ -211,7 +217,8 @@ def exact_capacity_at_error(num_neurons: int, difference: Difference, error: flo
         low, high = high, 2 * high
         if high > _MOST_PATTERNS:
             requirement = f"be one at which fewer than {_MOST_PATTERNS} patterns have the error"
-            raise argument_error("difference", requirement, f"{law(low):.3g} at {low}")
+            given = f"{law(low):.3g} at {low}"
+            raise NoValueError(str(argument_error("difference", requirement, given)))
     crossing = _crossing(law, error, low, high)
     few = _undecided(num_neurons, difference, error, min(crossing, 64))
     first = next((count for count in few if law(count) > error), crossing)

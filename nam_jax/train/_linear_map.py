@@ -9,7 +9,7 @@ import jax.random as jr
 import optax
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error
+from nam_jax._misc import argument_error, check_key
 from nam_jax._types import Key, Patterns, Scalar
 from nam_jax.memory import LinearMap
 
@@ -44,6 +44,7 @@ def fit_linear_map(
         ValueError: If `erased` or `num_steps` is out of range, or shapes do not fit.
     """
     _check(inputs, answers, erased, num_steps)
+    check_key(key)
     share = jnp.clip(jnp.mean(answers, axis=0), 1e-3, 1 - 1e-3)
     weights = jnp.zeros((answers.shape[1], inputs.shape[1]), inputs.dtype)
     start: Any = LinearMap(weights, jnp.log(share / (1 - share)).astype(inputs.dtype))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import optax
 import pytest
 from refusals import REFUSED
 
@@ -107,6 +108,31 @@ CALLS: dict[str, tuple[Any, str]] = {
     "key of damage": (lambda net, xi: nam.data.flip(xi[0], 0.1, key=0), "`key` must be a random"),
     "key of updates": (lambda net, xi: nam.solve.Asynchronous(0), "`key` must be a random key"),
     "key of a lesion": (lambda net, xi: memory.lesion(net.tensor, 0.1, key=0), "`key` must be a"),
+    "key of weights": (
+        lambda net, xi: nam.attention.Transformer(
+            xi.T, 2, lambda key: nam.attention.DenseAttention(memory.Power(2)), key=0
+        ),
+        "`key` must be a random key",
+    ),
+    "key of features": (
+        lambda net, xi: nam.attention.FeatureMap(3, 4, key=0),
+        "`key` must be a random key",
+    ),
+    "key of a codec": (lambda net, xi: nam.data.BinaryAutoencoder(key=0), "`key` must be a random"),
+    "key of a projection": (
+        lambda net, xi: nam.data.RandomProjection.fit(jnp.zeros((1, 4, 4, 1)), 3, key=0),
+        "`key` must be a random key",
+    ),
+    "key of images": (
+        lambda net, xi: nam.data.load_images("digits", num_images=2, key=0),
+        "`key` must be a random key",
+    ),
+    "key of erasures": (
+        lambda net, xi: nam.train.fit_linear_map(
+            xi, xi, optimizer=optax.sgd(0.1), num_steps=1, key=0
+        ),
+        "`key` must be a random key",
+    ),
     "no tensors": (lambda net, xi: memory.tensor.SumTensor(), r"`tensors` .*SumTensor\(a, b\)"),
     "distances": (
         lambda net, xi: memory.tensor.Morphology(jnp.zeros((1, 1, 3)), -jnp.ones((1, 1))),

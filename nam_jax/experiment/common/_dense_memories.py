@@ -131,7 +131,7 @@ def _one_step(
         return math.nan
     try:
         return theory.exact_capacity_at_error(size, difference, criterion.error)
-    except ValueError:
+    except theory.NoValueError:
         return math.nan
 
 
