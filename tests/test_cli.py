@@ -335,7 +335,10 @@ except BaseException as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals.")
 @pytest.mark.parametrize("when", ["running", "collecting", "importing"])
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("SIGINT", 130), ("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.slow)],
+)
 def test_a_run_that_is_stopped_from_outside_clears_up(name, status, when, tmp_path):
     modules = tmp_path / "modules"
     modules.mkdir()

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from tables.bare import BareNetwork
 from tables.networks import general, random_state, released, signs
 
 import nam_jax as nam
 from nam_jax.network import (
-    AbstractContinuousNetwork,
     DenseAssociativeMemory,
     Drive,
     Hopfield,
@@ -202,41 +202,18 @@ def test_derivatives_by_the_cue_are_zero(getkey):
     np.testing.assert_array_equal(gradient, jnp.zeros(N))
 
 
-class Relaxation(AbstractContinuousNetwork):
+class Relaxation(BareNetwork):
     """dx/dt = (target - x) / 2, by somebody who writes Python numbers."""
 
     target: Any
 
     dtype = property(lambda self: self.target.dtype)
-    drive_type = property(lambda self: None)
-    can_be_silent = property(lambda self: False)
-
-    def initial_state(self, cue):
-        return jnp.asarray(cue, self.dtype)
 
     def vector_field(self, t, state, drive=None):
         return (self.target - state) / 2
 
     def time_scales(self):
         return 2.0
-
-    def readout(self, state):
-        return state
-
-    def visible(self, state):
-        return state
-
-    def layers(self):
-        return None
-
-    def energy_terms(self, state, drive=None, t=0.0):
-        return None
-
-    def stored_rows(self):
-        return None
-
-    def row_axes(self):
-        return self, None
 
 
 def test_time_scales_may_be_python_numbers():

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from refusals import REFUSED
+from tables.bare import BareNetwork
 
 import nam_jax as nam
 from nam_jax.lagrangian import LogCosh, Quadratic
 from nam_jax.memory import PatternTensor
 from nam_jax.network import (
-    AbstractContinuousNetwork,
     Clamped,
     ContinuousDenseMemory,
     Drive,
@@ -31,12 +31,10 @@ def leak(t, y, args):
     return (3.0 - slow) / 10, (jnp.sin(t) - fast) / 0.5
 
 
-class TwoLeaks(AbstractContinuousNetwork):
+class TwoLeaks(BareNetwork):
     """A network without energy and layers, which has the flow `leak`."""
 
     dtype = property(lambda self: np.dtype(float))
-    drive_type = property(lambda self: None)
-    can_be_silent = property(lambda self: False)
 
     def initial_state(self, cue):
         return (jnp.asarray(cue[0]), jnp.asarray(cue[1]))
@@ -52,18 +50,6 @@ class TwoLeaks(AbstractContinuousNetwork):
 
     def visible(self, state):
         return None
-
-    def layers(self):
-        return None
-
-    def energy_terms(self, state, drive=None, t=0.0):
-        return None
-
-    def stored_rows(self):
-        return None
-
-    def row_axes(self):
-        return self, None
 
 
 @jax.jit
