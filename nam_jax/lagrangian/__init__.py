@@ -14,7 +14,8 @@ u . y - L(u), the inverse of the activation, and a bound on its slope.
 | `LayerNorm(gain)` | D gain sqrt(var u + epsilon) | layer normalisation | gain / sqrt(epsilon) |
 | `Spherical(epsilon)` | sqrt(u . u + epsilon) | u / sqrt(u . u + epsilon) | 1 / sqrt(epsilon) |
 
-The first five are summed over the entries of u; the last three couple all of them.
+The first five are summed over the entries of u; the last three couple all of them. `Rows(L)` has
+one L for each row of u, along the last axis.
 """
 
 from ._additive import Exponential as Exponential
@@ -25,6 +26,7 @@ from ._additive import Softplus as Softplus
 from ._base import AbstractLagrangian as AbstractLagrangian
 from ._collective import LayerNorm as LayerNorm
 from ._collective import LogSumExp as LogSumExp
+from ._collective import Rows as Rows
 from ._collective import Spherical as Spherical
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "LogSumExp",
     "Quadratic",
     "RectifiedPower",
+    "Rows",
     "Softplus",
     "Spherical",
 ]

@@ -40,6 +40,10 @@ class Quadratic(AbstractLagrangian):
     def slope_bound(self) -> Scalar:
         return self.gain
 
+    @property
+    def growth(self) -> float:
+        return 2.0
+
 
 class LogCosh(AbstractLagrangian):
     """L = sum of log(cosh(beta u)) / beta, with the activation tanh(beta u) in (-1, 1).
@@ -79,6 +83,10 @@ class LogCosh(AbstractLagrangian):
     def slope_bound(self) -> Scalar:
         return self.beta
 
+    @property
+    def growth(self) -> float:
+        return math.inf
+
 
 class Softplus(AbstractLagrangian):
     """L = sum of log(1 + exp(beta u)) / beta, with the logistic activation in (0, 1)."""
@@ -107,6 +115,10 @@ class Softplus(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return self.beta / 4
+
+    @property
+    def growth(self) -> float:
+        return math.inf
 
 
 class RectifiedPower(AbstractLagrangian):
@@ -157,6 +169,10 @@ class RectifiedPower(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return jnp.asarray(1.0 if self.n == 2 else math.inf, float)
+
+    @property
+    def growth(self) -> float:
+        return self.n / (self.n - 1)
 
     def _power(self, u: Float[Array, "..."], factor: float) -> Scalar:
         """Returns the sum of factor max(u, 0)^n; no product of it overflows before the result."""
@@ -209,6 +225,10 @@ class Exponential(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return jnp.full_like(self.beta, jnp.inf)
+
+    @property
+    def growth(self) -> float:
+        return 1.0
 
 
 @jax.custom_jvp

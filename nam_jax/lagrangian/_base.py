@@ -23,7 +23,7 @@ class AbstractLagrangian(eqx.Module):
     parameters are dimensionless. Value, activation, energy and their gradients are finite for
     entries up to 1e4 in float32.
 
-    To add a Lagrangian, write these four methods and the property, then add a line to
+    To add a Lagrangian, write these four methods and both properties, then add a line to
     `tests/tables/lagrangians.py`.
 
     Attributes:
@@ -96,4 +96,14 @@ class AbstractLagrangian(eqx.Module):
         For additive Lagrangians it is the steepest slope of the activation. It is infinite if there
         is no bound. It can be differentiated with respect to the parameters. The certificate of a
         unique equilibrium compares leak / slope bound with the strength of the couplings.
+        """
+
+    @property
+    @abc.abstractmethod
+    def growth(self) -> float:
+        """The power with which the energy grows as activations grow; infinite if these are bounded.
+
+        For example 2 for a linear layer, whose energy is y^2 / 2. It is 1 for an energy that grows
+        as y log y, faster than y and slower than any higher power. A network with unbounded
+        activations has a lowest energy only if its interactions grow more slowly.
         """

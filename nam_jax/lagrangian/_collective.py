@@ -1,5 +1,7 @@
 """Lagrangians that couple all entries of the states: softmax and normalisations."""
 
+import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
@@ -48,6 +50,10 @@ class LogSumExp(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return self.beta / 2
+
+    @property
+    def growth(self) -> float:
+        return math.inf
 
     def _others(
         self, u: Float[Array, "..."]
@@ -114,6 +120,10 @@ class LayerNorm(AbstractLagrangian):
     def slope_bound(self) -> Scalar:
         return self.gain / self.epsilon**0.5
 
+    @property
+    def growth(self) -> float:
+        return math.inf
+
     def _normalise(self, u: Float[Array, "..."]) -> tuple[Float[Array, "..."], Scalar]:
         """Returns the states minus their mean, and the square root of variance + epsilon."""
         centred = u - jnp.mean(u)
@@ -161,3 +171,47 @@ class Spherical(AbstractLagrangian):
     @property
     def slope_bound(self) -> Scalar:
         return jnp.asarray(self.epsilon**-0.5, float)
+
+    @property
+    def growth(self) -> float:
+        return math.inf
+
+
+class Rows(AbstractLagrangian):
+    """L = sum over rows of L_row: one Lagrangian for each row, such as a token or a channel.
+
+    A row is all entries along the last axis of u. For example `Rows(LayerNorm())` normalises each
+    token of (T, D) for itself (Hoover et al., arXiv 2302.07253), where `LayerNorm()` would
+    normalise all of them together. A row has an inverse if `row` has one.
+
+    Attributes:
+        row: L_row, the Lagrangian of a row, whose parameters all rows share.
+    """
+
+    additive: ClassVar[bool] = False
+    row: AbstractLagrangian
+
+    def __call__(self, u: Float[Array, "..."]) -> Scalar:
+        return jnp.sum(self._each(self.row, u))
+
+    def activation(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self._each(self.row.activation, u)
+
+    def energy(self, u: Float[Array, "..."]) -> Scalar:
+        return jnp.sum(self._each(self.row.energy, u))
+
+    def inverse(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self._each(self.row.inverse, y)
+
+    @property
+    def slope_bound(self) -> Scalar:
+        return self.row.slope_bound
+
+    @property
+    def growth(self) -> float:
+        return self.row.growth
+
+    def _each(self, function: Callable[..., Array], u: Float[Array, "..."]) -> Array:
+        """Returns the values of `function` at each row of u; one number is a row of its own."""
+        values = jax.vmap(function)(u.reshape(-1, u.shape[-1] if u.ndim else 1))
+        return values.reshape(u.shape if values.ndim == 2 else u.shape[:-1])

@@ -262,9 +262,7 @@ class AbstractContinuousNetwork(AbstractNetwork):
         scales, structure = jax.tree.flatten(self.time_scales())
         if layers is None:
             return jax.tree.unflatten(structure, [1 / scale for scale in scales])
-        rates = [
-            layer.leak.astype(self.dtype) / layer.inertia.astype(self.dtype) for layer in layers
-        ]
+        rates = [layer.leak.astype(self.dtype) / layer.time.astype(self.dtype) for layer in layers]
         return jax.tree.unflatten(structure, rates)
 
     def visible_place(self) -> int | None:

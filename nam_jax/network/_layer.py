@@ -1,34 +1,84 @@
-"""Layers of a network with an energy, as implicit derivatives and energy rates need them."""
+"""A layer of neurons, synapses or processes of a network with an energy."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
 
+from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Scalar
 from nam_jax.lagrangian import AbstractLagrangian, Quadratic
 
 
 class Layer(eqx.Module):
-    """A layer of a network with an energy: inertia du/dt = -dE/dy, y the activation at u.
+    """A layer with states u: time du/dt = -leak u - dV/dy + input, y the activation at u.
 
-    E holds the term `leak` (u . y - L), so that inertia du/dt = -leak u + forces that depend on
-    activations only.
+    y is the gradient of the Lagrangian L at u, and V the sum of the interactions of the network.
+    The layer adds leak (u . y - L) to the energy E, and inertia du/dt = -dE/dy.
+
+    In a layer of symmetric N x N states each pair ij stands twice in E, as ij and ji. Such a layer
+    adds half of that term, and its inertia is time / 2. An interaction adds half of what it would
+    add if each pair stood once, so that leak, time and input of a pair keep their meaning.
 
     Attributes:
         lagrangian: L; its gradient is the activation y.
-        leak: The layer's leak as it stands in E, at least 0. In a layer of symmetric N x N arrays
-            each pair stands twice in E, and this is half the layer's own leak.
-        inertia: The layer's time constant, above 0; half of it if `leak` is half.
-        symmetric: Whether the states of the layer are symmetric N x N arrays.
-        held: True for units whose state is held and does not matter; None if no unit is held.
+        leak: At least 0, dimensionless.
+        time: Time constant, above 0, in the user's unit of time.
+        shape: The shape of u; None where the network knows it.
+        pairs: Whether u holds symmetric N x N arrays.
+        held: True for units whose state stays as it is at the start; None if no unit is held.
     """
 
     lagrangian: AbstractLagrangian
     leak: Scalar
-    inertia: Scalar
-    symmetric: bool = eqx.field(default=False, static=True)
-    held: Bool[Array, "..."] | None = None
+    time: Scalar
+    shape: tuple[int, ...] | None = eqx.field(static=True)
+    pairs: bool = eqx.field(static=True)
+    held: Bool[Array, "..."] | None
+
+    def __init__(
+        self,
+        lagrangian: AbstractLagrangian,
+        leak: float | Scalar = 1.0,
+        time: float | Scalar = 1.0,
+        *,
+        shape: int | tuple[int, ...] | None = None,
+        pairs: bool = False,
+        held: ArrayLike | None = None,
+    ):
+        """Makes a layer.
+
+        Raises:
+            ValueError: If `leak` is negative or `time` not above 0, if `shape` is no shape, not
+                (N, N) for a layer of pairs, or not that of `held`.
+        """
+        self.lagrangian = lagrangian
+        self.leak = positive_number("leak", leak, zero_allowed=True)
+        self.time = positive_number("time", time)
+        self.shape = _checked_shape(shape)
+        self.pairs = pairs
+        self.held = None if held is None else jnp.asarray(held, bool)
+        square = self.shape is None or (len(self.shape) == 2 and len({*self.shape}) == 1)
+        if pairs and not square:
+            raise argument_error("shape", "be (N, N) for a layer of pairs", self.shape)
+        if self.held is not None and self.shape not in {None, self.held.shape}:
+            raise argument_error("held", f"have the shape {self.shape}", self.held.shape)
+
+    @property
+    def share(self) -> float:
+        """1/2 in a layer of pairs, each of which stands twice in E; else 1."""
+        return 0.5 if self.pairs else 1.0
+
+    @property
+    def leak_in_energy(self) -> Scalar:
+        """The leak as it stands in E: half of it in a layer of pairs."""
+        return self.share * self.leak
+
+    @property
+    def inertia(self) -> Scalar:
+        """The factor of du/dt = -dE/dy / inertia: half the time constant in a layer of pairs."""
+        return self.share * self.time
 
     def bend(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
         """Returns H v, the change of the activation along v, with the shape of u.
@@ -72,3 +122,17 @@ class Layer(eqx.Module):
         bound = jnp.where(jnp.isfinite(bound), bound, jnp.max(slope))
         steep = slope > 100 * jnp.finfo(slope.dtype).eps * bound
         return steep if free is None else free & steep
+
+
+def _checked_shape(shape: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Returns a shape as a tuple of numbers of at least 1.
+
+    Raises:
+        ValueError: If it holds other numbers.
+    """
+    if shape is None:
+        return None
+    sizes = tuple(np.atleast_1d(np.asarray(shape)).tolist())
+    if not sizes or not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise argument_error("shape", "hold whole numbers of at least 1", shape)
+    return sizes

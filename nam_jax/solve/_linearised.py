@@ -181,8 +181,8 @@ def _with_energy(
     scales = jax.lax.stop_gradient(list(map(_preconditioner, layers, slopes)))
 
     hessian = by_layer(_bent, leaves, slopes, masks)
-    relax = by_layer(lambda layer, v: _free(layer, v) * _inverse(layer.leak, v, 0.0))
-    symmetrise = by_layer(lambda layer, v: (v + v.mT) / 2 if layer.symmetric else v)
+    relax = by_layer(lambda layer, v: _free(layer, v) * _inverse(layer.leak_in_energy, v, 0.0))
+    symmetrise = by_layer(lambda layer, v: (v + v.mT) / 2 if layer.pairs else v)
     masked = by_layer(lambda layer, mask, v: _masked(mask, v), masks)
 
     def equation(v: Any) -> Any:
@@ -237,7 +237,7 @@ def _masked(mask: Bool[Array, "..."] | None, v: Array) -> Array:
 def _preconditioner(layer: Layer, slope: Array) -> Array:
     """Returns 1 / (H L), with L taken as 1 where the leak is 0; 0 where H is 0."""
     inverse = jnp.where(slope > 0, 1 / jnp.where(slope > 0, slope, 1), 0)
-    return inverse * _inverse(layer.leak, slope, 1.0)
+    return inverse * _inverse(layer.leak_in_energy, slope, 1.0)
 
 
 def _free(layer: Layer, v: Array) -> Array:

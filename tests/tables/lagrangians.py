@@ -13,6 +13,7 @@ from nam_jax.lagrangian import (
     LogSumExp,
     Quadratic,
     RectifiedPower,
+    Rows,
     Softplus,
     Spherical,
 )
@@ -29,6 +30,8 @@ TABLE = {
     "layer_norm": lambda: LayerNorm(1.3, 0.4, epsilon=0.1),
     "layer_norm_shift": lambda: LayerNorm(0.8, jnp.linspace(-1.0, 1.0, 5)),
     "spherical": lambda: Spherical(0.3),
+    "rows": lambda: Rows(LayerNorm(1.2, 0.1, epsilon=0.1)),
+    "spheres": lambda: Rows(Spherical(0.3)),
 }
 
 

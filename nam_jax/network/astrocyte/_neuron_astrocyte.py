@@ -243,15 +243,12 @@ class NeuronAstrocyte(AbstractContinuousNetwork):
         return state.neurons
 
     def layers(self) -> tuple[Layer, ...]:
-        """Returns the layers of neurons, synapses and processes.
-
-        Leaks and inertias of the last two are halved, because each pair stands twice in E.
-        """
+        """Returns the layers of neurons, synapses and processes."""
         tau, leak = self.time_constants, self.leaks
         return (
             Layer(self.neural, leak.neural, tau.neural),
-            Layer(self.synaptic, leak.synaptic / 2, tau.synaptic / 2, symmetric=True),
-            Layer(self.process, leak.process / 2, tau.process / 2, symmetric=True),
+            Layer(self.synaptic, leak.synaptic, tau.synaptic, pairs=True),
+            Layer(self.process, leak.process, tau.process, pairs=True),
         )
 
     def readout(self, state: TripartiteState) -> Pattern:
