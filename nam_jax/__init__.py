@@ -7,15 +7,26 @@ from nam_jax._lazy import attach
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nam_jax import attention, data, lagrangian, measure, memory, network, solve, theory, train
+    from nam_jax import (
+        attention,
+        data,
+        interaction,
+        lagrangian,
+        measure,
+        memory,
+        network,
+        solve,
+        theory,
+        train,
+    )
     from nam_jax.files import save
     from nam_jax.solve import retrieve, retrieve_all, settle, simulate
 
     __version__: str
 
 _ROOMS = [
-    *("attention", "data", "lagrangian", "measure", "memory", "network", "solve", "theory"),
-    "train",
+    *("attention", "data", "interaction", "lagrangian", "measure", "memory", "network", "solve"),
+    *("theory", "train"),
 ]
 _read, __dir__ = attach(
     __name__,
@@ -61,6 +72,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "attention",
     "data",
+    "interaction",
     "lagrangian",
     "load",
     "measure",

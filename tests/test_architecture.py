@@ -24,9 +24,10 @@ ROOMS = {
     "lagrangian": BASE,
     "data": BASE | {"record", "_lazy", "_paths"},
     "memory": BASE | {"lagrangian"},
-    "network": BASE | {"memory", "lagrangian"},
-    "attention": BASE | {"network", "memory", "lagrangian"},
-    "files": BASE | {"record", "attention", "network", "memory", "lagrangian"},
+    "interaction": BASE | {"memory", "lagrangian"},
+    "network": BASE | {"interaction", "memory", "lagrangian"},
+    "attention": BASE | {"network", "interaction", "memory", "lagrangian"},
+    "files": BASE | {"record", "attention", "network", "interaction", "memory", "lagrangian"},
     "solve": BASE | {"network"},
     "measure": BASE | {"solve", "network", "data"},
     "train": BASE

@@ -9,13 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from nam_jax import attention, lagrangian, memory, network
+from nam_jax import attention, interaction, lagrangian, memory, network
 from nam_jax.memory import rule, tensor
-from nam_jax.network import astrocyte, dendritic, dense, one_pass
+from nam_jax.network import astrocyte, composed, dendritic, dense, one_pass
 
 _ROOMS = (
-    *(lagrangian, memory, network, attention),
-    *(rule, tensor, astrocyte, dendritic, dense, one_pass),
+    *(lagrangian, memory, interaction, network, attention),
+    *(rule, tensor, astrocyte, composed, dendritic, dense, one_pass),
 )
 _EQUINOX = ("Identity", "LayerNorm", "Linear", "MLP")
 """Layers of `equinox.nn` that networks of this library hold."""

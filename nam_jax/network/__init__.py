@@ -33,6 +33,15 @@ from nam_jax.network.astrocyte import (
     settle_fast,
 )
 from nam_jax.network.astrocyte import EnergyTerms as EnergyTerms
+from nam_jax.network.composed import (
+    AbstractLayerStart,
+    EnergyNetwork,
+    Forward,
+    LayerInputs,
+    LayerStates,
+    Silent,
+    diagram,
+)
 from nam_jax.network.dendritic import DendriticMemory
 from nam_jax.network.dense import (
     ContinuousDenseMemory,
@@ -49,6 +58,7 @@ __all__ = [
     "AbstractContinuousNetwork",
     "AbstractDiscreteNetwork",
     "AbstractFeedforwardNetwork",
+    "AbstractLayerStart",
     "AbstractNetwork",
     "AbstractNeuralNetwork",
     "AbstractStart",
@@ -62,14 +72,19 @@ __all__ = [
     "DenseAssociativeMemory",
     "Drive",
     "EffectiveNeuronAstrocyte",
+    "EnergyNetwork",
+    "Forward",
     "Hopfield",
     "Layer",
+    "LayerInputs",
+    "LayerStates",
     "Minerva2",
     "ModernHopfield",
     "NeuronAstrocyte",
     "PerLayer",
     "Pulse",
     "QuasiStatic",
+    "Silent",
     "Steps",
     "TripartiteNetwork",
     "TripartiteState",
@@ -77,6 +92,7 @@ __all__ = [
     "TwoLayerState",
     "UniversalHopfield",
     "dendritic",
+    "diagram",
     "settle_fast",
     "split_rows",
 ]

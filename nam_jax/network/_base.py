@@ -251,6 +251,11 @@ class AbstractContinuousNetwork(AbstractNetwork):
             ValueError: If the network takes no such drive.
         """
 
+    @property
+    def restless(self) -> str | None:
+        """Why the states of this network can never come to rest; None if they may."""
+        return None
+
     def decay_rates(self) -> PyTree[Scalar | float]:
         """Returns leak / tau of each layer, a number in place of each leaf of the state.
 

@@ -66,6 +66,12 @@ class Layer(eqx.Module):
             raise argument_error("held", f"have the shape {self.shape}", self.held.shape)
 
     @property
+    def units(self) -> tuple[int, ...]:
+        """The shape, of a layer that has one."""
+        assert self.shape is not None
+        return self.shape
+
+    @property
     def share(self) -> float:
         """1/2 in a layer of pairs, each of which stands twice in E; else 1."""
         return 0.5 if self.pairs else 1.0

@@ -99,9 +99,13 @@ def prepared(
         how: Settings, or None for the defaults of its kind.
 
     Raises:
-        ValueError: If the network takes no such drive, the drive is a function of time without
-            declared jumps, or `how` is for networks of another kind.
+        ValueError: If the network can never come to rest or takes no such drive, the drive is a
+            function of time without declared jumps, or `how` is for networks of another kind.
     """
+    restless = network.by_kind(flows=lambda n: n.restless, updates=_can_rest, passes=_can_rest)
+    if restless is not None:
+        requirement = "be able to come to rest; `simulate` follows it in time"
+        raise argument_error("network", requirement, restless)
     network.as_drive(drive)
     for signal in jax.tree.leaves(drive, is_leaf=callable):
         if callable(signal) and not isinstance(signal, AbstractSignal):
@@ -109,6 +113,10 @@ def prepared(
             raise argument_error("drive", requirement, f"the function {brief(signal)}")
     settings = with_arrays(how_for(network, how), network.dtype)
     return numbers_as_arrays(drive, network.dtype), settings
+
+
+def _can_rest(network: AbstractNetwork) -> None:
+    """Networks that do not flow in time end by themselves."""
 
 
 def with_arrays(how: _H, dtype: np.dtype, *, fixed_steps: bool = False) -> _H:

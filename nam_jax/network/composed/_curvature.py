@@ -1,0 +1,78 @@
+"""The largest curvature that interactions give the energy, in units of what leaks give it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from nam_jax._misc import symmetrise
+
+FEW = 64
+"""Number of units up to which all eigenvalues are computed."""
+
+
+def largest_curvature(
+    network: Any, activations: Sequence[Any], free: Sequence[bool], scales: Sequence[Any]
+) -> float:
+    """Returns mu, the largest eigenvalue of R W R, and at least 0 where a layer holds pairs.
+
+    W is minus the Hessian of the interactions by the activations of some layers. R multiplies each
+    of them by an array or a function: by 1 / sqrt(leak / slope) it measures W against the curvature
+    of the layers' own energies. Where mu < 1 the energy is convex.
+
+    Products with W come from differentiation, and Lanczos' method (ARPACK) needs no matrix.
+
+    Args:
+        network: An `EnergyNetwork` with known numbers.
+        activations: The activations of all layers, at which W is taken.
+        free: Whether each layer is among those of W.
+        scales: R for each layer.
+    """
+    places = [place for place, is_free in enumerate(free) if is_free]
+    shapes = [network.parts[place].units for place in places]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    size = int(ends[-1])
+
+    def energy(chosen: list[Array]) -> Array:
+        everything = list(activations)
+        for place, y in zip(places, chosen, strict=True):
+            everything[place] = y
+        return network.interaction_energy(tuple(everything))
+
+    at = [activations[place] for place in places]
+
+    @jax.jit
+    def product(v: Float[Array, " n"]) -> Float[Array, " n"]:
+        parts = jnp.split(v.astype(at[0].dtype), ends[:-1])
+        units = [
+            _scaled(scales[place], part.reshape(shape), network.parts[place].pairs)
+            for place, part, shape in zip(places, parts, shapes, strict=True)
+        ]
+        _, bent = jax.jvp(jax.grad(energy), (at,), (units,))
+        scaled = [
+            _scaled(scales[place], part, network.parts[place].pairs)
+            for place, part in zip(places, bent, strict=True)
+        ]
+        return -jnp.concatenate([part.ravel() for part in scaled])
+
+    if size <= FEW:
+        matrix = np.asarray(jax.vmap(product)(jnp.eye(size, dtype=at[0].dtype)), float)
+        return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+
+    def matvec(v: np.ndarray) -> np.ndarray:
+        return np.asarray(product(jnp.asarray(v.ravel())), float)
+
+    operator: Any = cast(Any, LinearOperator)((size, size), matvec=matvec, dtype=float)
+    start = np.random.default_rng(0).standard_normal(size)
+    return float(eigsh(operator, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
+
+
+def _scaled(scale: Any, part: Array, pairs: bool) -> Array:
+    """Returns the part of a layer, scaled; the symmetric part of it for a layer of pairs."""
+    scaled: Any = scale(part) if callable(scale) else jnp.asarray(scale, part.dtype) * part
+    return symmetrise(scaled) if pairs else scaled
