@@ -1,6 +1,9 @@
 """Solvers: simulate a network in time, bring it to rest, or recall a pattern with it."""
 
-from nam_jax.solve._batch import at_once, batches, in_batches, retrieve_all
+from nam_jax.solve._batch import at_once as at_once
+from nam_jax.solve._batch import batches as batches
+from nam_jax.solve._batch import in_batches as in_batches
+from nam_jax.solve._batch import retrieve_all
 from nam_jax.solve._exponential import ExponentialEuler
 from nam_jax.solve._how import REST as REST
 from nam_jax.solve._how import AbstractHow, Flow, Passes
@@ -39,9 +42,6 @@ __all__ = [
     "Trajectory",
     "Unrolled",
     "adjoint",
-    "at_once",
-    "batches",
-    "in_batches",
     "outcome",
     "residual",
     "retrieve",

@@ -44,8 +44,9 @@ from nam_jax.theory._hebbian import (
     sparse_capacity,
     sparse_separation,
 )
+from nam_jax.theory._one_step import NoValueError as NoValueError
+from nam_jax.theory._one_step import TiedError as TiedError
 from nam_jax.theory._one_step import (
-    NoValueError,
     basin_load,
     bayes_beta,
     bounded_one_step_error,
@@ -59,7 +60,6 @@ from nam_jax.theory._one_step import (
     rectified_difference,
     self_coupled_error,
 )
-from nam_jax.theory._one_step import TiedError as TiedError
 from nam_jax.theory._quadrature import patterns_at_error
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
 from nam_jax.theory._terms import Bounded as Bounded
@@ -73,7 +73,6 @@ from nam_jax.theory._units import (
 
 __all__ = [
     "Coefficients",
-    "NoValueError",
     "basin_load",
     "bayes_beta",
     "bounded_one_step_error",

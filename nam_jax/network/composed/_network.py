@@ -157,7 +157,7 @@ class EnergyNetwork(AbstractContinuousNetwork):
 
     def interaction_energy(self, activations: Activations) -> Scalar:
         """Returns the sum of the interactions at the activations of all layers."""
-        terms = [each.energy(*self._joined(each, activations)) for each in self.interactions]
+        terms = self._interaction_terms(activations)
         return jnp.sum(jnp.stack(terms)) if terms else jnp.zeros((), self.dtype)
 
     def forces(self, activations: Activations) -> Activations:
@@ -192,7 +192,7 @@ class EnergyNetwork(AbstractContinuousNetwork):
             layer.leak_in_energy.astype(u.dtype) * layer.lagrangian.energy(u)
             for layer, u in zip(self.parts, state, strict=True)
         ]
-        joint = [each.energy(*self._joined(each, activations)) for each in self.interactions]
+        joint = self._interaction_terms(activations)
         driven = [
             -layer.share * jnp.vdot(drive_at(inputs.of(name), t, y), y)
             for name, layer, y in zip(self.names, self.parts, activations, strict=True)
@@ -202,7 +202,7 @@ class EnergyNetwork(AbstractContinuousNetwork):
     @property
     def term_names(self) -> tuple[str, ...]:
         """The names of the terms of E: layers, then interactions such as "Bilinear(v, h)"."""
-        joint = [f"{type(each).__name__}({', '.join(each.joins)})" for each in self.interactions]
+        joint = [f"{type(term).__name__}({', '.join(term.joins)})" for term in self.interactions]
         counted = [
             name if joint.count(name) == 1 else f"{name} {joint[: i + 1].count(name)}"
             for i, name in enumerate(joint)
@@ -246,6 +246,9 @@ class EnergyNetwork(AbstractContinuousNetwork):
         return LayerStates(
             self.names, tuple(layer.time / jnp.maximum(layer.leak, 1) for layer in self.parts)
         )
+
+    def _interaction_terms(self, activations: Activations) -> list[Scalar]:
+        return [term.energy(*self._joined(term, activations)) for term in self.interactions]
 
     def _joined(self, interaction: AbstractInteraction, activations: Activations) -> Activations:
         return tuple(activations[self.names.index(name)] for name in interaction.joins)
