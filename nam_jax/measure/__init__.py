@@ -27,6 +27,8 @@ from nam_jax.measure._scan import Scan as Scan
 from nam_jax.measure._scan import scan
 from nam_jax.measure._settings import COARSE as COARSE
 from nam_jax.measure._settings import coarse as coarse
+from nam_jax.measure._stability import FastCertificate as FastCertificate
+from nam_jax.measure._stability import stability
 
 __all__ = [
     "REACHED",
@@ -49,5 +51,6 @@ __all__ = [
     "reduction_report",
     "scan",
     "separable_recall",
+    "stability",
     "strict_recall",
 ]

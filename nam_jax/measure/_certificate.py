@@ -1,12 +1,16 @@
 """The certificate that synapses and processes have one equilibrium for each neural state."""
 
+from collections.abc import Sequence
+from typing import Any, overload
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from nam_jax._misc import argument_error
 from nam_jax._types import Scalar
-from nam_jax.network import AbstractNetwork, NeuronAstrocyte
+from nam_jax.measure._stability import FastCertificate, fast_certificate
+from nam_jax.network import AbstractNetwork, EnergyNetwork, NeuronAstrocyte
 
 
 class Certificate(eqx.Module):
@@ -39,7 +43,19 @@ class Certificate(eqx.Module):
     relaxation_time: Scalar
 
 
-def certificate(network: AbstractNetwork) -> Certificate:
+@overload
+def certificate(
+    network: EnergyNetwork, *, fast: Sequence[str] | None = None, state: Any = None
+) -> FastCertificate: ...
+
+
+@overload
+def certificate(network: AbstractNetwork) -> Certificate: ...
+
+
+def certificate(
+    network: AbstractNetwork, *, fast: Sequence[str] | None = None, state: Any = None
+) -> Certificate | FastCertificate:
     """Returns the certificate of `network`, computed from slope bounds and the spectrum of T.
 
     The network has neurons x, synapses s with leak alpha and activation g, and processes p with
@@ -48,16 +64,30 @@ def certificate(network: AbstractNetwork) -> Certificate:
 
         (alpha / l_g) (gamma / l_psi - lambda_max(T)) > 1,
 
-    then, for fixed x, the energy is a strictly convex function of g and psi.
+    then, for fixed x, the energy is a strictly convex function of g and psi. The certificate of a
+    composed network is about any fast layers: it compares the curvature of their interactions with
+    that of their own energies.
 
     Args:
-        network: A `NeuronAstrocyte`.
+        network: A [`nam_jax.network.NeuronAstrocyte`][], or an [`nam_jax.network.EnergyNetwork`][].
+        fast: For an `EnergyNetwork` the names of the fast layers; None for all but the visible one.
+        state: For an `EnergyNetwork` a state, at whose slow activations the curvature is taken;
+            needed only where it depends on them.
 
     Raises:
-        ValueError: If `network` is of another class.
+        ValueError: If `network` is of another class, or arguments do not fit it.
     """
+    if isinstance(network, EnergyNetwork):
+        return fast_certificate(network, fast, state)
+    if fast is not None or state is not None:
+        name, value = ("fast", fast) if fast is not None else ("state", state)
+        requirement = "be None for a network that is not an EnergyNetwork"
+        raise argument_error(name, requirement, f"the type {type(value).__name__}")
     if not isinstance(network, NeuronAstrocyte):
-        requirement = "be a NeuronAstrocyte, which has synapses, processes and a tensor T"
+        requirement = (
+            "be a NeuronAstrocyte, which has synapses, processes and a tensor T, "
+            "or an EnergyNetwork"
+        )
         raise argument_error("network", requirement, f"the type {type(network).__name__}")
     largest = network.tensor.largest_eigenvalue().astype(network.dtype)
     stiffness_s, stiffness_p = network.stiffness

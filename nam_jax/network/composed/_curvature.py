@@ -69,6 +69,8 @@ def largest_curvature(
 
     operator: Any = cast(Any, LinearOperator)((size, size), matvec=matvec, dtype=float)
     start = np.random.default_rng(0).standard_normal(size)
+    if not matvec(start).any():  # W = 0, for which ARPACK has no start
+        return 0.0
     return float(eigsh(operator, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
 
 
