@@ -1,5 +1,6 @@
 """The certificate that synapses and processes have one equilibrium for each neural state."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -77,18 +78,26 @@ def certificate(
     Raises:
         ValueError: If `network` is of another class, or arguments do not fit it.
     """
-    if isinstance(network, EnergyNetwork):
-        return fast_certificate(network, fast, state)
+    return _certificate(network, fast, state)
+
+
+@functools.singledispatch
+def _certificate(network: Any, fast: Any, state: Any) -> Any:
+    requirement = (
+        "be a NeuronAstrocyte, which has synapses, processes and a tensor T, or an EnergyNetwork"
+    )
+    raise argument_error("network", requirement, f"the type {type(network).__name__}")
+
+
+_certificate.register(EnergyNetwork, fast_certificate)
+
+
+@_certificate.register(NeuronAstrocyte)
+def _(network: NeuronAstrocyte, fast: Any, state: Any) -> Certificate:
     if fast is not None or state is not None:
         name, value = ("fast", fast) if fast is not None else ("state", state)
         requirement = "be None for a network that is not an EnergyNetwork"
         raise argument_error(name, requirement, f"the type {type(value).__name__}")
-    if not isinstance(network, NeuronAstrocyte):
-        requirement = (
-            "be a NeuronAstrocyte, which has synapses, processes and a tensor T, "
-            "or an EnergyNetwork"
-        )
-        raise argument_error("network", requirement, f"the type {type(network).__name__}")
     largest = network.tensor.largest_eigenvalue().astype(network.dtype)
     stiffness_s, stiffness_p = network.stiffness
     margin = network.margin(largest)

@@ -48,13 +48,13 @@ def test_the_certificate_of_three_layers_is_the_closed_form(num):
         composed, network = three_layers(
             tensor, (1.0, alpha, gamma), Quadratic(slope_g), LogCosh(slope_psi)
         )
-        found = nam.measure.certificate(composed)
+        certificate = nam.measure.certificate(composed)
         pull = slope_psi * float(tensor.largest_eigenvalue()) / gamma
         ratio = slope_g * slope_psi / (alpha * gamma)
         mu = (pull + np.sqrt(pull**2 + 4 * ratio)) / 2
-        np.testing.assert_allclose(found.mu, mu, rtol=TOLERANCE)
-        assert found.fast == ("s", "p")
-        agreed += found.certified == bool(nam.measure.certificate(network).certified)
+        np.testing.assert_allclose(certificate.mu, mu, rtol=TOLERANCE)
+        assert certificate.fast == ("s", "p")
+        agreed += certificate.certified == bool(nam.measure.certificate(network).certified)
     assert agreed == num
 
 
@@ -127,8 +127,8 @@ def test_linear_layers_are_bounded_up_to_the_norm_of_their_weights():
     with pytest.raises(ValueError, match=r"`interactions` must pull .* mu = 1.02"):
         EnergyNetwork(layers, [Bilinear("x", "h", 1.02 * weights)], "x")
     network = EnergyNetwork(layers, [Bilinear("x", "h", 0.98 * weights)], "x")
-    found = nam.measure.certificate(network, fast=("x", "h"))
-    np.testing.assert_allclose(found.mu, 0.98, rtol=1e-4)
+    certificate = nam.measure.certificate(network, fast=("x", "h"))
+    np.testing.assert_allclose(certificate.mu, 0.98, rtol=1e-4)
     assert nam.measure.certificate(network).mu == 0
 
 
@@ -174,6 +174,6 @@ def test_curvature_that_depends_on_slow_layers_needs_a_state():
         nam.measure.certificate(network, fast=["x"])
     s = jr.normal(jr.key(1), (6, 6))
     state = network.states(x=jnp.zeros(6), s=s + s.T, p=jnp.zeros((6, 6)))
-    found = nam.measure.certificate(network, fast=["x"], state=state)
+    certificate = nam.measure.certificate(network, fast=["x"], state=state)
     expected = np.linalg.eigvalsh(np.tanh(np.asarray(s + s.T, float)))[-1]
-    np.testing.assert_allclose(found.mu, expected, rtol=1e-5)
+    np.testing.assert_allclose(certificate.mu, expected, rtol=1e-5)
