@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, check_finite
 from nam_jax._types import Scalar
@@ -94,18 +94,18 @@ class AbstractInteraction(eqx.Module):
         return tuple(-slope for slope in slopes)
 
 
-def numbers(name: str, value: ArrayLike, ndim: int) -> Array:
+def numbers(name: str, value: Any, ndim: int) -> Array:
     """Returns finite numbers as a float array; traced values are not checked.
 
     Args:
         name: The name of the argument.
-        value: An array.
+        value: An array, or lists of numbers.
         ndim: The number of axes that it must have.
 
     Raises:
         ValueError: If it has another number of axes, or holds numbers that are not finite.
     """
-    array = as_float(value)
+    array = as_float(value if eqx.is_array(value) else np.asarray(value))
     if array.ndim != ndim:
         raise argument_error(name, f"have {ndim} axes", f"shape {array.shape}")
     check_finite(name, array)
