@@ -49,10 +49,10 @@ def check_bounded(network: Any) -> None:
             raise argument_error("interactions", requirement + REMEDY, f"mu = {mu:.3g}")
 
 
-def _powers(network: Any) -> dict[str, float]:
+def _powers(network: Any) -> dict[str, float | int]:
     """Returns the largest power, above 0, with which interactions pull each unbounded layer."""
     free = {name: math.isfinite(part.lagrangian.growth) for name, part in network.by_name.items()}
-    powers: dict[str, float] = {}
+    powers: dict[str, float | int] = {}
     for interaction in network.interactions:
         power = interaction.growth(*(free[name] for name in interaction.joins))
         for name in interaction.joins:
@@ -61,7 +61,7 @@ def _powers(network: Any) -> dict[str, float]:
     return powers
 
 
-def _check_power(name: str, lagrangian: Any, power: float) -> None:
+def _check_power(name: str, lagrangian: Any, power: float | int) -> None:
     if power > 1 and power > lagrangian.growth:
         requirement = "give the energy a lowest value, or unbounded activations may grow for ever"
         kind = type(lagrangian).__name__
