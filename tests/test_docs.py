@@ -68,8 +68,14 @@ def check_recalls(lines):
     assert re.search(r"energy: float32 \(5, 61\)", text)
 
 
+def check_composed(lines):
+    assert lines[0].startswith("EnergyNetwork") and "came to rest" in lines[-1]
+    assert float(lines[-1].split()[-1]) >= 0.99
+
+
 CHECKS = {
     "README": check_recall,
+    "composed": check_composed,
     "recall": check_recalls,
     "gradients": check_gradient,
     "capacity": check_capacity,
