@@ -132,6 +132,8 @@ class Setwise(AbstractInteraction):
                 `weights`.
         """
         self.joins = (layer,)
+        if not len(sets):
+            raise argument_error("sets", "hold at least one array of sets", "none")
         self.sets = tuple(_checked_sets(units) for units in sets)
         self.weights = tuple(numbers("weights", values, 1) for values in weights)
         counts, given = [len(units) for units in self.sets], [len(w) for w in self.weights]
