@@ -126,9 +126,7 @@ def test_batches_equal_single_calls_and_float32_equals_float64(name, x64):
     values = report(name)
     batch = jax.tree.map(lambda leaf: leaf[0], values.batch)
     for expected, rtol in ((values.single, 1e-12), (values.narrow, 1e-4)):
-        for one, other in zip(
-            jax.tree.leaves(batch), jax.tree.leaves(expected[:2]), strict=True
-        ):
+        for one, other in zip(jax.tree.leaves(batch), jax.tree.leaves(expected[:2]), strict=True):
             size = np.abs(other).max()
             np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol * size)
 
@@ -265,7 +263,10 @@ def test_forces_of_asymmetric_synapses_are_mutual(getkey, x64):
         (lambda: Convolution("v", "h", jnp.ones((2, 2))), "`kernel` must have 4 axes"),
         (lambda: Convolution("v", "h", jnp.ones((1, 1, 1, 1)), stride=0), "`stride` must"),
         (lambda: Pool("v", "h", 0), "`size` must"),
-        (lambda: Attention("y", jnp.ones((1, 2, 3)), jnp.ones((1, 2, 4))), r"`queries` .*\(1, 2, 3"),
+        (
+            lambda: Attention("y", jnp.ones((1, 2, 3)), jnp.ones((1, 2, 4))),
+            r"`queries` .*\(1, 2, 3",
+        ),
         (lambda: Attention("y", *jnp.ones((2, 1, 2, 3)), beta=0.0), "`beta` must"),
         (lambda: Setwise("y", [], []), "`sets` must hold at least one array"),
         (lambda: Setwise("y", [[[0, 0, 1]]], [[1.0]]), "`sets` must hold different units"),

@@ -44,6 +44,9 @@ class Row(NamedTuple):
     wrong: tuple[tuple[int, ...], ...]
     told: str = "`"
 
+    def __call__(self, key, dtype=float):
+        return self.make(key, dtype)
+
 
 def tensor(key, d):
     return PatternTensor(jr.rademacher(key, (3, 5), d))
@@ -75,7 +78,9 @@ INTERACTIONS = {
         r"\(3, 2, 1, 3\).* but has shape \(3, 2, 2, 3\)",
     ),
     "pool": Row(
-        lambda key, d: Pool("v", "h", 2, strength=0.7), ((4, 6, 2), (2, 3, 2)), ((4, 5, 2), (2, 3, 2))
+        lambda key, d: Pool("v", "h", 2, strength=0.7),
+        ((4, 6, 2), (2, 3, 2)),
+        ((4, 5, 2), (2, 3, 2)),
     ),
     "pairwise": Row(
         lambda key, d: Pairwise("y", jr.normal(key, (6, 6), d)),

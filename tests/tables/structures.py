@@ -97,7 +97,10 @@ STRUCTURES = {
     ),
     "sphere of rows": Structure(
         {"v": (Rows(Spherical(0.3)), (3, 4)), "h": (Softplus(1.2), 5)},
-        lambda normal: [Bilinear("v", "h", normal(5, 12)), Dense("v", normal(3, 4), LogSumExps(2.0))],
+        lambda normal: [
+            Bilinear("v", "h", normal(5, 12)),
+            Dense("v", normal(3, 4), LogSumExps(2.0)),
+        ],
     ),
     "chain": Structure(
         {"a": (Quadratic(), 6), "b": (LogCosh(), 5), "c": (LogSumExp(), 4)},

@@ -221,7 +221,9 @@ def test_forward_starts_like_the_two_layer_memory(getkey):
 
 def test_the_flow_of_asymmetric_synapses_follows_its_energy_when_composed(x64):
     """The hand-written flow takes g, that of the composition its symmetric part."""
-    net, state, _, composed, states, _ = pair(CASES["neuron-astrocyte"], jr.key(3), signs(jr.key(4)))
+    net, state, _, composed, states, _ = pair(
+        CASES["neuron-astrocyte"], jr.key(3), signs(jr.key(4))
+    )
     noise = jr.normal(jr.key(5), (N, N))
     state = eqx.tree_at(lambda s: s.synapses, state, state.synapses + 0.3 * noise)
     states = LayerStates(composed.names, tuple(jax.tree.leaves(state)))
