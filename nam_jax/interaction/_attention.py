@@ -81,8 +81,8 @@ class Attention(AbstractInteraction):
         needed = (*self.keys.shape[:2], layer[1])
         check_shape("keys", self.keys.shape, needed, named(self.joins, layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return math.inf if some(free) else 0
 
-    def growth(self, *free: bool) -> float:
+    def growth(self, *free: bool) -> float | int:
         return 2 * some(free)

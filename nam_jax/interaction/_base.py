@@ -67,7 +67,7 @@ class AbstractInteraction(eqx.Module):
         """
 
     @abc.abstractmethod
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         """Returns the degree of the energy as a polynomial in some activations, others being fixed.
 
         A network is certified where the degree in its fast layers is at most 2, because the
@@ -80,7 +80,7 @@ class AbstractInteraction(eqx.Module):
             A whole number; infinity if the energy is no polynomial in them.
         """
 
-    def growth(self, *free: bool) -> float:
+    def growth(self, *free: bool) -> float | int:
         """Returns a power with which the energy may fall as the activations of some layers grow.
 
         By default it is `degree`. It is 0 if the energy is bounded below.

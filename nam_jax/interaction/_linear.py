@@ -59,7 +59,7 @@ class Bilinear(AbstractInteraction):
         needed = (size_of(second), size_of(first))
         check_shape("weights", self.weights.shape, needed, named(self.joins, first, second))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return some(free)
 
 
@@ -99,7 +99,7 @@ class Pairwise(AbstractInteraction):
         needed = (size_of(layer),) * 2
         check_shape("weights", self.weights.shape, needed, named(self.joins, layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return 2 * some(free)
 
 
@@ -149,7 +149,7 @@ class Convolution(AbstractInteraction):
             requirement = f"lead to features of shape {(*places, maps)} from `{self.joins[0]}`"
             raise argument_error("kernel", requirement, layers)
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return some(free)
 
     def _convolved(self, image: Activation) -> Activation:
@@ -206,5 +206,5 @@ class Pool(AbstractInteraction):
                 "size", requirement, f"{self.size} for {named(self.joins, image, pooled)}"
             )
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return some(free)

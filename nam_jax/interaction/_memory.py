@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -29,6 +30,9 @@ from nam_jax.memory import (
     Power,
     check_patterns,
 )
+
+Units = ArrayLike | Sequence[Any]
+"""Sets of one size: an array, (S, n), or a list of lists of unit numbers."""
 
 
 class Dense(AbstractInteraction):
@@ -86,12 +90,12 @@ class Dense(AbstractInteraction):
         needed = (self.patterns.shape[0], length)
         check_shape("patterns", self.patterns.shape, needed, named(self.joins, layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         if not some(free):
             return 0
         return self.separation.n if isinstance(self.separation, Power) else math.inf
 
-    def growth(self, *free: bool) -> float:
+    def growth(self, *free: bool) -> float | int:
         if not some(free):
             return 0
         powers = {LogSumExp: 1.0, Exponential: math.inf}
@@ -119,7 +123,7 @@ class Setwise(AbstractInteraction):
     sets: tuple[Int[Array, "S n"], ...]
     weights: tuple[Float[Array, " S"], ...]
 
-    def __init__(self, layer: str, sets: Sequence[ArrayLike], weights: Sequence[ArrayLike]):
+    def __init__(self, layer: str, sets: Sequence[Units], weights: Sequence[ArrayLike]):
         """Joins the units of each set.
 
         Args:
@@ -142,7 +146,7 @@ class Setwise(AbstractInteraction):
             raise argument_error("weights", requirement, f"{given}")
 
     @classmethod
-    def from_patterns(cls, layer: str, sets: Sequence[ArrayLike], patterns: ArrayLike) -> "Setwise":
+    def from_patterns(cls, layer: str, sets: Sequence[Units], patterns: ArrayLike) -> "Setwise":
         """Returns w_sigma = 1/N sum_mu prod_(i in sigma) xi_i^mu.
 
         Args:
@@ -176,11 +180,11 @@ class Setwise(AbstractInteraction):
         for sets in self.sets:
             _check_units(sets, size_of(layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return max(sets.shape[1] for sets in self.sets) if some(free) else 0
 
 
-def _checked_sets(units: ArrayLike) -> Int[Array, "S n"]:
+def _checked_sets(units: Units) -> Int[Array, "S n"]:
     array = np.asarray(units)
     if array.ndim != 2 or not array.size or not np.issubdtype(array.dtype, np.integer):
         requirement = "hold arrays of whole numbers, (number of sets, units in a set)"

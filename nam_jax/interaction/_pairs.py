@@ -57,7 +57,7 @@ class Outer(AbstractInteraction):
             raise argument_error("Outer", requirement, named(self.joins, neurons, pairs))
         _check_mask(self.mask, pairs)
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         neurons, pairs = free
         return 2 * neurons + pairs
 
@@ -98,7 +98,7 @@ class Pairing(AbstractInteraction):
             raise argument_error("Pairing", requirement, named(self.joins, first, second))
         _check_mask(self.mask, first)
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return some(free)
 
     def _joined(self, layer: Activation) -> Activation:
@@ -152,7 +152,7 @@ class Tensor(AbstractInteraction):
             given = named(self.joins, *shapes)
             raise argument_error("tensor", f"join layers of shape {(size, size)}", given)
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return 2 * some(free) if len(free) == 1 else some(free)
 
 

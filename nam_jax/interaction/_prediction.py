@@ -73,13 +73,13 @@ class Prediction(AbstractInteraction):
         needed = (size_of(below), size_of(above))
         check_shape("weights", self.weights.shape, needed, named(self.joins, below, above))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         below, above = free
         if above and not isinstance(self.function, Quadratic):
             return math.inf
         return 2 if below or above else 0
 
-    def growth(self, *free: bool) -> float:
+    def growth(self, *free: bool) -> float | int:
         return 0
 
 
@@ -134,8 +134,8 @@ class Anchor(AbstractInteraction):
         (layer,) = shapes
         check_shape("target", self.target.shape, layer, named(self.joins, layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return 2 * some(free)
 
-    def growth(self, *free: bool) -> float:
+    def growth(self, *free: bool) -> float | int:
         return 0
