@@ -43,6 +43,13 @@ class AbstractInteraction(eqx.Module):
             requirement = "join layers of different names"
             raise argument_error("interactions", requirement, " and ".join(self.joins))
 
+    @property
+    def dtype(self) -> np.dtype | None:
+        """The float dtype of its arrays; None if it has none, so that other interactions decide."""
+        leaves = jax.tree.leaves(eqx.filter(self, eqx.is_inexact_array))
+        dtypes = [leaf.dtype for leaf in leaves if leaf.ndim]
+        return np.result_type(*dtypes) if dtypes else None
+
     @abc.abstractmethod
     def energy(self, *activations: Activation) -> Scalar:
         """Returns the term of the energy, dimensionless.

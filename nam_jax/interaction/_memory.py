@@ -31,6 +31,9 @@ from nam_jax.memory import (
     check_patterns,
 )
 
+Units = ArrayLike | Sequence[Any]
+"""Sets of one size: an array, (S, n), or a list of lists of unit numbers."""
+
 
 class Dense(AbstractInteraction):
     """E = -t sum_mu F(xi_mu . y): patterns xi that attract the activations y of a layer.
@@ -120,7 +123,7 @@ class Setwise(AbstractInteraction):
     sets: tuple[Int[Array, "S n"], ...]
     weights: tuple[Float[Array, " S"], ...]
 
-    def __init__(self, layer: str, sets: Sequence[Any], weights: Sequence[Any]):
+    def __init__(self, layer: str, sets: Sequence[Units], weights: Sequence[Any]):
         """Joins the units of each set.
 
         Args:
@@ -133,6 +136,8 @@ class Setwise(AbstractInteraction):
                 `weights`.
         """
         self.joins = (layer,)
+        if not len(sets):
+            raise argument_error("sets", "hold at least one array of sets", "none")
         self.sets = tuple(_checked_sets(units) for units in sets)
         self.weights = tuple(numbers("weights", values, 1) for values in weights)
         counts, given = [len(units) for units in self.sets], [len(w) for w in self.weights]
@@ -141,7 +146,7 @@ class Setwise(AbstractInteraction):
             raise argument_error("weights", requirement, f"{given}")
 
     @classmethod
-    def from_patterns(cls, layer: str, sets: Sequence[Any], patterns: ArrayLike) -> "Setwise":
+    def from_patterns(cls, layer: str, sets: Sequence[Units], patterns: ArrayLike) -> "Setwise":
         """Returns w_sigma = 1/N sum_mu prod_(i in sigma) xi_i^mu.
 
         Args:
@@ -179,7 +184,7 @@ class Setwise(AbstractInteraction):
         return max(sets.shape[1] for sets in self.sets) if some(free) else 0
 
 
-def _checked_sets(units: Any) -> Int[Array, "S n"]:
+def _checked_sets(units: Units) -> Int[Array, "S n"]:
     array = np.asarray(units)
     if array.ndim != 2 or not array.size or not np.issubdtype(array.dtype, np.integer):
         requirement = "hold arrays of whole numbers, (number of sets, units in a set)"

@@ -6,6 +6,7 @@ The factors 1/2 and 1/4 here belong to that: see [`nam_jax.network.Layer`][].
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool
 
 from nam_jax._misc import argument_error
@@ -130,6 +131,11 @@ class Tensor(AbstractInteraction):
             raise argument_error("tensor", "be a process tensor, as `PatternTensor`", given)
         self.joins = (layer,) if other is None else (layer, other)
         self.tensor = tensor
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        """The dtype of the patterns of T; numbers such as rates of diffusion do not count."""
+        return self.tensor.dtype
 
     def energy(self, *layers: Activation) -> Scalar:
         if len(layers) == 1:

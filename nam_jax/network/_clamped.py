@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from nam_jax._misc import argument_error, axes_of
 from nam_jax._types import Pattern, Patterns, Scalar
@@ -28,8 +28,9 @@ class Clamped(AbstractContinuousNetwork):
 
     Attributes:
         base: The network.
-        mask: (N,), True for neurons that are held.
-        values: (N,), the voltages of held neurons; entries of other neurons do not matter.
+        mask: True for neurons that are held, of the shape of the leaf of neurons, usually (N,).
+        values: The voltages of held neurons, of the same shape; entries of other neurons do not
+            matter.
 
     Raises:
         ValueError: If `mask` has not the shape of `values`, or if the readout of `base` is not the
@@ -37,8 +38,8 @@ class Clamped(AbstractContinuousNetwork):
     """
 
     base: AbstractContinuousNetwork
-    mask: Bool[Array, " N"]
-    values: Pattern
+    mask: Bool[Array, "..."]
+    values: Float[Array, "..."]
 
     def __check_init__(self):
         if self.mask.shape != self.values.shape:
@@ -47,12 +48,13 @@ class Clamped(AbstractContinuousNetwork):
         _check_neurons(self.base)
 
     @classmethod
-    def at_cue(cls, base: AbstractNetwork, mask: Bool[Array, " N"], cue: ArrayLike) -> "Clamped":
+    def at_cue(cls, base: AbstractNetwork, mask: Bool[Array, "..."], cue: ArrayLike) -> "Clamped":
         """Returns `base` with the neurons of `mask` held where they start for `cue`.
 
         Args:
             base: The network.
-            mask: (N,), True for neurons to hold.
+            mask: (N,), True for neurons to hold; neurons with another shape, as of an image, are
+                numbered row by row.
             cue: (N,) finite numbers; only its entries at held neurons matter.
 
         Raises:
@@ -61,7 +63,8 @@ class Clamped(AbstractContinuousNetwork):
         """
         flow = base.flowing("base")
         _check_neurons(flow)
-        return cls(flow, mask, jax.lax.stop_gradient(flow.visible(flow.initial_state(cue))))
+        values = jax.lax.stop_gradient(flow.visible(flow.initial_state(cue)))
+        return cls(flow, mask.reshape(values.shape) if mask.size == values.size else mask, values)
 
     @property
     def dtype(self) -> np.dtype:
@@ -85,15 +88,19 @@ class Clamped(AbstractContinuousNetwork):
         return self.base.visible(state)
 
     def layers(self) -> tuple[Layer, ...] | None:
-        """Returns the layers of `base`, with `held` in the layer of the neurons."""
+        """Returns the layers of `base`; units that it holds itself stay held."""
         layers = self.base.layers()
         if layers is None:
             return None
         place = self.base.visible_place()
         return tuple(
-            dataclasses.replace(layer, held=self.mask) if i == place else layer
+            dataclasses.replace(layer, held=self._held_in(layer)) if i == place else layer
             for i, layer in enumerate(layers)
         )
+
+    @property
+    def restless(self) -> str | None:
+        return self.base.restless
 
     def readout(self, state: State) -> Pattern:
         return self.base.readout(self._held(state))
@@ -116,6 +123,10 @@ class Clamped(AbstractContinuousNetwork):
         row = self.base.visible(state)
         where = lambda n: (n.base, n.mask, n.values)  # noqa: E731
         return axes_of(self, where, (axes, row, row)), state
+
+    def _held_in(self, layer: Layer) -> Bool[Array, "..."]:
+        """Returns which units of the layer of neurons are held, here or by `base`."""
+        return self.mask if layer.held is None else self.mask | layer.held
 
     def _held(self, state: State) -> State:
         """Returns `state` with the held neurons at their values."""

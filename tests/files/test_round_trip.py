@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from refusals import REFUSED
+from tables.interactions import INTERACTIONS
 from tables.lagrangians import TABLE as LAGRANGIANS
 from tables.memories import PARTS
 from tables.networks import EVERY, NETWORKS, N, arbitrary, signs, state_of
@@ -82,6 +83,13 @@ OTHERS = {
     ),
     "a layer": lambda key: NETWORKS["general"](key).layers()[1],
     "a drive": lambda key: dendritic.ExternalInputs(jr.normal(key, (N,)), 0.3),
+    "inputs of layers": lambda key: network.LayerInputs(x=jr.normal(key, (N,)), s=0.3),
+    "states of layers": lambda key: NETWORKS["composed-hierarchy"](key).initial_state(jnp.ones(N)),
+    "held units": lambda key: network.Layer(
+        nam.lagrangian.Rows(nam.lagrangian.Spherical()),
+        shape=(2, 3),
+        held=jnp.eye(2, 3, dtype=bool),
+    ),
 }
 PLAIN = [
     *(memory.ActivityProduct(), memory.Covariance(0.2), memory.PseudoInverse()),
@@ -95,6 +103,7 @@ PLAIN = [
 MADE = {
     **{name: make for name, make in EVERY.items() if name not in TRIPARTITE},
     **{f"tensor {name}": make for name, make in TENSORS.items()},
+    **{f"interaction {name}": row for name, row in INTERACTIONS.items()},
     **{f"lagrangian {name}": lambda key, make=make: make() for name, make in LAGRANGIANS.items()},
     **{f"plain {i}": lambda key, module=module: module for i, module in enumerate(PLAIN)},
     **{f"part {name}": lambda key, part=part: part for name, part in PARTS.items()},
@@ -128,7 +137,10 @@ def test_what_comes_back_is_what_was_saved(name, getkey, tmp_path):
     assert_same(round_trip(tmp_path / "network.safetensors", saved), saved)
 
 
-@pytest.mark.parametrize("name", ["general", "effective", "dendritic", "two-layer-c", "clamped"])
+@pytest.mark.parametrize(
+    "name",
+    ["general", "effective", "dendritic", "two-layer-c", "clamped", "composed-hierarchy"],
+)
 def test_the_flow_of_what_comes_back_is_the_same(name, getkey, tmp_path):
     saved = NETWORKS[name](getkey())
     loaded = round_trip(tmp_path / "network.safetensors", saved)

@@ -38,7 +38,7 @@ def are_split(axes, tree):
     return jax.tree.leaves(jax.tree.map(is_split, axes, tree, is_leaf=lambda axis: axis is None))
 
 
-for name in sys.argv[1:] or tables.EVERY:
+for name in sys.argv[1:] or [n for n, row in tables.EVERY.items() if row.rows]:
     net = tables.EVERY[name](jr.key(0))
     state, drive = tables.state_of(net, jr.key(1)), tables.drive_of(net, jr.key(2))
     axes = net.row_axes()

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from tables.compositions import COMPOSITIONS
 
 from nam_jax._misc import symmetrise
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, LogCosh, LogSumExp, Softplus
@@ -39,6 +40,7 @@ from nam_jax.network import (
     Drive,
     EffectiveNeuronAstrocyte,
     Hopfield,
+    LayerInputs,
     Minerva2,
     ModernHopfield,
     NeuronAstrocyte,
@@ -205,6 +207,7 @@ class Row(NamedTuple):
         three_layers: Whether it is a `NeuronAstrocyte`.
         leaf: Whether one leaf of its state is the pattern.
         graded: Whether its answer changes with small changes of the cue.
+        rows: Whether some of its arrays may be split over devices by rows.
     """
 
     make: Callable[[Any, Any], Any]
@@ -213,6 +216,7 @@ class Row(NamedTuple):
     three_layers: bool = False
     leaf: bool = True
     graded: bool = True
+    rows: bool = True
 
     def __call__(self, key, dtype=float):
         return self.make(key, dtype)
@@ -224,6 +228,10 @@ def three_layers(make):
 
 def of_rates(make, **arguments):
     return Row(make, energy=False, drive=ExternalInputs, **arguments)
+
+
+def composed(make):
+    return Row(make, drive=LayerInputs, rows=False)
 
 
 def answering(make, energy=False, graded=True):
@@ -270,6 +278,7 @@ NETWORKS = {
     "dendritic-associator": of_rates(associator, leaf=False),
     "dendritic-reduced": of_rates(lambda key, d: ReducedMemory(dendritic(key, d))),
     "dendritic-held": of_rates(lambda key, d: HeldFeatures(dendritic(key, d))),
+    **{f"composed-{name}": composed(make) for name, make in COMPOSITIONS.items()},
 }
 """Networks that flow in time."""
 WITH_ENERGY = [name for name, row in NETWORKS.items() if row.energy]
@@ -339,8 +348,12 @@ def state_of(net, key, dtype=None):
     leaves, structure = jax.tree.flatten(shapes)
     keys = jr.split(key, len(leaves))
     made = [jr.normal(key, leaf.shape, dtype) for key, leaf in zip(keys, leaves, strict=True)]
-    made = [symmetrise(leaf) if leaf.ndim == 2 else leaf for leaf in made]
-    return jax.tree.unflatten(structure, made)
+    return symmetric(jax.tree.unflatten(structure, made))
+
+
+def symmetric(tree):
+    """`tree` with the symmetric part of its N x N arrays, which are layers of pairs."""
+    return jax.tree.map(lambda a: symmetrise(a) if a.shape == (N, N) else a, tree)
 
 
 def drive_of(net, key):
@@ -349,6 +362,8 @@ def drive_of(net, key):
         return None
     if net.drive_type is ExternalInputs:
         return ExternalInputs(jr.normal(key, (N,)), 0.3)
+    if net.drive_type is LayerInputs:
+        return LayerInputs(**dict(zip(net.names, state_of(net, key).values, strict=True)))
     assert net.drive_type is Drive
     state = jax.eval_shape(net.initial_state, jax.ShapeDtypeStruct((N,), net.dtype))
     has_pairs = any(leaf.ndim == 2 for leaf in jax.tree.leaves(state))

@@ -219,7 +219,8 @@ class GapJunctionTensor(AbstractProcessTensor):
             raise argument_error(
                 "territory", f"have shape {(size, size)}", f"shape {territory.shape}"
             )
-        if is_concrete(territory) and not bool(jnp.all(territory == territory.T)):
+        known = np.asarray(territory) if is_concrete(territory) else None  # also inside of jit
+        if known is not None and not np.all(known == known.T):
             raise argument_error("territory", "be symmetric", "entries ij and ji that differ")
         self.coupling = as_float(coupling)
         if is_concrete(self.coupling) and not 0 <= float(self.coupling) <= 1:

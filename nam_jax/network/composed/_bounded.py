@@ -54,7 +54,7 @@ def _powers(network: Any) -> dict[str, float | int]:
     free = {name: math.isfinite(part.lagrangian.growth) for name, part in network.by_name.items()}
     powers: dict[str, float | int] = {}
     for interaction in network.interactions:
-        power = interaction.growth(*(free[name] for name in interaction.joins))
+        power = float(interaction.growth(*(free[name] for name in interaction.joins)))
         for name in interaction.joins:
             if free[name] and power > 0:
                 powers[name] = max(power, powers.get(name, 0))

@@ -65,4 +65,5 @@ def units(shape: tuple[int, ...]) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):g}" if is_concrete(value) and np.ndim(value) == 0 else "(an array)"
+    is_known = eqx.is_array_like(value) and is_concrete(value)
+    return f"{float(value):g}" if is_known and np.ndim(value) == 0 else "(an array)"

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -115,8 +114,7 @@ class EnergyNetwork(AbstractContinuousNetwork):
 
     @property
     def dtype(self) -> np.dtype:
-        leaves = jax.tree.leaves(eqx.filter(self.interactions, eqx.is_inexact_array))
-        dtypes = [leaf.dtype for leaf in leaves if leaf.ndim]
+        dtypes = [term.dtype for term in self.interactions if term.dtype is not None]
         return np.result_type(*dtypes) if dtypes else np.dtype(jnp.result_type(float))
 
     @property
