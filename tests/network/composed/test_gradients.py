@@ -46,26 +46,30 @@ def chain(top, seed, scale):
 
 @functools.cache
 def program(top):
-    """Compares one derivative along a random direction in all leaves of a network."""
+    """Compares one derivative along a random unit direction in all leaves of a network."""
 
     @jax.jit
     def compare(seed, scale):
         net = chain(top, seed, scale)
-        arrays, rest = eqx.partition(net, eqx.is_inexact_array)
+        arrays, fixed = eqx.partition(net, eqx.is_inexact_array)
         flat, unravel = ravel_pytree(arrays)
         direction = jr.normal(jr.fold_in(jr.key(seed), 7), flat.shape)
+        direction = direction / jnp.linalg.norm(direction)
         start = net.initial_state(jnp.zeros(SIZES[0]))
 
         def loss(net, state):
             return jnp.sum(jnp.where(HALF, 0, jnp.sin(net.readout(state))))
 
         def settled(flat):
-            net = eqx.combine(unravel(flat), rest)
-            found = nam.settle(net, start, how=HOW)
-            return loss(net, found.state), (found.state, found.result == RESULTS.converged)
+            net = eqx.combine(unravel(flat), fixed)
+            equilibrium = nam.settle(net, start, how=HOW)
+            return loss(net, equilibrium.state), (
+                equilibrium.state,
+                equilibrium.result == RESULTS.converged,
+            )
 
         def polished(flat, state):
-            net = eqx.combine(unravel(flat), rest)
+            net = eqx.combine(unravel(flat), fixed)
             state, near = nam.solve.nearer(net, state)
             return loss(net, state), near
 
@@ -79,9 +83,9 @@ def program(top):
 
 
 def relative_errors(cases):
-    found = [program(top)(seed, scale) for top, seed, scale in cases]
-    assert all(bool(fine) for *_, fine in found)
-    return np.array([abs(float(actual / expected) - 1) for actual, expected, _ in found])
+    values = [program(top)(seed, scale) for top, seed, scale in cases]
+    assert all(bool(fine) for *_, fine in values)
+    return np.array([abs(float(actual / expected) - 1) for actual, expected, _ in values])
 
 
 def test_gradients_of_equilibria_agree_with_central_differences(x64):
