@@ -73,6 +73,11 @@ def check_composed(lines):
     assert float(lines[-1].split()[-1]) >= 0.99
 
 
+def check_setwise(lines):
+    counts = [int(line.split()[0]) for line in lines]
+    assert counts == [5, 6] and all("came to rest" in line for line in lines)
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -80,6 +85,7 @@ CHECKS = {
     "gradients": check_gradient,
     "capacity": check_capacity,
     "training": check_training,
+    "setwise": check_setwise,
 }
 """Page: what its example prints must say."""
 

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nam_jax._misc import argument_error, check_key
-from nam_jax._types import Key
+from nam_jax.attention._features import AbstractFeatureMap
 from nam_jax.memory import AbstractSeparation, LogSumExp
 
 Queries = Float[Array, "T D"]
@@ -87,38 +86,6 @@ class DenseAttention(AbstractAttention):
         return slope / jnp.where(total > 0, total, 1)
 
 
-class FeatureMap(eqx.Module):
-    """Positive features phi(x) = elu(A x + b) + 1; the overlap of x and y is phi(x) . phi(y).
-
-    As in Katharopoulos et al., arXiv 2006.16236, but A and b are trained.
-
-    Attributes:
-        linear: A, shape (F, D), and b, shape (F,).
-    """
-
-    linear: eqx.nn.Linear
-
-    def __init__(self, size: int, num_features: int, *, key: Key):
-        """Draws random A and b.
-
-        Args:
-            size: D, numbers in a key or query.
-            num_features: F.
-            key: Random key.
-
-        Raises:
-            ValueError: If a number is below 1, or `key` is no random key.
-        """
-        for name, value in (("size", size), ("num_features", num_features)):
-            if value < 1:
-                raise argument_error(name, "be at least 1", value)
-        check_key(key)
-        self.linear = eqx.nn.Linear(size, num_features, key=key)
-
-    def __call__(self, x: Float[Array, " D"]) -> Float[Array, " F"]:
-        return jax.nn.elu(self.linear(x)) + 1
-
-
 class HebbianAttention(AbstractAttention):
     """Linear attention: a correlation matrix that learns by the activity product (fast weights).
 
@@ -133,7 +100,7 @@ class HebbianAttention(AbstractAttention):
         features: phi; with None, phi(x) = x.
     """
 
-    features: FeatureMap | None = None
+    features: AbstractFeatureMap | None = None
 
     def __call__(self, queries: Queries, keys: Queries, values: Values) -> Values:
         if self.features is None:
@@ -142,8 +109,8 @@ class HebbianAttention(AbstractAttention):
         return _recalled(asked, stored, values) / _recalled(asked, stored, jnp.ones_like(values))
 
     def trained(self) -> list[Any]:
-        """Returns a list with the feature map, or an empty list if there is none."""
-        return [] if self.features is None else [self.features]
+        """Returns the trained parts of the feature map; an empty list if there is none."""
+        return [] if self.features is None else self.features.trained()
 
 
 def _recalled(queries: Queries, keys: Queries, values: Values) -> Values:

@@ -20,6 +20,7 @@ _FOLDERS = (
     "dendritic",
     "items",
     "gradients",
+    "setwise",
     "claims",
 )
 STUDIES: tuple[Study, ...] = tuple(import_module(f"{__name__}.{name}").study for name in _FOLDERS)

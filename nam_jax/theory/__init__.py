@@ -61,6 +61,7 @@ from nam_jax.theory._one_step import (
     self_coupled_error,
 )
 from nam_jax.theory._quadrature import patterns_at_error
+from nam_jax.theory._setwise import setwise_signal_to_noise
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
 from nam_jax.theory._terms import Bounded as Bounded
 from nam_jax.theory._units import (
@@ -117,6 +118,7 @@ __all__ = [
     "saddle_eigenvalues",
     "self_coupled_capacity",
     "self_coupled_error",
+    "setwise_signal_to_noise",
     "sparse_best_threshold",
     "sparse_capacity",
     "sparse_separation",

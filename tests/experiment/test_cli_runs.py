@@ -172,6 +172,16 @@ TINY = {
         "num_selection": 2,
         "time": 8.0,
     },
+    "setwise": {
+        "sizes": [12],
+        "loads": [0.3],
+        "flips": [0.1],
+        "num_complexes": 2,
+        "num_sets": 2,
+        "winner_patterns": 6,
+        "winner_flips": [0.2],
+        "winner_queries": 2,
+    },
     "claims": {"only": ["saddle", "speed-gain"]},
 }
 
@@ -216,6 +226,7 @@ LONG = {
     "capacity_hopfield",
     "retrieve_certified",
     "transformer",
+    "setwise",
 }  # mostly compilation
 
 

@@ -132,6 +132,7 @@ WRONG = [
     ("items", {"methods": ("zebra",)}, "`methods` must name methods"),
     ("items", {"num_memory": 30}, "`thresholds`"),
     ("gradients", {"distances": ()}, "`distances` must be a list of one or more"),
+    ("setwise", {"loads": ()}, "`loads` must be a list of one or more"),
     ("claims", {"only": ("saddle", "zebra")}, "`only` must hold keys .*but has zebra"),
 ]
 

@@ -18,6 +18,8 @@ FILES = (
     "_rules",
     "_dendritic",
     "_composed",
+    "_setwise",
+    "_attention",
     "_scaling",  # last, because its checks wait for the capacities that `_capacity` measures
 )
 """Files of this folder that hold claims, in the order of the page."""

@@ -16,7 +16,7 @@ from nam_jax.experiment.claims._finding import Curve, Finding
 from nam_jax.experiment.claims._page import interval, page_of, read_page, replace_rows
 from nam_jax.experiment.claims._registry import Claim, all_claims
 from nam_jax.experiment.common import attributes, in_context, on_device, tracked
-from nam_jax.record import ConfigError, Context, reading_input
+from nam_jax.record import ConfigError, Context, clipped, reading_input
 
 WORKERS = 2
 """Number of claims checked at once. The seconds of a claim are measured while another one runs."""
@@ -57,9 +57,9 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     """
     known = all_claims()
     if unknown := [key for key in config.only if key not in known]:
-        raise ConfigError(
-            f"Argument `only` must hold keys of {', '.join(known)}, but has {', '.join(unknown)}."
-        )
+        # Both lists are cut, so that the message as a whole keeps its end.
+        keys, given = clipped(", ".join(known), 600), clipped(", ".join(unknown), 200)
+        raise ConfigError(f"Argument `only` must hold keys of {keys}, but has {given}.")
     chosen = {key: known[key] for key in config.only or known}
     page = None
     if config.page is not None:

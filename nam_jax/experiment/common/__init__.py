@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         dense_costs,
     )
     from nam_jax.experiment.common._names import Names, Row
+    from nam_jax.experiment.common._names import Whole as Whole
     from nam_jax.experiment.common._programs import keep_programs
     from nam_jax.experiment.common._random import (
         RandomProblem,
@@ -74,7 +75,7 @@ __getattr__, __dir__ = attach(
             "check_size",
             "dense_costs",
         ],
-        "_names": ["Names", "Row"],
+        "_names": ["Names", "Row", "Whole"],
         "_programs": ["keep_programs"],
         "_random": [
             "RandomProblem",

@@ -10,7 +10,14 @@ from jaxtyping import Bool, Float
 
 from nam_jax import measure, theory
 from nam_jax._types import Key
-from nam_jax.attention import AbstractAttention, DenseAttention, FeatureMap, HebbianAttention
+from nam_jax.attention import (
+    AbstractAttention,
+    AstrocyteAttention,
+    DenseAttention,
+    FeatureMap,
+    HebbianAttention,
+    RandomFeatures,
+)
 from nam_jax.memory import AbstractSeparation, Power, RectifiedPower
 
 
@@ -81,6 +88,15 @@ def features() -> Attention:
     """Returns linear attention with a trained feature map of `head_size` features."""
     return Attention(
         lambda head_size, key: HebbianAttention(FeatureMap(head_size, head_size, key=key))
+    )
+
+
+def astrocyte(num_features: int = 64) -> Attention:
+    """Returns attention by synapses and calcium, with positive random features of exp(q . k)."""
+    return Attention(
+        lambda head_size, key: AstrocyteAttention(
+            RandomFeatures(head_size, num_features, orthogonal=True, key=key)
+        )
     )
 
 

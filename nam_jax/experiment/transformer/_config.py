@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nam_jax.experiment.common import Names, Row, separations
+from nam_jax.experiment.common import Whole as WholeNumber
 from nam_jax.record import Count, ImportPath, Positive, Seed, Whole
 
 
@@ -20,8 +21,10 @@ ATTENTIONS = Names(
         *separations(_made("dense")),
         Row("hebbian", _made("hebbian"), "linear attention, a correlation matrix"),
         Row("features", _made("features"), "the same with a trained feature map"),
+        Row("astrocyte", _made("astrocyte"), "synapses and calcium, F random features (64)",
+            WholeNumber("num_features", most=65536, optional=True, symbol="F")),
     ),
-)
+)  # fmt: skip
 """Attentions; each name makes an `Attention`."""
 
 

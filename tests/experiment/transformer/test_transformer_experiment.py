@@ -92,6 +92,8 @@ def test_names_become_attentions(getkey):
         return ATTENTIONS.make(name, "attentions")
 
     assert named("rectified-12").make(8, getkey()).separation == RectifiedPower(12)
+    features = named("astrocyte-12").make(8, getkey()).features
+    assert features.directions.shape == (12, 8)
     assert named("log-sum-exp-2").make(8, getkey()).separation == LogSumExp(2.0)
     sizes = 8, 16, 64
     assert named("rectified-3").predicted(*sizes) > named("hebbian").predicted(*sizes)
