@@ -21,6 +21,8 @@ _FOLDERS = (
     "items",
     "gradients",
     "setwise",
+    "hierarchy",
+    "predictive",
     "claims",
 )
 STUDIES: tuple[Study, ...] = tuple(import_module(f"{__name__}.{name}").study for name in _FOLDERS)

@@ -2,6 +2,7 @@
 
 | interaction | energy | of the layers |
 |---|---|---|
+| `Bias(y, b)` | -b . y | any shape |
 | `Bilinear(v, h, W)` | -h . W v | any shapes |
 | `Convolution(v, h, W)` | -h . conv(v, W) | images |
 | `Pool(v, h, size)` | -c h . mean pool of v | images |
@@ -20,7 +21,7 @@
 
 from nam_jax.interaction._attention import Attention
 from nam_jax.interaction._base import AbstractInteraction
-from nam_jax.interaction._linear import Bilinear, Convolution, Pairwise, Pool
+from nam_jax.interaction._linear import Bias, Bilinear, Convolution, Pairwise, Pool
 from nam_jax.interaction._memory import Dense, Setwise
 from nam_jax.interaction._pairs import Outer, Pairing, Tensor
 from nam_jax.interaction._prediction import Anchor, Prediction
@@ -29,6 +30,7 @@ __all__ = [
     "AbstractInteraction",
     "Anchor",
     "Attention",
+    "Bias",
     "Bilinear",
     "Convolution",
     "Dense",

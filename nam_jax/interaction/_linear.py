@@ -1,11 +1,11 @@
-"""Interactions that are linear in each layer: products with weights, convolutions, pools."""
+"""Interactions that are linear in each layer: biases, weights, convolutions, pools."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from nam_jax._misc import argument_error, as_float, check_whole, symmetrise
+from nam_jax._misc import argument_error, as_float, check_finite, check_whole, symmetrise
 from nam_jax._types import Scalar
 from nam_jax.interaction._base import (
     AbstractInteraction,
@@ -18,6 +18,45 @@ from nam_jax.interaction._base import (
     size_of,
     some,
 )
+
+
+class Bias(AbstractInteraction):
+    """E = -b . y: a constant force b on a layer, which training can change.
+
+    An input to the layer has the same effect, but belongs to a recall and not to the network.
+
+    Attributes:
+        joins: The name of the layer.
+        values: b, of the shape of the layer.
+    """
+
+    joins: tuple[str, ...] = eqx.field(static=True)
+    values: Float[Array, "..."]
+
+    def __init__(self, layer: str, values: ArrayLike):
+        """Pulls a layer by `values`.
+
+        Raises:
+            ValueError: If `values` are not finite.
+        """
+        self.joins = (layer,)
+        self.values = as_float(values)
+        check_finite("values", self.values)
+
+    def energy(self, *activations: Activation) -> Scalar:
+        (layer,) = activations
+        return -jnp.vdot(like(self.values, layer), layer)
+
+    def forces(self, *activations: Activation) -> tuple[Activation]:
+        (layer,) = activations
+        return (like(self.values, layer),)
+
+    def check(self, *shapes: Shape) -> None:
+        (layer,) = shapes
+        check_shape("values", self.values.shape, layer, named(self.joins, layer))
+
+    def degree(self, *free: bool) -> float:
+        return some(free)
 
 
 class Bilinear(AbstractInteraction):

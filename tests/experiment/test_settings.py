@@ -37,6 +37,7 @@ CAPPED = {
     *((study, "num_queries") for study in ("basin", "hebbian")),
     *(("dendritic", name) for name in ("size", "sizes", "scaling_simulated")),
     ("items", "num_members"),
+    ("hierarchy", "batch_size"),
     ("retrieve", "num_bits"),
 }
 """Numbers that another field limits or refuses, or that only some choices use."""
@@ -44,6 +45,8 @@ ONLY_TIME = {
     ("retrieve", "max_steps"), ("train", "steps"), ("train", "inpainting_steps"),
     ("compare", "training_steps"), ("transformer", "steps"), ("items", "steps"),
     ("generalise", "steps"), ("gradients", "steps"), ("gradients", "rounds"),
+    ("hierarchy", "steps"), ("predictive", "steps"),
+    ("predictive", "epochs"), ("predictive", "hierarchical_epochs"),
     *(("dendritic", f"scaling_{name}") for name in ("memory", "feature", "branches", "joint")),
 }  # fmt: skip
 """Numbers that make a run longer, by at most a few bytes each."""

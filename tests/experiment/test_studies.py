@@ -133,6 +133,8 @@ WRONG = [
     ("items", {"num_memory": 30}, "`thresholds`"),
     ("gradients", {"distances": ()}, "`distances` must be a list of one or more"),
     ("setwise", {"loads": ()}, "`loads` must be a list of one or more"),
+    ("hierarchy", {"num_stored": 5000}, "`num_stored` must be .* from 2 to 1797"),
+    ("predictive", {"correlations": (1.0,)}, "`correlations`"),
     ("claims", {"only": ("saddle", "zebra")}, "`only` must hold keys .*but has zebra"),
 ]
 

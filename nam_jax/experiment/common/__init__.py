@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         separations,
     )
     from nam_jax.experiment.common._results import result_variable
+    from nam_jax.experiment.common._seeds import over_seeds
     from nam_jax.experiment.common._settings import criterion_text, rest_of, settings_text
     from nam_jax.experiment.common._slopes import Slope, log_slope
     from nam_jax.experiment.common._training import cosine_adam, gradient_routes
@@ -96,6 +97,7 @@ __getattr__, __dir__ = attach(
             "separations",
         ],
         "_results": ["result_variable"],
+        "_seeds": ["over_seeds"],
         "_settings": ["criterion_text", "rest_of", "settings_text"],
         "_slopes": ["Slope", "log_slope"],
         "_training": ["cosine_adam", "gradient_routes"],
@@ -133,6 +135,7 @@ __all__ = [
     "key_of_seed",
     "log_slope",
     "on_device",
+    "over_seeds",
     "padded",
     "patterns_of",
     "progress_bar",
