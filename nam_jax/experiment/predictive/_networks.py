@@ -97,7 +97,7 @@ def learned_recurrent(images: Patterns, epochs: int, rate: float | Scalar) -> Re
         rate: eta.
     """
     mean = images.mean(axis=0)
-    centred = images - mean
+    centred = images - mean[None, :]
     others = 1 - jnp.eye(images.shape[1], dtype=images.dtype)
 
     def learn(_: Any, weights: Float[Array, "N N"]) -> Float[Array, "N N"]:

@@ -40,7 +40,7 @@ def make_cues(images: Patterns, num_unknown: int, num_masks: int, *, key: Key) -
     keys = jr.split(key, len(right))
     order = jax.vmap(lambda key: jr.permutation(key, images.shape[1]))(keys)
     known = order >= num_unknown
-    return Cues(images, right, known, jnp.where(known, images[right], images.mean(axis=0)))
+    return Cues(images, right, known, jnp.where(known, images[right], images.mean(axis=0)[None, :]))
 
 
 def by_network(
@@ -65,7 +65,7 @@ def dendritic(network: Recurrent, cues: Cues, steps: int, step: float) -> Float[
     """
 
     def moved(_: Any, x: Patterns) -> Patterns:
-        flow = -(x - network.mean) @ network.errors.T
+        flow = -(x - network.mean[None, :]) @ network.errors.T
         return jnp.where(cues.known, x, x + step * flow)
 
     return np.asarray(jax.lax.fori_loop(0, steps, moved, cues.start))
@@ -76,7 +76,7 @@ def pseudo_inverse(cues: Cues, passes: int) -> Float[np.ndarray, "M N"]:
 
     It is Hopfield's network with the couplings of the pseudo-inverse and linear neurons.
     """
-    mean = cues.images.mean(axis=0)
+    mean = cues.images.mean(axis=0)[None, :]
     centred = cues.images - mean
     projector = jnp.linalg.pinv(centred) @ centred
 

@@ -22,7 +22,7 @@ from nam_jax.experiment.predictive._networks import (
 def images_of(num, size, *, key):
     """More images than pixels, so that their covariance can be inverted."""
     mixed = jr.normal(key, (num, size)) @ (jnp.eye(size) + jnp.eye(size, k=1))
-    return mixed / mixed.std(axis=0)
+    return mixed / mixed.std(axis=0, keepdims=True)
 
 
 def test_the_hierarchy_follows_its_errors(getkey):
