@@ -78,6 +78,18 @@ def check_setwise(lines):
     assert counts == [5, 6] and all("came to rest" in line for line in lines)
 
 
+def check_hierarchy(lines):
+    text = "\n".join(lines)
+    assert "EnergyNetwork" in text and "came to rest" in text
+    assert float(lines[-1].split(":")[1]) < 0.05
+
+
+def check_predictive(lines):
+    assert "came to rest" in lines[0]
+    terms = {line.split(":")[0]: float(line.split(":")[1]) for line in lines[1:]}
+    assert terms["x0"] == 0 and terms["Prediction(x0, x1)"] > 0
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -86,6 +98,8 @@ CHECKS = {
     "capacity": check_capacity,
     "training": check_training,
     "setwise": check_setwise,
+    "hierarchy": check_hierarchy,
+    "predictive": check_predictive,
 }
 """Page: what its example prints must say."""
 

@@ -55,7 +55,7 @@ class Bias(AbstractInteraction):
         (layer,) = shapes
         check_shape("values", self.values.shape, layer, named(self.joins, layer))
 
-    def degree(self, *free: bool) -> float:
+    def degree(self, *free: bool) -> float | int:
         return some(free)
 
 

@@ -9,6 +9,7 @@ import jax.random as jr
 from nam_jax.interaction import (
     Anchor,
     Attention,
+    Bias,
     Bilinear,
     Convolution,
     Dense,
@@ -59,6 +60,12 @@ def setwise(key, d, sets=(EDGES, TRIANGLES)):
 
 
 INTERACTIONS = {
+    "bias": Row(
+        lambda key, d: Bias("y", jr.normal(key, (2, 3), d)),
+        ((2, 3),),
+        ((6,),),
+        r"\(6,\).* but has shape \(2, 3\)",
+    ),
     "bilinear": Row(
         lambda key, d: Bilinear("v", "h", jr.normal(key, (4, 6), d)),
         ((2, 3), (4,)),

@@ -11,6 +11,7 @@ from nam_jax._misc import symmetrise
 from nam_jax.interaction import (
     Anchor,
     Attention,
+    Bias,
     Bilinear,
     Convolution,
     Dense,
@@ -104,7 +105,11 @@ STRUCTURES = {
     ),
     "chain": Structure(
         {"a": (Quadratic(), 6), "b": (LogCosh(), 5), "c": (LogSumExp(), 4)},
-        lambda normal: [Bilinear("a", "b", normal(5, 6)), Bilinear("b", "c", normal(4, 5))],
+        lambda normal: [
+            Bilinear("a", "b", normal(5, 6)),
+            Bilinear("b", "c", normal(4, 5)),
+            Bias("b", normal(5)),
+        ],
     ),
     "images": Structure(
         {
