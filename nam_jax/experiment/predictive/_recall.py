@@ -87,7 +87,7 @@ def pseudo_inverse(cues: Cues, passes: int) -> Float[np.ndarray, "M N"]:
 
 
 def at_rest(
-    matrix: Float[np.ndarray, "N N"], mean: Float[np.ndarray, " N"], cues: Cues
+    matrix: Float[np.ndarray, "N N"], mean: Pattern | Float[np.ndarray, " N"], cues: Cues
 ) -> Float[np.ndarray, "M N"]:
     """Returns cues whose unknown pixels u solve [M (x - mean)]_u = 0, in float64.
 

@@ -67,6 +67,7 @@ def test_softmax_units_complete_stored_images_without_training(getkey):
     np.testing.assert_allclose(completions, images, atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_route_differentiates_the_anchored_network(getkey):
     """The gradient by a bias is that of the rest of the network whose pixels are held."""
     network = chain((6,), 4.0, key=getkey())
