@@ -83,7 +83,7 @@ def test_two_variables_tell_the_dynamics_apart():
 def test_exact_rests_are_those_of_the_steps(getkey):
     images = images_of(12, 6, key=getkey())
     cues = recall.make_cues(images, 3, 1, key=getkey())
-    network = learned_recurrent(images, 500, 0.02)
+    network = learned_recurrent(images, 20, 0.02)
     errors, step = np.asarray(network.errors), 1.5 / recall.largest_eigenvalue(network)
     for stepped, matrix in (
         (recall.by_network(network.implicit(), cues, 2000, step), errors.T @ errors),
