@@ -10,9 +10,9 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from nam_jax._types import Key, Pattern, Patterns
+from nam_jax._types import Key, Patterns
 from nam_jax.interaction import Anchor, Bias, Bilinear, Convolution
 from nam_jax.lagrangian import LogCosh, LogSumExp, Quadratic
 from nam_jax.network import EnergyNetwork, Layer
@@ -107,13 +107,14 @@ def num_weights(network: EnergyNetwork) -> int:
     return sum(int(array.size) for array in weights)
 
 
-def anchored(network: EnergyNetwork, cue: Pattern, known: Bool[Array, " N"]) -> EnergyNetwork:
-    """Returns the network with its known pixels held near those of `cue`."""
+def anchored(network: EnergyNetwork, sample: Sample) -> EnergyNetwork:
+    """Returns the network with the pixels that a sample does not ask for held near its cue."""
+    assert sample.asked is not None
     shape = network.by_name["v"].units
     return eqx.tree_at(
         lambda net: (net.interactions[0].target, net.interactions[0].mask),
         network,
-        (cue.reshape(shape), known.reshape(shape)),
+        (sample.cue.reshape(shape), ~sample.asked.reshape(shape)),
     )
 
 
@@ -126,9 +127,9 @@ class AnchoredRoute(AbstractRoute):
 
     route: AbstractRoute
 
-    def value_and_grad(self, cost: Any, network: EnergyNetwork, sample: Sample) -> Any:
+    def value_and_grad(self, cost: Any, network: Any, sample: Sample) -> Any:
         """See [`nam_jax.train.AbstractRoute`][]."""
-        held = anchored(network, sample.cue, ~sample.asked)
+        held = anchored(network, sample)
         return self.route.value_and_grad(cost, held, sample)
 
 

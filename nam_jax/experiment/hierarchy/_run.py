@@ -138,7 +138,8 @@ def _outcome(config: HierarchyConfig, optimizer: Any, *, key: Key) -> Outcome:
         pictures[name] = answers[0][0][:EXAMPLES]
     samples = tests[0].samples
     pictures["original"] = np.asarray(samples.target)[:EXAMPLES]
-    pictures["cue"] = np.where(samples.asked, np.nan, samples.target)[:EXAMPLES]
+    unknown = np.asarray(samples.asked)[:EXAMPLES]
+    pictures["cue"] = np.where(unknown, np.nan, pictures["original"])
     return Outcome(
         scores=scores,
         weights={name: num_weights(network) for name, network in networks.items()},

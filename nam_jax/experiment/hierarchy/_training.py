@@ -87,7 +87,7 @@ def completed(
     """Returns the images after recall, and whether the network came to rest."""
 
     def one(sample: train.Sample) -> tuple[Pattern, Bool[Array, ""]]:
-        held = anchored(network, sample.cue, ~sample.asked)
+        held = anchored(network, sample)
         rested = solve.settle(held, held.initial_state(sample.cue), how=flow)
         return held.readout(rested.state), rested.result == RESULTS.converged
 

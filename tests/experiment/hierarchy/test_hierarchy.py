@@ -48,7 +48,7 @@ def test_a_chain_follows_its_equations(getkey):
     biases = [jr.normal(getkey(), (size,)) for size in (64, 5)]
     network = eqx.tree_at(lambda n: [n.interactions[i].values for i in (1, 2)], network, biases)
     cue, known = jr.normal(getkey(), (64,)), jr.bernoulli(getkey(), 0.5, (64,))
-    network = anchored(network, cue, known)
+    network = anchored(network, train.Sample(cue, cue, asked=~known))
     v, h = jr.normal(getkey(), (64,)), jr.normal(getkey(), (5,))
     weights = network.interactions[3].weights
     flow = network.vector_field(0.0, network.states(v=v, h1=h))
@@ -79,7 +79,7 @@ def test_the_route_differentiates_the_anchored_network(getkey):
 
     def loss_at(bias):
         moved = eqx.tree_at(lambda n: n.interactions[2].values, network, bias)
-        held = anchored(moved, sample.cue, ~sample.asked)
+        held = anchored(moved, sample)
         return loss(
             held.readout(solve.settle(held, held.initial_state(sample.cue), how=HOW).state), sample
         )
