@@ -60,7 +60,7 @@ from nam_jax.theory._one_step import (
     rectified_difference,
     self_coupled_error,
 )
-from nam_jax.theory._predictive import implicit_recall
+from nam_jax.theory._predictive import implicit_recall as implicit_recall
 from nam_jax.theory._quadrature import patterns_at_error
 from nam_jax.theory._setwise import setwise_signal_to_noise
 from nam_jax.theory._superposition import superposition_capacity, superposition_error
@@ -94,7 +94,6 @@ __all__ = [
     "gating_window",
     "hebbian_one_step_error",
     "hebbian_winners_error",
-    "implicit_recall",
     "load_limit",
     "memories_per_unit_astrocyte",
     "memories_per_unit_two_layer",
