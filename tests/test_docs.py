@@ -78,6 +78,11 @@ def check_setwise(lines):
     assert counts == [5, 6] and all("came to rest" in line for line in lines)
 
 
+def check_tokens(lines):
+    before, after = (float(re.findall(r"-?\d+\.\d+", line)[0]) for line in lines)
+    assert after < before and "(9, 8)" in lines[0] and "came to rest" in lines[1]
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -86,6 +91,7 @@ CHECKS = {
     "capacity": check_capacity,
     "training": check_training,
     "setwise": check_setwise,
+    "tokens": check_tokens,
 }
 """Page: what its example prints must say."""
 

@@ -43,6 +43,7 @@ CAPPED = {
 ONLY_TIME = {
     ("retrieve", "max_steps"), ("train", "steps"), ("train", "inpainting_steps"),
     ("compare", "training_steps"), ("transformer", "steps"), ("items", "steps"),
+    ("tokens", "steps"),
     ("generalise", "steps"), ("gradients", "steps"), ("gradients", "rounds"),
     *(("dendritic", f"scaling_{name}") for name in ("memory", "feature", "branches", "joint")),
 }  # fmt: skip
