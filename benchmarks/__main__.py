@@ -7,6 +7,7 @@ from rich.console import Console
 
 from benchmarks import (
     compare,
+    composed,
     dendritic,
     effective,
     family,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "family": family.run,
     "dendritic": dendritic.run,
     "compare": compare.run,
+    "composed": composed.run,
     "fuzz": fuzz.run,
     "kills": kills.run,
 }

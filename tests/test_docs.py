@@ -90,6 +90,11 @@ def check_predictive(lines):
     assert terms["x0"] == 0 and terms["Prediction(x0, x1)"] > 0
 
 
+def check_tokens(lines):
+    before, after = (float(re.findall(r"-?\d+\.\d+", line)[0]) for line in lines)
+    assert after < before and "(9, 8)" in lines[0] and "came to rest" in lines[1]
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -100,6 +105,7 @@ CHECKS = {
     "setwise": check_setwise,
     "hierarchy": check_hierarchy,
     "predictive": check_predictive,
+    "tokens": check_tokens,
 }
 """Page: what its example prints must say."""
 

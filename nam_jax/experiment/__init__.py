@@ -17,6 +17,7 @@ _FOLDERS = (
     "hebbian",
     "generalise",
     "transformer",
+    "tokens",
     "dendritic",
     "items",
     "gradients",

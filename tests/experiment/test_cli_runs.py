@@ -151,6 +151,18 @@ TINY = {
         "num_seeds": 2,
         "num_sequences": 4,
     },
+    "tokens": {
+        "size": 4,
+        "num_heads": 1,
+        "head_size": 2,
+        "num_memories": 3,
+        "tested_steps": 3,
+        "step_sizes": [1.0],
+        "steps": 2,
+        "batch_size": 4,
+        "num_test": 8,
+        "num_masks": 1,
+    },
     "dendritic": {
         "parts": ["raster", "size"],
         "num_memory": 200,
@@ -224,6 +236,7 @@ FIGURES = (
     *("load", "binary", "classes", "recalls"),  # compare
     *("raster", "capacity"),  # dendritic
     "pictures",  # items
+    "completions",  # tokens
 )
 """Further figures, by the studies that draw them."""
 
@@ -246,6 +259,7 @@ LONG = {
     "capacity_astrocyte",
     "capacity_hopfield",
     "retrieve_certified",
+    "tokens",
     "transformer",
     "setwise",
 }  # mostly compilation
@@ -326,7 +340,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
     studies = {study.name: study for study in STUDIES}
     for name in (
         "retrieve", "train_codec", "train", "reduce", "recognise", "lesion", "gradients",
-        "compare_digits", "transformer",
+        "compare_digits", "transformer", "tokens",
     ):  # fmt: skip
         path = next(config for config in CONFIGS if config.stem == name)
         study = studies[command_of(path)]

@@ -44,6 +44,7 @@ CAPPED = {
 ONLY_TIME = {
     ("retrieve", "max_steps"), ("train", "steps"), ("train", "inpainting_steps"),
     ("compare", "training_steps"), ("transformer", "steps"), ("items", "steps"),
+    ("tokens", "steps"),
     ("generalise", "steps"), ("gradients", "steps"), ("gradients", "rounds"),
     ("hierarchy", "steps"), ("predictive", "steps"),
     ("predictive", "epochs"), ("predictive", "hierarchical_epochs"),

@@ -120,6 +120,7 @@ WRONG = [
     ("generalise", {"loads": ()}, "`loads` must be a list of one or more"),
     ("transformer", {"attentions": ("zebra",)}, "`attentions` must name attentions"),
     ("transformer", {"num_keys": 3}, "`most_pairs`|`num_keys`"),
+    ("tokens", {"tested_steps": 2}, "`tested_steps` must be at least `block_steps`, 3"),
     ("dendritic", {"num_branches": 2000}, "`num_branches` must be at most `num_memory`, 1000"),
     ("dendritic", {"sizes": (1, 1001)}, "`sizes` must be at most `num_memory`, 1000"),
     ("dendritic", {"thresholds": (0.0, 1.0, 100.0)}, "`thresholds` must have g_t above 0"),

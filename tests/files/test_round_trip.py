@@ -73,6 +73,9 @@ OTHERS = {
     "driven": driven_effective,
     "transformer": transformer,
     "hebbian attention": lambda key: attention.HebbianAttention(),
+    "energy block": lambda key: attention.EnergyBlock.random(
+        4, num_heads=2, head_size=3, num_memories=5, leak=0.5, key=key
+    ),
     "gap junctions": two_astrocytes,
     "astrocyte": lambda key: memory.grow_astrocyte(3, key=key),
     "wiring": wiring,
