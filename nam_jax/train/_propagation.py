@@ -15,8 +15,7 @@ from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
     AbstractNetwork,
-    Drive,
-    drive_at,
+    Layer,
 )
 from nam_jax.solve import RESULTS
 from nam_jax.train._routes import (
@@ -40,8 +39,8 @@ class EquilibriumPropagation(AbstractRoute):
         (dF/dtheta at u_beta - dF/dtheta at u_-beta) / (2 beta)    centred
 
     with errors of order beta and beta^2 (Scellier & Bengio, arXiv 1602.05179; Laborieux et al.,
-    arXiv 2006.03824). No derivative of the dynamics is taken. The network needs an energy and takes
-    a [`nam_jax.network.Drive`][].
+    arXiv 2006.03824). No derivative of the dynamics is taken. The network needs an energy, and a
+    layer whose activations are the readout: its neurons are pushed.
 
     Attributes:
         nudge: The strongest push on a neuron, in units of its restoring force: beta is chosen so
@@ -115,18 +114,19 @@ class _Nudged(AbstractContinuousNetwork):
         return self.network.dtype
 
     @property
-    def drive_type(self) -> type[Drive]:
-        return Drive
+    def drive_type(self) -> type | None:
+        return self.network.drive_type
 
     def initial_state(self, cue: ArrayLike) -> Any:
         return self.network.initial_state(cue)
 
     def vector_field(self, t: Scalar | float, state: Any, drive: Any = None) -> Any:
-        readout = self.network.readout(state)
-        inputs = self.as_drive(drive)
-        pull = -self.beta * jax.grad(self.cost)(readout, self.sample)
-        neural = drive_at(inputs.neural, t, readout) + pull
-        return self.network.vector_field(t, state, Drive(neural, inputs.synaptic, inputs.process))
+        flow = self.network.vector_field(t, state, drive)
+        pull = -self.beta * jax.grad(self.cost)(self.network.readout(state), self.sample)
+        layer, speed = _neurons(self.network), self.network.visible(flow)
+        push = pull.reshape(speed.shape) / layer.inertia.astype(speed.dtype)
+        push = push if layer.held is None else jnp.where(layer.held, 0, push)
+        return eqx.tree_at(self.network.visible, flow, speed + push)
 
     def readout(self, state: Any) -> Pattern:
         return self.network.readout(state)
@@ -160,20 +160,25 @@ class _Nudged(AbstractContinuousNetwork):
 
 
 def _with_neurons_to_nudge(network: AbstractNetwork) -> AbstractContinuousNetwork:
-    """`network`, if it flows down an energy and has neurons that a `Drive` can push."""
+    """`network`, if it flows down an energy and has neurons that can be pushed."""
     flow = network.flowing()
-    if not flow.has_energy or flow.visible_place() is None or flow.drive_type is not Drive:
-        requirement = "have an energy, and neurons that take a `Drive`, for equilibrium propagation"
+    if not flow.has_energy or flow.visible_place() is None:
+        requirement = "have an energy, and neurons to push, for equilibrium propagation"
         raise argument_error("network", requirement, f"a {type(network).__name__}")
     return flow
 
 
-def _unit_of_nudge(network: AbstractContinuousNetwork, state: Any, pull: Pattern) -> Scalar:
-    """The beta at which the strongest push on a neuron equals its restoring force; see `nudge`."""
+def _neurons(network: AbstractContinuousNetwork) -> Layer:
+    """Returns the layer of the neurons, whose activations are the readout."""
     layers, place = network.layers(), network.visible_place()
     assert layers is not None and place is not None
+    return layers[place]
+
+
+def _unit_of_nudge(network: AbstractContinuousNetwork, state: Any, pull: Pattern) -> Scalar:
+    """The beta at which the strongest push on a neuron equals its restoring force; see `nudge`."""
     x, scale = network.visible(state), network.visible(network.time_scales())
-    inertia = layers[place].inertia.astype(x.dtype)
+    inertia = _neurons(network).inertia.astype(x.dtype)
     force = inertia / jnp.asarray(scale, x.dtype) * (1 + jnp.max(jnp.abs(x)))
     largest = jnp.max(jnp.abs(pull))
     return force / jnp.where(largest > 0, largest, 1).astype(x.dtype)
