@@ -38,4 +38,4 @@ def test_there_are_not_too_many():
     assert sum(len(names_in(room)) for room in ROOMS) <= MOST
 
 
-MOST = 305
+MOST = 310

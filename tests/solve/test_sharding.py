@@ -62,9 +62,9 @@ def compare(actual, expected, rtol=1e-3):
     for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-9 + rtol * np.abs(b).max())
 
-compare(jax.jit(traced)(placed), traced(cues))
+compare(jax.jit(traced)(placed), jax.jit(traced)(cues))
 mapped = jax.shard_map(simulated, mesh=mesh, in_specs=P("b"), out_specs=P("b"))
-compare(jax.jit(mapped)(placed), simulated(cues))
+compare(jax.jit(mapped)(placed), jax.jit(simulated)(cues))
 if kind == AxisType.Auto:
     certified = NeuronAstrocyte.certified(xi)
     gradient = eqx.filter_jit(eqx.filter_grad(loss))
@@ -73,7 +73,7 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("kind", ["explicit", "auto"])
+@pytest.mark.parametrize("kind", ["explicit", pytest.param("auto", marks=pytest.mark.slow)])
 def test_cues_on_eight_devices_are_recalled_as_on_one(kind):
     """`shard_map` checks by default that samples do not mix; updates one by one need `False`."""
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
