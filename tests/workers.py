@@ -14,7 +14,7 @@ import jaxlib
 GB = 2**30
 WORKER = 1.5 * GB
 """Bytes that one worker may need: the bound that the tests are kept below."""
-RESIDENT = 1.1 * GB
+RESIDENT = 1.0 * GB
 """Resident bytes at which a worker drops its compiled programs, so that it stays below `WORKER`.
 
 A program takes 1 to 3 MB, and those of one test at most 0.4 GB.
