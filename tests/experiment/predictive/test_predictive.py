@@ -132,14 +132,14 @@ def test_numbers_of_the_table():
         assert float(few.sel(memory=name)) < 1e-3
     assert np.isnan(many.sel(memory="implicit"))
     for name, value in {
-        "implicit, stable steps": 0.0251,
-        "implicit, exact": 0.0265,
-        "dendritic": 0.0162,
-        "Gaussian, ridge 0.001": 0.0170,
-        "hierarchical 64-64": 0.0344,
-        "hierarchical 64-64-32": 0.0227,
+        "implicit, stable steps": 0.0272,
+        "implicit, exact": 0.0296,
+        "dendritic": 0.0177,
+        "Gaussian, ridge 0.001": 0.0183,
+        "hierarchical 64-64": 0.0346,
+        "hierarchical 64-64-32": 0.0279,
     }.items():
-        assert float(many.sel(memory=name)) == pytest.approx(value, rel=0.25)
+        assert float(many.sel(memory=name)) == pytest.approx(value, rel=0.2)
     errors, pair = predictive.study.figure(dataset).axes
     for count in (16, 64):
         np.testing.assert_allclose(curves(errors)[f"K = {count}"].x, error.sel(stored=count))
