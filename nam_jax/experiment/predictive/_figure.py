@@ -29,11 +29,12 @@ def _errors(axes: Axes, dataset: xr.Dataset) -> None:
         rows = dataset.score.sel(stored=count, measure="error")
         x, low, high = (rows.sel(bound=bound).values for bound in ("value", "low", "high"))
         marker, face = MARKERS[index % len(MARKERS)]
+        ends, fine = np.stack([x - low, high - x]), ~np.isnan(x)
         axes.errorbar(
-            x, places + 0.2 * index, xerr=np.stack([x - low, high - x]), fmt=marker,
+            x[fine], places[fine] + 0.2 * index, xerr=ends[:, fine], fmt=marker,
             color="black", markerfacecolor=face, capsize=3, markersize=5, label=f"K = {count}",
         )  # fmt: skip
-        for place in places[np.isnan(x)]:
+        for place in places[~fine]:
             axes.annotate(
                 f"K = {count} diverges", (0, place + 0.2 * index), xytext=(8, 0),
                 textcoords="offset points", fontsize="x-small", va="center",
