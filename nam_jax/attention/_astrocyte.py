@@ -38,10 +38,11 @@ class AstrocyteAttention(AbstractAttention):
 
     A token is written as a pulse. Writing at a constant rate for a fixed time changes H and P by
     one common factor, which the quotient loses. Without a leak, and with calcium at rest, the
-    answers are those of [`nam_jax.attention.HebbianAttention`][]. A leak lambda weighs a token that
-    is a tokens old by exp(-lambda a). If p starts from 0 and reading ends after a time t, answers
-    are too large by the factor 1 / (1 - exp(-t / tau_p)). Source: Kozachkov, Kastanenka & Krotov,
-    Building transformers from neurons and astrocytes, PNAS 2023, 120, e2219150120.
+    answers are those of [`nam_jax.attention.HebbianAttention`][]. With a leak lambda, the token
+    written n tokens ago has the weight exp(-lambda n). If p starts from 0 and reading ends after a
+    time t, answers are too large by the factor 1 / (1 - exp(-t / tau_p)). Source: Kozachkov,
+    Kastanenka & Krotov, Building transformers from neurons and astrocytes, PNAS 2023, 120,
+    e2219150120.
 
     Attributes:
         features: phi, above 0.
@@ -67,10 +68,14 @@ class AstrocyteAttention(AbstractAttention):
         """Makes the attention.
 
         Raises:
-            ValueError: If `leak` is below 0, or `reading_time` not above 0.
+            ValueError: If `leak` is below 0, `reading_time` not above 0, or `keeps_calcium` True
+                although the reading time is infinite, so that no calcium is left to keep.
         """
         if not reading_time > 0:
             raise argument_error("reading_time", "be above 0", reading_time)
+        if keeps_calcium and math.isinf(reading_time):
+            requirement = "be False where the reading time is infinite, as calcium comes to rest"
+            raise argument_error("keeps_calcium", requirement, True)
         self.features = features
         self.leak = positive_number("leak", leak, zero_allowed=True)
         self.reading_time = float(reading_time)

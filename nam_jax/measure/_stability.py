@@ -1,6 +1,6 @@
 """Certificates and stability of composed networks, by the curvature of their interactions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -136,11 +136,11 @@ def _root(layer: Layer, u: Float[Array, "..."], factor: Array) -> Any:
     values, vectors = jnp.linalg.eigh((hessian + hessian.T) / 2)
     roots = jnp.sqrt(jnp.maximum(values, 0))
     matrix = factor * (vectors * roots[None, :]) @ vectors.T
-    return _product(matrix)
+    return jax.tree_util.Partial(_product, matrix)
 
 
-def _product(matrix: Float[Array, "n n"]) -> Callable[[Array], Array]:
-    return lambda v: (matrix @ v.ravel()).reshape(v.shape)
+def _product(matrix: Float[Array, "n n"], v: Float[Array, "..."]) -> Float[Array, "..."]:
+    return (matrix @ v.ravel()).reshape(v.shape)
 
 
 def _check_known(network: EnergyNetwork) -> None:

@@ -184,6 +184,10 @@ def test_gradients_are_finite_and_directions_are_not_trained(getkey):
             lambda key: AstrocyteAttention(RandomFeatures(4, 4, key=key), reading_time=0.0),
             "`reading_time` must be above 0",
         ),
+        (
+            lambda key: AstrocyteAttention(RandomFeatures(4, 4, key=key), keeps_calcium=True),
+            "`keeps_calcium` must be False where the reading time is infinite",
+        ),
     ],
 )
 def test_bad_arguments(make, message, getkey):

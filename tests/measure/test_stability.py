@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from compilations import compilations
 from jax.flatten_util import ravel_pytree
 from tables.networks import signs
 
@@ -117,6 +118,16 @@ def jacobian_at(network, state):
     vector, rebuilt = ravel_pytree(state)
     flow = lambda v: ravel_pytree(network.vector_field(0.0, rebuilt(v)))[0]  # noqa: E731
     return jax.jacfwd(flow)(vector)
+
+
+def test_a_second_certificate_of_equal_structure_compiles_nothing():
+    state = chain(jr.key(0), LogSumExp(2.0), 0.5).initial_state(jnp.ones(8))
+    for seed in (0, 1):
+        with compilations() as events:
+            network = chain(jr.key(seed), LogSumExp(2.0), 0.5)
+            nam.measure.certificate(network)
+            nam.measure.stability(network, state)
+    assert not events
 
 
 def test_linear_layers_are_bounded_up_to_the_norm_of_their_weights():

@@ -1,6 +1,5 @@
 """The doors compile once, and refuse what they have no use for."""
 
-import contextlib
 from typing import Any, cast
 
 import diffrax as dfx
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from compilations import compilations
 from tables.bare import BareNetwork
 from tables.networks import general, random_state, released, signs
 
@@ -23,23 +23,6 @@ from nam_jax.network import (
 from nam_jax.solve import Asynchronous, ExponentialEuler, Flow, Passes, Synchronous
 
 N = 10
-COMPILED = "/jax/core/compile/backend_compile_duration"
-
-
-@contextlib.contextmanager
-def compilations():
-    """Collects an entry for each program that is compiled inside the block."""
-    events = []
-
-    def listen(name, duration, **_):
-        if name == COMPILED:
-            events.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield events
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def recalls(seed):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,10 +34,36 @@ def largest_curvature(
         free: Whether each layer is among those of W.
         scales: R for each layer.
     """
+    arguments = network, tuple(activations), tuple(free), tuple(scales)
+    chosen = zip(network.parts, free, strict=True)
+    size = sum(math.prod(layer.units) for layer, is_free in chosen if is_free)
+    if size <= FEW:
+        matrix = np.asarray(_products(jnp.eye(size, dtype=network.dtype), *arguments), float)
+        return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+
+    def matvec(v: np.ndarray) -> np.ndarray:
+        return np.asarray(_products(jnp.asarray(v.reshape(1, -1)), *arguments)[0], float)
+
+    operator: Any = cast(Any, LinearOperator)((size, size), matvec=matvec, dtype=float)
+    start = np.random.default_rng(0).standard_normal(size)
+    if not matvec(start).any():  # W = 0, for which ARPACK has no start
+        return 0.0
+    return float(eigsh(operator, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
+
+
+@eqx.filter_jit
+def _products(
+    vectors: Float[Array, "m n"],
+    network: Any,
+    activations: tuple[Any, ...],
+    free: tuple[bool, ...],
+    scales: tuple[Any, ...],
+) -> Float[Array, "m n"]:
+    """Returns R W R v for each row v; one program serves all networks of equal structure."""
     places = [place for place, is_free in enumerate(free) if is_free]
-    shapes = [network.parts[place].units for place in places]
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    size = int(ends[-1])
+    layers = [network.parts[place] for place in places]
+    ends = np.cumsum([math.prod(layer.units) for layer in layers])
+    at = [activations[place] for place in places]
 
     def energy(chosen: list[Array]) -> Array:
         everything = list(activations)
@@ -44,34 +71,19 @@ def largest_curvature(
             everything[place] = y
         return network.interaction_energy(tuple(everything))
 
-    at = [activations[place] for place in places]
+    def scaled(parts: list[Array]) -> list[Array]:
+        return [
+            _scaled(scales[place], part, layer.pairs)
+            for place, layer, part in zip(places, layers, parts, strict=True)
+        ]
 
-    @jax.jit
     def product(v: Float[Array, " n"]) -> Float[Array, " n"]:
-        parts = jnp.split(v.astype(at[0].dtype), ends[:-1])
-        units = [
-            _scaled(scales[place], part.reshape(shape), network.parts[place].pairs)
-            for place, part, shape in zip(places, parts, shapes, strict=True)
-        ]
-        _, bent = jax.jvp(jax.grad(energy), (at,), (units,))
-        scaled = [
-            _scaled(scales[place], part, network.parts[place].pairs)
-            for place, part in zip(places, bent, strict=True)
-        ]
-        return -jnp.concatenate([part.ravel() for part in scaled])
+        parts = jnp.split(v.astype(network.dtype), ends[:-1])
+        units = [part.reshape(y.shape) for part, y in zip(parts, at, strict=True)]
+        _, bent = jax.jvp(jax.grad(energy), (at,), (scaled(units),))
+        return -jnp.concatenate([part.ravel() for part in scaled(bent)])
 
-    if size <= FEW:
-        matrix = np.asarray(jax.vmap(product)(jnp.eye(size, dtype=at[0].dtype)), float)
-        return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
-
-    def matvec(v: np.ndarray) -> np.ndarray:
-        return np.asarray(product(jnp.asarray(v.ravel())), float)
-
-    operator: Any = cast(Any, LinearOperator)((size, size), matvec=matvec, dtype=float)
-    start = np.random.default_rng(0).standard_normal(size)
-    if not matvec(start).any():  # W = 0, for which ARPACK has no start
-        return 0.0
-    return float(eigsh(operator, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
+    return jax.vmap(product)(vectors)
 
 
 def _scaled(scale: Any, part: Array, pairs: bool) -> Array:
