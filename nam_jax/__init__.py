@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         memory,
         network,
         solve,
+        sweep,
         theory,
         train,
     )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _ROOMS = [
     *("attention", "data", "interaction", "lagrangian", "measure", "memory", "network", "solve"),
-    *("theory", "train"),
+    *("sweep", "theory", "train"),
 ]
 _read, __dir__ = attach(
     __name__,
@@ -55,7 +56,7 @@ def load(path: "str | Path") -> Any:
     if path.is_dir():
         from nam_jax import experiment, record
 
-        return record.read_run(path, experiment.STUDIES)
+        return record.read_run(path, (*experiment.STUDIES, experiment.SWEEP))
     from nam_jax import files
 
     return files.load(path)
@@ -84,6 +85,7 @@ __all__ = [
     "settle",
     "simulate",
     "solve",
+    "sweep",
     "theory",
     "train",
 ]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from nam_jax._paths import expanded
-from nam_jax.experiment import STUDIES
+from nam_jax.experiment import STUDIES, SWEEP
 from nam_jax.record import Context, Study, stopped_by_signals
 
 PLOT = "Draw the figures of a run anew from its result.zarr."
@@ -49,6 +49,7 @@ examples:
   nam-jax dendritic --fast --parts raster size
   nam-jax claims --fast
   nam-jax claims --only capacity gating
+  nam-jax sweep rate --grid load=0.05:0.2:7 --grid num_neurons=64,128 --seeds 20
   nam-jax plot runs/claims --out figures
 
 compiled programs are kept in the user's cache folder, up to 1 GB; the environment variable
@@ -123,6 +124,8 @@ def _command(words: list[str]) -> int:
     try:
         if name == "plot":
             _plot(words[1:])
+        elif name == "sweep":
+            _sweep(words[1:])
         else:
             _run(next(study for study in STUDIES if study.name == name), words[1:])
     except ConfigError as error:
@@ -147,9 +150,39 @@ def _plot(words: list[str]) -> None:
     with reading_input():
         folder = expanded("folder", options.folder)
         out = folder if options.out is None else expanded("out", options.out)
-    dataset = read_run(folder, STUDIES).dataset
-    names = redraw(study_of(dataset, STUDIES), dataset, out)
+    from nam_jax import sweep
+
+    if sweep.is_there(folder):  # also before it is finished
+        dataset = sweep.read(folder, STUDIES)
+    else:
+        dataset = read_run(folder, STUDIES).dataset
+    names = redraw(study_of(dataset, (*STUDIES, SWEEP)), dataset, out)
     print(f"{out}: {', '.join(names)}")
+
+
+def _sweep(words: list[str]) -> None:
+    """Runs a study with many settings, or tells how far such a sweep is."""
+    from nam_jax import sweep
+    from nam_jax.record import faults_logged, reading_input
+
+    given = sweep.read_words(words, STUDIES)
+    if given.status is not None:
+        print(sweep.status(given.status, STUDIES), flush=True)
+        return
+    assert given.study is not None and given.config is not None
+    with reading_input():
+        out = expanded("out", given.out)
+    from nam_jax.experiment.common import keep_programs
+
+    keep_programs()
+    with faults_logged(out):
+        dataset = sweep.run_config(
+            given.config, given.study, out, workers=given.workers, scheduler=given.scheduler,
+            repair=given.repair, progress=not given.quiet, drawn_by=SWEEP,
+        )  # fmt: skip
+    if not given.quiet:
+        _show(SWEEP.table(dataset))
+        print(f"{out}: config.toml, result.zarr, figure.png", flush=True)
 
 
 def _run(study: Study, words: list[str]) -> None:
@@ -199,6 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for study in STUDIES:
         commands.add_parser(study.name, help=study.summary, add_help=False)
+    commands.add_parser("sweep", help=SWEEP.summary, add_help=False)
     commands.add_parser("plot", help=PLOT, add_help=False)
     return parser
 

@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from nam_jax.record._arrays import read_arrays, write_arrays
     from nam_jax.record._config import (
         ConfigError,
+        converted,
+        entry_of,
+        field_hint,
+        hints,
         read_config,
         reading_input,
         validate,
         write_config,
     )
     from nam_jax.record._context import Context
+    from nam_jax.record._dataset import from_bytes, to_bytes
     from nam_jax.record._file import staged_file
-    from nam_jax.record._flags import Flags, read_flags
+    from nam_jax.record._flags import Flags, read_flags, read_given, value_of
     from nam_jax.record._folder import WRITTEN, staged_folder
+    from nam_jax.record._help import Parser
     from nam_jax.record._kinds import (
         FARTHEST,
         MOST,
@@ -33,11 +39,19 @@ if TYPE_CHECKING:
         Share,
         Whole,
     )
-    from nam_jax.record._memory import check_memory
-    from nam_jax.record._provenance import provenance
+    from nam_jax.record._memory import Timed, check_memory
+    from nam_jax.record._provenance import provenance, versions
     from nam_jax.record._read import Run, read_run, study_of
-    from nam_jax.record._run import Finished, RunError, redraw, run_study
+    from nam_jax.record._run import (
+        Finished,
+        RunError,
+        faults_logged,
+        redraw,
+        run_study,
+        write_result,
+    )
     from nam_jax.record._signals import stopped_by_signals
+    from nam_jax.record._store import Store, StoreError
     from nam_jax.record._study import ImportPath, Study
     from nam_jax.record._text import clipped, one_line, shown
 
@@ -45,20 +59,28 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "_arrays": ["read_arrays", "write_arrays"],
-        "_config": ["ConfigError", "read_config", "reading_input", "validate", "write_config"],
+        "_config": [
+            *("ConfigError", "converted", "entry_of", "field_hint", "hints", "read_config"),
+            *("reading_input", "validate", "write_config"),
+        ],
         "_context": ["Context"],
+        "_dataset": ["from_bytes", "to_bytes"],
         "_file": ["staged_file"],
-        "_flags": ["Flags", "read_flags"],
+        "_flags": ["Flags", "read_flags", "read_given", "value_of"],
+        "_help": ["Parser"],
         "_folder": ["WRITTEN", "staged_folder"],
         "_kinds": [
             *("FARTHEST", "MOST", "AtMost", "Count", "Flips", "Fraction", "Number", "Positive"),
             *("Seed", "Share", "Whole"),
         ],
-        "_memory": ["check_memory"],
-        "_provenance": ["provenance"],
+        "_memory": ["Timed", "check_memory"],
+        "_provenance": ["provenance", "versions"],
         "_read": ["Run", "read_run", "study_of"],
-        "_run": ["Finished", "RunError", "redraw", "run_study"],
+        "_run": [
+            *("Finished", "RunError", "faults_logged", "redraw", "run_study", "write_result"),
+        ],
         "_signals": ["stopped_by_signals"],
+        "_store": ["Store", "StoreError"],
         "_study": ["ImportPath", "Study"],
         "_text": ["clipped", "one_line", "shown"],
     },
@@ -78,20 +100,31 @@ __all__ = [
     "Fraction",
     "ImportPath",
     "Number",
+    "Parser",
     "Positive",
     "Run",
     "RunError",
     "Seed",
     "Share",
+    "Store",
+    "StoreError",
     "Study",
+    "Timed",
     "Whole",
     "check_memory",
     "clipped",
+    "converted",
+    "entry_of",
+    "faults_logged",
+    "field_hint",
+    "from_bytes",
+    "hints",
     "one_line",
     "provenance",
     "read_arrays",
     "read_config",
     "read_flags",
+    "read_given",
     "read_run",
     "reading_input",
     "redraw",
@@ -101,7 +134,11 @@ __all__ = [
     "staged_folder",
     "stopped_by_signals",
     "study_of",
+    "to_bytes",
     "validate",
+    "value_of",
+    "versions",
     "write_arrays",
     "write_config",
+    "write_result",
 ]

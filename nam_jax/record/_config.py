@@ -16,7 +16,7 @@ import tomli_w
 
 from nam_jax._paths import expanded
 from nam_jax.record._owned import MARK
-from nam_jax.record._sentences import fault, requirement
+from nam_jax.record._sentences import fault, plain, requirement
 from nam_jax.record._staging import item
 from nam_jax.record._text import SHOWN, clipped, shown
 
@@ -85,7 +85,9 @@ def read_fields(kind: type, path: str | Path) -> dict[str, Any]:
     known = hints(kind)
     for key in content:
         if key not in known:
-            raise ConfigError(f"{where}: unknown key `{clipped(key, SHOWN)}`; {_hint(key, known)}")
+            raise ConfigError(
+                f"{where}: unknown key `{clipped(key, SHOWN)}`; {field_hint(key, known)}"
+            )
     return {
         key: converted(kind, key, value, f"{where}: key `{key}`") for key, value in content.items()
     }
@@ -102,7 +104,8 @@ def _text(path: Path) -> bytes:
     return content
 
 
-def _hint(key: str, known: typing.Iterable[str]) -> str:
+def field_hint(key: str, known: typing.Iterable[str]) -> str:
+    """Returns the end of a message about an unknown key: the known one that is most like it."""
     near = difflib.get_close_matches(key[:100], known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
 
@@ -129,6 +132,30 @@ def hints(kind: type) -> dict[str, Any]:
     """Returns the declared types of the fields of a config by name, with their ranges."""
     declared = typing.get_type_hints(kind, include_extras=True)
     return {field.name: declared[field.name] for field in dataclasses.fields(kind)}
+
+
+class Entry(typing.NamedTuple):
+    """What a field takes.
+
+    Attributes:
+        in_list: Whether the field takes a list of entries.
+        whole: Whether an entry is a whole number.
+        optional: Whether the field may be None.
+    """
+
+    in_list: bool
+    whole: bool
+    optional: bool
+
+
+def entry_of(kind: type, name: str) -> Entry:
+    """Returns what a field of a config takes."""
+    declared = msgspec.inspect.type_info(hints(kind)[name])
+    optional = isinstance(declared, msgspec.inspect.UnionType)
+    whole = plain(declared)
+    in_list = isinstance(whole, msgspec.inspect.VarTupleType | msgspec.inspect.TupleType)
+    item = plain(whole.item_type) if isinstance(whole, msgspec.inspect.VarTupleType) else whole
+    return Entry(in_list, isinstance(item, msgspec.inspect.IntType), optional)
 
 
 def converted(

@@ -82,20 +82,38 @@ def read_flags(study: Study, words: Sequence[str]) -> Flags:
     defaults = Shared(out=f"runs/{study.name}")
     parser = Parser(prog=f"nam-jax {study.name}", description=study.summary, allow_abbrev=False)
     add_flags(parser, "every study", defaults, but="" if study.batched else "batch")
+    given, fields = read_given(study, parser, words)
+    out = {"out": defaults.out}
+    shared = Shared(**cast(Any, out | {n: value_of(Shared, n, w) for n, w in given.items()}))
+    first = {} if shared.config is None else read_fields(kind, shared.config)
+    return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))
+
+
+def read_given(
+    study: Study, parser: Parser, words: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the words of the parser's own flags, and the checked values of a study's fields.
+
+    Flags that are not given are left out.
+
+    Args:
+        study: The study; a flag for each of its fields is added to the parser.
+        parser: A parser that has flags of its own.
+        words: The words.
+
+    Raises:
+        ConfigError: As for `read_flags`.
+    """
+    kind = study.config.resolve()
     add_flags(parser, "fields", kind())
     given, rest = parser.parse_known_args([_guarded(word) for word in words])
+    by_name = {name: value for name, value in vars(given).items() if value is not None}
+    own = hints(kind)
     if rest:
-        raise ConfigError(_unknown(study, kind, rest[0].strip()))
-    words_by_field = {name: value for name, value in vars(given).items() if value is not None}
-
-    def read(owner: type) -> dict[str, Any]:
-        own = hints(owner)
-        return {name: _value(owner, name, w) for name, w in words_by_field.items() if name in own}
-
-    shared = Shared(**cast(Any, {"out": defaults.out} | read(Shared)))
-    first = {} if shared.config is None else read_fields(kind, shared.config)
-    fields = read(kind)
-    return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))
+        known = [flag(name) for name in (*own, *vars(given))]
+        raise ConfigError(_unknown(parser.prog, list(dict.fromkeys(known)), rest[0].strip()))
+    fields = {name: value_of(kind, name, w) for name, w in by_name.items() if name in own}
+    return {name: value for name, value in by_name.items() if name not in own}, fields
 
 
 def _guarded(word: str) -> str:
@@ -113,8 +131,14 @@ def _unguarded(word: str) -> str:
     return re.sub(r"^(-?\d+)\.(?=$|[eE])", r"\g<1>", word)
 
 
-def _value(owner: type, name: str, words: Any) -> Any:
-    """The value of a flag; the word None stands for a field that is left out."""
+def value_of(owner: type, name: str, words: Any) -> Any:
+    """Returns the checked value of a field that is given as words, one or a list of them.
+
+    The word None stands for a field that is left out.
+
+    Raises:
+        ConfigError: If the value is of the wrong type or out of range.
+    """
     whole = kinds.type_info(hints(owner)[name])
     item = getattr(plain(whole), "item_type", None)
     if words in ("None", ["None"]) and isinstance(whole, kinds.UnionType):
@@ -130,11 +154,10 @@ def _value(owner: type, name: str, words: Any) -> Any:
     return converted(owner, name, words, f"{flag(name)}: argument `{name}`", strict=False)
 
 
-def _unknown(study: Study, kind: type, word: str) -> str:
+def _unknown(command: str, flags: Sequence[str], word: str) -> str:
     """The message about a word that belongs to no flag."""
     if not word.startswith("-"):
         return f"{shown(word)} follows no flag that takes it; `--help` lists all flags."
-    flags = [flag(name) for name in (*hints(kind), *hints(Shared))]
     near = difflib.get_close_matches(word[:SHOWN], flags, n=1)
     hint = f"did you mean `{near[0]}`?" if near else "`--help` lists all flags."
-    return f"`{clipped(word, SHOWN)}` is no flag of `nam-jax {study.name}`; {hint}"
+    return f"`{clipped(word, SHOWN)}` is no flag of `{command}`; {hint}"

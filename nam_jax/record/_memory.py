@@ -20,6 +20,19 @@ class Sized(Protocol):
         ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """Settings that tell about how long a run takes."""
+
+    def seconds_needed(self) -> float:
+        """Returns the seconds of a run on two cores, to within a factor of ten.
+
+        A sweep cuts its runs into chunks of about a minute by this number, so it must follow from
+        the settings alone.
+        """
+        ...
+
+
 def check_memory(config: Any, free: float | int) -> None:
     """Raises a `ConfigError` if a run with these settings cannot fit into the free memory.
 

@@ -8,6 +8,7 @@ from typing import Any
 _PACKAGES = (
     "nam-jax",
     "jax",
+    "jaxlib",
     "equinox",
     "diffrax",
     "optax",
@@ -28,6 +29,11 @@ def provenance(config: Any, *, device: str, seed: int | None = None) -> dict[str
     return {
         "seed": config.seed if seed is None else seed,
         "config": json.dumps(dataclasses.asdict(config)),
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}),
+        "versions": json.dumps(versions()),
         "device": device,
     }
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages on which numbers depend, by name."""
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}

@@ -76,7 +76,7 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
         folder = expanded("folder", folder)
     names = (CONFIG, RESULT, f"{FIGURE}.png")
     kept = _named_in(config)
-    with _faults_logged(folder), staged_folder(folder, names=names, kept=kept) as staging:
+    with faults_logged(folder), staged_folder(folder, names=names, kept=kept) as staging:
         return _run(study, config, staging, context)
 
 
@@ -97,8 +97,45 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
     with reading_input():
         folder = expanded("folder", folder)
     names = (f"{FIGURE}.png",)
-    with _faults_logged(folder), staged_folder(folder, names=names, anew=False) as staging:
+    with faults_logged(folder), staged_folder(folder, names=names, anew=False) as staging:
         return tuple(_draw(study, dataset, staging))
+
+
+def write_result(
+    config: Any, dataset: "xr.Dataset", folder: Path, drawn_by: Study | None = None
+) -> tuple[str, ...]:
+    """Writes settings, numbers and figures of a run that was computed elsewhere, as a sweep is.
+
+    They replace those of an earlier run in the folder, all at once.
+
+    Args:
+        config: The settings.
+        dataset: The numbers; the attribute `study` names what they are of.
+        folder: The folder for the files.
+        drawn_by: The study that draws the figures; None for no figures.
+
+    Returns:
+        The names of the files and folders written, the most important first.
+
+    Raises:
+        ConfigError: If the folder cannot be written, or holds an item that no run has written under
+            a name that is needed.
+    """
+    with staged_folder(folder, names=(CONFIG, RESULT)) as staging:
+        write_config(config, staging / CONFIG)
+        drawn = [] if drawn_by is None else _draw(drawn_by, dataset, staging)
+        files = (CONFIG, RESULT, *drawn)
+        _write_dataset(dataset, files, staging)
+    return files
+
+
+def _write_dataset(dataset: "xr.Dataset", files: tuple[str, ...], folder: Path) -> None:
+    """Writes numbers to `result.zarr`, with the list of all files of the run."""
+    from zarr.storage import LocalStore
+
+    listed = dataset.assign_attrs({FILES: json.dumps(files)})
+    # A path alone would be read as an address: `~`, `::` and `://` in names of folders are special.
+    as_json(listed.as_numpy()).to_zarr(LocalStore(folder / RESULT), zarr_format=2)
 
 
 def _named_in(config: Any) -> frozenset[str]:
@@ -110,7 +147,7 @@ def _named_in(config: Any) -> frozenset[str]:
 
 
 @contextlib.contextmanager
-def _faults_logged(folder: Path) -> Iterator[None]:
+def faults_logged(folder: Path) -> Iterator[None]:
     """Returns a context manager that turns errors other than `ConfigError` into a `RunError`.
 
     It writes the traceback to the log.
@@ -124,17 +161,13 @@ def _faults_logged(folder: Path) -> Iterator[None]:
 
 
 def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished:
-    from zarr.storage import LocalStore
-
     dataset = study.run(config, dataclasses.replace(context, folder=staging))
     dataset = dataset.assign_attrs(study=study.name)
     write_config(config, staging / CONFIG)
     first = [CONFIG, RESULT, *_draw(study, dataset, staging)]
     others = sorted({path.name for path in staging.iterdir()} - {*first})
     files = (*first, *others)
-    dataset = dataset.assign_attrs({FILES: json.dumps(files)})
-    # A path alone would be read as an address: `~`, `::` and `://` in names of folders are special.
-    as_json(dataset.as_numpy()).to_zarr(LocalStore(staging / RESULT), zarr_format=2)
+    _write_dataset(dataset, files, staging)
     return Finished(dataset, study.table(dataset), files)
 
 

@@ -155,6 +155,22 @@ def _turn_taken(path: Path) -> BinaryIO:
         file.close()
 
 
+def lock_of(path: Path) -> BinaryIO | None:
+    """Makes a file and locks it; returns it open, or None if another process has locked it.
+
+    The owner removes the file before it closes it. Where there are no locks, all become owners.
+    """
+    while True:
+        file = open(path, "ab")  # noqa: SIM115
+        if _is_free(file) is False:
+            file.close()
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()  # its last owner has removed it meanwhile
+
+
 def _make(folder: Path) -> tuple[Path, BinaryIO]:
     """Makes a staging folder; returns it and its open lock.
 

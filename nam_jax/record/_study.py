@@ -70,6 +70,16 @@ class Study:
     """Function of the Dataset that returns further figures by name; None if there are none."""
     batched: bool = False
     """Whether samples are computed batch by batch, so that `Context.batch` applies."""
+    run_many: ImportPath | None = None
+    """Function of a list of settings and a `Context` that runs all in one program; it returns their
+    numbers as one Dataset with a first dimension `unit`. None if settings are run one by one."""
+    stacked: tuple[str, ...] = ("seed",)
+    """Fields in which the settings of one call of `run_many` may differ."""
+    check: ImportPath | None = None
+    """Function of settings that raises a `ConfigError` where `run` would, before it computes
+    anything; None if types and ranges of fields are all that can be told."""
+    headline: str | None = None
+    """The variable of the Dataset that sweeps show while they run, and draw."""
 
     def __post_init__(self):
         if not re.fullmatch(r"[a-z]+(-[a-z]+)*", self.name):
@@ -80,7 +90,16 @@ class Study:
 
     def resolve(self) -> None:
         """Imports all parts; a missing package is then reported before anything is computed."""
-        for part in (self.config, self.run, self.table, self.figure, self.more):
+        parts = (
+            self.config,
+            self.run,
+            self.table,
+            self.figure,
+            self.more,
+            self.run_many,
+            self.check,
+        )
+        for part in parts:
             if part is not None:
                 part.resolve()
 

@@ -1,0 +1,39 @@
+"""Sweeps: a study over a grid of settings, kept chunk by chunk, to be stopped at any time.
+
+Names are imported when they are used, so that the command line is fast.
+"""
+
+from typing import TYPE_CHECKING
+
+from nam_jax._lazy import attach
+
+if TYPE_CHECKING:
+    from nam_jax.sweep._config import SweepConfig
+    from nam_jax.sweep._run import NAME, Status, SweepError, is_there, read, run, run_config, status
+    from nam_jax.sweep._words import SUMMARY, Words, read_words
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "_config": ["SweepConfig"],
+        "_run": [
+            *("NAME", "Status", "SweepError", "is_there", "read", "run", "run_config", "status"),
+        ],
+        "_words": ["SUMMARY", "Words", "read_words"],
+    },
+)
+
+__all__ = [
+    "NAME",
+    "SUMMARY",
+    "Status",
+    "SweepConfig",
+    "SweepError",
+    "Words",
+    "is_there",
+    "read",
+    "read_words",
+    "run",
+    "run_config",
+    "status",
+]

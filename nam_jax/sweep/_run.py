@@ -1,0 +1,437 @@
+"""Runs a sweep, tells how far it is, and reads what is there of it."""
+
+import contextlib
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from nam_jax._paths import expanded
+from nam_jax.record import (
+    ConfigError,
+    Store,
+    StoreError,
+    Study,
+    from_bytes,
+    reading_input,
+    shown,
+    write_result,
+)
+from nam_jax.sweep._chunk import check_units, different, environment
+from nam_jax.sweep._config import SweepConfig
+from nam_jax.sweep._grid import Grid, grid_of
+from nam_jax.sweep._plan import Chunk, Plan, planned
+from nam_jax.sweep._watch import Watch, duration
+from nam_jax.sweep._workers import Pool, Workers, pool_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PAUSE = 0.2
+"""Seconds between two looks at chunks that another run computes."""
+NAME = "sweep"
+"""The attribute `study` of the numbers of a sweep."""
+
+
+@final
+class SweepError(RuntimeError):
+    """Chunks of a sweep failed; the message says how many, and how the first one failed."""
+
+
+class Status(NamedTuple):
+    """How far a sweep is.
+
+    Attributes:
+        study: Name of the study.
+        units: Number of units of the grid.
+        finished: Number of units that are computed.
+        chunks: Number of chunks that hold them.
+        finished_chunks: Number of chunks that are there.
+        idle: Seconds since the last chunk was written; NaN if none is there.
+        left: Seconds that the rest needs at the pace of the last ten chunks; NaN if not known.
+    """
+
+    study: str
+    units: int
+    finished: int
+    chunks: int
+    finished_chunks: int
+    idle: float
+    left: float
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.study}: {self.finished} of {self.units} units "
+            f"({self.finished_chunks} of {self.chunks} chunks)"
+        )
+        if self.finished_chunks:
+            text += f", the last {duration(self.idle)} ago"
+        if self.finished < self.units and self.left == self.left:  # not NaN
+            text += f", about {duration(self.left)} left"
+        return text
+
+
+def run(
+    study: Study,
+    grid: Mapping[str | tuple[str, ...], Any],
+    *,
+    store: str | Path,
+    seeds: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workers: Workers = None,
+    scheduler: str | None = None,
+    chunk: int | None = None,
+    repair: bool = False,
+    progress: bool = False,
+) -> "xr.Dataset":
+    """Runs a study with every combination of settings, and keeps what is computed.
+
+    If the sweep is stopped, in whatever way, the same call goes on where it was: nothing is
+    computed twice and nothing is lost. A larger grid adds units to those that are there.
+
+    For example:
+
+        from nam_jax.experiment import rate
+
+        dataset = nam_jax.sweep.run(
+            rate.study,
+            {"num_neurons": [64, 128], "load": [0.05, 0.1, 0.15]},
+            settings={"memory": "power-2"},
+            seeds=20,
+            store="runs/hopfield",
+        )
+        dataset.recalled.mean("seed")
+
+    Args:
+        study: The study.
+        grid: Values by field of the study's settings; every value of a field is combined with all
+            values of the others. The key of fields whose values go together is a tuple of their
+            names, and its values are tuples. A range is written "0.05:0.3:6".
+        store: The folder of the results. It holds the finished chunks in `chunks/`, and at the end
+            `config.toml` and `result.zarr`, for [`nam_jax.load`][].
+        seeds: Number of seeds of each point of the grid, from the seed of `settings` on; None for
+            that one alone, without a dimension `seed`.
+        settings: Values of fields that are the same in all units; other fields have their defaults.
+        workers: None to compute in this process; a number of processes on this machine; or
+            "devices" for one process for each GPU of this machine.
+        scheduler: The address of a Dask scheduler whose workers compute, in place of `workers`.
+        chunk: Largest number of units that are computed and kept together; None for as many as take
+            about a minute where the settings tell, else 1.
+        repair: Whether to compute damaged chunks again; if False they raise an error.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        The numbers of all units, with one dimension for each field of the grid and for the seeds,
+        before those of the study.
+
+    Raises:
+        ConfigError: If a field is unknown, a value is wrong or a unit too large, before anything is
+            computed; if the store holds units of other settings, another study or other versions,
+            so that results would mix; or if the folder cannot be written.
+        StoreError: If the disk is full, or a chunk is damaged and `repair` is False.
+        SweepError: If chunks failed. All others were computed and are kept.
+        ModuleNotFoundError: If workers are asked for and Dask, of the extra `cluster`, is missing.
+    """
+    config = SweepConfig(
+        study=study.name,
+        seeds=seeds,
+        chunk=chunk,
+        settings={name: _plain(value) for name, value in (settings or {}).items()},
+        grid={name: _plain(values) for name, values in grid.items() if isinstance(name, str)},
+        zip=[_columns(names, rows) for names, rows in grid.items() if not isinstance(names, str)],
+    )
+    return run_config(
+        config, study, store, workers=workers, scheduler=scheduler, repair=repair, progress=progress
+    )
+
+
+def run_config(
+    config: SweepConfig,
+    study: Study,
+    store: str | Path,
+    *,
+    workers: Workers = None,
+    scheduler: str | None = None,
+    repair: bool = False,
+    progress: bool = False,
+    drawn_by: Study | None = None,
+) -> "xr.Dataset":
+    """Runs the sweep that settings describe; as for `run`.
+
+    Args:
+        config: The settings of the sweep.
+        study: The study that they name.
+        store: The folder of the results.
+        workers: As for `run`.
+        scheduler: As for `run`.
+        repair: As for `run`.
+        progress: As for `run`.
+        drawn_by: The study that draws the figures of the folder; None for no figures.
+    """
+    _check_names(config, study)
+    grid = grid_of(config, study)
+    with reading_input():
+        folder = expanded("store", store)
+    chunks = Store(folder)
+    with pool_of(study, workers, scheduler) as pool:
+        pool.call(check_units, study, list(grid.units()))
+        here = pool.call(environment)
+        header = chunks.agree(lambda old: _agreed(old, config, study, grid, here))
+        plan = _plan(header, study)
+        _verify(chunks, plan, repair)
+        try:
+            with Watch(len(plan.keys), study.headline, shown=progress) as watch:
+                failures = _compute(pool, chunks, plan, here, watch)
+        except KeyboardInterrupt as error:
+            error.add_note("finished chunks are kept, and the same command goes on with the rest")
+            raise
+    if failures:
+        name, error = failures[0]
+        raise SweepError(
+            f"{len(failures)} of {len(plan.chunks)} chunks failed and all others are kept; the "
+            f"first, {name}, with {type(error).__name__}: {error}"
+        ) from error
+    dataset = _combined(chunks, grid, plan, config, study, header)
+    write_result(config, dataset, folder, drawn_by)
+    return dataset
+
+
+def status(folder: str | Path, studies: Sequence[Study]) -> Status:
+    """Returns how far a sweep is; neither stops it nor starts JAX.
+
+    Args:
+        folder: The folder of the results of the sweep.
+        studies: The known studies.
+
+    Raises:
+        ConfigError: If the folder holds no sweep of one of them.
+    """
+    chunks, header, study = _opened(folder, studies)
+    plan = _plan(header, study)
+    own = set(plan.keys)
+    times = chunks.names()
+    there = [chunk for chunk in plan.chunks if chunk.name in times]
+    written = sorted(times[chunk.name] for chunk in there)
+    left = float("nan")
+    if len(written) > 1:
+        last = written[-10:]
+        left = (last[-1] - last[0]) / (len(last) - 1) * (len(plan.chunks) - len(there))
+    return Status(
+        study=study.name,
+        units=len(plan.keys),
+        finished=sum(len(own.intersection(chunk.keys)) for chunk in there),
+        chunks=len(plan.chunks),
+        finished_chunks=len(there),
+        idle=time.time() - written[-1] if written else float("nan"),
+        left=left,
+    )
+
+
+def read(folder: str | Path, studies: Sequence[Study]) -> "xr.Dataset":
+    """Returns the numbers of a sweep as far as they are computed; other units are NaN.
+
+    Args:
+        folder: The folder of the results of the sweep.
+        studies: The known studies.
+
+    Raises:
+        ConfigError: If the folder holds no sweep of one of them, or no finished chunk.
+        StoreError: If a chunk is damaged.
+    """
+    chunks, header, study = _opened(folder, studies)
+    plan = _plan(header, study)
+    config = _config(header["grids"][header["current"]])
+    if not any(chunks.has(chunk.name) for chunk in plan.chunks):
+        raise ConfigError(f"{folder}: holds no finished unit yet.")
+    return _combined(chunks, grid_of(config, study), plan, config, study, header)
+
+
+def is_there(folder: str | Path) -> bool:
+    """Returns whether a folder holds chunks of a sweep."""
+    return Store(Path(folder)).header() is not None
+
+
+def _opened(folder: str | Path, studies: Sequence[Study]) -> tuple[Store, dict[str, Any], Study]:
+    with reading_input():
+        place = expanded("folder", folder)
+    chunks = Store(place)
+    header = chunks.header()
+    if header is None:
+        raise ConfigError(f"{place}: is not the folder of a sweep.")
+    for study in studies:
+        if study.name == header.get("study"):
+            return chunks, header, study
+    raise ConfigError(f"{place}: is of an unknown study, {shown(header.get('study'))}.")
+
+
+def _agreed(
+    old: dict[str, Any] | None,
+    config: SweepConfig,
+    study: Study,
+    grid: Grid,
+    here: Mapping[str, str],
+) -> dict[str, Any]:
+    """The header of a store after it was asked for a grid; a grid that does not fit is refused."""
+    new = dataclasses.asdict(config)
+    if old is None:
+        return {"study": study.name, "environment": dict(here), "grids": [new], "current": 0}
+    advice = "take another folder for other results"
+    if old["study"] != study.name:
+        raise ConfigError(
+            f"Argument `store` must be a folder of a sweep of `{study.name}`, but has one of "
+            f"`{old['study']}`; {advice}."
+        )
+    wrong = different(old["environment"], here)
+    if wrong is not None:
+        raise ConfigError(
+            f"Argument `store` must hold results of this environment, but has {wrong}; {advice}."
+        )
+    for earlier in old["grids"]:
+        _check_settings(grid_of(_config(earlier), study), grid, advice)
+    grids = old["grids"] if new in old["grids"] else [*old["grids"], new]
+    return {**old, "grids": grids, "current": grids.index(new)}
+
+
+def _check_settings(old: Grid, new: Grid, advice: str) -> None:
+    """Raises a `ConfigError` if a field that neither grid sweeps has changed."""
+    before, now = dataclasses.asdict(old.base), dataclasses.asdict(new.base)
+    for name, value in now.items():
+        if name not in {*old.swept, *new.swept} and value != before[name]:
+            raise ConfigError(
+                f"Argument `store` must hold results of the same settings, but has `{name}` = "
+                f"{shown(before[name])}, and not {shown(value)}; {advice}."
+            )
+
+
+def _plan(header: dict[str, Any], study: Study) -> Plan:
+    configs = [_config(entry) for entry in header["grids"]]
+    grids = [grid_of(config, study) for config in configs]
+    sizes = [config.chunk for config in configs]
+    return planned(study, grids, header["current"], sizes, header["environment"])
+
+
+def _verify(chunks: Store, plan: Plan, repair: bool) -> None:
+    """Reads all chunks that are there; removes damaged ones, or raises a `StoreError`."""
+    names = chunks.names()
+    for chunk in plan.chunks:
+        if chunk.name in names:
+            try:
+                chunks.read(chunk.name)
+            except StoreError as error:
+                if not repair:
+                    advice = "ask for `repair` to compute it again"
+                    raise StoreError(f"{str(error).rstrip('.')}; {advice}.") from error
+                chunks.remove(chunk.name)
+
+
+def _compute(
+    pool: Pool, chunks: Store, plan: Plan, here: Mapping[str, str], watch: Watch
+) -> list[tuple[str, Exception]]:
+    """Computes all chunks that are not there; returns the names and errors of those that failed.
+
+    A chunk that another run has claimed is left to it, and looked at again later.
+    """
+    own = set(plan.keys)
+    waiting, claims, failures = deque(plan.chunks), {}, []
+    with contextlib.ExitStack() as stack:
+        while waiting or claims:
+            for chunk in _claimed(chunks, waiting, claims, pool, watch, own, stack):
+                pool.send(chunk, here)
+            if claims:
+                name, outcome = pool.take()
+                chunk, claim = claims.pop(name)
+                with claim:
+                    if isinstance(outcome, Exception):
+                        failures.append((name, outcome))
+                        continue
+                    chunks.write(name, outcome)
+                watch.finished(len(own.intersection(chunk.keys)), from_bytes(outcome))
+            elif waiting:
+                time.sleep(PAUSE)
+    return failures
+
+
+def _claimed(
+    chunks: Store,
+    waiting: deque[Chunk],
+    claims: dict[str, Any],
+    pool: Pool,
+    watch: Watch,
+    own: set[str],
+    stack: contextlib.ExitStack,
+) -> Iterator[Chunk]:
+    """Yields chunks that this run now computes alone, as many as the pool takes."""
+    for _ in range(len(waiting)):
+        if len(claims) >= pool.capacity:
+            return
+        chunk = waiting.popleft()
+        claim = stack.enter_context(contextlib.ExitStack())
+        mine = claim.enter_context(chunks.claim(chunk.name))
+        if chunks.has(chunk.name):  # asked with the claim held, so that nobody writes it now
+            claim.close()
+            watch.kept(len(own.intersection(chunk.keys)))
+        elif mine:
+            claims[chunk.name] = (chunk, claim)
+            yield chunk
+        else:
+            claim.close()
+            waiting.append(chunk)
+
+
+def _combined(
+    chunks: Store,
+    grid: Grid,
+    plan: Plan,
+    config: SweepConfig,
+    study: Study,
+    header: dict[str, Any],
+) -> "xr.Dataset":
+    import json
+
+    from nam_jax.sweep._combine import on_grid
+
+    names = chunks.names()
+    there = [(chunk, chunks.read(chunk.name)) for chunk in plan.chunks if chunk.name in names]
+    dataset = on_grid(grid, plan, there)
+    return dataset.assign_attrs(
+        study=NAME,
+        swept_study=study.name,
+        headline=study.headline or "",
+        swept=json.dumps([str(name) for name in dataset["computed"].dims]),
+        config=json.dumps(dataclasses.asdict(config)),
+        environment=json.dumps(header["environment"]),
+    )
+
+
+def _config(entry: Mapping[str, Any]) -> SweepConfig:
+    try:
+        return SweepConfig(**entry)
+    except TypeError as error:
+        raise ConfigError("The header of the store is of another version.") from error
+
+
+def _check_names(config: SweepConfig, study: Study) -> None:
+    if study.name == NAME or config.study != study.name:
+        raise ConfigError(f"Argument `study` must name a study, but has {shown(config.study)}.")
+
+
+def _columns(names: Any, rows: Any) -> dict[str, Any]:
+    """The values of each of the fields that go together, of which `rows` has one after another."""
+    rows = list(_plain(rows))
+    if not isinstance(names, tuple) or not all(
+        isinstance(row, list) and len(row) == len(names) for row in rows
+    ):
+        raise ConfigError(
+            "Argument `grid` must have fields that go together as a tuple of names, with a tuple "
+            f"of as many values for each place, but has {shown(names)}: {shown(rows)}."
+        )
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and lists of Python, for arrays and tuples."""
+    to_list = getattr(value, "tolist", None)  # of arrays and numbers of NumPy
+    value = value if to_list is None else to_list()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple | range) else value

@@ -1,0 +1,208 @@
+"""Reads the words after `nam-jax sweep`."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from nam_jax.record import (
+    ConfigError,
+    Parser,
+    Study,
+    entry_of,
+    field_hint,
+    hints,
+    read_config,
+    read_given,
+    reading_input,
+    shown,
+    value_of,
+)
+from nam_jax.sweep._config import RANGE, SweepConfig
+
+SUMMARY = "Run a study with every combination of settings; what is computed is kept."
+MORE = """\
+A value list is A,B,C or a range FIRST:LAST:NUMBER, evenly spaced, or FIRST:LAST:NUMBER:log. In a
+field that takes a list, + joins the entries of one value, as in sizes=40+80,80+160.
+
+examples:
+  nam-jax sweep rate --grid load=0.05:0.2:7 --grid num_neurons=64,128 --seeds 20 --memory power-2
+  nam-jax sweep retrieve --grid num_patterns=10,20,40 --grid level=0.05:0.3:6 --out runs/levels
+  nam-jax sweep --config configs/sweep.toml --workers 2
+  nam-jax sweep --status runs/levels
+  nam-jax plot runs/levels
+
+A sweep that was stopped, in whatever way, goes on with the same command. Finished units lie in
+DIR/chunks; result.zarr, config.toml and the figures are written at the end.
+"""
+
+
+class Words(NamedTuple):
+    """What the words after `nam-jax sweep` say.
+
+    Attributes:
+        config: The settings of the sweep; None if only its status is asked for.
+        study: The study.
+        status: The folder whose status is asked for.
+        out: The folder of the results.
+        workers: Number of worker processes, "devices", or None for this process.
+        scheduler: Address of a Dask scheduler.
+        repair: Whether damaged chunks are computed again.
+        quiet: Whether nothing is shown.
+    """
+
+    config: SweepConfig | None
+    study: Study | None
+    status: str | None = None
+    out: str = "runs/sweep"
+    workers: Any = None
+    scheduler: str | None = None
+    repair: bool = False
+    quiet: bool = False
+
+
+def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
+    """Returns what the words after `nam-jax sweep` say; ends the process after `--help`.
+
+    Args:
+        words: The words.
+        studies: The known studies.
+
+    Raises:
+        ConfigError: If a word is wrong; the message names it.
+    """
+    words = list(words)
+    named = words.pop(0) if words and not words[0].startswith("-") else None
+    first = _parser("nam-jax sweep", help=named is None)
+    known, _ = first.parse_known_args(words)
+    if known.status is not None:
+        return Words(None, None, status=known.status)
+    config = _from_file(known.config)
+    name = named or (config.study if known.config else None)
+    if name is None:
+        raise ConfigError(f"The name of a study must follow, one of {_names(studies)}.")
+    study = next((study for study in studies if study.name == name), None)
+    if study is None:
+        hint = field_hint(name, [study.name for study in studies])
+        raise ConfigError(f"Argument `study` must name a study, but has {shown(name)}; {hint}")
+    given, settings = read_given(study, _parser(f"nam-jax sweep {name}", help=True), words)
+    return Words(
+        _merged(config, study, given, settings),
+        study,
+        out=given.get("out", f"runs/sweep-{name}"),
+        workers=_workers(given.get("workers")),
+        scheduler=given.get("scheduler"),
+        repair="repair" in given,
+        quiet="quiet" in given,
+    )
+
+
+def _parser(prog: str, *, help: bool) -> Parser:
+    import argparse
+
+    parser = Parser(
+        prog=prog, description=SUMMARY, epilog=MORE, allow_abbrev=False, add_help=help,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.usage = "nam-jax sweep STUDY [--grid FIELD=VALUES]... [options] [fields of the study]"
+    group = parser.add_argument_group("the sweep")
+    group.add_argument(
+        "--grid",
+        action="append",
+        metavar="FIELD=VALUES",
+        help="values of a field; may be given for several fields",
+    )
+    group.add_argument(
+        "--zip",
+        action="append",
+        nargs="+",
+        metavar="FIELD=VALUES",
+        help="fields whose values go together, first with first",
+    )
+    group.add_argument("--seeds", help="number of seeds of each point of the grid")
+    group.add_argument("--chunk", help="units that are computed together (default: a minute's)")
+    group.add_argument("--config", metavar="FILE", help="TOML file with all of this")
+    group.add_argument("--out", metavar="DIR", help="folder of the results (runs/sweep-STUDY)")
+    group.add_argument("--workers", help="number of processes, or devices: one a GPU")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, of trusted machines")
+    group.add_argument(
+        "--repair", action="store_const", const=True, help="compute damaged chunks again"
+    )
+    group.add_argument("--quiet", action="store_const", const=True, help="show nothing")
+    group.add_argument("--status", metavar="DIR", help="tell how far the sweep in DIR is")
+    return parser  # fmt: skip
+
+
+def _from_file(path: str | None) -> SweepConfig:
+    from pathlib import Path
+
+    if path is None:
+        return SweepConfig()
+    with reading_input():
+        return read_config(SweepConfig, Path(path))
+
+
+def _merged(
+    config: SweepConfig, study: Study, given: dict[str, Any], settings: dict[str, Any]
+) -> SweepConfig:
+    """The settings of the file, overruled by flags."""
+    kind = study.config.resolve()
+    grid = dict(config.grid)
+    for word in given.get("grid", []):
+        grid |= _values(kind, study, word)
+    zips = list(config.zip)
+    for group in given.get("zip", []):
+        columns: dict[str, Any] = {}
+        for word in group:
+            columns |= _values(kind, study, word)
+        zips.append(columns)
+    numbers = {
+        name: value_of(SweepConfig, name, given[name])
+        for name in ("seeds", "chunk")
+        if name in given
+    }
+    plain = {name: _plain(value) for name, value in settings.items()}
+    return SweepConfig(
+        study=study.name,
+        seeds=numbers.get("seeds", config.seeds),
+        chunk=numbers.get("chunk", config.chunk),
+        settings={**config.settings, **plain},
+        grid=grid,
+        zip=zips,
+    )
+
+
+def _values(kind: type, study: Study, word: str) -> dict[str, Any]:
+    """The values of a field from a word such as `num_patterns=10,20`."""
+    name, equals, text = word.strip().partition("=")
+    name = name.replace("-", "_")
+    if not equals or not text:
+        raise ConfigError(f"--grid must be given as FIELD=VALUES, but has {shown(word.strip())}.")
+    if name not in hints(kind):
+        hint = field_hint(name, hints(kind))
+        raise ConfigError(
+            f"--grid must name a field of `{study.name}`, but has {shown(name)}; {hint}"
+        )
+    if RANGE.fullmatch(text):
+        return {name: text}
+    entry = entry_of(kind, name)
+    parts: list[Any] = [part.split("+") if entry.in_list else part for part in text.split(",")]
+    return {name: [_plain(value_of(kind, name, part), word=part) for part in parts]}
+
+
+def _plain(value: Any, word: Any = None) -> Any:
+    """The value as TOML has it; None as the word of it."""
+    if value is None:
+        return word or "None"
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _workers(word: str | None) -> Any:
+    if word is None or word == "devices":
+        return word
+    if not word.strip().isdecimal() or int(word) < 1:
+        requirement = "--workers must be a whole number from 1 on, or devices"
+        raise ConfigError(f"{requirement}, but has {shown(word.strip())}.")
+    return int(word)
+
+
+def _names(studies: Sequence[Study]) -> str:
+    return ", ".join(study.name for study in studies)

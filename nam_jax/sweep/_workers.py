@@ -1,0 +1,213 @@
+"""Where chunks are computed: in this process, or by the workers of a Dask cluster.
+
+Dask owns the queue, retries and the loss of workers; results come back to this process, which alone
+writes to the store, so workers need no shared disk. Dask pickles what it sends between its
+processes: connect only to clusters whose every machine you trust. Files are never unpickled.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, Protocol
+
+from nam_jax.record import ConfigError, Study
+from nam_jax.sweep._chunk import computed
+from nam_jax.sweep._plan import Chunk
+
+WAITING = 2
+"""Chunks that are sent to a cluster for each of its workers, so that none waits for the next."""
+LOSSES = 3
+"""How many workers may be lost over one chunk before it counts as failed."""
+
+Workers = int | Literal["devices"] | None
+
+
+class Pool(Protocol):
+    """Computes chunks, several at a time."""
+
+    @property
+    def capacity(self) -> int:
+        """How many chunks may be sent before one is taken back."""
+        ...
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Returns the value of a function that is called where chunks are computed."""
+        ...
+
+    def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
+        """Sends a chunk to be computed."""
+        ...
+
+    def take(self) -> tuple[str, bytes | Exception]:
+        """Returns the name of a finished chunk, and its bytes or the error that it ended with."""
+        ...
+
+
+class Here:
+    """Computes one chunk at a time in this process."""
+
+    def __init__(self, study: Study):
+        self._study = study
+        self._sent: list[tuple[Chunk, Mapping[str, str]]] = []
+
+    @property
+    def capacity(self) -> int:
+        """As for `Pool`."""
+        return 1
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """As for `Pool`."""
+        return function(*arguments)
+
+    def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
+        """As for `Pool`."""
+        self._sent.append((chunk, environment))
+
+    def take(self) -> tuple[str, bytes | Exception]:
+        """As for `Pool`."""
+        chunk, environment = self._sent.pop(0)
+        try:
+            return chunk.name, computed(self._study, chunk, environment)
+        except Exception as error:
+            return chunk.name, error
+
+
+class Cluster:
+    """Sends chunks to the workers of a Dask cluster."""
+
+    def __init__(self, study: Study, client: Any):
+        from distributed import as_completed
+
+        self._study, self._client = study, client
+        self._done = as_completed()
+        self._names: dict[str, str] = {}
+
+    @property
+    def capacity(self) -> int:
+        """As for `Pool`; it follows the number of workers, which may come and go."""
+        return WAITING * max(1, len(self._client.nthreads()))
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """As for `Pool`."""
+        return self._client.submit(function, *arguments, pure=False).result()
+
+    def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
+        """As for `Pool`."""
+        future = self._client.submit(
+            computed, self._study, chunk, environment, pure=False, retries=0
+        )
+        self._names[future.key] = chunk.name
+        self._done.add(future)
+
+    def take(self) -> tuple[str, bytes | Exception]:
+        """As for `Pool`."""
+        future = next(self._done)
+        name = self._names.pop(future.key)
+        error = future.exception()
+        return name, future.result() if error is None else _as_exception(error)
+
+
+@contextlib.contextmanager
+def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[Pool]:
+    """Returns a context manager that yields the pool that computes the chunks of a study.
+
+    Args:
+        study: The study.
+        workers: None for this process; a number of processes on this machine; or "devices" for one
+            process for each GPU of this machine.
+        scheduler: The address of a Dask scheduler, in place of `workers`.
+
+    Raises:
+        ConfigError: If both are given, or there is no such scheduler or device.
+        ModuleNotFoundError: If Dask, of the extra `cluster`, is needed and not installed.
+    """
+    if workers is None and scheduler is None:
+        yield Here(study)
+        return
+    if workers is not None and scheduler is not None:
+        raise ConfigError("Argument `workers` must be left out with `scheduler`, but has a value.")
+    environments = [] if scheduler is not None else _environments(workers)
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Workers need the package distributed: pip install 'nam-jax[cluster]'.",
+            name=error.name,
+        ) from error
+    with contextlib.ExitStack() as stack:
+        address: Any = scheduler
+        if scheduler is None:
+            address = stack.enter_context(_local_cluster(environments))
+        client = stack.enter_context(_client(distributed, address))
+        if scheduler is not None and not client.nthreads():
+            raise ConfigError(f"Argument `scheduler` must have workers, but {scheduler} has none.")
+        yield Cluster(study, client)
+
+
+@contextlib.contextmanager
+def _client(distributed: Any, address: Any) -> Iterator[Any]:
+    """Returns a context manager that yields a connection to a scheduler."""
+    try:
+        client = distributed.Client(address, timeout="30s")
+    except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+        raise ConfigError(
+            "Argument `scheduler` must be the address of a running Dask scheduler, as in "
+            f"tcp://host:8786, but {address!r} cannot be reached."
+        ) from error
+    with client:
+        yield client
+
+
+def _local_cluster(environments: list[dict[str, str]]) -> Any:
+    """A cluster of one process on this machine for each of the environments.
+
+    The variables are set before the process imports anything.
+    """
+    import dask
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    dask.config.set({"distributed.scheduler.allowed-failures": LOSSES})
+    options = {"nthreads": 1, "memory_limit": 0, "dashboard": False}
+    return SpecCluster(
+        scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
+        workers={
+            place: {"cls": Nanny, "options": {**options, "env": variables}}
+            for place, variables in enumerate(environments)
+        },
+        silence_logs=True,
+    )
+
+
+def _environments(workers: Workers) -> list[dict[str, str]]:
+    """The environment variables of each process."""
+    shared = {name: value for name, value in os.environ.items() if name.startswith("JAX_")}
+    shared["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if workers == "devices":
+        devices = _devices()
+        if not devices:
+            raise ConfigError(
+                "Argument `workers` must be a number of processes on a machine without GPUs, but "
+                "has 'devices'."
+            )
+        return [{**shared, "CUDA_VISIBLE_DEVICES": device} for device in devices]
+    number = int(workers or 1)
+    if number < 1:
+        raise ConfigError(f"Argument `workers` must be at least 1, but has {workers}.")
+    return [dict(shared) for _ in range(number)]
+
+
+def _devices() -> list[str]:
+    """The GPUs of this machine, asked without JAX, which would take their memory."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name and name != "-1"]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(place) for place, _ in enumerate(listed.stdout.strip().splitlines())]
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
