@@ -1,7 +1,7 @@
 """A Dataset as the bytes of a safetensors file, with a digest of its content; no code in it.
 
-Arrays of numbers are tensors of the file. Names of dimensions, attributes, and variables of text
-are one JSON text in its header, and the SHA-256 digest of all of it is another.
+Arrays of numbers are tensors of the file. The header holds names of dimensions, attributes, and
+variables of text as JSON, with the SHA-256 digest of all content.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from nam_jax.record._attributes import as_json, from_json
 if TYPE_CHECKING:
     import xarray as xr
 
-CONTENT, DIGEST = "content", "sha256"
+CONTENT = "content"
 
 
 def to_bytes(dataset: "xr.Dataset") -> bytes:
@@ -43,7 +43,8 @@ def to_bytes(dataset: "xr.Dataset") -> bytes:
     }
     written = json.dumps(content, sort_keys=True)
     digest = _digest(arrays, written)
-    return files.save(arrays, metadata={CONTENT: written, DIGEST: digest})
+    # One text, because the order of several in the header is random.
+    return files.save(arrays, metadata={CONTENT: json.dumps([digest, written])})
 
 
 def from_bytes(data: bytes) -> "xr.Dataset":
@@ -80,8 +81,7 @@ def _read(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         arrays = files.load(data)
         length = int.from_bytes(data[:8], "little")
-        texts = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        written, digest = texts[CONTENT], texts[DIGEST]
+        digest, written = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][CONTENT])
     # A TypeError or AttributeError comes from dtypes that NumPy lacks.
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is cut, or no file of a store") from error

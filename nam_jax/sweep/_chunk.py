@@ -21,10 +21,11 @@ def environment() -> dict[str, str]:
     """Returns all that determines numbers beside the settings, by name."""
     import jax
 
+    settings: Any = jax.config  # its attributes are not declared
     return {
         "platform": jax.default_backend(),
-        "jax_enable_x64": str(jax.config.jax_enable_x64),
-        "jax_default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+        "jax_enable_x64": str(settings.jax_enable_x64),
+        "jax_default_matmul_precision": str(settings.jax_default_matmul_precision),
         **versions(),
     }
 

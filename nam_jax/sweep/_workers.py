@@ -6,6 +6,7 @@ processes: connect only to clusters whose every machine you trust. Files are nev
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ WAITING = 2
 """Chunks that are sent to a cluster for each of its workers, so that none waits for the next."""
 LOSSES = 3
 """How many workers may be lost over one chunk before it counts as failed."""
+
+QUIET: Any = logging.ERROR
+"""What Dask may tell; lost workers and retries are warnings."""
 
 Workers = int | Literal["devices"] | None
 
@@ -169,14 +173,14 @@ def _local_cluster(environments: list[dict[str, str]]) -> Any:
     from distributed import Nanny, Scheduler, SpecCluster
 
     dask.config.set({"distributed.scheduler.allowed-failures": LOSSES})
-    options = {"nthreads": 1, "memory_limit": 0, "dashboard": False}
+    options = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "silence_logs": QUIET}
     return SpecCluster(
         scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
         workers={
             place: {"cls": Nanny, "options": {**options, "env": variables}}
             for place, variables in enumerate(environments)
         },
-        silence_logs=True,
+        silence_logs=QUIET,
     )
 
 
