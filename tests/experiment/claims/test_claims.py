@@ -1,6 +1,7 @@
 """The ledger: verdicts follow from measurements, and what it writes is what it measured."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
 from nam_jax.experiment.claims._figure import claim_figure, curves
 from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
+from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import all_claims, claim
 from nam_jax.experiment.common._slopes import Slope, log_slope
 from nam_jax.measure import rate
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 
 def test_verdict_follows_from_the_conditions():
@@ -71,6 +73,35 @@ def test_a_claim_is_a_decorated_function(ledger):
     row = all_claims()["yes"]
     assert (row.statement, row.source) == ("a statement", "a | source")
     assert row.check(True).value == 2.0
+
+
+def test_the_quick_ledger_leaves_out_rows_without_a_quick_version(ledger):
+    @claim("long", "a statement", "a source", quick=False)
+    def three(fast):
+        """Trains for an hour."""
+        assert not fast
+        return Finding(3.0, 3.0, 3.0, "what it is", {"here": True})
+
+    quick = claims.study.run(claims.study.config(fast=True))
+    assert quick.claim.values.tolist() == ["yes", "no"]
+    assert claims.study.run(claims.study.config()).claim.values.tolist() == ["yes", "no", "long"]
+    with pytest.raises(
+        ConfigError, match=r"`only` must hold .* has long \(without a quick version"
+    ):
+        claims.study.run(claims.study.config(fast=True, only=("long",)))
+
+
+def test_claims_share_a_measurement_that_is_made_once():
+    made = []
+
+    @once
+    def measured(fast):
+        made.append(fast)
+        return len(made)
+
+    with ThreadPoolExecutor(4) as pool:
+        values = list(pool.map(measured, [True] * 8))
+    assert values == [1] * 8 and measured(False) == 2 and made == [True, False]
 
 
 def test_two_claims_with_one_key_are_refused(ledger):
