@@ -68,7 +68,7 @@ def predictive_equivalent(fast: bool) -> Finding:
 
 
 @claim(
-    "dendritic-conditional",
+    "predictive-conditional",
     "The dendritic network recalls the conditional mean of the stored images",
     f"{DERIVED_PREDICTIVE}; the bound of 10 % is ours",
 )
