@@ -124,9 +124,10 @@ def predictive_longer(fast: bool) -> Finding:
         for name in ("dendritic", "implicit")
     }
     eigenvalues = [float(d.stiffness.sel(stored=MANY, bound="value")) for d in (short, long)]
+    gain, low, high = gaps["dendritic"].tolist()
     meaning = (
-        f"difference with implicit dynamics; dendritic {gaps['dendritic'][0]:+.4f}; largest "
-        f"eigenvalue {eigenvalues[0]:.0f}, then {eigenvalues[1]:.0f}"
+        f"difference with implicit dynamics; dendritic {gain:+.4f} [{low:+.4f}, {high:+.4f}]; "
+        f"largest eigenvalue {eigenvalues[0]:.0f}, then {eigenvalues[1]:.0f}"
     )
     fine = {f"{name} dynamics": bool(row[2] < 0) for name, row in gaps.items()}
     return Finding(*gaps["implicit"].tolist(), meaning, fine)
