@@ -18,7 +18,6 @@ SIZE, COUNT = 768, 100
 """Neurons N and patterns K."""
 STATES, CUES = 128, 16
 """States whose flow is taken at once, and cues that are settled at once."""
-HOW = solve.Flow(rest=1e-3, rtol=1e-3, atol=1e-4)
 
 
 class Turn(NamedTuple):
@@ -72,24 +71,20 @@ def _flows(network: AbstractContinuousNetwork, states: Any) -> list[Array]:
 @eqx.filter_jit
 def _settled(network: AbstractContinuousNetwork, cues: Patterns) -> Array:
     def one(cue: Array) -> Array:
-        end = solve.settle(network, network.initial_state(cue), how=HOW)
+        end = solve.settle(network, network.initial_state(cue))
         return network.readout(end.state)
 
     return jax.vmap(one)(cues)
 
 
-def _two_layer(make: Callable[..., TwoLayerMemory]) -> Callable[[Patterns], Any]:
-    """The memory with patterns of length 1, and how it is composed."""
-    return lambda patterns: (make(patterns / SIZE**0.5), composed_two_layers)
-
-
-def _model_b(patterns: Patterns, **arguments: Any) -> TwoLayerMemory:
-    return TwoLayerMemory.model_b(patterns, beta=8.0, **arguments)
+def _two_layers(network: TwoLayerMemory) -> tuple[TwoLayerMemory, Any]:
+    return network, composed_two_layers
 
 
 NAMES: dict[str, Callable[[Patterns], Any]] = {
-    "two layers, model A": _two_layer(TwoLayerMemory.model_a),
-    "two layers, model B": _two_layer(_model_b),
-    "two layers, model C": _two_layer(TwoLayerMemory.model_c),
-    "dense memory, n = 4": lambda patterns: (ContinuousDenseMemory(patterns), composed_dense),
+    "two layers, model A": lambda xi: _two_layers(TwoLayerMemory.model_a(xi / SIZE**0.5)),
+    "two layers, model B": lambda xi: _two_layers(TwoLayerMemory.model_b(xi)),
+    "two layers, model C": lambda xi: _two_layers(TwoLayerMemory.model_c(xi / SIZE**0.5)),
+    "dense memory, n = 4": lambda xi: (ContinuousDenseMemory(xi), composed_dense),
 }
+"""Functions of the patterns that return a hand-written network, and its composer."""
