@@ -37,7 +37,10 @@ ROOMS = {
 """Room: the other rooms it may import; the same rows as in docs/rooms.md."""
 ROOMS["experiment"] = set(ROOMS)
 ROOMS |= {"cli": {"experiment", "record", "_paths"}, "__main__": {"cli"}}
-STUDIES = {"claims": {"dendritic", "retrieve", "setwise"}, "compare": {"train"}}
+STUDIES = {
+    "claims": {"dendritic", "hierarchy", "predictive", "retrieve", "setwise", "tokens"},
+    "compare": {"train"},
+}
 """Study: the other studies it may import."""
 EXTRAS = [
     *("matplotlib", "sklearn", "skimage", "xarray", "zarr", "msgspec", "tomli_w", "rich"),

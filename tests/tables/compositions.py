@@ -2,7 +2,6 @@
 
 import itertools
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
@@ -52,82 +51,6 @@ def signs(key, d):
 def tensor(key, d):
     stored = PatternTensor(signs(key, d), strength=0.5)
     return stored + DiffusionTensor(lattice_edges(N), 0.1)
-
-
-# Hand-written networks as compositions
-
-
-def neuron_astrocyte(net, **arguments):
-    """A `NeuronAstrocyte` as a composition."""
-    x, s, p = net.layers()
-    n = net.tensor.num_neurons
-    return EnergyNetwork(
-        {"x": shaped(x, (n,)), "s": shaped(s, (n, n)), "p": shaped(p, (n, n))},
-        [Outer("x", "s"), Pairing("s", "p"), Tensor("p", net.tensor)],
-        visible="x",
-        unbounded=True,
-        **arguments,
-    )
-
-
-def two_layer(net, **arguments):
-    """A `TwoLayerMemory` as a composition."""
-    v, h = net.layers()
-    k, n = net.patterns.shape
-    return EnergyNetwork(
-        {"v": shaped(v, (n,)), "h": shaped(h, (k,))},
-        [Bilinear("v", "h", net.patterns)],
-        visible="v",
-        start=Forward(net.voltage),
-        unbounded=True,
-        **arguments,
-    )
-
-
-def continuous_dense(net):
-    """A `ContinuousDenseMemory` as a composition."""
-    return EnergyNetwork(
-        {"x": shaped(net.layers()[0], (net.num_neurons,))},
-        [Dense("x", net.patterns, net.separation, strength=net.strength)],
-        visible="x",
-        unbounded=True,
-    )
-
-
-def gap_junctions(net, **arguments):
-    """A `NeuronAstrocyte` with a `GapJunctionTensor`: each astrocyte is a layer of processes.
-
-    The processes of an astrocyte outside its territory are 0. T_1 - T_0, the tensors of the
-    coupling 1 and 0, are the fluxes between the astrocytes.
-    """
-    x, s, p = net.layers()
-    joined, n = net.tensor, net.tensor.num_neurons
-    first = joined.territory
-    whole, apart = (eqx.tree_at(lambda t: t.coupling, joined, jnp.asarray(g)) for g in (1.0, 0.0))
-    between = joined.coupling * (whole + -1.0 * apart)
-    pairs = shaped(p, (n, n))
-    return EnergyNetwork(
-        {"x": shaped(x, (n,)), "s": shaped(s, (n, n)), "p": pairs, "q": pairs},
-        [
-            Outer("x", "s"),
-            Pairing("s", "p", mask=first),
-            Pairing("s", "q", mask=~first),
-            Tensor("p", IsolatedTensor(first, joined.tensor)),
-            Tensor("q", IsolatedTensor(~first, joined.tensor)),
-            Tensor("p", between, other="q"),
-        ],
-        visible="x",
-        unbounded=True,
-        **arguments,
-    )
-
-
-def shaped(layer, shape):
-    """A layer of a hand-written network, which knows no shape."""
-    return Layer(layer.lagrangian, layer.leak, layer.time, shape=shape, pairs=layer.pairs)
-
-
-# Rows of the table
 
 
 def astrocyte(key, d=float):

@@ -18,7 +18,13 @@ FILES = (
     "_rules",
     "_dendritic",
     "_composed",
+    "_equal",
+    "_equilibria",
+    "_descent",
+    "_hierarchy",
+    "_tokens",
     "_setwise",
+    "_predictive",
     "_attention",
     "_scaling",  # last, because its checks wait for the capacities that `_capacity` measures
 )
@@ -33,18 +39,21 @@ class Claim(NamedTuple):
         source: Who makes the statement, and where.
         check: The function that measures it. Its argument says whether to be quick; the first line
             of its docstring says what is computed.
+        quick: Whether the quick ledger has the row. It lacks statements that only a long training
+            can judge.
     """
 
     statement: str
     source: str
     check: Callable[[bool], Finding]
+    quick: bool = True
 
 
 _CLAIMS: dict[str, Claim] = {}
 
 
 def claim(
-    key: str, statement: str, source: str
+    key: str, statement: str, source: str, *, quick: bool = True
 ) -> Callable[[Callable[[bool], Finding]], Callable[[bool], Finding]]:
     """Returns a decorator that makes a check function a row of the ledger.
 
@@ -58,6 +67,8 @@ def claim(
             letters, digits and hyphens.
         statement: The statement that is checked.
         source: Who makes the statement, and where; papers by their names in `_sources.py`.
+        quick: False for a statement that only a long training can judge: the quick ledger leaves
+            its row out.
 
     Returns:
         The decorator; it returns the check function unchanged.
@@ -71,7 +82,7 @@ def claim(
     def register(check: Callable[[bool], Finding]) -> Callable[[bool], Finding]:
         if key in _CLAIMS:
             raise argument_error("key", "be the key of one claim only", f"{key}, which is taken")
-        _CLAIMS[key] = Claim(statement, source, check)
+        _CLAIMS[key] = Claim(statement, source, check, quick)
         return check
 
     return register

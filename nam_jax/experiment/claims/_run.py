@@ -55,11 +55,12 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
         ConfigError: If `config.only` has an unknown key, or if `config.page` cannot be read, is not
             a page that `nam-jax claims` wrote with the same `fast`, or has an unknown row.
     """
-    known = all_claims()
+    known = {key: row for key, row in all_claims().items() if row.quick or not config.fast}
     if unknown := [key for key in config.only if key not in known]:
         # Both lists are cut, so that the message as a whole keeps its end.
         keys, given = clipped(", ".join(known), 600), clipped(", ".join(unknown), 200)
-        raise ConfigError(f"Argument `only` must hold keys of {keys}, but has {given}.")
+        long = " (without a quick version)" if unknown[0] in all_claims() else ""
+        raise ConfigError(f"Argument `only` must hold keys of {keys}, but has {given}{long}.")
     chosen = {key: known[key] for key in config.only or known}
     page = None
     if config.page is not None:

@@ -10,6 +10,12 @@ from nam_jax._lazy import attach
 if TYPE_CHECKING:
     from nam_jax.experiment.common._attributes import attributes
     from nam_jax.experiment.common._binary_images import BinaryImages, binary_images
+    from nam_jax.experiment.common._compositions import (
+        composed_astrocyte,
+        composed_dense,
+        composed_gap_junctions,
+        composed_two_layers,
+    )
     from nam_jax.experiment.common._context import (
         counted,
         in_context,
@@ -66,6 +72,12 @@ __getattr__, __dir__ = attach(
     {
         "_attributes": ["attributes"],
         "_binary_images": ["BinaryImages", "binary_images"],
+        "_compositions": [
+            "composed_astrocyte",
+            "composed_dense",
+            "composed_gap_junctions",
+            "composed_two_layers",
+        ],
         "_context": ["counted", "in_context", "on_device", "progress_bar", "tracked"],
         "_lines": ["styled"],
         "_memories": [
@@ -125,6 +137,10 @@ __all__ = [
     "binary_images",
     "certified",
     "check_size",
+    "composed_astrocyte",
+    "composed_dense",
+    "composed_gap_junctions",
+    "composed_two_layers",
     "cosine_adam",
     "counted",
     "criterion_text",

@@ -1,6 +1,7 @@
 """The ledger: verdicts follow from measurements, and what it writes is what it measured."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
 from nam_jax.experiment.claims._figure import claim_figure, curves
 from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
+from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import all_claims, claim
 from nam_jax.experiment.common._slopes import Slope, log_slope
 from nam_jax.measure import rate
-from nam_jax.record import Context
+from nam_jax.record import ConfigError, Context
 
 
 def test_verdict_follows_from_the_conditions():
@@ -73,6 +75,33 @@ def test_a_claim_is_a_decorated_function(ledger):
     assert row.check(True).value == 2.0
 
 
+def test_the_quick_ledger_leaves_out_rows_without_a_quick_version(ledger):
+    @claim("long", "a statement", "a source", quick=False)
+    def three(fast):
+        """Trains for an hour."""
+        assert not fast
+        return Finding(3.0, 3.0, 3.0, "what it is", {"here": True})
+
+    quick = claims.study.run(claims.study.config(fast=True))
+    assert quick.claim.values.tolist() == ["yes", "no"]
+    assert claims.study.run(claims.study.config()).claim.values.tolist() == ["yes", "no", "long"]
+    with pytest.raises(ConfigError, match=r"has long \(without a quick version\)"):
+        claims.study.run(claims.study.config(fast=True, only=("long",)))
+
+
+def test_claims_share_a_measurement_that_is_made_once():
+    made = []
+
+    @once
+    def measured(fast):
+        made.append(fast)
+        return len(made)
+
+    with ThreadPoolExecutor(4) as pool:
+        values = list(pool.map(measured, [True] * 8))
+    assert values == [1] * 8 and measured(False) == 2 and made == [True, False]
+
+
 def test_two_claims_with_one_key_are_refused(ledger):
     with pytest.raises(ValueError, match=r"Argument `key` must .*, but has yes"):
         claim("yes", "yet another statement", "a source")(lambda fast: None)
@@ -129,7 +158,13 @@ def test_an_unknown_claim_is_named():
 PAGE = Path(__file__).parents[3] / "benchmarks" / "claims.md"
 QUICK = (
     "sign-states", "saddle", "spectrum", "distinct", "flip-test", "pairwise-only", "online",
-    "descent", "local", "minerva",
+    "descent", "local", "minerva", "attention-forces", "composed-convex", "hamux-equations",
+)  # fmt: skip
+OF_COMPOSITIONS = (
+    "composed-stability", "composed-equal", "composed-flops", "composed-gradients",
+    "composed-energy-law", "composed-converges", "energy-falls-by-steps", "predictive-equivalent",
+    "predictive-conditional", "predictive-steps", "predictive-longer", "projector-freezes",
+    "predictive-depth", "whole-picture", "setwise-signal", "setwise-exponent",
 )  # fmt: skip
 
 
@@ -145,7 +180,8 @@ def on_page():
 
 
 def test_the_checked_in_page_has_all_rows():
-    assert [key for key in on_page() if key in all_claims()] == list(all_claims())
+    quick = [key for key, row in all_claims().items() if row.quick]
+    assert [key for key in on_page() if key in all_claims()] == quick
 
 
 @pytest.mark.parametrize(
@@ -163,6 +199,12 @@ def test_the_checked_in_page_has_all_rows():
         ("distinct", "holds"),
         ("descent", "holds"),
         ("local", "holds where: one layer. Not where: two layers"),
+        ("attention-forces", "holds where: queries and keys. Not where: queries alone"),
+        ("composed-convex", "holds where: linear. Not where: L' = u - 0.6 sin 3u"),
+        (
+            "hamux-equations",
+            "holds where: discrete equation. Not where: continuous equation; snippets of code",
+        ),
         (
             "minerva",
             "holds where: cosine, traces of one length. Not where: cosine, two lengths; "
@@ -179,14 +221,23 @@ def test_quick_claims_come_out_as_on_the_checked_in_page(measured, key, expected
 @pytest.mark.slow
 def test_the_whole_quick_ledger_runs():
     dataset = claims.study.run(claims.study.config(fast=True))
-    assert dataset.claim.values.tolist() == list(all_claims())
+    assert dataset.claim.values.tolist() == [k for k, row in all_claims().items() if row.quick]
     assert np.isfinite(dataset.value.values).all()
     verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
-    assert verdicts == {key: on_page()[key] for key in all_claims()}
+    assert verdicts == {key: on_page()[key] for key in verdicts}
     assert verdicts["memory-gain"] == "holds" and verdicts["energy-falls"] == "holds"
     assert "Not where: released network" in verdicts["time-constants"]
     assert "Not where: released without leaks" in verdicts["bounded"]
     assert verdicts["capacity"].startswith("holds where: dense memory, energy difference. Not")
+
+
+@pytest.mark.slow
+def test_quick_claims_about_compositions_come_out_as_on_the_checked_in_page():
+    dataset = claims.study.run(claims.study.config(fast=True, only=OF_COMPOSITIONS))
+    verdicts = dict(zip(dataset.claim.values.tolist(), dataset.verdict.values, strict=True))
+    assert verdicts == {key: on_page()[key] for key in OF_COMPOSITIONS}
+    assert verdicts["composed-equal"] == verdicts["composed-energy-law"] == "holds"
+    assert verdicts["predictive-equivalent"].startswith("holds where: K = 16. Not where: K = 64")
 
 
 @pytest.mark.slow

@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from tables.compositions import (
-    TERRITORY,
-    continuous_dense,
-    gap_junctions,
-    neuron_astrocyte,
-    two_layer,
-)
+from tables.compositions import TERRITORY
 from tables.networks import K, N, drive_of, signs, state_of
 
 import nam_jax as nam
+from nam_jax.experiment.common import (
+    composed_astrocyte,
+    composed_dense,
+    composed_gap_junctions,
+    composed_two_layers,
+)
 from nam_jax.lagrangian import LogCosh, Softplus
 from nam_jax.memory import GapJunctionTensor, PatternTensor, Power
 from nam_jax.network import (
@@ -91,11 +91,11 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "neuron-astrocyte": Case(astrocyte, neuron_astrocyte),
+    "neuron-astrocyte": Case(astrocyte, composed_astrocyte),
     **{
         f"two-layer-{model}": Case(
             lambda key, xi, make=make: make(xi / 3, time_constants=numbers(key, 2)),
-            two_layer,
+            composed_two_layers,
             back=TwoLayerState,
         )
         for model, make in (
@@ -104,10 +104,10 @@ CASES = {
             ("c", lambda xi, **times: TwoLayerMemory.model_c(xi, epsilon=0.1, **times)),
         )
     },
-    "continuous-dense": Case(dense, continuous_dense, back=lambda x: x),
+    "continuous-dense": Case(dense, composed_dense, back=lambda x: x),
     "gap-junctions": Case(
         lambda key, xi: astrocyte(key, xi, divided),
-        gap_junctions,
+        composed_gap_junctions,
         states=lambda state: (state.neurons, state.synapses, *in_territories(state.processes)),
         back=lambda x, s, p, q: TripartiteState(x, s, p + q),
         terms=[[0], [1], [2, 3], [4], [5, 6], [7, 8, 9], [10]],
@@ -214,7 +214,7 @@ def test_equilibria_and_their_gradients_are_equal(name, getkey):
 def test_forward_starts_like_the_two_layer_memory(getkey):
     net = TwoLayerMemory.model_a(signs(getkey()), voltage=0.7)
     cue = signs(getkey(), (N,))
-    states, expected = two_layer(net).initial_state(cue), net.initial_state(cue)
+    states, expected = composed_two_layers(net).initial_state(cue), net.initial_state(cue)
     np.testing.assert_allclose(states["v"], expected.features, rtol=1e-6)
     np.testing.assert_allclose(states["h"], expected.hidden, rtol=1e-6)
 
