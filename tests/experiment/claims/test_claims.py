@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
@@ -95,11 +96,11 @@ def test_claims_share_a_measurement_that_is_made_once():
     @once
     def measured(fast):
         made.append(fast)
-        return len(made)
+        return xr.Dataset({"number": len(made)})
 
     with ThreadPoolExecutor(4) as pool:
-        values = list(pool.map(measured, [True] * 8))
-    assert values == [1] * 8 and measured(False) == 2 and made == [True, False]
+        values = [int(dataset.number) for dataset in pool.map(measured, [True] * 8)]
+    assert values == [1] * 8 and int(measured(False).number) == 2 and made == [True, False]
 
 
 def test_two_claims_with_one_key_are_refused(ledger):
