@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from nam_jax.record import ConfigError, Study
 from nam_jax.sweep._chunk import computed
@@ -28,6 +28,7 @@ QUIET: Any = logging.ERROR
 Workers = int | Literal["devices"] | None
 
 
+@runtime_checkable
 class Pool(Protocol):
     """Computes chunks, several at a time."""
 
