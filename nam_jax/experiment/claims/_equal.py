@@ -187,6 +187,6 @@ def composed_flops(fast: bool) -> Finding:
 
 
 def _operations(network: AbstractContinuousNetwork, state: Any) -> float:
-    compiled = eqx.filter_jit(lambda network, state: network.vector_field(0.0, state))
-    cost = compiled.lower(network, state).compile().compiled.cost_analysis()
+    flow: Any = eqx.filter_jit(lambda network, state: network.vector_field(0.0, state))
+    cost = flow.lower(network, state).compile().compiled.cost_analysis()
     return float(cost["flops"])

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import ArrayLike
+
 from nam_jax import measure
 
 
@@ -75,6 +78,12 @@ def verdict(conditions: Mapping[str, bool]) -> str:
 def of_rate(rate: measure.Rate) -> tuple[float, float, float]:
     """Value, lower end and upper end of a rate: the first three fields of a `Finding`."""
     return rate.value, rate.low, rate.high
+
+
+def of_bounds(bounds: ArrayLike) -> tuple[float, float, float]:
+    """Value, lower end and upper end, (3,), as the first three fields of a `Finding`."""
+    value, low, high = map(float, np.asarray(bounds))
+    return value, low, high
 
 
 def series_of_rates(rates: Sequence[measure.Rate]) -> Series:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from nam_jax.experiment import hierarchy
-from nam_jax.experiment.claims._finding import Finding
+from nam_jax.experiment.claims._finding import Finding, of_bounds
 from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import DERIVED_HIERARCHY, OURS
@@ -34,7 +34,7 @@ def _gap(memory: str, other: str, measure: str, damage: str = "random") -> _Gap:
     """The `measure` of a memory less that of another one."""
     rows = _measured().by_seed.sel(measure=measure, damage=damage)
     gaps = rows.sel(memory=memory) - rows.sel(memory=other)
-    return _Gap(*over_seeds(gaps.values).tolist())
+    return _Gap(*of_bounds(over_seeds(gaps.values)))
 
 
 @claim(
@@ -105,7 +105,7 @@ def hierarchy_rest(fast: bool) -> Finding:
     del fast
     dataset = _measured()
     rested = dataset.score.sel(measure="rested", damage="random")
-    row = rested.sel(memory=SINGLE).values.tolist()
+    row = of_bounds(rested.sel(memory=SINGLE).values)
     two = float(rested.sel(memory=DOUBLE[1], bound="value"))
     dropped = float(dataset.dropped.sel(bound="value").max())
     meaning = f"share with 128 hidden units; 80-38 {two:.3f}; gradients left out {dropped:.4f}"

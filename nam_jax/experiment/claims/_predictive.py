@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from nam_jax.experiment import predictive
-from nam_jax.experiment.claims._finding import Finding
+from nam_jax.experiment.claims._finding import Finding, of_bounds
 from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import DERIVED_PREDICTIVE, OURS, PREDICTIVE
@@ -64,7 +64,7 @@ def predictive_equivalent(fast: bool) -> Finding:
         "K = 64": bool(gap[1] <= 0 <= gap[2]),
         "two variables": abs(pair[0] - pair[1]) < 1e-3,
     }
-    return Finding(*gap.tolist(), meaning, fine)
+    return Finding(*of_bounds(gap), meaning, fine)
 
 
 @claim(
@@ -82,7 +82,7 @@ def dendritic_conditional(fast: bool) -> Finding:
     }
     meaning = f"ratio of the errors; implicit network {ratios['implicit, exact'][0]:.2f}"
     fine = {f"{name.split(',')[0]}": bool(abs(row[0] - 1) < 0.1) for name, row in ratios.items()}
-    return Finding(*ratios["dendritic"].tolist(), meaning, fine)
+    return Finding(*of_bounds(ratios["dendritic"]), meaning, fine)
 
 
 @claim(
@@ -93,16 +93,14 @@ def dendritic_conditional(fast: bool) -> Finding:
 def predictive_steps(fast: bool) -> Finding:
     """Largest eigenvalue of (I - W)^T (I - W); steps above 2 over it diverge."""
     dataset = _measured(fast)
-    stiffness = {
-        count: dataset.stiffness.sel(stored=count).values.tolist() for count in (FEW, MANY)
-    }
+    few, many = (of_bounds(dataset.stiffness.sel(stored=count).values) for count in (FEW, MANY))
     fine = {}
     for count in (FEW, MANY):
         for name in ("dendritic", "implicit"):
             errors = _by_seed(dataset, name, count)
             fine[f"{name}, K = {count}"] = bool(np.isfinite(errors).all())
-    meaning = f"eigenvalue at K = 64; at K = 16 {stiffness[FEW][0]:.1f}"
-    return Finding(*stiffness[MANY], meaning, fine)
+    meaning = f"eigenvalue at K = 64; at K = 16 {few[0]:.1f}"
+    return Finding(*many, meaning, fine)
 
 
 @claim(
@@ -130,7 +128,7 @@ def predictive_longer(fast: bool) -> Finding:
         f"largest eigenvalue {eigenvalues[0]:.0f}, then {eigenvalues[1]:.0f}"
     )
     fine = {f"{name} dynamics": bool(row[2] < 0) for name, row in gaps.items()}
-    return Finding(*gaps["implicit"].tolist(), meaning, fine)
+    return Finding(*of_bounds(gaps["implicit"]), meaning, fine)
 
 
 @claim(
@@ -152,7 +150,7 @@ def projector_freezes(fast: bool) -> Finding:
         f"ratio at K = 64, where centred images span 63 dimensions; K = 16: {ratios[FEW][0]:.0e}"
     )
     fine = {f"K = {count}": bool(row[2] < 0.5) for count, row in ratios.items()}
-    return Finding(*ratios[MANY].tolist(), meaning, fine)
+    return Finding(*of_bounds(ratios[MANY]), meaning, fine)
 
 
 @claim(
@@ -168,7 +166,7 @@ def predictive_depth(fast: bool) -> Finding:
     other = over_seeds(errors[THREE] - errors["dendritic"])
     meaning = f"error of 64-64-32 less that of 64-64; less that of dendritic recall {other[0]:+.4f}"
     fine = {"beside two layers": bool(gap[2] < 0), "beside the recurrent": bool(other[1] <= 0)}
-    return Finding(*gap.tolist(), meaning, fine)
+    return Finding(*of_bounds(gap), meaning, fine)
 
 
 @claim(

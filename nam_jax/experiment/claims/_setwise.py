@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from nam_jax.experiment import setwise
-from nam_jax.experiment.claims._finding import Finding
+from nam_jax.experiment.claims._finding import Finding, of_bounds
 from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import DERIVED_SETWISE, OURS, SETWISE
@@ -153,7 +153,7 @@ def setwise_signal(fast: bool) -> Finding:
     ratio = _measured().signal_to_noise / _measured().predicted_signal_to_noise
     own = ratio.mean(["size", "load_ratio"]).transpose("flips", "kind")
     rows = dict(zip(own.kind.values.tolist(), over_seeds(own.values), strict=True))
-    mean = over_seeds(own.mean("kind").values).tolist()
+    mean = of_bounds(over_seeds(own.mean("kind").values))
     meaning = "measured over theory, mean of kinds; " + "; ".join(
         f"{name} {row[0]:.3f}" for name, row in rows.items()
     )
@@ -174,7 +174,7 @@ def setwise_exponent(fast: bool) -> Finding:
     del fast
     shares = _measured().winner
     hard, easy = shares.sel(winner_flips=0.3), shares.sel(winner_flips=0.2, bound="value")
-    overlap = hard.sel(exponent="overlap").values.tolist()
+    overlap = of_bounds(hard.sel(exponent="overlap").values)
     others = {name: hard.sel(exponent=name) for name in ("all pairs", "mixed", "triples")}
     text = ", ".join(f"{name} {float(row.sel(bound='value')):.3f}" for name, row in others.items())
     meaning = (

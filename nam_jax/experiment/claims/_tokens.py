@@ -14,7 +14,7 @@ from nam_jax import measure, solve
 from nam_jax._types import Key, Keys, Scalar
 from nam_jax.attention import EnergyBlock
 from nam_jax.experiment import tokens
-from nam_jax.experiment.claims._finding import Curve, Finding, Series, of_rate
+from nam_jax.experiment.claims._finding import Curve, Finding, Series, of_bounds, of_rate
 from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import claim
 from nam_jax.experiment.claims._sources import (
@@ -182,7 +182,7 @@ def _gap(dataset: xr.Dataset, model: str, other: str) -> _Gap:
     else:
         base = float(dataset.squared_error.sel(model=other, bound="value"))
     own = dataset.by_seed.sel(trained=model, bound="value").values
-    return _Gap(*over_seeds(own - base).tolist())
+    return _Gap(*of_bounds(over_seeds(own - base)))
 
 
 @claim(
