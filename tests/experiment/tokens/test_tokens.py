@@ -138,11 +138,13 @@ def test_training_changes_every_part_of_the_block(getkey):
 @pytest.mark.slow
 def test_attention_completes_and_the_answer_is_a_transient():
     """800 steps of training: attention and memory help as on the page; more steps lose it."""
-    config = tokens.study.config(steps=800, num_masks=1, step_sizes=(0.3, 1.0, 3.0))
+    config = tokens.study.config(
+        steps=800, num_masks=1, num_test=180, tested_steps=16, step_sizes=(0.3, 1.0, 3.0)
+    )
     dataset = tokens.study.run(config)
     error = dataset.squared_error.sel(bound="value")
     mean = float(error.sel(model="mean image"))
-    assert float(error.sel(model="energy block")) < 0.6 * mean
+    assert float(error.sel(model="energy block")) < 0.7 * mean
     assert float(dataset.more_than_block.sel(model="without memory", bound="value")) > 0
     assert abs(float(error.sel(model="without attention")) - mean) < 0.003
     by_step = dataset.by_step.sel(trained="energy block", bound="value")
