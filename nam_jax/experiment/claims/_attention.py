@@ -96,27 +96,33 @@ def random_features(fast: bool) -> Finding:
                 np.array, zip(*pairs, strict=True)
             )
     medians = {case: np.median(rows, axis=1) for case, rows in errors.items()}
-    rows = [
-        f"{kind}, standard deviation {deviation:g}: {', '.join(f'{x:.3f}' for x in row)}"
-        for (kind, deviation), row in medians.items()
-    ]
-    shares = [
-        ", ".join(
-            f"{100 * wrong['cos, sin, orthogonal', deviation][i].mean():.2g}" for i in range(4)
-        )
-        for deviation in (SHORT, LONG)
-    ]
+    short = [f"{kind}: {_quartiles(errors[kind, SHORT])}" for kind in KINDS]
+    long = [f"{kind}: {', '.join(f'{x:.3f}' for x in medians[kind, LONG])}" for kind in KINDS]
+    waves = "cos, sin, orthogonal"
+    shares = ", ".join(f"{100 * row.mean():.2g}" for row in wrong[waves, LONG])
     quarter, median, most = np.quantile(errors["positive", SHORT][-1], [0.25, 0.5, 0.75]).tolist()
     meaning = (
-        "median error with 1024 positive features and its quartiles, standard deviation 0.5; "
-        f"with m = 16, 64, 256, 1024: {'; '.join(rows)}; cos, sin: % of answers whose divisor is "
-        f"not above 0: {shares[0]} at standard deviation 0.5 and {shares[1]} at 1"
+        "median error with 1024 positive features and its quartiles, standard deviation 0.5; with "
+        f"m = 16, 64, 256, 1024: {'; '.join(short)}; medians at standard deviation 1: "
+        f"{'; '.join(long)}; cos, sin at standard deviation 1: {shares} % of the divisors are not "
+        "above 0"
     )
     fine = {
         f"{kind}, m = 1024, standard deviation {deviation:g}": bool(row[-1] < FEW)
         for (kind, deviation), row in medians.items()
+    } | {
+        f"all divisors of {waves} above 0, standard deviation {deviation:g}": not np.any(
+            wrong[waves, deviation]
+        )
+        for deviation in (SHORT, LONG)
     }
     return Finding(median, quarter, most, meaning, fine, _curve(errors))
+
+
+def _quartiles(rows: np.ndarray) -> str:
+    """Median and quartiles over draws of each row, as text."""
+    quartiles = np.quantile(rows, [0.5, 0.25, 0.75], axis=1).T
+    return ", ".join(f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in quartiles)
 
 
 def _curve(errors: dict[tuple[str, float], np.ndarray]) -> Curve:
