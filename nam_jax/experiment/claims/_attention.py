@@ -154,7 +154,7 @@ def _errors(kind: str, count: int, deviation: float, draws: int) -> tuple[np.nda
 def _all_errors(
     features: AbstractFeatureMap, of_tokens: Array, deviation: Array
 ) -> tuple[Float[Array, " draws"], Float[Array, " draws"]]:
-    return jax.lax.map(lambda given: _error(*given, deviation), (features, of_tokens))
+    return jax.lax.map(lambda given: _error(given[0], given[1], deviation), (features, of_tokens))
 
 
 def _error(
