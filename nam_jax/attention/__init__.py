@@ -4,7 +4,7 @@ from nam_jax.attention._astrocyte import AstrocyteAttention
 from nam_jax.attention._attention import AbstractAttention, DenseAttention, HebbianAttention
 from nam_jax.attention._energy import EnergyBlock
 from nam_jax.attention._features import AbstractFeatureMap as AbstractFeatureMap
-from nam_jax.attention._features import FeatureMap, RandomFeatures
+from nam_jax.attention._features import FeatureMap, RandomFeatures, TrigonometricFeatures
 from nam_jax.attention._transformer import Transformer
 from nam_jax.attention._transformer import TransformerBlock as TransformerBlock
 
@@ -17,4 +17,5 @@ __all__ = [
     "HebbianAttention",
     "RandomFeatures",
     "Transformer",
+    "TrigonometricFeatures",
 ]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, positive_number
 from nam_jax._types import Scalar
-from nam_jax.attention._attention import AbstractAttention, Queries, Values
+from nam_jax.attention._attention import AbstractAttention, Queries, Values, mean_of
 from nam_jax.attention._features import AbstractFeatureMap
 
 Query = Float[Array, " D"]
@@ -45,7 +45,7 @@ class AstrocyteAttention(AbstractAttention):
     e2219150120.
 
     Attributes:
-        features: phi, above 0.
+        features: phi. Features of either sign can bring p to 0 or below; the answer is then NaN.
         leak: lambda, at least 0, per token.
         reading_time: t / tau_p, above 0; infinite for calcium at rest.
         keeps_calcium: Whether the calcium of a query is the initial calcium of the next query;
@@ -118,8 +118,8 @@ class AstrocyteAttention(AbstractAttention):
         return AstrocyteState(state.synapses, state.gains, calcium)
 
     def answer(self, state: AstrocyteState, query: Query) -> Float[Array, " M"]:
-        """Returns o, the answer of a state in which `query` was read."""
-        return self.features(query) @ state.synapses / state.calcium
+        """Returns o, the answer of a state in which `query` was read; NaN if p is not above 0."""
+        return mean_of(self.features(query) @ state.synapses, state.calcium)
 
     def trained(self) -> list[Any]:
         """Returns the trained parts of the feature map; leak and reading time are not trained."""

@@ -91,10 +91,11 @@ class HebbianAttention(AbstractAttention):
 
         W_t = W_(t-1) + v_t phi(k_t)^T,   o_t = W_t phi(q_t)
 
-    With a feature map phi, the answer is divided by sum_(s <= t) phi(k_s) . phi(q_t), which is
-    positive. Without a feature map, the answer is D times the answer of
-    [`nam_jax.network.CorrelationMatrix`][], and the memory W_t has D x M numbers for sequences of
-    any length. Source: Schmidhuber 1992, Neural Comput. 4, 131; Schlag et al., arXiv 2102.11174.
+    With a feature map phi, the answer is divided by sum_(s <= t) phi(k_s) . phi(q_t). Features of
+    either sign can make that sum 0 or below; the answer is then NaN. Without a feature map, the
+    answer is D times the answer of [`nam_jax.network.CorrelationMatrix`][], and the memory W_t has
+    D x M numbers for sequences of any length. Source: Schmidhuber 1992, Neural Comput. 4, 131;
+    Schlag et al., arXiv 2102.11174.
 
     Attributes:
         features: phi; with None, phi(x) = x.
@@ -106,11 +107,17 @@ class HebbianAttention(AbstractAttention):
         if self.features is None:
             return _recalled(queries, keys, values)
         asked, stored = (jax.vmap(self.features)(vectors) for vectors in (queries, keys))
-        return _recalled(asked, stored, values) / _recalled(asked, stored, jnp.ones_like(values))
+        totals = _recalled(asked, stored, jnp.ones_like(values))
+        return mean_of(_recalled(asked, stored, values), totals)
 
     def trained(self) -> list[Any]:
         """Returns the trained parts of the feature map; an empty list if there is none."""
         return [] if self.features is None else self.features.trained()
+
+
+def mean_of(weighted: Array, total: Array) -> Array:
+    """Returns weighted sums over the totals of their weights; NaN where a total is not above 0."""
+    return weighted / jnp.where(total > 0, total, jnp.nan)
 
 
 def _recalled(queries: Queries, keys: Queries, values: Values) -> Values:

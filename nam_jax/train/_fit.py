@@ -99,10 +99,10 @@ def fit(
             `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))`.
         num_steps: Number of steps, at least 1. With `checkpoint`, at least the earliest step kept.
         gradient: A gradient route; by default `ImplicitRoute()`. Not with `ContrastiveEnergy`.
-        trainable: Function from the network to a list of the parts to be trained, as for
-            `equinox.tree_at`. By default the floating-point arrays with at least one axis, such as
-            patterns, couplings and weights. Single numbers, such as time constants, leaks and
-            strengths, have scales of their own and are trained only if they are given.
+        trainable: Function from the network to a list of the parts to be trained, arrays or modules
+            that the network holds. By default the floating-point arrays with at least one axis,
+            such as patterns, couplings and weights. Single numbers, such as time constants, leaks
+            and strengths, have scales of their own and are trained only if they are given.
         project: Function from a network to one that keeps a promise, such as
             [`nam_jax.train.certify`][]; applied after every step. It may also change parts that are
             not trained.
@@ -250,21 +250,31 @@ def _ending(carry: Carry, max_bad: int, patience: int | None, helped: bool) -> E
 
 def _chosen(network: Any, trainable: Callable[[Any], Any] | None) -> Any:
     """The network's tree, true at the floating-point arrays that are trained."""
-    if trainable is None:
-        chosen = jax.tree.map(_is_trained, network)
-    else:
-        chosen = jax.tree.map(lambda _: False, network)
-        parts = jax.tree.leaves(trainable(network), is_leaf=lambda x: x is None)
-        if not any(map(eqx.is_inexact_array, parts)):
-            requirement = "give parts that hold floating-point arrays"
-            raise argument_error("trainable", requirement, f"{len(parts)} parts without one")
-        chosen = eqx.tree_at(
-            trainable, chosen, replace_fn=lambda part: jax.tree.map(lambda _: True, part)
-        )
-        chosen = jax.tree.map(lambda c, leaf: c and eqx.is_inexact_array(leaf), chosen, network)
+    given = trainable is not None
+    chosen = _given(network, trainable) if given else jax.tree.map(_is_trained, network)
     if not any(jax.tree.leaves(chosen)):
         raise argument_error("network", "hold floating-point arrays", "none to be trained")
     return chosen
+
+
+def _given(network: Any, trainable: Callable[[Any], Any]) -> Any:
+    """The network's tree, true at the floating-point arrays of the parts that `trainable` gives."""
+
+    # For example, `trainable` may give those arrays of a part that have an axis. So it must see
+    # arrays: here tracers, which are known again by their identity, although an array may stand at
+    # two places of the network and only one of them be trained.
+    def marked(network: Any) -> Any:
+        parts = jax.tree.leaves(trainable(network))
+        given = {id(part) for part in parts if eqx.is_inexact_array(part)}
+        if not given:
+            requirement = "give parts that hold floating-point arrays"
+            raise argument_error("trainable", requirement, f"{len(parts)} parts without one")
+        if not given <= set(map(id, jax.tree.leaves(network))):
+            requirement = "give arrays of the network as they are"
+            raise argument_error("trainable", requirement, "one that the network does not hold")
+        return jax.tree.map(lambda leaf: id(leaf) in given, network)
+
+    return eqx.filter_eval_shape(marked, network)
 
 
 OPTIMIZER = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))

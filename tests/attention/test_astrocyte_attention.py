@@ -15,6 +15,7 @@ from nam_jax.attention import (
     FeatureMap,
     HebbianAttention,
     RandomFeatures,
+    TrigonometricFeatures,
 )
 
 X64 = jax.config.jax_enable_x64
@@ -32,6 +33,7 @@ FEATURES = {
     "elu": lambda key: FeatureMap(D, F, key=key),
     "random": lambda key: RandomFeatures(D, F, key=key),
     "orthogonal": lambda key: RandomFeatures(D, F, orthogonal=True, key=key),
+    "mirrored": lambda key: RandomFeatures(D, F, mirrored=True, key=key),
 }
 
 
@@ -149,6 +151,43 @@ def test_errors_of_random_features(count, low, high, orthogonal):
     assert low < np.median(errors) < high
 
 
+def test_mirrored_directions_are_hyperbolic_features(getkey):
+    """phi(x) = (exp(W z), exp(-W z)) exp(-|z|^2 / 2) / sqrt(F), whatever the directions."""
+    phi = RandomFeatures(D, 6, mirrored=True, key=getkey())
+    x = jr.normal(getkey(), (D,))
+    overlaps = np.asarray(phi.directions)[:3] @ np.asarray(x) / 2  # D^(1/4) = 2
+    scale = math.exp(-float(x @ x) / 8) / math.sqrt(6)
+    expected = scale * np.exp(np.concatenate([overlaps, -overlaps]))
+    np.testing.assert_allclose(phi(x), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_trigonometric_features_have_the_exponential_as_their_mean_overlap(orthogonal, getkey):
+    """Within four standard errors; the overlap of x with itself is exact for all directions."""
+    phi = TrigonometricFeatures(D, 8192, orthogonal=orthogonal, key=getkey())
+    x, y = 0.5 * jr.normal(getkey(), (2, D))
+    products = 4096 * np.asarray(phi(x) * phi(y)).reshape(2, 4096).sum(axis=0)
+    error = products.std() / math.sqrt(len(products))
+    assert abs(products.mean() - float(jnp.exp(x @ y / math.sqrt(D)))) < 4 * error
+    np.testing.assert_allclose(phi(x) @ phi(x), jnp.exp(x @ x / math.sqrt(D)), rtol=1e-4)
+
+
+def test_answers_without_a_positive_divisor_are_nan():
+    """Ordinary queries and few trigonometric features; the divisors written out."""
+    of_features, *of_tokens = jr.split(jr.key(0), 4)
+    phi = TrigonometricFeatures(D, 8, key=of_features)
+    queries, keys = (jr.normal(key, (T, D)) for key in of_tokens[:2])
+    values = jr.normal(of_tokens[2], (T, M))
+    overlaps = np.asarray(jax.vmap(phi)(queries) @ jax.vmap(phi)(keys).T, float)
+    totals = np.tril(overlaps).sum(axis=1)
+    clear = np.abs(totals) > 1e-4 * np.tril(np.abs(overlaps)).sum(axis=1)
+    assert 0 < (totals <= 0).sum() < T and clear.sum() > T - 3
+    for attention in (HebbianAttention(phi), AstrocyteAttention(phi)):
+        without = np.isnan(np.asarray(attention(queries, keys, values)))
+        assert (without == without[:, :1]).all()
+        np.testing.assert_array_equal(without[clear, 0], totals[clear] <= 0)
+
+
 @pytest.mark.parametrize("kind", ["hebbian", "astrocyte"])
 def test_many_random_features_come_near_causal_softmax_attention(kind, getkey):
     features, given = RandomFeatures(D, 2048, key=getkey()), tokens(getkey, scale=0.3)
@@ -170,6 +209,8 @@ def test_gradients_are_finite_and_directions_are_not_trained(getkey):
     [
         (lambda key: RandomFeatures(0, 4, key=key), "`size` must be at least 1"),
         (lambda key: RandomFeatures(4, 0, key=key), "`num_features` must be at least 1"),
+        (lambda key: RandomFeatures(4, 3, mirrored=True, key=key), "`num_features` must be even"),
+        (lambda key: TrigonometricFeatures(4, 3, key=key), "`num_features` must be even"),
         (
             lambda key: jax.vmap(lambda k: RandomFeatures(4, 4, orthogonal=True, key=k).directions)(
                 jr.split(key)

@@ -34,14 +34,16 @@ def driven_effective(key):
 def transformer(key):
     """One block with each kind of attention and all kinds of layers."""
     features = attention.FeatureMap(4, 6, key=key)
-    random = attention.RandomFeatures(4, 6, orthogonal=True, key=key)
+    random = attention.RandomFeatures(4, 6, orthogonal=True, mirrored=True, key=key)
+    waves = attention.TrigonometricFeatures(4, 6, key=key)
     kinds = iter([
         attention.HebbianAttention(features),
         attention.DenseAttention.softmax(4),
         attention.AstrocyteAttention(random, leak=0.1),
+        attention.HebbianAttention(waves),
     ])  # fmt: skip
     return attention.Transformer(
-        jr.normal(key, (5, 8)), 3, lambda _: next(kinds), num_blocks=3, head_size=4, key=key
+        jr.normal(key, (5, 8)), 3, lambda _: next(kinds), num_blocks=4, head_size=4, key=key
     )
 
 

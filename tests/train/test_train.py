@@ -194,6 +194,10 @@ BAD = {
         {"trainable": lambda net: [net.num_neurons]},
         "`trainable` must give parts that hold floating-point arrays",
     ),
+    "an array that the network does not hold": (
+        {"trainable": lambda net: [net.time_constant, 2 * net.time_constant]},
+        "`trainable` must give arrays of the network as they are",
+    ),
     "batch without samples": ({"batches": lambda key: 1}, "`batches` must give a Sample .* int"),
     "one sample": (
         {"batches": lambda key: Sample(jnp.ones(16), jnp.ones(16))},
@@ -244,6 +248,18 @@ def test_single_numbers_are_trained_only_if_they_are_named():
         assert {chosen for chosen, _ in arrays} == {False, True}
     named = _chosen(memory(), lambda net: [net.time_constant])
     assert sum(jax.tree.leaves(named)) == 1
+
+
+def test_parts_may_be_chosen_by_their_kind_and_number_of_axes():
+    """`trainable` sees arrays; an array at two places is trained where it is given."""
+    net, shared = TwoLayerMemory.model_b(correlated()), jnp.ones(2)
+
+    def by_kind(net):
+        arrays = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))
+        return [array for array in arrays if array.ndim]
+
+    assert jax.tree.leaves(_chosen(net, by_kind)) == jax.tree.leaves(_chosen(net, None))
+    assert _chosen((shared, shared, 1.0), lambda net: [net[1]]) == (False, True, False)
 
 
 def test_minibatches_have_defaults(getkey):

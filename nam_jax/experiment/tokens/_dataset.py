@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from rich.table import Table
 
+from nam_jax.experiment.common import over_seeds
 from nam_jax.experiment.tokens._config import TokensConfig
 
 SHOWN = 8
@@ -53,6 +54,7 @@ def dataset(
     *kinds, _, steps = errors.shape
     errors = errors.reshape(*kinds, *by_image, steps).mean(axis=3)
     at_trained = errors[..., config.block_steps]
+    by_seed = at_trained.mean(axis=-1)
     plain = np.array([values.reshape(by_image).mean(axis=1) for values in simple.values()])
     # Seeds share the tested images, so that the mean over seeds has one error an image.
     rows = np.concatenate([at_trained.mean(axis=1), plain])
@@ -65,6 +67,8 @@ def dataset(
             "squared_error": (("model", "bound"), _with_errors(rows), unit),
             "more_than_block": (("model", "bound"), _with_errors(rows - rows[:1]), unit),
             "by_seed": (("trained", "run", "bound"), _with_errors(at_trained), unit),
+            "over_seeds": (("trained", "end"), over_seeds(by_seed.T), unit),
+            "more_over_seeds": (("trained", "end"), over_seeds((by_seed - by_seed[:1]).T), unit),
             "by_step": (
                 ("trained", "bound", "step"),
                 np.moveaxis(_with_errors(np.moveaxis(errors.mean(axis=1), 1, 2)), 2, 1),
@@ -96,6 +100,7 @@ def dataset(
             "model": [*tests, *simple],
             "trained": list(tests),
             "bound": ["value", "error"],
+            "end": ["value", "low", "high"],
             "step": np.arange(steps),
             "step_size": list(config.step_sizes),
         },
@@ -116,27 +121,32 @@ def table(dataset: xr.Dataset) -> Table:
     steps = int(dataset.attrs["trained_steps"])
     caption = f"{int(dataset.attrs['training'])} steps of training through {steps} steps"
     result = Table(title=title, caption=caption)
-    for name in ("model", "error", "each seed", "more than the block"):
+    for name in ("model", "error", "over seeds [95 %]", "more than the block", "over seeds [95 %]"):
         result.add_column(name, justify="left" if name == "model" else "right")
     for name in dataset.model.values:
-        seeds = ""
-        if name in dataset.trained.values:
-            values = dataset.by_seed.sel(trained=name, bound="value").values
-            seeds = ", ".join(f"{value:.4f}" for value in values)
         row = dataset.sel(model=name)
-        more = "" if name == "energy block" else _text(row.more_than_block)
-        result.add_row(str(name), _text(row.squared_error), seeds, more)
+        seeds = more_seeds = ""
+        if name in dataset.trained.values:
+            runs = dataset.sel(trained=name)
+            seeds, more_seeds = _interval(runs.over_seeds), _interval(runs.more_over_seeds)
+        cells = [_text(row.squared_error), seeds, _text(row.more_than_block), more_seeds]
+        result.add_row(str(name), *(cells if name != "energy block" else cells[:2]))
     for name in dataset.trained.values:
         result.add_section()
         for step in (step for step in TABLED if step in dataset.step.values):
             values = dataset.by_step.sel(trained=name, step=step)
-            result.add_row(f"{name}, after {step} steps", _text(values), "", "")
+            result.add_row(f"{name}, after {step} steps", _text(values))
         for a in dataset.step_size.values:
             share = float(dataset.rises.sel(trained=name, step_size=a).mean("run"))
-            result.add_row(f"{name}, steps of {a:g} that raise E", f"{share:.4f}", "", "")
+            result.add_row(f"{name}, steps of {a:g} that raise E", f"{share:.4f}")
     return result
 
 
 def _text(values: xr.DataArray) -> str:
     value, error = values.values.tolist()
     return f"{value:.4f} +- {error:.4f}"
+
+
+def _interval(values: xr.DataArray) -> str:
+    value, low, high = values.values.tolist()
+    return f"{value:.4f} [{low:.4f}, {high:.4f}]"

@@ -1,12 +1,13 @@
 """The attentions that names make, laws of their errors, and statistics over seeds and lengths."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from nam_jax import measure, theory
 from nam_jax._types import Key
@@ -17,21 +18,28 @@ from nam_jax.attention import (
     FeatureMap,
     HebbianAttention,
     RandomFeatures,
+    Transformer,
 )
+from nam_jax.experiment.transformer._config import TransformerConfig
+from nam_jax.experiment.transformer._energy import EnergyTransformer
 from nam_jax.memory import AbstractSeparation, Power, RectifiedPower
+
+Network = Transformer | EnergyTransformer
+"""A network from tokens to logits."""
 
 
 class Attention(NamedTuple):
-    """One kind of attention.
+    """One kind of attention, and the network that is made with it.
 
     Attributes:
-        make: Function of the size of a head and a random key that returns the attention.
+        network: Function of the settings, the codes of tokens, (V, D), and a random key that
+            returns the network before training.
         power: n, if the weights are overlaps to the power n - 1, for which a law of random codes
             is known; otherwise None.
         rectified: Whether overlaps below 0 have no weight.
     """
 
-    make: Callable[[int, Key], AbstractAttention]
+    network: Callable[[TransformerConfig, Float[Array, "V D"], Key], Network]
     power: int | None = None
     rectified: bool = False
 
@@ -64,40 +72,62 @@ class Attention(NamedTuple):
         )
 
 
+def of_heads(make: Callable[[int, Key], AbstractAttention], **law: Any) -> Attention:
+    """Returns a kind of attention in a Transformer.
+
+    Args:
+        make: Function of the size of a head and a random key that returns the attention.
+        law: The other attributes.
+    """
+
+    def network(config: TransformerConfig, codes: Float[Array, "V D"], key: Key) -> Transformer:
+        return Transformer(
+            codes, config.num_values, functools.partial(make, config.head_size),
+            num_blocks=config.num_blocks, head_size=config.head_size, key=key,
+        )  # fmt: skip
+
+    return Attention(network, **law)
+
+
 def softmax() -> Attention:
     """Returns scaled dot-product attention, which is a pass of the modern Hopfield network."""
-    return Attention(lambda head_size, key: DenseAttention.softmax(head_size))
+    return of_heads(lambda head_size, key: DenseAttention.softmax(head_size))
 
 
 def dense(separation: Callable[..., AbstractSeparation], **numbers: Any) -> Attention:
     """Returns the attention whose separation function is `separation(**numbers)`."""
     made = separation(**numbers)
-    return Attention(
+    return of_heads(
         lambda head_size, key: DenseAttention(made),
-        made.n if isinstance(made, Power | RectifiedPower) else None,
-        isinstance(made, RectifiedPower),
+        power=made.n if isinstance(made, Power | RectifiedPower) else None,
+        rectified=isinstance(made, RectifiedPower),
     )
 
 
 def hebbian() -> Attention:
     """Returns linear attention, which is a correlation matrix."""
-    return Attention(lambda head_size, key: HebbianAttention(), power=2)
+    return of_heads(lambda head_size, key: HebbianAttention(), power=2)
 
 
 def features() -> Attention:
     """Returns linear attention with a trained feature map of `head_size` features."""
-    return Attention(
+    return of_heads(
         lambda head_size, key: HebbianAttention(FeatureMap(head_size, head_size, key=key))
     )
 
 
 def astrocyte(num_features: int = 64) -> Attention:
     """Returns attention by synapses and calcium, with positive random features of exp(q . k)."""
-    return Attention(
+    return of_heads(
         lambda head_size, key: AstrocyteAttention(
             RandomFeatures(head_size, num_features, orthogonal=True, key=key)
         )
     )
+
+
+def energy_block() -> Attention:
+    """Returns blocks of the Energy Transformer, in place of those of a Transformer."""
+    return Attention(lambda config, codes, key: EnergyTransformer(config, codes, key=key))
 
 
 def failure(pairs: Sequence[int], accuracy: Float[np.ndarray, " lengths"], least: float) -> float:

@@ -23,6 +23,7 @@ ATTENTIONS = Names(
         Row("features", _made("features"), "the same with a trained feature map"),
         Row("astrocyte", _made("astrocyte"), "synapses and calcium, F random features (64)",
             WholeNumber("num_features", most=65536, optional=True, symbol="F")),
+        Row("energy-block", _made("energy_block"), "blocks of the Energy Transformer, 4 heads"),
     ),
 )  # fmt: skip
 """Attentions; each name makes an `Attention`."""

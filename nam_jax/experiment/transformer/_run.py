@@ -1,7 +1,6 @@
 """Trains a Transformer with each attention on associative recall, and tests longer sequences."""
 
 import dataclasses
-import functools
 import math
 
 import equinox as eqx
@@ -17,9 +16,8 @@ from rich.table import Table
 from nam_jax import data, train
 from nam_jax._misc import argument_error
 from nam_jax._types import Key, Keys
-from nam_jax.attention import Transformer
 from nam_jax.experiment.common import attributes, cosine_adam, in_context, key_of_seed, tracked
-from nam_jax.experiment.transformer._attentions import Attention, failure, over_seeds
+from nam_jax.experiment.transformer._attentions import Attention, Network, failure, over_seeds
 from nam_jax.experiment.transformer._config import ATTENTIONS, TransformerConfig
 from nam_jax.record import Context, reading_input
 
@@ -101,18 +99,14 @@ def _trained(
     key: Key,
 ) -> Trained:
     of_codes, of_weights, of_batches, of_tests = jr.split(key, 4)
-    network = Transformer(
-        task.codes(config.size, key=of_codes), config.num_values,
-        functools.partial(attention.make, config.head_size),
-        num_blocks=config.num_blocks, head_size=config.head_size, key=of_weights,
-    )  # fmt: skip
+    network = attention.network(config, task.codes(config.size, key=of_codes), of_weights)
     copies = math.ceil(config.batch_size / len(config.trained_pairs))
     lengths = jnp.tile(jnp.asarray(config.trained_pairs), copies)
     make = jax.tree_util.Partial(train.sequence_samples, task=task)
     fit = train.fit(
         network, train.Minibatches(lengths, make, len(lengths)),
         loss=train.TokenCrossEntropy(), optimizer=optimizer, num_steps=config.steps,
-        gradient=train.Direct(), trainable=Transformer.trained, key=of_batches,
+        gradient=train.Direct(), trainable=type(network).trained, key=of_batches,
     )  # fmt: skip
     tests = zip(_tests(config), jr.split(of_tests, len(config.tested_pairs)), strict=True)
     right = [
@@ -124,7 +118,7 @@ def _trained(
 
 @eqx.filter_jit
 def _answers(
-    network: Transformer, task: data.RecallTask, keys: Keys, batch: int
+    network: Network, task: data.RecallTask, keys: Keys, batch: int
 ) -> Bool[Array, " sequences"]:
     """Whether the query of each sequence, its last token, is answered; runs `batch` at once."""
 

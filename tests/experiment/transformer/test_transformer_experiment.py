@@ -2,6 +2,10 @@
 
 import math
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from figures import curves, labels
@@ -88,17 +92,51 @@ def test_intervals_know_both_seeds_and_sequences():
 
 
 def test_names_become_attentions(getkey):
+    config, codes = transformer.study.config(**TINY), jr.normal(getkey(), (21, 8))
+
     def named(name):
         return ATTENTIONS.make(name, "attentions")
 
-    assert named("rectified-12").make(8, getkey()).separation == RectifiedPower(12)
-    features = named("astrocyte-12").make(8, getkey()).features
-    assert features.directions.shape == (12, 8)
-    assert named("log-sum-exp-2").make(8, getkey()).separation == LogSumExp(2.0)
+    def made(name):
+        (block,) = named(name).network(config, codes, getkey()).blocks
+        return block.attention
+
+    assert made("rectified-12").separation == RectifiedPower(12)
+    assert made("astrocyte-12").features.directions.shape == (12, 4)
+    assert made("log-sum-exp-2").separation == LogSumExp(2.0)
     sizes = 8, 16, 64
     assert named("rectified-3").predicted(*sizes) > named("hebbian").predicted(*sizes)
     assert named("power-2").predicted(*sizes) == named("hebbian").predicted(*sizes)
     assert all(math.isnan(named(name).predicted(*sizes)) for name in ("softmax", "features"))
+
+
+def test_blocks_of_energy_take_each_token_with_the_one_before_it(getkey):
+    """As many blocks as set, each on the normed tokens of the last; about equal weights."""
+    config = transformer.study.config(**TINY | {"size": 64, "head_size": 32}, num_blocks=2)
+    codes = jr.normal(getkey(), (21, 64))
+    net = ATTENTIONS.make("energy-block", "attentions").network(config, codes, getkey())
+    tokens = jr.randint(getkey(), (5,), 0, 21)
+    x = codes[tokens]
+    for layer in net.layers:
+        before = jnp.concatenate([jnp.zeros((1, 64)), x[:-1]])
+        block = layer.block
+        u = x @ layer.mix.weight[:, :64].T + before @ layer.mix.weight[:, 64:].T
+        x = block.normed(block(u))
+    expected = x @ net.head.weight.T + net.head.bias[None]
+    np.testing.assert_allclose(net(tokens), expected, rtol=1e-3, atol=1e-3)
+
+    def count(net):
+        return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(net.trained(), eqx.is_array)))
+
+    other = ATTENTIONS.make("softmax", "attentions").network(config, codes, getkey())
+    assert 0.9 < count(net) / count(other) < 1.1
+
+
+@pytest.mark.slow
+def test_energy_blocks_are_trained_and_tested():
+    config = transformer.study.config(**TINY, attentions=("energy-block",))
+    dataset = transformer.study.run(config)
+    assert np.isfinite(dataset.loss).all() and dataset.predicted.isnull().all()
 
 
 @pytest.mark.parametrize(
