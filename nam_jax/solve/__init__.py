@@ -3,7 +3,6 @@
 from nam_jax.solve._batch import at_once as at_once
 from nam_jax.solve._batch import batches as batches
 from nam_jax.solve._batch import in_batches as in_batches
-from nam_jax.solve._batch import retrieve_all
 from nam_jax.solve._exponential import ExponentialEuler
 from nam_jax.solve._how import REST as REST
 from nam_jax.solve._how import AbstractHow, Flow, Passes
@@ -15,6 +14,7 @@ from nam_jax.solve._linearised import force as force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
 from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
 from nam_jax.solve._retrieve import Retrieval, retrieve
+from nam_jax.solve._retrieve_all import retrieve_all
 from nam_jax.solve._settle import Equilibrium, settle
 from nam_jax.solve._simulate import Trajectory, simulate
 from nam_jax.solve._unrolled import Unrolled

@@ -15,7 +15,7 @@ from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, jump_times
 from nam_jax.solve._controller import Foresight
 from nam_jax.solve._how import Flow
-from nam_jax.solve._loop import Integration, advance, begin, ending
+from nam_jax.solve._loop import Course, Integration, advance, begin, ending
 from nam_jax.solve._result import RESULTS, all_finite, residual
 
 STATS: tuple[str, ...] = ("num_steps", "num_accepted_steps", "num_rejected_steps")
@@ -106,17 +106,57 @@ def integrate(
 
     if how.follows_steps:
         return _by_diffrax(network, state, (t0, t1), drive, how, rest, observe, times, jumps)
-    step = _number(how.step, dtype)
-    integration = Integration(
-        network, drive, _with_tolerances(how, dtype), _controller(network, how, dtype), t1,
+    integration = _integration(network, t1, drive, how, rest, observe, times, jumps)
+    course = begin(integration, state, t0, step=_number(how.step, dtype), num_rows=num_rows)
+    return ended(integration, advance(integration, course))
+
+
+def begin_to_rest(
+    network: AbstractContinuousNetwork, state: Any, drive: Any, how: Flow, rest: Any
+) -> Course:
+    """Returns the course of `integrate` to `rest` before its first step; nothing is saved."""
+    t0 = jnp.zeros((), network.dtype)
+    step = _number(how.step, network.dtype)
+    return begin(integration_to_rest(network, drive, how, rest), state, t0, step=step, num_rows=0)
+
+
+def integration_to_rest(
+    network: AbstractContinuousNetwork, drive: Any, how: Flow, rest: Any
+) -> Integration:
+    """Returns the equation from time 0 to `max_time`; its steps cannot be differentiated."""
+    dtype = network.dtype
+    stop, no_times = jnp.asarray(how.max_time, dtype), jnp.zeros((0,), dtype)
+    jumps = _all_jumps(drive, None, dtype)
+    rest = _number(rest, dtype)
+    return _integration(network, stop, drive, how, rest, lambda t, y: {}, no_times, jumps)
+
+
+def _integration(
+    network: AbstractContinuousNetwork,
+    stop: Scalar,
+    drive: Any,
+    how: Flow,
+    rest: Any,
+    observe: Callable[[Scalar, Any], dict[str, Any]],
+    times: Float[Array, " T"] | None,
+    jumps: Float[Array, " J"] | None,
+) -> Integration:
+    """Returns the equation with the solver and the step control of `how`."""
+    dtype = stop.dtype
+    return Integration(
+        network, drive, _with_tolerances(how, dtype), _controller(network, how, dtype), stop,
         rest, how.floor(dtype), jnp.asarray(how.max_steps, jnp.int32), jumps, observe, times,
     )  # fmt: skip
-    course = advance(integration, begin(integration, state, t0, step=step, num_rows=num_rows))
+
+
+def ended(integration: Integration, course: Course) -> Ended:
+    """Returns the end of a course of the stepping loop."""
     rejected = course.num_steps - course.num_accepted
     stats = dict(zip(STATS, (course.num_steps, course.num_accepted, rejected), strict=True))
     rows = course.rows
-    if times is not None:
-        rows = _filled(course.ts, rows, lambda: observe(course.time, course.state))
+    if integration.times is not None:
+        last = lambda: integration.observe(course.time, course.state)  # noqa: E731
+        rows = _filled(course.ts, rows, last)
     result = ending(integration, course)
     return Ended(course.state, course.time, course.residual, stats, result, course.ts, rows)
 

@@ -189,8 +189,13 @@ def advance(
     return eqx.combine(jax.lax.while_loop(unfinished, step, dynamic), static)
 
 
+def step_of(integration: Integration, course: Course) -> Course:
+    """Returns the course after one more step, or unchanged if it has ended."""
+    return _step(integration, course, is_going(integration, course))
+
+
 def is_going(integration: Integration, course: Course) -> Bool[Array, ""]:
-    """Returns whether the course has not ended."""
+    """Returns whether the course has not ended; False for a course of zeros."""
     going = (course.time < integration.stop) & course.finite
     return going & ~_at_rest(integration, course) & (course.num_steps < integration.max_steps)
 

@@ -20,7 +20,7 @@ from nam_jax.solve._doors import (
 from nam_jax.solve._how import AbstractHow
 from nam_jax.solve._integrate import in_dtype_of
 from nam_jax.solve._result import RESULTS, brief_result
-from nam_jax.solve._settle import rested, settled
+from nam_jax.solve._settle import Equilibrium, rested, settled
 
 
 class Retrieval(eqx.Module):
@@ -48,6 +48,9 @@ class Retrieval(eqx.Module):
         ts: (T,) saved times; None if nothing was saved.
         observables: The saved values by name, with the axis T; at times after the end those of the
             last state. Empty if nothing was saved.
+        slot_use: From `retrieve_all`, where slots were refilled: which share of the steps of all
+            slots, on the device that recalled this cue, was a step of a recall. The rest was spent
+            by slots that waited for a cue. None where no slots were refilled.
     """
 
     pattern: Pattern
@@ -62,6 +65,7 @@ class Retrieval(eqx.Module):
     result: RESULTS
     ts: Float[Array, " T"] | None
     observables: dict[str, PyTree[Array]]
+    slot_use: Scalar | None = None
 
     def __repr__(self) -> str:
         return lines(self, brief_result)
@@ -138,6 +142,27 @@ def recalled(
     else:
         equilibrium, ended = rested(network.flowing(), state, drive, how, save, times)
         ts, rows = times, ended.rows
+    return retrieval_at(network, equilibrium, drive, silence, ts, rows)
+
+
+def retrieval_at(
+    network: AbstractNetwork,
+    equilibrium: Equilibrium,
+    drive: Any,
+    silence: Any,
+    ts: Float[Array, " T"] | None = None,
+    rows: Any = None,
+) -> Retrieval:
+    """Returns what `recalled` returns, of a network that has come to an end.
+
+    Args:
+        network: The network.
+        equilibrium: The end.
+        drive: Its inputs.
+        silence: As for `retrieve`.
+        ts: (T,) saved times; None for none.
+        rows: The saved values.
+    """
     pattern = network.readout(equilibrium.state)
     activity = jnp.mean(jnp.abs(pattern))
     if network.has_energy:
@@ -147,7 +172,7 @@ def recalled(
     known, memory = _recognised(network, pattern, activity, silence)
     return Retrieval(
         pattern, equilibrium.state, equilibrium.steps, equilibrium.time, energy, activity, known,
-        memory, equilibrium.residual, equilibrium.result, ts, rows,
+        memory, equilibrium.residual, equilibrium.result, ts, {} if rows is None else rows,
     )  # fmt: skip
 
 

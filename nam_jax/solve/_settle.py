@@ -23,7 +23,7 @@ from nam_jax.solve._implicit import at_rest, without_derivatives
 from nam_jax.solve._integrate import Ended, integrate
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import RESULTS, all_finite, brief_result
-from nam_jax.solve._updates import AbstractUpdates
+from nam_jax.solve._updates import AbstractUpdates, Ending
 
 IMPLICIT = Implicit()
 
@@ -122,7 +122,12 @@ _settled = eqx.filter_jit(settled)
 
 def _updated(network: AbstractDiscreteNetwork, state: Any, updates: AbstractUpdates) -> Equilibrium:
     """Returns the state in which no neuron flips, or the state at which the updates ended."""
-    final, distance, steps, result = updates(network, state)
+    return of_updates(updates(network, state))
+
+
+def of_updates(ending: Ending) -> Equilibrium:
+    """Returns the equilibrium at the end of updates."""
+    final, distance, steps, result = ending
     return Equilibrium(final, distance, steps.astype(distance.dtype), steps, result)
 
 
@@ -201,33 +206,59 @@ def _follow(
     times: Float[Array, " T"] | None,
 ) -> tuple[Equilibrium, Ended]:
     """Returns the equilibrium by integration, with its residual and its result."""
-    rest = REST if how.rest is None else how.rest
+    rest = rest_of(how)
     no_times = jnp.zeros((0,), network.dtype)
     times = no_times if times is None else times
     ended = integrate(
         network, state, (0.0, how.max_time), drive, how,
         rest=rest, save=save or {}, times=times, num_rows=times.size,
     )  # fmt: skip
+    return judged(network, drive, rest, first_energy(network, state, drive), ended), ended
+
+
+def rest_of(how: Flow) -> Any:
+    """Returns the residual at or below which a network is at rest."""
+    return REST if how.rest is None else how.rest
+
+
+def first_energy(network: AbstractContinuousNetwork, state: Any, drive: Any) -> Scalar | None:
+    """Returns the energy of the first state, above which that of the last one must not lie.
+
+    None without an energy, and for a drive that jumps, which may raise it.
+    """
+    if not network.has_energy or jump_times(drive):
+        return None
+    return network.energy(state, drive)
+
+
+def judged(
+    network: AbstractContinuousNetwork, drive: Any, rest: Any, energy: Scalar | None, ended: Ended
+) -> Equilibrium:
+    """Returns the equilibrium at the end of an integration, with its result.
+
+    Args:
+        network: The network.
+        drive: Its inputs.
+        rest: Residual at or below which it is at rest.
+        energy: As from `first_energy`.
+        ended: The end of the integration.
+    """
     result = ended.result
     # The residual of the returned state decides, not Diffrax's event.
     not_at_rest = (result == RESULTS.converged) & ~(ended.residual <= rest)
     result = RESULTS.where(not_at_rest, RESULTS.time_reached, result)
-    rose = _energy_rose(network, state, ended.state, drive) & (result == RESULTS.converged)
-    result = RESULTS.where(rose, RESULTS.energy_rose, result)
+    if energy is not None:
+        rose = _energy_rose(network, energy, ended.state, drive) & (result == RESULTS.converged)
+        result = RESULTS.where(rose, RESULTS.energy_rose, result)
     steps = ended.stats["num_steps"]
-    return Equilibrium(ended.state, ended.residual, ended.time, steps, result), ended
+    return Equilibrium(ended.state, ended.residual, ended.time, steps, result)
 
 
 def _energy_rose(
-    network: AbstractContinuousNetwork, first: Any, final: Any, drive: Any
-) -> Bool[Array, ""] | bool:
-    """Returns whether the energy rose by more than rounding.
-
-    False without an energy, and for a drive that jumps, which may raise it.
-    """
-    if not network.has_energy or jump_times(drive):
-        return jnp.asarray(False)
-    before, after = network.energy(first, drive), network.energy(final, drive)
+    network: AbstractContinuousNetwork, before: Scalar, final: Any, drive: Any
+) -> Bool[Array, ""]:
+    """Returns whether the energy rose by more than rounding."""
+    after = network.energy(final, drive)
     terms = jnp.stack(jax.tree.leaves(network.energy_terms(final, drive)))
     rounding = 100 * jnp.finfo(after.dtype).eps * jnp.max(jnp.abs(terms))
     return after - before > rounding

@@ -29,8 +29,11 @@ _AllAtOnce = tuple[Pattern, Pattern, Pattern, Pattern, Array]
 The marked state is an earlier state, with which later states are compared to detect a cycle.
 """
 
-_OneByOne = tuple[Pattern, Pattern, Scalar, Array]
+_Sweeps = tuple[Pattern, Pattern, Scalar, Array]
 """The state, the marked state, the fraction of neurons that flip, and the number of sweeps."""
+
+_OneByOne = tuple[Pattern, Pattern, Scalar, Array, Bool[Array, ""]]
+"""The same four, and whether the last sweeps changed a neuron."""
 
 _NO_TICKET = np.uint32(2**32 - 1)
 """A number above the ticket of every neuron: no neuron flips any more."""
@@ -47,7 +50,6 @@ class AbstractUpdates(AbstractHow):
     held: eqx.AbstractVar[Bool[Array, " N"] | None]
     max_steps: eqx.AbstractVar[int | Int[Array, ""]]
 
-    @abc.abstractmethod
     def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
         """Returns the state in which no neuron flips, or the state at which the updates gave up.
 
@@ -63,6 +65,44 @@ class AbstractUpdates(AbstractHow):
         Raises:
             ValueError: If `held` or a given order has not the shape of `state`.
         """
+        course = jax.lax.while_loop(
+            lambda course: self.is_going(course),
+            lambda course: self.advance(network, course),
+            self.begin(network, state),
+        )
+        return self.ending(course)
+
+    @abc.abstractmethod
+    def begin(self, network: AbstractDiscreteNetwork, state: Pattern) -> Any:
+        """Returns the course before its first step: a tree of arrays that `advance` goes on from.
+
+        Args:
+            network: Any discrete network.
+            state: (N,), from `network.initial_state`.
+
+        Raises:
+            ValueError: If `held` or a given order has not the shape of `state`.
+        """
+
+    @abc.abstractmethod
+    def is_going(self, course: Any) -> Bool[Array, ""]:
+        """Returns whether the course has not ended; False for a course of zeros."""
+
+    @abc.abstractmethod
+    def advance(
+        self, network: AbstractDiscreteNetwork, course: Any, most_steps: int | None = None
+    ) -> Any:
+        """Returns the course, which has not ended, after at least one more step.
+
+        Args:
+            network: The network.
+            course: From `begin` or `advance`.
+            most_steps: The largest number of steps; None for as many as compute fastest.
+        """
+
+    @abc.abstractmethod
+    def ending(self, course: Any) -> Ending:
+        """Returns what the call returns, of a course that has ended."""
 
     @abc.abstractmethod
     def of_sample(self, index: int | Int[Array, ""]) -> "AbstractUpdates":
@@ -104,24 +144,28 @@ class Synchronous(AbstractUpdates):
     def of_sample(self, index: int | Int[Array, ""]) -> "Synchronous":
         return self
 
-    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
+    def begin(self, network: AbstractDiscreteNetwork, state: Pattern) -> _AllAtOnce:
         self._check_held(state)
-
-        def unfinished(carry: _AllAtOnce) -> Bool[Array, ""]:
-            before, state, after, mark, count = carry
-            moving = jnp.any(after != state) & ~_cycled(after, before, mark)
-            return moving & (count < self.max_steps) & all_finite(after)
-
-        def advance(carry: _AllAtOnce) -> _AllAtOnce:
-            _, state, after, mark, count = carry
-            mark = _marked(count, state, mark)
-            return state, after, self._all_aligned(network, after), mark, count + 1
-
         # NaN equals no state, so the first update is not taken for a cycle.
         no_state = jnp.full_like(state, jnp.nan)
         first = self._all_aligned(network, state)
-        start = varying_like((no_state, state, first, no_state, jnp.zeros((), jnp.int32)), state)
-        before, state, after, mark, count = jax.lax.while_loop(unfinished, advance, start)
+        return varying_like((no_state, state, first, no_state, jnp.zeros((), jnp.int32)), state)
+
+    def is_going(self, course: _AllAtOnce) -> Bool[Array, ""]:
+        before, state, after, mark, count = course
+        moving = jnp.any(after != state) & ~_cycled(after, before, mark)
+        return moving & (count < self.max_steps) & all_finite(after)
+
+    def advance(
+        self, network: AbstractDiscreteNetwork, course: _AllAtOnce, most_steps: int | None = None
+    ) -> _AllAtOnce:
+        """Returns the course after one more step, whatever `most_steps` is."""
+        _, state, after, mark, count = course
+        mark = _marked(count, state, mark)
+        return state, after, self._all_aligned(network, after), mark, count + 1
+
+    def ending(self, course: _AllAtOnce) -> Ending:
+        before, state, after, mark, count = course
         flips = jnp.mean((after != state).astype(state.dtype))
         result = RESULTS.where(_cycled(after, before, mark), RESULTS.cycled, RESULTS.step_limit)
         result = RESULTS.where(flips == 0, RESULTS.converged, result)
@@ -181,48 +225,56 @@ class Asynchronous(AbstractUpdates):
             return self
         return eqx.tree_at(lambda a: a.key, self, jax.random.fold_in(self.key, index))
 
-    def __call__(self, network: AbstractDiscreteNetwork, state: Pattern) -> Ending:
+    def begin(self, network: AbstractDiscreteNetwork, state: Pattern) -> _OneByOne:
         self._check_held(state)
         if self.order is not None and self.order.shape != state.shape:
             raise argument_error("order", f"have shape {state.shape}", f"shape {self.order.shape}")
+        no_state, flips = jnp.full_like(state, jnp.nan), self._flips(network, state)
+        start = (state, no_state, flips, jnp.zeros((), jnp.int32), jnp.asarray(True))
+        return varying_like(start, state)
 
-        def unfinished(loop: _OneByOne) -> Bool[Array, ""]:
-            state, mark, flips, count = loop
-            going = (flips > 0) & ~self._returned(state, mark) & all_finite(state)
-            return going & (count < self.max_steps)
+    def is_going(self, course: _OneByOne) -> Bool[Array, ""]:
+        *loop, moving = course
+        return self._unfinished(*loop) & moving
 
-        def sweep(loop_and_carry: tuple[_OneByOne, Any]) -> tuple[_OneByOne, Any]:
+    def advance(
+        self, network: AbstractDiscreteNetwork, course: _OneByOne, most_steps: int | None = None
+    ) -> _OneByOne:
+        """Makes a new carry and sweeps with it until no neuron flips, or `most_steps` times.
+
+        Each flip adds round-off to the carry. So the flips of the course are computed anew from the
+        last state. If a neuron would still flip, the course goes on, with a new carry, until a call
+        changes nothing.
+        """
+        *start, _ = course
+        count = course[3]
+
+        def unfinished(loop_and_carry: tuple[_Sweeps, Any]) -> Bool[Array, ""]:
+            loop, _ = loop_and_carry
+            going = self._unfinished(*loop)
+            return going if most_steps is None else going & (loop[3] < count + most_steps)
+
+        def sweep(loop_and_carry: tuple[_Sweeps, Any]) -> tuple[_Sweeps, Any]:
             (state, mark, _, count), carry = loop_and_carry
             after, carry = self._sweep(network, state, carry, count)
             flips = jnp.mean((after != state).astype(state.dtype))
             changed = (flips > 0).astype(count.dtype)
             return (after, _marked(count, state, mark), flips, count + changed), carry
 
-        def sweep_to_rest(loop_and_moving: tuple[_OneByOne, Array]) -> tuple[_OneByOne, Array]:
-            """Makes a new carry and sweeps with it until no neuron flips.
+        first = (tuple(start), network.carry(course[0]))
+        (state, mark, _, new_count), _ = jax.lax.while_loop(unfinished, sweep, first)
+        return state, mark, self._flips(network, state), new_count, new_count > count
 
-            Each flip adds round-off to the carry. So `flips` is computed anew from the last state.
-            If a neuron would still flip, this function is called again, with a new carry, until a
-            call changes nothing.
-            """
-            (state, _, _, count), _ = loop_and_moving
-            start = (loop_and_moving[0], network.carry(state))
-            (state, mark, _, new_count), _ = jax.lax.while_loop(
-                lambda loop_and_carry: unfinished(loop_and_carry[0]), sweep, start
-            )
-            return (state, mark, self._flips(network, state), new_count), new_count > count
-
-        no_state = jnp.full_like(state, jnp.nan)
-        loop = (state, no_state, self._flips(network, state), jnp.zeros((), jnp.int32))
-        start = varying_like((loop, jnp.asarray(True)), state)
-        (state, mark, flips, count), moving = jax.lax.while_loop(
-            lambda loop_and_moving: unfinished(loop_and_moving[0]) & loop_and_moving[1],
-            sweep_to_rest,
-            start,
-        )
+    def ending(self, course: _OneByOne) -> Ending:
+        state, mark, flips, count, moving = course
         result = RESULTS.where(self._returned(state, mark), RESULTS.cycled, RESULTS.step_limit)
         result = RESULTS.where((flips == 0) | ~moving, RESULTS.converged, result)
         return state, flips, count, RESULTS.where(all_finite(state), result, RESULTS.non_finite)
+
+    def _unfinished(self, state: Pattern, mark: Pattern, flips: Any, count: Any) -> Bool[Array, ""]:
+        """Returns whether a neuron flips, and sweeps have neither returned nor given up."""
+        going = (flips > 0) & ~self._returned(state, mark) & all_finite(state)
+        return going & (count < self.max_steps)
 
     def _returned(self, state: Pattern, mark: Pattern) -> Bool[Array, ""]:
         """Returns whether the marked state came back; False for random orders.

@@ -15,7 +15,8 @@ from nam_jax.network import (
     Hopfield,
     NeuronAstrocyte,
 )
-from nam_jax.solve import RESULTS, Asynchronous, Energy, Flow, Overlap, Synchronous, _batch
+from nam_jax.solve import RESULTS, Asynchronous, Energy, Flow, Overlap, Synchronous, _plan
+from nam_jax.solve._batch import Problem
 
 N, K, B = 24, 3, 25
 
@@ -158,22 +159,22 @@ def test_the_planner_takes_one_large_state_at_a_time_and_fits_small_ones(getkey,
     shared = (None, Flow(), 0.5, None, None)
 
     def size(net):
-        return _batch.batch_size(net, cues, shared, False, False)
+        return _plan.planned(Problem(net, np.asarray(cues), shared, False, False, None), False)
 
     assert size(released(xi)) == B
-    monkeypatch.setattr(_batch, "LARGE", 4)
+    monkeypatch.setattr(_plan, "LARGE", 4)
     assert size(released(xi)) == 1
-    monkeypatch.setattr(_batch, "LARGE", 2**40)
+    monkeypatch.setattr(_plan, "LARGE", 2**40)
     state = 4 * (N + 2 * N * N) * (2 if jax.config.jax_enable_x64 else 1)
-    monkeypatch.setattr(_batch, "free_memory", lambda: 2 * _batch.COPIES * state * 3.5)
-    programs = len(_batch._NEEDED)
+    monkeypatch.setattr(_plan, "free_memory", lambda: 2 * _plan.COPIES * state * 3.5)
+    programs = len(_plan._NEEDED)
     assert size(released(xi)) <= 3
     assert size(released(signs(getkey(), (K, N)))) <= 3
-    assert len(_batch._NEEDED) == programs + 1  # the same program is analysed once
+    assert len(_plan._NEEDED) == programs + 1  # the same program is analysed once
 
 
 def test_free_memory_is_that_of_the_machine():
-    assert 2**28 < _batch.free_memory() < 2**50
+    assert 2**28 < _plan.free_memory() < 2**50
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 64])
