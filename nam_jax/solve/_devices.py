@@ -53,9 +53,7 @@ def in_order(tree: Any, num: int) -> Any:
         tree: Arrays on the host of shape (devices, rows, ...).
         num: The number of rows of all devices that do not fill up.
     """
-    return jax.tree.map(
-        lambda leaf: leaf.swapaxes(0, 1).reshape(-1, *leaf.shape[2:])[:num], tree
-    )
+    return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1).reshape(-1, *leaf.shape[2:])[:num], tree)
 
 
 def placed(tree: Any, mesh: Mesh | None, *, spread: bool) -> Any:

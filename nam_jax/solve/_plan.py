@@ -35,7 +35,6 @@ CUES_PER_SLOT = 4
 begin and slots fall idle, takes too large a share of the time."""
 
 
-
 def planned(problem: Problem, refills: bool) -> int:
     """Returns how many cues each device recalls at once, as slots or as a batch.
 

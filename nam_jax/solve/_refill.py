@@ -33,7 +33,7 @@ def refilled(
     fixed = (refill, work, mesh)
     last = places.shape[1]
     stride = last if tell is None else max(size, -(-last // REPORTS))
-    slots, told = _empty(fixed), 0
+    slots, told = empty_slots(fixed), 0
     for until in range(stride, last + stride, stride):
         slots = go_on(fixed, slots, np.asarray(min(until, last), np.int32))
         if tell is not None:
@@ -64,7 +64,7 @@ def prepared_work(
 
 
 @eqx.filter_jit
-def _empty(fixed: tuple[Refill, Work, Mesh | None]) -> Slots:
+def empty_slots(fixed: tuple[Refill, Work, Mesh | None]) -> Slots:
     """Returns the slots of all devices, without cues."""
     refill, work, mesh = fixed
     return on_each_device(lambda work, refill: refill.empty(work), work, refill, mesh)

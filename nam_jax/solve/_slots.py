@@ -225,7 +225,9 @@ class Refill(eqx.Module):
 
     def _going(self, work: Work, slots: Slots) -> Bool[Array, " S"]:
         """Returns which slots have a recall that has not ended."""
-        going = self._of_courses(lambda _, steps, course: steps.is_going(course), work, slots.places)
+        going = self._of_courses(
+            lambda _, steps, course: steps.is_going(course), work, slots.places
+        )
         return going(slots.courses) & (slots.places < work.number)
 
     def _waiting(self, work: Work, slots: Slots, going: Bool[Array, " S"]) -> Bool[Array, " S"]:

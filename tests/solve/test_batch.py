@@ -13,6 +13,7 @@ from nam_jax.network import (
     DenseAssociativeMemory,
     EffectiveNeuronAstrocyte,
     Hopfield,
+    ModernHopfield,
     NeuronAstrocyte,
 )
 from nam_jax.solve import RESULTS, Asynchronous, Energy, Flow, Overlap, Synchronous, _plan
@@ -118,14 +119,15 @@ def test_one_bad_cue_spares_its_batch(getkey):
 
 def test_progress_counts_cues_up_to_all_of_them(getkey):
     xi, cues, _ = problem(getkey())
-    seen = []
-    nam.retrieve_all(
-        DenseAssociativeMemory(xi),
-        cues,
-        batch=10,
-        progress=lambda done, of: seen.append((done, of)),
-    )
-    assert seen == [(9, B), (18, B), (B, B)]  # of equal size
+    for net, expected in (
+        (ModernHopfield(xi), [(9, B), (18, B), (B, B)]),  # batches of equal size
+        (DenseAssociativeMemory(xi), [(10, B), (20, B), (B, B)]),  # slots
+    ):
+        seen = []
+        nam.retrieve_all(
+            net, cues, batch=10, progress=lambda *counts, seen=seen: seen.append(counts)
+        )
+        assert seen == expected
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import nam_jax as nam
 from nam_jax.network import Drive, EffectiveNeuronAstrocyte, Hopfield, NeuronAstrocyte, Pulse
 from nam_jax.solve import RESULTS, Asynchronous, Flow, Synchronous, _plan
 from nam_jax.solve._batch import Problem
-from nam_jax.solve._refill import _empty, go_on, prepared_work
+from nam_jax.solve._refill import empty_slots, go_on, prepared_work
 
 N, K, B = 24, 3, 41
 
@@ -46,9 +46,11 @@ HOWS = {
 }
 
 
-@pytest.mark.parametrize("name", HOWS)
+@pytest.mark.parametrize(
+    "name", ["sync", "async", *(pytest.param(n, marks=pytest.mark.slow) for n in ("order", "few"))]
+)
 def test_discrete_networks_recall_the_same_bits_in_slots(name, getkey):
-    xi, cues = problem(getkey())
+    _, cues = problem(getkey())
     net, how = Hopfield.from_patterns(signs(getkey(), (6, N))), HOWS[name]
     bad = cues.at[7, 2].set(jnp.nan)
     whole = nam.retrieve_all(net, bad, how=how, keep_states=True, batch=B)
@@ -56,7 +58,7 @@ def test_discrete_networks_recall_the_same_bits_in_slots(name, getkey):
     few = nam.retrieve_all(net, bad, how=how, keep_states=True, batch=5)
     assert_same(few, whole)
     assert few.slot_use.shape == (B,) and 0.5 < float(few.slot_use[0]) <= 1
-    assert [i for i in range(B) if few.result[i] == RESULTS.non_finite] == [7]
+    assert np.flatnonzero(few.result == RESULTS.non_finite).tolist() == [7]
 
 
 def test_flows_recall_the_same_whatever_the_slot_and_its_neighbours(getkey):
@@ -64,7 +66,7 @@ def test_flows_recall_the_same_whatever_the_slot_and_its_neighbours(getkey):
     net = effective(xi)
     bad = cues.at[7, 2].set(jnp.nan)
     ours = nam.retrieve_all(net, bad, batch=8, keep_states=True)
-    assert [i for i in range(B) if ours.result[i] == RESULTS.non_finite] == [7]
+    assert np.flatnonzero(ours.result == RESULTS.non_finite).tolist() == [7]
     fine = np.arange(B) != 7
     assert len(set(np.asarray(ours.steps)[fine].tolist())) > 1
     whole = nam.retrieve_all(net, cues, batch=B, keep_states=True)
@@ -79,6 +81,7 @@ def test_flows_recall_the_same_whatever_the_slot_and_its_neighbours(getkey):
     assert_same(ours, again, order)
 
 
+@pytest.mark.slow
 def test_drives_fixed_steps_and_stacked_networks_are_refilled_too(getkey):
     sets = signs(getkey(), (9, K, N))
     stacked = eqx.filter_vmap(effective)(sets)
@@ -122,8 +125,9 @@ def test_numbers_of_cues_per_slot_decide_and_a_second_call_compiles_nothing(getk
     assert nam.retrieve_all(net, cues[: 4 * _plan.MOST_SLOTS - 1]).slot_use is None
     first = nam.retrieve_all(net, cues)
     assert first.slot_use is not None
+    others = cues[::-1]
     with compilations() as compiled:
-        nam.retrieve_all(net, cues[::-1])
+        nam.retrieve_all(net, others)
     assert not compiled
 
 
@@ -133,10 +137,11 @@ def programs(network, cues, size):
     whole = Problem(network, np.asarray(cues), shared, False, False, None)
     refill, work, _ = prepared_work(whole, size, np.arange(len(cues)))
     fixed = (refill, work, None)
-    slots = _empty(fixed)
+    slots = empty_slots(fixed)
     return go_on.lower(fixed, slots, np.int32(1)).compile().compiled, slots
 
 
+@pytest.mark.slow
 def test_a_device_holds_the_states_of_its_slots_and_results_only(getkey):
     """With 16 times the cues the program needs no more memory, but for the cues and results."""
     xi, cues = problem(getkey(), 64)
@@ -152,7 +157,6 @@ def test_a_device_holds_the_states_of_its_slots_and_results_only(getkey):
 
 def test_slot_use_counts_the_steps_of_recalls(getkey):
     """One slot of two waits while the last recall ends: by hand, from the numbers of steps."""
-    xi, _ = problem(getkey())
     net = Hopfield.from_patterns(signs(getkey(), (8, N)))
     cues = signs(getkey(), (3, N))
     steps = np.asarray(nam.retrieve_all(net, cues, batch=3).steps)
@@ -162,6 +166,7 @@ def test_slot_use_counts_the_steps_of_recalls(getkey):
     np.testing.assert_allclose(recall.slot_use, steps.sum() / (2 * last), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_pulse_is_waited_for_in_slots(getkey):
     xi, cues = problem(getkey(), 9)
     net = released(xi)
