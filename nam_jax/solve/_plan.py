@@ -23,8 +23,8 @@ COPIES = 16
 
 FEWEST_SLOTS, MOST_SLOTS = 4, 64
 SLOT_BYTES = 2**17
-"""Slots of a CPU are as many as have states of this size together, within these two numbers. More
-slots take a longer step for the same number of recalls a second (`python -m benchmarks refill`)."""
+"""Slots of a CPU are as many as have states of this size together, within these two numbers. Four
+times as many slots recall no faster (`python -m benchmarks refill`)."""
 
 FEWEST_SLOTS_OF_OTHERS, SLOT_BYTES_OF_OTHERS = 64, 2**25
 """The same for other devices, which need more work at once. Not measured: it is about the memory
