@@ -19,7 +19,7 @@ AXIS = "devices"
 """The name of the one axis of a mesh."""
 
 
-def mesh_of(devices: Sequence[jax.Device]) -> Mesh:
+def mesh_of(devices: Sequence[Any]) -> Mesh:
     """Returns the mesh of some devices of this process.
 
     Raises:

@@ -55,9 +55,9 @@ def prepared_work(
     places = rows_of_devices(num, problem.num_devices)
     index = chosen[places % num]
     cues, networks = problem.of_rows(index)
-    numbers = np.sum(places < num, axis=1, dtype=np.int32)
-    own = Work(cues, index.astype(np.int32), numbers, networks)
-    work = placed(own, problem.mesh, spread=True)
+    indices: Any = index.astype(np.int32)
+    numbers: Any = np.sum(places < num, axis=1, dtype=np.int32)
+    work = placed(Work(cues, indices, numbers, networks), problem.mesh, spread=True)
     network = None if problem.stacked else problem.network
     refill = Refill(network, drive, how, silence, size, problem.keep_states)
     return refill, work, places

@@ -42,7 +42,7 @@ def retrieve_all(
     silence: ArrayLike = 0.5,
     throw: bool = False,
     batch: int | Literal["auto"] = "auto",
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     stacked: bool = False,
     keep_states: bool = False,
     progress: Callable[[int, int], None] | None = None,

@@ -246,8 +246,7 @@ class Asynchronous(AbstractUpdates):
         last state. If a neuron would still flip, the course goes on, with a new carry, until a call
         changes nothing.
         """
-        *start, _ = course
-        count = course[3]
+        state, mark, flips, count, _ = course
 
         def unfinished(loop_and_carry: tuple[_Sweeps, Any]) -> Bool[Array, ""]:
             loop, _ = loop_and_carry
@@ -261,7 +260,7 @@ class Asynchronous(AbstractUpdates):
             changed = (flips > 0).astype(count.dtype)
             return (after, _marked(count, state, mark), flips, count + changed), carry
 
-        first = (tuple(start), network.carry(course[0]))
+        first = ((state, mark, flips, count), network.carry(state))
         (state, mark, _, new_count), _ = jax.lax.while_loop(unfinished, sweep, first)
         return state, mark, self._flips(network, state), new_count, new_count > count
 
