@@ -28,7 +28,7 @@ from nam_jax.solve._refill import refilled
 from nam_jax.solve._result import RESULTS
 from nam_jax.solve._retrieve import Retrieval
 from nam_jax.solve._simulate import saved_at
-from nam_jax.solve._slots import goes_by_steps
+from nam_jax.solve._stepwise import goes_by_steps
 
 
 def retrieve_all(
