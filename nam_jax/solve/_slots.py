@@ -153,7 +153,7 @@ class Refill(eqx.Module):
 
         def goes_on(slots: Slots) -> Bool[Array, ""]:
             going = self._going(work, slots)
-            num_waiting = jnp.sum(self._waiting(work, slots, going).astype(jnp.int32))
+            num_waiting = _count(self._waiting(work, slots, going))
             # Without further cues there is nothing to serve before all recalls have ended.
             served = (num_waiting >= self._num_served) & (slots.num_begun < work.number)
             return jnp.any(going) & ~served
@@ -183,7 +183,7 @@ class Refill(eqx.Module):
         results = end(_rows(slots.courses, inside))
         results = _put(slots.results, jnp.where(ends, places, num_places), results)
 
-        new_places = slots.num_begun + jnp.cumsum(is_slot.astype(jnp.int32)) - 1
+        new_places = slots.num_begun + jnp.cumsum(is_slot, dtype=jnp.int32) - 1
         begins = is_slot & (new_places < work.number)
         new_places = jnp.where(begins, new_places, num_places)
         begin = self._of_cues(lambda _, steps, cue: steps.begin(cue), work, new_places)
@@ -191,8 +191,8 @@ class Refill(eqx.Module):
         return slots._replace(
             courses=_put(slots.courses, jnp.where(begins, chosen, size), courses),
             places=_put(slots.places, chosen, new_places),
-            num_begun=slots.num_begun + jnp.sum(begins.astype(jnp.int32)),
-            num_ended=slots.num_ended + jnp.sum(ends.astype(jnp.int32)),
+            num_begun=slots.num_begun + _count(begins),
+            num_ended=slots.num_ended + _count(ends),
             results=results,
         )
 
@@ -221,6 +221,11 @@ class Refill(eqx.Module):
 
         batched = eqx.filter_vmap(one, in_axes=(eqx.if_array(0), 0, 0))
         return lambda arrays: batched(networks, work.indices[inside], arrays)
+
+
+def _count(chosen: Bool[Array, " M"]) -> Int[Array, ""]:
+    """Returns how many are chosen, in 32 bits, whatever JAX's usual whole numbers are."""
+    return jnp.sum(chosen, dtype=jnp.int32)
 
 
 def _is_shape(leaf: Any) -> bool:

@@ -87,7 +87,7 @@ if not quick:
 
 def program(network, size, mesh):
     how = Synchronous() if network is pairs else Flow(max_steps=np.int32(400))
-    settings = (None, how, np.float32(0.5), None, None)
+    settings = (None, how, np.asarray(0.5, network.dtype), None, None)
     many = np.tile(np.asarray(targets), (3, 1))[:128]
     problem = Problem(network, many, settings, False, False, mesh)
     refill, work, _ = prepared_work(problem.on_devices(), size, np.arange(128))
