@@ -50,7 +50,8 @@ class Retrieval(eqx.Module):
             last state. Empty if nothing was saved.
         slot_use: From `retrieve_all`, where slots were refilled: which share of the steps of all
             slots, on the device that recalled this cue, was a step of a recall. The rest was spent
-            by slots that waited for a cue. None where no slots were refilled.
+            by slots that waited for a cue. 0 if no recall took a step; None where no slots were
+            refilled.
     """
 
     pattern: Pattern
