@@ -112,7 +112,7 @@ def positive_number(
     return number
 
 
-def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
+def in_range(number: Float[Array, "..."] | np.ndarray, zero_allowed: bool) -> bool:
     """Returns whether `number` is finite and above 0, or 0 if `zero_allowed`.
 
     A traced number has no value yet and counts as in range.
