@@ -19,6 +19,7 @@ from benchmarks import (
     profile,
     recall,
     rest,
+    shard,
     steps,
     vector_field,
 )
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "composed": composed.run,
     "fuzz": fuzz.run,
     "kills": kills.run,
+    "shard": shard.run,
 }
 
 

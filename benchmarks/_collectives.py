@@ -22,7 +22,9 @@ KINDS = (
 _COLLECTIVE = re.compile(rf"= (.+?) ({'|'.join(KINDS)})(?:-start)?\(")
 _SHAPE = re.compile(r"([a-z]+)(\d*)\w*\[([\d,]*)\]")
 _BEGIN = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) .*\{$")
-_CALLED = re.compile(r"(?:calls|to_apply|body|condition|\w+_computations?)=\{?((?:%[\w.\-]+(?:, )?)+)")
+_CALLED = re.compile(
+    r"(?:calls|to_apply|body|condition|\w+_computations?)=\{?((?:%[\w.\-]+(?:, )?)+)"
+)
 _BODY = re.compile(r" while\(.*body=%([\w.\-]+)")
 
 
@@ -41,8 +43,13 @@ class Collective(NamedTuple):
     size: int
     computation: str
 
+    @property
+    def numbers(self) -> list[int]:
+        """How many numbers each of its results holds."""
+        return [math.prod(shape) for shape in self.shapes]
 
-def text_of(function: Any, *arguments: Any, **named: Any) -> Any:
+
+def program_of(function: Any, *arguments: Any, **named: Any) -> Any:
     """Returns a compiled program, whose `as_text` and `memory_analysis` tell about one device.
 
     Args:
@@ -70,7 +77,8 @@ def in_loop(text: str) -> list[Collective]:
     """
     parts = _computations(text)
     calls = {
-        name: {called for line in lines for called in _called(line)} for name, lines in parts.items()
+        name: {called for line in lines for called in _called(line)}
+        for name, lines in parts.items()
     }
     bodies = [match[1] for lines in parts.values() for match in map(_BODY.search, lines) if match]
     exchanged = collectives(text)

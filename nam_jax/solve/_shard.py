@@ -1,9 +1,10 @@
 """`shard`: one network whose rows are spread over devices, for networks larger than a device."""
 
 # Example: a `Hopfield` network of N = 4 on two devices. Device 0 holds rows 0 and 1 of the weights,
-# (2, 4), device 1 holds rows 2 and 3, and both hold the state, (4,). Each multiplies its rows by the
-# state, which gives 2 fields. The devices then exchange the fields: 4 numbers, and no weight. In a
-# neuron-astrocyte network the rows of synapses and processes, which are states, stay in place too.
+# (2, 4), device 1 holds rows 2 and 3, and both hold the state, (4,). Each multiplies its rows by
+# the state, which gives 2 fields. The devices then exchange the fields: 4 numbers, and no weight.
+# In a neuron-astrocyte network the rows of synapses and processes, which are states, stay in place
+# too.
 
 from collections.abc import Sequence
 from typing import Any
