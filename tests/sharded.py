@@ -1,9 +1,11 @@
 """A program on 8 devices: networks spread over them do what they do on one device.
 
-`python sharded.py NAMES`, with names separated by commas, or `all`, prints the name of each network
-after its check. With a port and 0 or 1 after the names it is one of two processes.
+`python sharded.py NAMES`, with names separated by commas, prints the name of each network after its
+check; `all` stands for all of them, and `tables` for one step of each network of tests/tables. With
+a port and 0 or 1 after the names it is one of two processes.
 """
 
+import functools
 import sys
 
 import equinox as eqx
@@ -13,6 +15,7 @@ import jax.random as jr
 import numpy as np
 import workers
 from jax.experimental.multihost_utils import process_allgather
+from tables import networks as tables
 
 import nam_jax as nam
 from benchmarks._collectives import collectives, program_of
@@ -85,7 +88,8 @@ def check_rows(network, state):
     assert all(jax.tree.leaves(checks)), state
 
 
-def check_recall(name, network, cue, how):
+def check_recall(name, make):
+    network, cue, how = make()
     split = shard(network, jax.make_mesh((8,), ("rows",)))
     whole, parts = (nam.retrieve(net, cue, how=how) for net in (network, split))
     assert bool(whole.result == parts.result), name
@@ -101,7 +105,15 @@ def check_recall(name, network, cue, how):
     np.testing.assert_array_equal(actual > middle, expected > middle, err_msg=name)
     check_rows(network, parts.state)
     check_rows(network, split.initial_state(cue))
-    pairs = zip(*map(jax.tree.leaves, (numbers(parts.state), whole.state)), strict=True)
+    check_states(name, parts.state, whole.state)
+    if name == "certified":
+        runs = (nam.simulate(net, net.initial_state(cue), 2.0) for net in (split, network))
+        check_states(name, *(run.state for run in runs))
+
+
+def check_states(name, parts, whole):
+    """States are equal within 3 `rest`, for sums run in another order."""
+    pairs = zip(*map(jax.tree.leaves, (numbers(parts), whole)), strict=True)
     for one, other in pairs:
         largest = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=0, atol=3 * REST * largest, err_msg=name)
@@ -119,6 +131,25 @@ def check_program(network, state, largest):
     numbers = sum(leaf.size for leaf in jax.tree.leaves(state))
     limit = network.dtype.itemsize * (numbers / 8 + 2 * N)
     assert program.memory_analysis().output_size_in_bytes < limit
+
+
+@eqx.filter_jit
+def step(network, state, drive):
+    return network.by_kind(
+        flows=lambda network: network.vector_field(0.0, state, drive),
+        updates=lambda network: network.local_field(state),
+        passes=lambda network: network.respond(state),
+    )
+
+
+def check_step(name):
+    """One step of a network of the tables, of 16 neurons, is that of one device."""
+    network = tables.EVERY[name](jr.key(0))
+    state, drive = tables.state_of(network, jr.key(1)), tables.drive_of(network, jr.key(2))
+    split = shard(network, jax.make_mesh((8,), ("rows",)))
+    pairs = (jax.tree.leaves(step(net, state, drive)) for net in (split, network))
+    for one, other in zip(*pairs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def check_refusals():
@@ -159,7 +190,14 @@ if __name__ == "__main__":
     assert jax.device_count() == 8
     if not rest:
         check_refusals()
-    made = cases()
-    for name in made if names == "all" else names.split(","):
-        check_recall(name, *made[name]())
+    if names == "tables":
+        tables.N, tables.K, tables.M = 16, 8, 8
+        checks = {
+            n: functools.partial(check_step, n) for n, row in tables.EVERY.items() if row.rows
+        }
+    else:
+        chosen = {n: make for n, make in cases().items() if names == "all" or n in names.split(",")}
+        checks = {n: functools.partial(check_recall, n, make) for n, make in chosen.items()}
+    for name, check in checks.items():
+        check()
         print(name, flush=True)

@@ -53,20 +53,20 @@ def shard(network: AbstractNetwork, mesh: Mesh, axis: str | None = None) -> Abst
     """
     mesh, name = _checked_mesh(mesh, axis)
     of_network, of_state = as_network(network).row_axes()
-    if isinstance(network, _AbstractSharded):
+    if isinstance(network, AbstractSharded):
         raise argument_error("network", "be given once; shard its `base` anew", "rows on a mesh")
     if not jax.tree.leaves((of_network, of_state)):
         requirement = "have rows to spread over devices"
         raise argument_error("network", requirement, f"none in a {type(network).__name__}")
     placed = _placed(network, of_network, mesh, name)
     return placed.by_kind(
-        flows=lambda base: _ShardedFlow(base, mesh, name),
-        updates=lambda base: _ShardedUpdates(base, mesh, name),
-        passes=lambda base: _ShardedPasses(base, mesh, name),
+        flows=lambda base: ShardedFlow(base, mesh, name),
+        updates=lambda base: ShardedUpdates(base, mesh, name),
+        passes=lambda base: ShardedPasses(base=base, mesh=mesh, axis=name, passes=base.passes),
     )
 
 
-class _AbstractSharded(AbstractNetwork):
+class AbstractSharded(AbstractNetwork):
     """The network `base`, with rows spread over devices.
 
     Attributes:
@@ -84,7 +84,7 @@ class _AbstractSharded(AbstractNetwork):
         return self.base.dtype
 
     @property
-    def drive_type(self) -> type | None:
+    def drive_type(self) -> Any:
         return self.base.drive_type
 
     @property
@@ -140,7 +140,7 @@ class _AbstractSharded(AbstractNetwork):
         return self.base.energy(self.as_state(state), drive, t)
 
 
-class _ShardedFlow(_AbstractSharded, AbstractContinuousNetwork):
+class ShardedFlow(AbstractSharded, AbstractContinuousNetwork):
     """A network that flows in time, with rows spread over devices."""
 
     base: AbstractContinuousNetwork
@@ -172,7 +172,7 @@ class _ShardedFlow(_AbstractSharded, AbstractContinuousNetwork):
         return self.base.restless
 
 
-class _ShardedUpdates(_AbstractSharded, AbstractDiscreteNetwork):
+class ShardedUpdates(AbstractSharded, AbstractDiscreteNetwork):
     """A discrete network, with rows spread over devices; its state is whole on each of them."""
 
     base: AbstractDiscreteNetwork
@@ -200,24 +200,20 @@ class _ShardedUpdates(_AbstractSharded, AbstractDiscreteNetwork):
         return self.base.partial_fields(self.as_state(state), counts)
 
 
-class _ShardedPasses(_AbstractSharded, AbstractFeedforwardNetwork):
+class ShardedPasses(AbstractSharded, AbstractFeedforwardNetwork):
     """A network that answers in passes, with rows spread over devices."""
 
     base: AbstractFeedforwardNetwork
     mesh: Mesh = eqx.field(static=True)
     axis: str = eqx.field(static=True)
-
-    @property
-    def passes(self) -> int:  # type: ignore[override]
-        """The number of passes of `base`."""
-        return self.base.passes
+    passes: int = eqx.field(static=True)
 
     def respond(self, state: AnyPattern) -> Float[Array, " M"]:
         return self.gathered(self.base.respond(self.as_state(state)))
 
 
 @eqx.filter_jit
-def _started(network: _AbstractSharded, cue: Any) -> Any:
+def _started(network: AbstractSharded, cue: Any) -> Any:
     """Returns the initial state of `network`, made where its rows belong."""
     whole = _placed(cue, None, network.mesh, network.axis)
     return network.with_rows_in_place(network.base.initial_state(whole))

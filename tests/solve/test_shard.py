@@ -19,7 +19,7 @@ from nam_jax.network import ContinuousDenseMemory, EnergyNetwork, Hopfield, Laye
 from nam_jax.solve import shard, start_processes
 
 TESTS = Path(__file__).parents[1]
-FEW = ("neuron-astrocyte", "dense", "dendritic", "kohonen")
+FEW = ("neuron-astrocyte", "dense", "kohonen", "dendritic")
 
 
 def started(*words, devices=8):
@@ -48,6 +48,12 @@ def test_networks_on_eight_devices_recall_as_on_one():
 @pytest.mark.slow
 def test_all_kinds_on_eight_devices_recall_as_on_one():
     assert len(lines_of(started("all"))) > len(FEW)
+
+
+@pytest.mark.slow
+def test_a_step_of_each_network_on_eight_devices_is_that_on_one():
+    expected = [name for name, row in tables.EVERY.items() if row.rows]
+    assert lines_of(started("tables")) == expected
 
 
 @pytest.mark.slow
