@@ -15,7 +15,6 @@ import jax.random as jr
 import numpy as np
 import workers
 from jax.experimental.multihost_utils import process_allgather
-from tables import networks as tables
 
 import nam_jax as nam
 from benchmarks._collectives import collectives, program_of
@@ -142,7 +141,7 @@ def step(network, state, drive):
     )
 
 
-def check_step(name):
+def check_step(tables, name):
     """One step of a network of the tables, of 16 neurons, is that of one device."""
     network = tables.EVERY[name](jr.key(0))
     state, drive = tables.state_of(network, jr.key(1)), tables.drive_of(network, jr.key(2))
