@@ -28,7 +28,7 @@ from nam_jax.network import (
 from nam_jax.solve._doors import as_network
 
 
-def shard(network: AbstractNetwork, mesh: Mesh, axis: str | None = None) -> AbstractNetwork:
+def shard(network: AbstractNetwork, mesh: Any, axis: str | None = None) -> Any:
     """Returns `network` with its rows spread over the devices of a mesh.
 
     `row_axes` of the network says which arrays of the network and of its states have rows. Each
@@ -41,7 +41,7 @@ def shard(network: AbstractNetwork, mesh: Mesh, axis: str | None = None) -> Abst
 
     Args:
         network: Any network that declares rows.
-        mesh: The devices, of this process or of all processes.
+        mesh: A `jax.sharding.Mesh` of devices, of this process or of all processes.
         axis: The axis of `mesh` over which rows are spread; by default its only axis.
 
     Returns:
@@ -252,7 +252,7 @@ def _placed(tree: Any, axes: Any, mesh: Mesh, name: str) -> Any:
     return jax.tree.map(place, axes, tree, is_leaf=lambda axis: axis is None)
 
 
-def _checked_mesh(mesh: Mesh, axis: str | None) -> tuple[Mesh, str]:
+def _checked_mesh(mesh: Any, axis: str | None) -> tuple[Mesh, str]:
     """Returns `mesh` with automatic axes, and the name of the axis for rows."""
     if not isinstance(mesh, Mesh):
         requirement = 'be devices, such as `jax.make_mesh((8,), ("rows",))`'
