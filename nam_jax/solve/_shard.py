@@ -28,7 +28,7 @@ from nam_jax.network import (
 from nam_jax.solve._doors import as_network
 
 
-def shard(network: AbstractNetwork, mesh: Any, axis: str | None = None) -> Any:
+def shard(network: AbstractNetwork, mesh: Any, axis: str | None = None) -> AbstractNetwork:
     """Returns `network` with its rows spread over the devices of a mesh.
 
     `row_axes` of the network says which arrays of the network and of its states have rows. Each
