@@ -1,8 +1,9 @@
 """A program on 8 devices: networks spread over them do what they do on one device.
 
 `python sharded.py NAMES`, with names separated by commas, prints the name of each network after its
-check; `all` stands for all of them, and `tables` for one step of each network of tests/tables. With
-a port and 0 or 1 after the names it is one of two processes.
+check; `all` stands for all of them, and `tables` for one step of each network of tests/tables.
+Process 0 or 1 of two processes is told so after the names, with the address of process 0 if there
+is no launcher.
 """
 
 import functools
@@ -169,11 +170,11 @@ def check_refusals():
             raise AssertionError
 
 
-def start(port_and_index):
-    """Joins two processes; without a port none is to be found."""
-    if port_and_index:
-        port, index = port_and_index
-        assert start_processes(f"127.0.0.1:{port}", 2, int(index)) == int(index)
+def start(index, *address):
+    """Joins two processes; of a single process, JAX finds no launcher."""
+    if index:
+        given = (*address, 2, int(index)) if address else ()
+        assert start_processes(*given) == int(index)
         return
     try:
         start_processes()
@@ -186,7 +187,7 @@ def start(port_and_index):
 if __name__ == "__main__":
     names, *rest = sys.argv[1:]
     workers.compile_quickly()
-    start(rest)  # before all computations, but after the imports
+    start(*(rest or [None]))  # before all computations, but after the imports
     assert jax.device_count() == 8
     if not rest:
         check_refusals()

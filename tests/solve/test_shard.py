@@ -22,15 +22,18 @@ TESTS = Path(__file__).parents[1]
 FEW = ("neuron-astrocyte", "dense", "kohonen", "dendritic")
 
 
-def started(*words, devices=8):
-    """A process that runs `sharded.py`; no launcher of processes is to be seen by it."""
-    launchers = ("SLURM_", "OMPI_", "KUBERNETES_")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(launchers)}
-    flags = f"--xla_force_host_platform_device_count={devices}"
-    paths = f"{TESTS}{os.pathsep}{TESTS.parent}"
+def started(*words, devices=8, launcher=None):
+    """A process that runs `sharded.py`, and sees the variables of no other launcher."""
+    others = ("SLURM_", "OMPI_", "KUBERNETES_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
+    environment |= {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
+    }
     return subprocess.Popen(
         [sys.executable, TESTS / "sharded.py", *words],
-        env=environment | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths},
+        env=environment | (launcher or {}),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -56,14 +59,40 @@ def test_a_step_of_each_network_on_eight_devices_is_that_on_one():
     assert lines_of(started("tables")) == expected
 
 
-@pytest.mark.slow
-def test_networks_on_two_processes_recall_as_on_one():
+@pytest.fixture
+def port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    processes = [started("all", port, index, devices=4) for index in ("0", "1")]
-    first, second = map(lines_of, processes)
+        return str(free.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_networks_on_two_processes_recall_as_on_one(port):
+    words = [("all", index, f"127.0.0.1:{port}") for index in ("0", "1")]
+    first, second = map(lines_of, [started(*told, devices=4) for told in words])
     assert first == second and len(first) > len(FEW)
+
+
+SLURM = {
+    "SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2",
+    "SLURM_PROCID": "{}", "SLURM_LOCALID": "{}",
+}  # fmt: skip
+OPEN_MPI = {
+    "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://127.0.0.1:34911", "OMPI_COMM_WORLD_SIZE": "2",
+    "OMPI_COMM_WORLD_RANK": "{}", "OMPI_COMM_WORLD_LOCAL_RANK": "{}",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variables", [SLURM, OPEN_MPI], ids=["slurm", "open-mpi"])
+def test_processes_join_by_the_variables_of_launchers(variables, port):
+    """The launchers themselves are not here: only what they tell each process."""
+    processes = []
+    for index in ("0", "1"):
+        told = {name: value.format(index) for name, value in variables.items()}
+        told |= {"JAX_COORDINATOR_PORT": port}
+        processes.append(started("dense", index, devices=4, launcher=told))
+    assert [lines_of(process) for process in processes] == [["dense"], ["dense"]]
 
 
 @pytest.fixture
