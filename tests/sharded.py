@@ -96,7 +96,7 @@ def check_recall(name, make):
     assert bool((whole.result == RESULTS.converged) | (whole.result == RESULTS.passed)), name
     expected, actual = np.asarray(whole.pattern), np.asarray(parts.pattern)
     if name in LARGEST:
-        check_program(split, parts.state, LARGEST[name])
+        check_program(split, cue, LARGEST[name])
     if name in BIT_FOR_BIT:
         np.testing.assert_array_equal(actual, expected, err_msg=name)
         assert int(whole.steps) == int(parts.steps), name
@@ -119,18 +119,17 @@ def check_states(name, parts, whole):
         np.testing.assert_allclose(one, other, rtol=0, atol=3 * REST * largest, err_msg=name)
 
 
-def check_program(network, state, largest):
+def check_program(network, cue, largest):
     """Devices exchange results of at most `largest` numbers, so that none gathers N x N of them.
 
     A program of synapses and processes takes 17 arrays of N x N numbers on one device.
     """
-    settle = eqx.filter_jit(lambda network, state: nam.settle(network, state).state)
-    program = program_of(settle, network, state)
+    recall = eqx.filter_jit(lambda network, cue: nam.retrieve(network, cue))
+    program = program_of(recall, network, cue)
     exchanged = collectives(program.as_text())
     assert max(number for collective in exchanged for number in collective.numbers) == largest
     needed = program.memory_analysis()
-    arrays = 3 if len(jax.tree.leaves(state)) > 1 else 1
-    limit = arrays * N**2 * network.dtype.itemsize
+    limit = 3 * N**2 * network.dtype.itemsize
     assert needed.argument_size_in_bytes + needed.temp_size_in_bytes < limit
 
 
