@@ -16,9 +16,9 @@ def start_processes(
     devices of all processes, and [`nam_jax.solve.shard`][] can spread a network over them. All
     processes must run the same program with the same numbers; only process 0 should write results.
 
-    Without arguments JAX reads them from the variables that Slurm (`srun`), Open MPI (`mpirun`),
-    Cloud TPU pods and Kubernetes set. Such a launcher starts one process a GPU, or one a machine on
-    TPUs.
+    Without arguments JAX reads them from the variables that a launcher sets: Slurm (`srun`), Open
+    MPI before version 5 (`mpirun`), Cloud TPU pods, or Kubernetes. Let it start one process a GPU,
+    or one a machine on TPUs.
 
     Example: `start_processes("host0:1234", 2, 0)` on one machine, and with 1 in place of 0 on the
     other.
