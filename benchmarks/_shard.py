@@ -1,9 +1,11 @@
-"""Programs of networks on 8 simulated devices: `python -m benchmarks._shard` prints JSON.
+"""Programs of networks of N neurons on simulated devices: `python -m benchmarks._shard N`.
 
-`benchmarks/shard.py` starts it, because the number of devices is fixed when JAX starts.
+It prints JSON. `benchmarks/shard.py` starts it for every N, because the number of devices is fixed
+when JAX starts, and because compiled programs fill the memory of a process.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,23 +26,21 @@ from nam_jax.network import (
 )
 from nam_jax.solve import settle, shard
 
-NUM_PATTERNS, SIZES = 32, (256, 512, 1024)
-MEMORY, BRANCHES = 128, 8
+NUM_PATTERNS, MEMORY, BRANCHES = 32, 128, 8
 
 
-def networks() -> Iterator[tuple[str, int, Callable[[], AbstractNetwork]]]:
-    """Returns names, numbers N, and functions that make the networks."""
-    for size in SIZES:
-        patterns = patterns_and_cues(NUM_PATTERNS, size)[0]
-        for name, kind in (
-            ("neuron-astrocyte, released", NeuronAstrocyte.released),
-            ("neuron-astrocyte, certified", NeuronAstrocyte.certified),
-            ("continuous dense", ContinuousDenseMemory),
-            ("dense, all at once", DenseAssociativeMemory),
-            ("Hopfield, all at once", Hopfield.from_patterns),
-        ):
-            yield name, size, lambda kind=kind, patterns=patterns: kind(patterns)
-        yield "dendritic", size, lambda size=size: _dendritic(size)
+def networks(size: int) -> Iterator[tuple[str, Callable[[], AbstractNetwork]]]:
+    """Returns names, and functions that make networks of N = `size` neurons."""
+    patterns = patterns_and_cues(NUM_PATTERNS, size)[0]
+    for name, kind in (
+        ("neuron-astrocyte, released", NeuronAstrocyte.released),
+        ("neuron-astrocyte, certified", NeuronAstrocyte.certified),
+        ("continuous dense", ContinuousDenseMemory),
+        ("dense, all at once", DenseAssociativeMemory),
+        ("Hopfield, all at once", Hopfield.from_patterns),
+    ):
+        yield name, lambda kind=kind: kind(patterns)
+    yield "dendritic", lambda: _dendritic(size)
 
 
 def _dendritic(num_feature: int) -> DendriticMemory:
@@ -81,8 +81,9 @@ def _memory(program: Any) -> int:
 
 
 if __name__ == "__main__":
+    size = int(sys.argv[1])
     rows = []
-    for name, size, make in networks():
+    for name, make in networks(size):
         rows.append({"name": name, "size": size, **measured(make(), size)})
-        jax.clear_caches()  # programs of large networks fill the memory
+        jax.clear_caches()
     print(json.dumps(rows))

@@ -11,6 +11,7 @@ from benchmarks._report import Line, Report
 from benchmarks._shard import BRANCHES, MEMORY, NUM_PATTERNS
 
 DEVICES = 8
+SIZES = 256, 512, 1024
 NOTE = (
     f"Programs of `settle` on {DEVICES} simulated devices, K = {NUM_PATTERNS} patterns. dendritic: "
     f"N feature neurons, {MEMORY} memory neurons, {BRANCHES} branches a neuron. exchanged: bytes "
@@ -21,17 +22,8 @@ NOTE = (
 
 
 def run(_: int) -> Report:
-    """Compiles the programs in a new process, once: they do not vary."""
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES}"
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks._shard"],
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    cases = json.loads(finished.stdout)
+    """Compiles the programs once, as they do not vary."""
+    cases = [case for size in SIZES for case in _cases(size)]
     rows = [
         (
             case["name"],
@@ -51,6 +43,20 @@ def run(_: int) -> Report:
     first = cases[0]["name"]
     line = _line([case for case in cases if case["name"] == first])
     return Report("One network on 8 devices", NOTE, columns, rows, [line])
+
+
+def _cases(size: int) -> list[dict[str, Any]]:
+    """Returns what a new process with 8 devices prints for N = `size`; see `_shard.py`."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES}"
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks._shard", str(size)],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return json.loads(finished.stdout)
 
 
 def _line(cases: list[dict[str, Any]]) -> Line:
