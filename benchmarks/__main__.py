@@ -20,6 +20,7 @@ from benchmarks import (
     recall,
     refill,
     rest,
+    shard,
     steps,
     vector_field,
 )
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "composed": composed.run,
     "fuzz": fuzz.run,
     "kills": kills.run,
+    "shard": shard.run,
 }
 
 

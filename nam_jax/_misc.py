@@ -112,7 +112,7 @@ def positive_number(
     return number
 
 
-def in_range(number: Float[Array, "..."], zero_allowed: bool) -> bool:
+def in_range(number: Float[Array, "..."] | np.ndarray, zero_allowed: bool) -> bool:
     """Returns whether `number` is finite and above 0, or 0 if `zero_allowed`.
 
     A traced number has no value yet and counts as in range.
@@ -299,6 +299,10 @@ def _array(array: Any) -> str:
         return kind
     if not isinstance(array.dtype, np.dtype):
         return kind  # such as a random key
+    if isinstance(array, jax.Array) and not (
+        array.is_fully_addressable or array.is_fully_replicated
+    ):
+        return kind  # parts of it are with other processes
     numbers = np.asarray(array)
     if numbers.ndim == 0:
         return _number(numbers)

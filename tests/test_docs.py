@@ -95,6 +95,10 @@ def check_tokens(lines):
     assert after < before and "(9, 8)" in lines[0] and "came to rest" in lines[1]
 
 
+def check_devices(lines):
+    assert "came to rest" in lines[0] and re.fullmatch(r"\d+ devices, overlap 1.00", lines[1])
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -106,6 +110,7 @@ CHECKS = {
     "hierarchy": check_hierarchy,
     "predictive": check_predictive,
     "tokens": check_tokens,
+    "devices": check_devices,
 }
 """Page: what its example prints must say."""
 

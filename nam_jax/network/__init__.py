@@ -14,7 +14,6 @@ from nam_jax.network._drive import drive_at as drive_at
 from nam_jax.network._layer import Layer
 from nam_jax.network._neural import AbstractNeuralNetwork
 from nam_jax.network._neural import NeuralEnergyTerms as NeuralEnergyTerms
-from nam_jax.network._rows import split_rows
 from nam_jax.network._signal import AbstractSignal as AbstractSignal
 from nam_jax.network._signal import Pulse, Steps
 from nam_jax.network._signal import frozen as frozen
@@ -94,5 +93,4 @@ __all__ = [
     "dendritic",
     "diagram",
     "settle_fast",
-    "split_rows",
 ]

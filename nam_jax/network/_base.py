@@ -123,7 +123,7 @@ class AbstractNetwork(eqx.Module):
         Returns:
             Two trees. The first has the structure of the network, the second that of its state. In
             place of each array stands the number of an axis, or None if every device needs the
-            whole array. [`nam_jax.network.split_rows`][] takes them.
+            whole array. [`nam_jax.solve.shard`][] takes them.
         """
 
     @abc.abstractmethod

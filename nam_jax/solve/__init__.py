@@ -12,10 +12,12 @@ from nam_jax.solve._implicit import nearer as nearer
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._linearised import force as force
 from nam_jax.solve._observe import AbstractObservable, Activity, Energy, FullState, Overlap, Readout
+from nam_jax.solve._processes import start_processes
 from nam_jax.solve._result import OUTCOMES, RESULTS, outcome, residual, sentences
 from nam_jax.solve._retrieve import Retrieval, retrieve
 from nam_jax.solve._retrieve_all import retrieve_all
 from nam_jax.solve._settle import Equilibrium, settle
+from nam_jax.solve._shard import shard
 from nam_jax.solve._simulate import Trajectory, simulate
 from nam_jax.solve._unrolled import Unrolled
 from nam_jax.solve._updates import AbstractUpdates, Asynchronous, Synchronous
@@ -48,5 +50,7 @@ __all__ = [
     "retrieve_all",
     "sentences",
     "settle",
+    "shard",
     "simulate",
+    "start_processes",
 ]

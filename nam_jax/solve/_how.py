@@ -4,6 +4,7 @@ from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
@@ -81,7 +82,7 @@ class Flow(AbstractHow):
         for name, value, zero_allowed in (
             ("rtol", rtol, True), ("atol", atol, True), ("step", step, False), ("rest", rest, True),
         ):  # fmt: skip
-            if value is not None and not in_range(as_float(value), zero_allowed):
+            if value is not None and not in_range(_number(value), zero_allowed):
                 requirement = "be finite and " + ("at least 0" if zero_allowed else "above 0")
                 raise argument_error(name, requirement, value)
         if is_concrete(max_time) and not np.all(np.asarray(max_time) > 0):
@@ -130,3 +131,13 @@ class Passes(AbstractHow):
     def __check_init__(self):
         if self.number is not None:
             check_whole("number", self.number)
+
+
+def _number(value: ArrayLike) -> Any:
+    """Returns `value` as a float array, without JAX where JAX has not made it.
+
+    Default settings are made on import, and JAX must not start then: `start_processes` and the
+    choice of devices come before its start.
+    """
+    made = isinstance(value, jax.Array)
+    return as_float(value) if made else np.asarray(value, jax.dtypes.canonicalize_dtype(float))
