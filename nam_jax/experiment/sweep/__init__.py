@@ -9,4 +9,5 @@ study = Study(
     run=ImportPath("nam_jax.experiment.sweep._run:run"),
     table=ImportPath("nam_jax.experiment.sweep._run:table"),
     figure=ImportPath("nam_jax.experiment.sweep._figure:sweep"),
+    more=ImportPath("nam_jax.experiment.sweep._figure:sweep_more"),
 )

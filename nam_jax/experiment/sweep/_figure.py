@@ -1,11 +1,337 @@
-"""The figures of a sweep."""
+"""The figures of a sweep, of all its units or of those that are there so far."""
 
+import itertools
+import json
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from nam_jax.experiment.common import styled
+from nam_jax.experiment.sweep._capacities import LOADS, Capacity, capacities, exponent
+from nam_jax.experiment.sweep._means import means, setting
+
+LINES = 8
+"""The largest number of lines of a panel, and of panels of a figure."""
+LABELS = {
+    "load": "load K / N (1)",
+    "num_patterns": "stored patterns K (1)",
+    "num_neurons": "neurons N (1)",
+    "sizes": "neurons N (1)",
+    "flips": "flipped bits of the cue (share)",
+    "size": "neurons of a memory k (1)",
+    "num_branches": "branches of a neuron D (1)",
+}
+"""The labels of axes of common fields; other fields have their names."""
+SHORT = {"load": "K / N", "num_patterns": "K", "num_neurons": "N", "sizes": "N", "flips": "flips"}
+"""How a legend calls fields."""
+COSTS = ("neuron", "synapse", "compute unit")
 
 
 def sweep(dataset: xr.Dataset) -> Figure:
-    """Draws the main variable of a sweep against its fields."""
-    figure = Figure(figsize=(3.6, 3.2), layout="constrained")
-    del dataset
+    """Draws the main figure of a sweep: what it is, `drawings` says.
+
+    Args:
+        dataset: The numbers of a sweep, of some or all units.
+    """
+    return next(iter(drawings(dataset).values()))()
+
+
+def sweep_more(dataset: xr.Dataset) -> dict[str, Figure]:
+    """Draws the other figures of a sweep, by the names of their files."""
+    rest = itertools.islice(drawings(dataset).items(), 1, None)
+    return {f"figure-{name}": draw() for name, draw in rest}
+
+
+def drawings(dataset: xr.Dataset) -> dict[str, Callable[[], Figure]]:
+    """Returns the functions that draw a sweep, by name, the main one first.
+
+    These are, as far as the sweep has the numbers:
+
+    * capacity: capacities against N, with theory and the fitted exponent, or as loads K / N where
+      loads are swept;
+    * lines: the main variable against the first swept field of numbers, a line for each value of
+      the next field;
+    * map: the main variable over two swept fields of numbers;
+    * cost: the capacities of several models at each N, per neuron, synapse and compute unit.
+
+    Capacities come first if the study measures them, in place of lines. A map comes first if its
+    second field has more values than can be told apart as lines.
+    """
+    points = capacities(dataset)
+    numbers = means(dataset)
+    numeric = [dim for dim in numbers["value"].dims if _is_numeric(numbers, dim)]
+    wide = [dim for dim in numeric if numbers.sizes[dim] > 2]
+    draw: dict[str, Callable[[], Figure]] = {"lines": lambda: _lines(dataset, numbers)}
+    if len(wide) > 1:
+        draw["map"] = lambda: _maps(dataset, numbers, wide[0], wide[1])
+        if numbers.sizes[wide[1]] > LINES:
+            draw = {"map": draw["map"], "lines": draw["lines"]}
+    if len({point.size for point in points}) > 1:
+        draw["capacity"] = lambda: _capacity(dataset, points)
+        if "capacity" in dataset:
+            draw = {"capacity": draw["capacity"]}
+    if len({point.model for point in points}) > 1:
+        draw["cost"] = lambda: _costs(dataset, points)
+    return draw
+
+
+def _is_numeric(numbers: xr.Dataset, dim: Any) -> bool:
+    return dim in numbers.coords and numbers[dim].dtype.kind in "iuf" and numbers.sizes[dim] > 1
+
+
+def _title(dataset: xr.Dataset) -> str:
+    """The study, the fields that are the same in all units, and how many units are there."""
+    settings = json.loads(dataset.attrs["config"])["settings"]
+    given = [f"{_short(name)} = {_written(value)}" for name, value in settings.items()]
+    text = ", ".join([str(dataset.attrs["swept_study"]), *given])
+    computed = dataset["computed"].values
+    if not computed.all():
+        text += f" ({int(computed.sum())} of {computed.size} units)"
+    return textwrap.fill(text, 64)
+
+
+def _short(name: str) -> str:
+    return SHORT.get(name, name.replace("_", " "))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(_written, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _axis_label(name: str) -> str:
+    return LABELS.get(name, name.removeprefix("swept_").replace("_", " "))
+
+
+# Lines
+
+
+def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
+    dims = list(map(str, numbers["value"].dims))
+    x = next((dim for dim in dims if _is_numeric(numbers, dim)), dims[0] if dims else None)
+    others = [dim for dim in dims if dim != x and numbers.sizes[dim] > 1]
+    figure = _figure(dataset)
+    for axes, part in _panels(figure, numbers, others[1:]):
+        line = others[0] if others else None
+        drawn = part if line is None else _few(part, line)
+        count = 1 if line is None else drawn.sizes[line]
+        for index in range(count):
+            row = drawn if line is None else drawn.isel({line: index})
+            name = "" if line is None else f"{_short(line)} = {_written(row[line].item())}"
+            _line(axes, row.squeeze(drop=True), x, index, name)
+            _theory(axes, dataset, row, x, index)
+        axes.set(xlabel=_axis_label(x) if x else "", ylabel=numbers.attrs["label"])
+        if numbers.attrs["share"]:
+            axes.set_ylim(-0.03, 1.03)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize="x-small")
+    return figure
+
+
+def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> None:
+    """One line with the band of its intervals; points with bars where x is no number."""
+    value, low, high = (np.atleast_1d(row[key].values) for key in ("value", "low", "high"))
+    there = np.isfinite(value)
+    style = {**styled(index), "label": name, "markersize": 4}
+    if x is None or not _is_numeric(row, x):
+        places = np.arange(len(value)) + 0.08 * index
+        bars = np.nan_to_num([value - low, high - value]).clip(min=0)
+        style["linestyle"] = "none"
+        axes.errorbar(places[there], value[there], bars[:, there], capsize=3, **style)
+        labels = ["all"] if x is None else [_written(label) for label in row[x].values]
+        axes.set_xticks(np.arange(len(value)), labels, rotation=0 if len(labels) < 5 else 45)
+        return
+    places = row[x].values
+    axes.plot(places[there], value[there], **style)
+    known = there & np.isfinite(low) & np.isfinite(high)
+    axes.fill_between(
+        places[known], low[known], high[known], color=style["color"], alpha=0.15, linewidth=0
+    )
+    _scale(axes, x=places)
+
+
+def _theory(axes: Axes, dataset: xr.Dataset, row: xr.Dataset, x: str | None, index: int) -> None:
+    """A vertical line at the capacity that theory predicts, where x says how much is stored."""
+    if x not in LOADS or "predicted" not in dataset or "stored" not in dataset:
+        return
+    at = {dim: row[dim].item() for dim in row.coords if dim in dataset.dims and row[dim].ndim == 0}
+    part = dataset[["predicted", "stored"]].sel(at)
+    predicted = float(np.nanmean(part["predicted"])) if part["predicted"].notnull().any() else None
+    if predicted is None:
+        return
+    place = predicted
+    if x == "load":
+        place /= float(at.get("num_neurons") or setting(dataset, "num_neurons"))
+    drawn = [line.get_xdata()[0] for line in axes.get_lines() if line.get_gid() == "theory"]
+    if not np.isclose(drawn, place, rtol=1e-3).any():
+        name = "theory" if not drawn else None
+        axes.axvline(place, color=styled(index)["color"], linewidth=0.8, label=name, gid="theory")
+
+
+def _scale(axes: Axes, **places: np.ndarray) -> None:
+    """Makes axes logarithmic where places are spaced by factors, with the places as ticks."""
+    for axis, values in places.items():
+        if _by_factors(values):
+            axes.set(**{f"{axis}scale": "log"})
+        if _by_factors(values) and len(values) <= LINES:
+            axes.set(**{f"{axis}ticks": values, f"{axis}ticklabels": map(_written, values)})
+            getattr(axes, f"set_{axis}ticks")([], minor=True)
+
+
+def _by_factors(places: np.ndarray) -> bool:
+    """Whether numbers are spaced by factors rather than evenly."""
+    if len(places) < 3 or min(places) <= 0 or max(places) < 4 * min(places):
+        return False
+    steps, factors = np.diff(np.sort(places)), np.diff(np.log(np.sort(places)))
+    return float(np.std(factors) / np.mean(factors)) < float(np.std(steps) / np.mean(steps))
+
+
+def _figure(dataset: xr.Dataset, width: float = 5.6, height: float = 4.2) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(_title(dataset), fontsize="small")
+    return figure
+
+
+def _few(part: xr.Dataset, dim: str) -> xr.Dataset:
+    """At most `LINES` values of a dimension, evenly chosen."""
+    size = part.sizes[dim]
+    chosen = np.unique(np.linspace(0, size - 1, min(size, LINES)).round().astype(int))
+    return part.isel({dim: chosen})
+
+
+def _panels(
+    figure: Figure, numbers: xr.Dataset, dims: list[str]
+) -> Iterator[tuple[Axes, xr.Dataset]]:
+    """Yields a panel for each value of the first dimension, at the first values of all others."""
+    if not dims:
+        yield figure.subplots(), numbers
+        return
+    panel, *fixed = dims
+    part = _few(numbers.isel({dim: 0 for dim in fixed}), panel)
+    columns = min(part.sizes[panel], 3)
+    rows = -(-part.sizes[panel] // columns)
+    figure.set_size_inches(1.2 + 3.2 * columns, 0.8 + 2.8 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= part.sizes[panel]:
+            axes.set_axis_off()
+            continue
+        chosen = part.isel({panel: place})
+        given = [panel, *fixed]
+        axes.set_title(
+            ", ".join(f"{_short(name)} = {_written(chosen[name].item())}" for name in given),
+            fontsize="x-small",
+        )
+        yield axes, chosen
+
+
+# Maps
+
+
+def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
+    figure = _figure(dataset)
+    others = [str(dim) for dim in numbers["value"].dims if dim not in (x, y)]
+    others = [dim for dim in others if numbers.sizes[dim] > 1]
+    values = numbers["value"].values
+    share = numbers.attrs["share"]
+    least, most = (0.0, 1.0) if share else (np.nanmin(values), np.nanmax(values))
+    for axes, part in _panels(figure, numbers.squeeze(), others):
+        part = part.sortby([x, y]).transpose(y, x, ...)
+        axes.set_facecolor("white")
+        axes.patch.set(hatch="xxx", edgecolor="0.6")
+        edges = (_edges(part[dim].values) for dim in (x, y))
+        shading = axes.pcolormesh(*edges, part["value"], cmap="gray", vmin=least, vmax=most)
+        middle = (least + most) / 2
+        if np.nanmin(part["value"]) < middle < np.nanmax(part["value"]):
+            lines = axes.contour(
+                part[x], part[y], part["value"], [middle], colors="black", linewidths=4
+            )
+            axes.contour(part[x], part[y], part["value"], [middle], colors="white", linewidths=2)
+            axes.clabel(lines, fmt="%.3g")
+        _scale(axes, x=part[x].values, y=part[y].values)
+        axes.set(xlabel=_axis_label(str(x)), ylabel=_axis_label(str(y)))
+    figure.colorbar(shading, ax=figure.axes, label=numbers.attrs["label"])
+    return figure
+
+
+def _edges(places: np.ndarray) -> np.ndarray:
+    """The edges of cells around sorted places, halfway between them."""
+    values = np.log(places) if _by_factors(places) else np.asarray(places, float)
+    inner = (values[:-1] + values[1:]) / 2
+    edges = np.array([2 * values[0] - inner[0], *inner, 2 * values[-1] - inner[-1]])
+    return np.exp(edges) if _by_factors(places) else edges
+
+
+# Capacities
+
+
+def _capacity(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
+    """Capacities against N with intervals, theory as thin lines, and exponents in the legend.
+
+    Where loads are swept, these are loads K / N without exponents.
+    """
+    figure = _figure(dataset)
+    axes = figure.subplots()
+    sizes = sorted({point.size for point in points})
+    load = "load" in dataset.dims
+    if load:
+        points = [_per_neuron(point) for point in points]
+    for index, model in enumerate(dict.fromkeys(point.model for point in points)):
+        own = [point for point in points if point.model == model]
+        slope, style = None if load else exponent(own), styled(index)
+        fitted = "" if slope is None else f" N^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        x, y, low, high, theory = (
+            np.array([getattr(point, name) for point in own])
+            for name in ("size", "value", "low", "high", "predicted")
+        )
+        there = np.isfinite(y) & (y > 0)
+        bars = np.nan_to_num([y - low, high - y]).clip(min=0)
+        name = f"{model}{fitted}"
+        axes.errorbar(
+            x[there], y[there], bars[:, there], capsize=3, markersize=4, label=name, **style
+        )
+        axes.plot(x[np.isinf(y)], low[np.isinf(y)], "^", color=style["color"], label=None)
+        axes.plot(x, theory, "-", color=style["color"], linewidth=0.7)
+    if any(np.isfinite(point.predicted) for point in points):
+        axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
+    scale, label = ("linear", "load K / N (1)") if load else ("log", "stored patterns K (1)")
+    axes.set(xscale="log", yscale=scale, xlabel="neurons N (1)", ylabel=label)
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.legend(fontsize="x-small")
+    return figure
+
+
+def _per_neuron(point: Capacity) -> Capacity:
+    names = ("value", "low", "high", "predicted")
+    return point._replace(**{name: getattr(point, name) / point.size for name in names})
+
+
+def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
+    """Capacities of the models side by side, per neuron, per synapse and per compute unit."""
+    models = list(dict.fromkeys(point.model for point in points))
+    figure = _figure(dataset, 2.4 + 2.6 * len(COSTS), 1.6 + 0.6 * len(models))
+    panels = figure.subplots(1, len(COSTS), sharey=True)
+    for place, (axes, cost) in enumerate(zip(panels, COSTS, strict=True)):
+        for index, size in enumerate(sorted({point.size for point in points})):
+            own = [point for point in points if point.size == size and point.costs[place] > 0]
+            own = [point for point in own if np.isfinite(point.value)]
+            y = np.array([models.index(point.model) for point in own])
+            x, low, high = (
+                np.array([getattr(point, name) / point.costs[place] for point in own])
+                for name in ("value", "low", "high")
+            )
+            bars = np.nan_to_num([x - low, high - x]).clip(min=0)
+            style = {**styled(index), "linestyle": "none", "label": f"N = {size:g}"}
+            axes.errorbar(x, y + 0.06 * index, xerr=bars, capsize=3, markersize=4, **style)
+        axes.set(xscale="log", xlabel=f"stored patterns per {cost} (1)")
+    panels[0].set_yticks(range(len(models)), models)
+    panels[0].invert_yaxis()
+    panels[0].legend(fontsize="x-small")
     return figure
