@@ -19,6 +19,7 @@ from nam_jax.theory._astrocyte import (
 from nam_jax.theory._dense_memory import (
     capacity_at_error,
     capacity_without_errors,
+    pairwise_load,
     self_coupled_capacity,
 )
 from nam_jax.theory._expanded import Centred as Centred
@@ -104,6 +105,7 @@ __all__ = [
     "oja_lifetime",
     "oja_signal_to_noise",
     "one_step_error",
+    "pairwise_load",
     "patterns_at_error",
     "postsynaptic_capacity",
     "postsynaptic_capacity_without_errors",

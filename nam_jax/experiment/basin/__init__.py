@@ -9,4 +9,6 @@ study = Study(
     run=ImportPath("nam_jax.experiment.basin._run:run"),
     table=ImportPath("nam_jax.experiment.basin._run:table"),
     figure=ImportPath("nam_jax.experiment.basin._figure:basin"),
+    check=ImportPath("nam_jax.experiment.basin._run:check"),
+    headline="radius",
 )

@@ -44,13 +44,9 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         ConfigError: If the memory is unknown or does not exist at the number of neurons, or if the
             fractions do not ascend.
     """
+    memory = _checked(config)
     if config.fast:
         config = dataclasses.replace(config, num_sets=max(2, config.num_sets // 4))
-    with reading_input():
-        memory: Memory = MEMORIES.make(config.memory, "memory")
-        check_size(memory, config.num_neurons)
-        if list(config.flips) != sorted(set(config.flips)):
-            raise argument_error("flips", "hold ascending fractions", config.flips)
     key = key_of_seed(config.seed)
     basins = [
         measure.basin(
@@ -62,6 +58,21 @@ def run(config: BasinConfig, context: Context) -> xr.Dataset:
         for count in tracked(config.num_patterns, "recalling", context)
     ]  # fmt: skip
     return _dataset(config, memory, basins)
+
+
+def check(config: BasinConfig) -> None:
+    """Raises a `ConfigError` where `run` would, before anything is computed."""
+    _checked(config)
+
+
+def _checked(config: BasinConfig) -> Memory:
+    """The memory, if the settings fit together."""
+    with reading_input():
+        memory: Memory = MEMORIES.make(config.memory, "memory")
+        check_size(memory, config.num_neurons)
+        if list(config.flips) != sorted(set(config.flips)):
+            raise argument_error("flips", "hold ascending fractions", config.flips)
+    return memory
 
 
 def _dataset(config: BasinConfig, memory: Memory, basins: list[measure.Basin]) -> xr.Dataset:

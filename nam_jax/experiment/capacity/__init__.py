@@ -10,4 +10,6 @@ study = Study(
     table=ImportPath("nam_jax.experiment.capacity._run:table"),
     figure=ImportPath("nam_jax.experiment.capacity._figure:capacity"),
     more=ImportPath("nam_jax.experiment.capacity._figure:capacity_per_cost"),
+    check=ImportPath("nam_jax.experiment.capacity._run:check"),
+    headline="capacity",
 )

@@ -61,13 +61,7 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
         ConfigError: If a memory is unknown or does not exist at a size, or if `all_patterns` is
             set with the criterion one-step.
     """
-    with reading_input():
-        if config.all_patterns and config.criterion == "one-step":
-            requirement = "be false with the criterion one-step, which counts bits"
-            raise argument_error("all_patterns", requirement, "true")
-        memories = list(MEMORIES.make_all(config.memories, "memories").values())
-        for memory, size in itertools.product(memories, config.sizes):
-            check_size(memory, size)
+    memories = _checked(config)
     if config.fast:
         few = {"sizes": config.sizes[:2], "num_sets": max(2, config.num_sets // 2)}
         config = dataclasses.replace(config, **few)
@@ -76,6 +70,23 @@ def run(config: CapacityConfig, context: Context) -> xr.Dataset:
         _measured(config, memory, size) for memory, size in tracked(cells, "measuring", context)
     ]
     return _dataset(config, memories, measured)
+
+
+def check(config: CapacityConfig) -> None:
+    """Raises a `ConfigError` where `run` would, before anything is computed."""
+    _checked(config)
+
+
+def _checked(config: CapacityConfig) -> list[Memory]:
+    """The memories, if the settings fit together."""
+    with reading_input():
+        if config.all_patterns and config.criterion == "one-step":
+            requirement = "be false with the criterion one-step, which counts bits"
+            raise argument_error("all_patterns", requirement, "true")
+        memories = list(MEMORIES.make_all(config.memories, "memories").values())
+        for memory, size in itertools.product(memories, config.sizes):
+            check_size(memory, size)
+    return memories
 
 
 def _criterion_of(config: CapacityConfig, memory: Memory) -> measure.AbstractCriterion:

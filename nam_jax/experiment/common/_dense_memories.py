@@ -69,10 +69,13 @@ def single_pass(n: int) -> Memory:
 
 
 def _power_law(made: Memory, n: int) -> Memory:
-    return made._replace(
-        guess=lambda size: _scale(n, size),
-        predicted=lambda size, criterion: _predicted(n, size, criterion),
-    )
+    def predicted(size: int, criterion: measure.AbstractCriterion) -> float:
+        if n == 2 and isinstance(criterion, measure.Recall):
+            known = criterion.flips == 0 and criterion.overlap < 1 and not criterion.all_patterns
+            return size * theory.pairwise_load(criterion.overlap) if known else math.nan
+        return _predicted(n, size, criterion)
+
+    return made._replace(guess=lambda size: _scale(n, size), predicted=predicted)
 
 
 def _rectified_law(made: Memory, n: int) -> Memory:

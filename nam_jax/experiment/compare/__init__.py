@@ -10,4 +10,5 @@ study = Study(
     table=ImportPath("nam_jax.experiment.compare._tables:table"),
     figure=ImportPath("nam_jax.experiment.compare._figure:compare"),
     more=ImportPath("nam_jax.experiment.compare._figure:compare_more"),
+    headline="recalled",
 )

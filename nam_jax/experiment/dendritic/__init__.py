@@ -13,6 +13,7 @@ study = Study(
     table=ImportPath("nam_jax.experiment.dendritic._run:table"),
     figure=ImportPath("nam_jax.experiment.dendritic._figure:dendritic"),
     more=ImportPath("nam_jax.experiment.dendritic._figure:dendritic_more"),
+    headline="size_strict",
 )
 
 if TYPE_CHECKING:

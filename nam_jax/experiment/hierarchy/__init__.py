@@ -9,4 +9,5 @@ study = Study(
     run=ImportPath("nam_jax.experiment.hierarchy._run:run"),
     table=ImportPath("nam_jax.experiment.hierarchy._run:table"),
     figure=ImportPath("nam_jax.experiment.hierarchy._figure:hierarchy"),
+    headline="score",
 )

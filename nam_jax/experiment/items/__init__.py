@@ -10,4 +10,5 @@ study = Study(
     table=ImportPath("nam_jax.experiment.items._run:table"),
     figure=ImportPath("nam_jax.experiment.items._figure:items"),
     more=ImportPath("nam_jax.experiment.items._figure:item_pictures"),
+    headline="exact",
 )

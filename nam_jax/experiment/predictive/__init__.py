@@ -9,4 +9,5 @@ study = Study(
     run=ImportPath("nam_jax.experiment.predictive._run:run"),
     table=ImportPath("nam_jax.experiment.predictive._run:table"),
     figure=ImportPath("nam_jax.experiment.predictive._figure:predictive"),
+    headline="score",
 )

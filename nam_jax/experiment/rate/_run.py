@@ -142,6 +142,7 @@ def _row(
     rate = measure.rate(recalled, by_set=config.sets > 1)
     single = config.sets == 1
     costs = memory.costs(config.num_neurons, config.stored)
+    criterion = measure.Recall(flips=config.flips, overlap=config.overlap)
     means = overlaps.mean(axis=1)
     return Row(
         recalled=rate.value,
@@ -155,7 +156,7 @@ def _row(
         neurons=costs.neurons,
         synapses=costs.synapses,
         compute_units=costs.compute_units,
-        predicted=memory.predicted(config.num_neurons, measure.Recall(flips=config.flips)),
+        predicted=memory.predicted(config.num_neurons, criterion),
     )
 
 

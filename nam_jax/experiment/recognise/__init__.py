@@ -9,4 +9,5 @@ study = Study(
     run=ImportPath("nam_jax.experiment.recognise._run:run"),
     table=ImportPath("nam_jax.experiment.recognise._run:table"),
     figure=ImportPath("nam_jax.experiment.recognise._figure:recognise"),
+    headline="exact",
 )

@@ -10,4 +10,5 @@ study = Study(
     table=ImportPath("nam_jax.experiment.retrieve._run:table"),
     figure=ImportPath("nam_jax.experiment.retrieve._figure:retrieve"),
     batched=True,
+    headline="exact",
 )

@@ -9,4 +9,5 @@ study = Study(
     run=ImportPath("nam_jax.experiment.setwise._run:run"),
     table=ImportPath("nam_jax.experiment.setwise._run:table"),
     figure=ImportPath("nam_jax.experiment.setwise._figure:setwise"),
+    headline="recalled",
 )

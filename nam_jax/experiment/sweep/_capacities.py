@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from nam_jax.experiment.common import Slope, log_slope
+from nam_jax.experiment.common import MEMORIES, Slope, log_slope
 from nam_jax.experiment.sweep._means import SEEDS, main_variable, setting, swept_dims
 
 LOADS = ("num_patterns", "load")
@@ -30,7 +30,8 @@ class Capacity(NamedTuple):
         low: Lower end of the 95 % interval; NaN if it is not known.
         high: Upper end of the interval.
         predicted: K by theory; NaN without a theory.
-        costs: Numbers of neurons, synapses and compute units at that K; NaN if not counted.
+        costs: Numbers of neurons, synapses and compute units of the memory at that K, counted as
+            the study `rate` does; NaN if not counted.
         criterion: Flipped and wrong bits over N; exponents need equal ones.
     """
 
@@ -95,21 +96,22 @@ def _load_dim(dataset: xr.Dataset) -> str | None:
 def _measured(dataset: xr.Dataset) -> list[Capacity]:
     """The capacities that the study measured."""
     names = [
-        *("capacity", "low", "high", "predicted", "synapses", "compute_units"),
+        *("capacity", "low", "high", "predicted"),
         *(name for name in ("flipped_bits", "wrong_bits") if name in dataset),
     ]
     columns = xr.broadcast(*(dataset[name].astype(float) for name in names))
     table = dict(zip(names, columns, strict=True))
-    groups: dict[tuple[str, float], list[dict[str, float]]] = {}
+    groups: dict[tuple[str, str, float], list[dict[str, float]]] = {}
     for place in np.argwhere(~np.isnan(table["capacity"].values)):
         row = {name: float(column.values[tuple(place)]) for name, column in table.items()}
         at = dict(zip(map(str, table["capacity"].dims), place, strict=True))
         size = float(dataset["neurons"].values[at["neurons"]])
-        groups.setdefault((_model(dataset, at), size), []).append(row)
+        memory = str(dataset["memory"].values[at["memory"]])
+        groups.setdefault((_model(dataset, at), memory, size), []).append(row)
     return [_over_seeds(*key, rows) for key, rows in groups.items()]
 
 
-def _over_seeds(model: str, size: float, rows: list[dict[str, float]]) -> Capacity:
+def _over_seeds(model: str, memory: str, size: float, rows: list[dict[str, float]]) -> Capacity:
     """The capacity of several seeds: the mean, with an interval from those of the seeds.
 
     Seeds are independent, so the squares of their errors add up.
@@ -123,7 +125,9 @@ def _over_seeds(model: str, size: float, rows: list[dict[str, float]]) -> Capaci
         below, above = math.inf, 0.0
     first = rows[0]
     criterion = tuple(first[name] / size for name in ("flipped_bits", "wrong_bits") if name in first)
-    costs = (size, first["synapses"], first["compute_units"])
+    costs = (math.nan,) * 3
+    if math.isfinite(value):
+        costs = MEMORIES.make(memory, "memory").costs(round(size), round(value))
     return Capacity(
         model, size, value, value - below, value + above, first["predicted"], costs, criterion
     )

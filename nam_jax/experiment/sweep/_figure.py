@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -158,20 +159,30 @@ def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> 
 
 def _theory(axes: Axes, dataset: xr.Dataset, row: xr.Dataset, x: str | None, index: int) -> None:
     """A vertical line at the capacity that theory predicts, where x says how much is stored."""
-    if x not in LOADS or "predicted" not in dataset or "stored" not in dataset:
-        return
-    at = {dim: row[dim].item() for dim in row.coords if dim in dataset.dims and row[dim].ndim == 0}
-    part = dataset[["predicted", "stored"]].sel(at)
-    predicted = float(np.nanmean(part["predicted"])) if part["predicted"].notnull().any() else None
+    at = {
+        dim: row[dim].item()
+        for dim, labels in dataset.indexes.items()
+        if dim in row.coords and row[dim].ndim == 0 and labels.is_unique
+    }
+    predicted = _predicted(dataset, x)
     if predicted is None:
         return
-    place = predicted
-    if x == "load":
-        place /= float(at.get("num_neurons") or setting(dataset, "num_neurons"))
+    place = float(predicted.sel({dim: v for dim, v in at.items() if dim in predicted.dims}).mean())
     drawn = [line.get_xdata()[0] for line in axes.get_lines() if line.get_gid() == "theory"]
-    if not np.isclose(drawn, place, rtol=1e-3).any():
-        name = "theory" if not drawn else None
+    if np.isfinite(place) and not np.isclose(drawn, place, rtol=1e-3).any():
+        name = None if drawn else "theory"
         axes.axvline(place, color=styled(index)["color"], linewidth=0.8, label=name, gid="theory")
+
+
+def _predicted(dataset: xr.Dataset, dim: Any) -> xr.DataArray | None:
+    """The capacity by theory, in the unit of a field of what is stored; None if it is not known."""
+    if dim not in LOADS or "predicted" not in dataset or dataset["predicted"].isnull().all():
+        return None
+    predicted = dataset["predicted"]
+    if dim == "load":
+        sizes = dataset.coords.get("num_neurons", setting(dataset, "num_neurons"))
+        predicted = predicted / sizes
+    return predicted
 
 
 def _scale(axes: Axes, **places: np.ndarray) -> None:
@@ -254,10 +265,27 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
             )
             axes.contour(part[x], part[y], part["value"], [middle], colors="white", linewidths=2)
             axes.clabel(lines, fmt="%.3g")
+        if not others:
+            _boundary(axes, dataset, x, y)
         _scale(axes, x=part[x].values, y=part[y].values)
         axes.set(xlabel=_axis_label(str(x)), ylabel=_axis_label(str(y)))
     figure.colorbar(shading, ax=figure.axes, label=numbers.attrs["label"])
     return figure
+
+
+def _boundary(axes: Axes, dataset: xr.Dataset, x: Any, y: Any) -> None:
+    """The capacity that theory predicts, where one of the fields says how much is stored."""
+    for load, other in ((x, y), (y, x)):
+        predicted = _predicted(dataset, load)
+        if predicted is None or other not in predicted.dims:
+            continue
+        line = predicted.mean([dim for dim in predicted.dims if dim != other]).sortby(other)
+        line = line.where((line >= dataset[load].min()) & (line <= dataset[load].max()))
+        if line.notnull().any():
+            points = (line, line[other]) if load == x else (line[other], line)
+            halo = [patheffects.withStroke(linewidth=4, foreground="white")]
+            axes.plot(*points, "--", color="black", label="theory", path_effects=halo)
+            axes.legend(fontsize="x-small")
 
 
 def _edges(places: np.ndarray) -> np.ndarray:
@@ -330,7 +358,11 @@ def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
             bars = np.nan_to_num([x - low, high - x]).clip(min=0)
             style = {**styled(index), "linestyle": "none", "label": f"N = {size:g}"}
             axes.errorbar(x, y + 0.06 * index, xerr=bars, capsize=3, markersize=4, **style)
-        axes.set(xscale="log", xlabel=f"stored patterns per {cost} (1)")
+        low, high = axes.get_xlim()
+        if low > 0 and high > 10 * low:
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter("")
+        axes.set_xlabel(f"stored patterns per {cost} (1)")
     panels[0].set_yticks(range(len(models)), models)
     panels[0].invert_yaxis()
     panels[0].legend(fontsize="x-small")

@@ -16,8 +16,8 @@ SEEDS = ("seed", "swept_seed")
 def main_variable(dataset: xr.Dataset) -> str:
     """Returns the name of the variable that is tabulated and drawn.
 
-    It is the headline of the study. A study without one has its first variable of real numbers
-    that has the fewest dimensions besides the swept ones.
+    It is the headline of the study. For a study without one it is a variable of real numbers that
+    differs between units, with the fewest dimensions besides the swept ones, the first by name.
 
     Args:
         dataset: The numbers of a sweep.
@@ -27,11 +27,11 @@ def main_variable(dataset: xr.Dataset) -> str:
         return headline
     swept = swept_dims(dataset)
     real = [
-        (len(set(variable.dims) - {*swept}), str(name))
+        (bool(np.nanstd(variable) == 0), len(set(variable.dims) - {*swept}), str(name))
         for name, variable in dataset.data_vars.items()
-        if variable.dtype.kind == "f" and {*swept} <= set(variable.dims)
+        if variable.dtype.kind == "f" and {*swept} <= set(variable.dims) and variable.notnull().any()
     ]
-    return min(real)[1] if real else "computed"
+    return min(real)[-1] if real else "computed"
 
 
 def swept_dims(dataset: xr.Dataset) -> tuple[str, ...]:
@@ -89,16 +89,19 @@ def _label(dataset: xr.Dataset, name: str) -> str:
 
 
 def _with_own_interval(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """The variables value, low and high of each unit."""
+    """The variables value, low and high of each unit, averaged over samples such as cues."""
     value = dataset[name].astype(float)
+    parts: dict[str, xr.DataArray] = {"value": value}
     if "bound" in value.dims:
-        bounds = {bound: value.sel(bound=bound, drop=True) for bound in ("value", "low", "high")}
-        return xr.Dataset(bounds)
-    parts = {"value": value, "low": xr.full_like(value, np.nan), "high": xr.full_like(value, np.nan)}
+        known = [bound for bound in ("value", "low", "high") if bound in value["bound"]]
+        parts = {bound: value.sel(bound=bound, drop=True) for bound in known}
     for bound in ("low", "high"):
-        if bound in dataset and dataset[bound].dims == dataset[name].dims:
-            parts[bound] = dataset[bound].astype(float)
-    return xr.Dataset({key: part.variable for key, part in parts.items()}, value.coords)
+        for other in (bound, f"{name}_{bound}"):
+            if other in dataset and dataset[other].dims == value.dims:
+                parts[bound] = dataset[other].astype(float)
+        parts.setdefault(bound, xr.full_like(parts["value"], np.nan))
+    own = xr.Dataset({key: part.variable for key, part in parts.items()}, parts["value"].coords)
+    return own.mean("sample") if "sample" in own.dims else own
 
 
 def _collapsed(own: xr.Dataset, swept: tuple[str, ...]) -> xr.Dataset:

@@ -10,4 +10,5 @@ study = Study(
     table=ImportPath("nam_jax.experiment.tokens._dataset:table"),
     figure=ImportPath("nam_jax.experiment.tokens._figure:tokens"),
     more=ImportPath("nam_jax.experiment.tokens._figure:more"),
+    headline="squared_error",
 )

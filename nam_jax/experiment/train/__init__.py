@@ -12,6 +12,7 @@ study = Study(
     run=ImportPath("nam_jax.experiment.train._run:run"),
     table=ImportPath("nam_jax.experiment.train._run:table"),
     figure=ImportPath("nam_jax.experiment.train._figure:train"),
+    headline="exact",
 )
 
 if TYPE_CHECKING:

@@ -10,4 +10,5 @@ study = Study(
     table=ImportPath("nam_jax.experiment.transformer._run:table"),
     figure=ImportPath("nam_jax.experiment.transformer._figure:transformer"),
     batched=True,
+    headline="mean",
 )
