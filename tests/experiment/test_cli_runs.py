@@ -13,6 +13,8 @@ from nam_jax.experiment import STUDIES
 from nam_jax.record import read_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+CONFIGS = [path for path in CONFIGS if not path.stem.startswith("sweep")]
+"""Those of studies; tests/experiment/sweep/ has those of sweeps."""
 
 
 TINY = {

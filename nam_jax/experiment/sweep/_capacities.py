@@ -121,16 +121,15 @@ def _over_seeds(model: str, memory: str, size: float, rows: list[dict[str, float
         math.sqrt(sum((row["capacity"] - row[bound]) ** 2 for row in rows)) / len(rows)
         for bound in ("low", "high")
     )
-    if math.isinf(value):
-        below, above = math.inf, 0.0
+    low, high = value - below, value + above
+    if math.isinf(value):  # of some seeds only a bound is known
+        low = min(row["low"] for row in rows)
     first = rows[0]
     criterion = tuple(first[name] / size for name in ("flipped_bits", "wrong_bits") if name in first)
     costs = (math.nan,) * 3
     if math.isfinite(value):
         costs = MEMORIES.make(memory, "memory").costs(round(size), round(value))
-    return Capacity(
-        model, size, value, value - below, value + above, first["predicted"], costs, criterion
-    )
+    return Capacity(model, size, value, low, high, first["predicted"], costs, criterion)
 
 
 def _at_half(dataset: xr.Dataset) -> list[Capacity]:

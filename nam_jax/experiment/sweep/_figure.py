@@ -16,7 +16,7 @@ from nam_jax.experiment.common import styled
 from nam_jax.experiment.sweep._capacities import LOADS, Capacity, capacities, exponent
 from nam_jax.experiment.sweep._means import means, setting
 
-LINES = 8
+LINES = 6
 """The largest number of lines of a panel, and of panels of a figure."""
 LABELS = {
     "load": "load K / N (1)",
@@ -30,6 +30,7 @@ LABELS = {
 """The labels of axes of common fields; other fields have their names."""
 SHORT = {"load": "K / N", "num_patterns": "K", "num_neurons": "N", "sizes": "N", "flips": "flips"}
 """How a legend calls fields."""
+MODELS = ("memory", "memories")
 COSTS = ("neuron", "synapse", "compute unit")
 
 
@@ -76,7 +77,7 @@ def drawings(dataset: xr.Dataset) -> dict[str, Callable[[], Figure]]:
         draw["capacity"] = lambda: _capacity(dataset, points)
         if "capacity" in dataset:
             draw = {"capacity": draw["capacity"]}
-    if len({point.model for point in points}) > 1:
+    if any(dim in numbers["value"].dims for dim in MODELS) and len(points) > 1:
         draw["cost"] = lambda: _costs(dataset, points)
     return draw
 
@@ -126,7 +127,7 @@ def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
             row = drawn if line is None else drawn.isel({line: index})
             name = "" if line is None else f"{_short(line)} = {_written(row[line].item())}"
             _line(axes, row.squeeze(drop=True), x, index, name)
-            _theory(axes, dataset, row, x, index)
+        _theory(axes, dataset, drawn, x, line)
         axes.set(xlabel=_axis_label(x) if x else "", ylabel=numbers.attrs["label"])
         if numbers.attrs["share"]:
             axes.set_ylim(-0.03, 1.03)
@@ -157,21 +158,24 @@ def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> 
     _scale(axes, x=places)
 
 
-def _theory(axes: Axes, dataset: xr.Dataset, row: xr.Dataset, x: str | None, index: int) -> None:
-    """A vertical line at the capacity that theory predicts, where x says how much is stored."""
-    at = {
-        dim: row[dim].item()
-        for dim, labels in dataset.indexes.items()
-        if dim in row.coords and row[dim].ndim == 0 and labels.is_unique
-    }
+def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, line: Any) -> None:
+    """Vertical lines at the capacities by theory, where x says how much is stored.
+
+    They are left out if more than three lines have different ones.
+    """
     predicted = _predicted(dataset, x)
     if predicted is None:
         return
-    place = float(predicted.sel({dim: v for dim, v in at.items() if dim in predicted.dims}).mean())
-    drawn = [line.get_xdata()[0] for line in axes.get_lines() if line.get_gid() == "theory"]
-    if np.isfinite(place) and not np.isclose(drawn, place, rtol=1e-3).any():
-        name = None if drawn else "theory"
-        axes.axvline(place, color=styled(index)["color"], linewidth=0.8, label=name, gid="theory")
+    kept = [dim for dim in predicted.dims if dim == line or dim in drawn.coords and dim != x]
+    means = predicted.mean([dim for dim in predicted.dims if dim not in kept])
+    places = np.atleast_1d(means.sel({dim: drawn[dim] for dim in kept}).values)
+    inside = (places >= dataset[x].values.min()) & (places <= dataset[x].values.max())
+    _, indices = np.unique(np.round(places / dataset[x].values.max(), 3), return_index=True)
+    chosen = [index for index in sorted(indices) if inside[index]]
+    for index in chosen if len(chosen) <= 3 else []:
+        style = {key: styled(index)[key] for key in ("color", "linestyle")}
+        label = "theory" if index == chosen[0] else None
+        axes.axvline(places[index], linewidth=0.8, label=label, **style)
 
 
 def _predicted(dataset: xr.Dataset, dim: Any) -> xr.DataArray | None:
