@@ -10,11 +10,13 @@ import jax.random as jr
 import numpy as np
 import pytest
 from marks import mostly_slow
+from scipy.special import erfinv
 from scipy.stats import norm
 from test_one_step import agrees, simulated
 
 from nam_jax import retrieve, theory
 from nam_jax.data import flip
+from nam_jax.experiment import rate
 from nam_jax.memory import Exponential, Power
 from nam_jax.network import DenseAssociativeMemory
 from nam_jax.solve import Asynchronous
@@ -246,3 +248,30 @@ def test_capacities_of_large_powers_do_not_overflow(n):
         literal = 100 ** (n // 2) * 0.8 ** (n - 1) / math.prod(range(n - 1, 0, -2))
         actual = float(theory.self_coupled_capacity(100, n, 0.1))
         assert actual == pytest.approx(literal, rel=1e-4)
+
+
+# Hopfield's network at large N
+
+
+def test_the_largest_load_of_pairs_is_that_of_the_mean_field_equations():
+    assert theory.pairwise_load() == pytest.approx(0.1379, abs=5e-5)
+    assert theory.pairwise_load(0.96) == theory.pairwise_load()
+    for overlap in (0.975, 0.99, 0.999):  # and r by the load
+        y = float(erfinv(overlap))
+        load = theory.pairwise_load(overlap)
+        chi = math.sqrt(2 / math.pi) * math.exp(-(y**2)) * y * math.sqrt(2) / overlap
+        noise = 1 / (1 - chi) ** 2  # r, by Amit, Gutfreund & Sompolinsky
+        assert overlap / math.sqrt(2 * load * noise) == pytest.approx(y, rel=1e-6)
+    with pytest.raises(ValueError, match="`overlap`"):
+        theory.pairwise_load(1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlap", [0.9995, 0.998])
+def test_stored_patterns_of_pairs_have_the_overlap_of_their_load(overlap):
+    """0.08 N and 0.10 N patterns of 1000 neurons: to 0.001 of the theory of infinitely many."""
+    load = theory.pairwise_load(overlap)
+    settings = {"memory": "hebb", "num_neurons": 1000, "load": load, "flips": 0.0}
+    result = rate.study.run(rate.study.config(**settings, num_sets=16, overlap=0.9))
+    error = float(result.overlap_deviation) / 4
+    assert abs(float(result.mean_overlap) - overlap) < 0.001 + 3 * error

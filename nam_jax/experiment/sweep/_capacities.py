@@ -125,7 +125,9 @@ def _over_seeds(model: str, memory: str, size: float, rows: list[dict[str, float
     if math.isinf(value):  # of some seeds only a bound is known
         low = min(row["low"] for row in rows)
     first = rows[0]
-    criterion = tuple(first[name] / size for name in ("flipped_bits", "wrong_bits") if name in first)
+    criterion = tuple(
+        first[name] / size for name in ("flipped_bits", "wrong_bits") if name in first
+    )
     costs = (math.nan,) * 3
     if math.isfinite(value):
         costs = MEMORIES.make(memory, "memory").costs(round(size), round(value))

@@ -1,8 +1,6 @@
 """The figures of a sweep, of all its units or of those that are there so far."""
 
 import itertools
-import json
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,23 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nam_jax.experiment.common import styled
-from nam_jax.experiment.sweep._capacities import LOADS, Capacity, capacities, exponent
-from nam_jax.experiment.sweep._means import means, setting
+from nam_jax.experiment.sweep._capacities import Capacity, capacities, exponent
+from nam_jax.experiment.sweep._labels import (
+    axis_label,
+    by_factors,
+    edges,
+    predicted_load,
+    short,
+    title,
+    written,
+)
+from nam_jax.experiment.sweep._means import means
 
-LINES = 6
+LINES = 7
 """The largest number of lines of a panel, and of panels of a figure."""
-LABELS = {
-    "load": "load K / N (1)",
-    "num_patterns": "stored patterns K (1)",
-    "num_neurons": "neurons N (1)",
-    "sizes": "neurons N (1)",
-    "flips": "flipped bits of the cue (share)",
-    "size": "neurons of a memory k (1)",
-    "num_branches": "branches of a neuron D (1)",
-}
-"""The labels of axes of common fields; other fields have their names."""
-SHORT = {"load": "K / N", "num_patterns": "K", "num_neurons": "N", "sizes": "N", "flips": "flips"}
-"""How a legend calls fields."""
 MODELS = ("memory", "memories")
 COSTS = ("neuron", "synapse", "compute unit")
 
@@ -86,31 +81,6 @@ def _is_numeric(numbers: xr.Dataset, dim: Any) -> bool:
     return dim in numbers.coords and numbers[dim].dtype.kind in "iuf" and numbers.sizes[dim] > 1
 
 
-def _title(dataset: xr.Dataset) -> str:
-    """The study, the fields that are the same in all units, and how many units are there."""
-    settings = json.loads(dataset.attrs["config"])["settings"]
-    given = [f"{_short(name)} = {_written(value)}" for name, value in settings.items()]
-    text = ", ".join([str(dataset.attrs["swept_study"]), *given])
-    computed = dataset["computed"].values
-    if not computed.all():
-        text += f" ({int(computed.sum())} of {computed.size} units)"
-    return textwrap.fill(text, 64)
-
-
-def _short(name: str) -> str:
-    return SHORT.get(name, name.replace("_", " "))
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list):
-        return "+".join(map(_written, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _axis_label(name: str) -> str:
-    return LABELS.get(name, name.removeprefix("swept_").replace("_", " "))
-
-
 # Lines
 
 
@@ -125,10 +95,10 @@ def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
         count = 1 if line is None else drawn.sizes[line]
         for index in range(count):
             row = drawn if line is None else drawn.isel({line: index})
-            name = "" if line is None else f"{_short(line)} = {_written(row[line].item())}"
+            name = "" if line is None else f"{short(line)} = {written(row[line].item())}"
             _line(axes, row.squeeze(drop=True), x, index, name)
         _theory(axes, dataset, drawn, x, line)
-        axes.set(xlabel=_axis_label(x) if x else "", ylabel=numbers.attrs["label"])
+        axes.set(xlabel=axis_label(x) if x else "", ylabel=numbers.attrs["label"])
         if numbers.attrs["share"]:
             axes.set_ylim(-0.03, 1.03)
         if axes.get_legend_handles_labels()[0]:
@@ -143,10 +113,10 @@ def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> 
     style = {**styled(index), "label": name, "markersize": 4}
     if x is None or not _is_numeric(row, x):
         places = np.arange(len(value)) + 0.08 * index
-        bars = np.nan_to_num([value - low, high - value]).clip(min=0)
         style["linestyle"] = "none"
-        axes.errorbar(places[there], value[there], bars[:, there], capsize=3, **style)
-        labels = ["all"] if x is None else [_written(label) for label in row[x].values]
+        bars = _bars(value[there], low[there], high[there])
+        axes.errorbar(places[there], value[there], bars, capsize=3, **style)
+        labels = ["all"] if x is None else [written(label) for label in row[x].values]
         axes.set_xticks(np.arange(len(value)), labels, rotation=0 if len(labels) < 5 else 45)
         return
     places = row[x].values
@@ -163,12 +133,14 @@ def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, l
 
     They are left out if more than three lines have different ones.
     """
-    predicted = _predicted(dataset, x)
+    predicted = predicted_load(dataset, x)
     if predicted is None:
         return
-    kept = [dim for dim in predicted.dims if dim == line or dim in drawn.coords and dim != x]
-    means = predicted.mean([dim for dim in predicted.dims if dim not in kept])
-    places = np.atleast_1d(means.sel({dim: drawn[dim] for dim in kept}).values)
+    kept = [dim for dim in predicted.dims if dim == line or (dim in drawn.coords and dim != x)]
+    if not all(dataset.indexes[dim].is_unique for dim in kept):
+        return  # fields that go together, of which the first one repeats values
+    by_line = predicted.mean([dim for dim in predicted.dims if dim not in kept])
+    places = np.atleast_1d(by_line.sel({dim: drawn[dim] for dim in kept}).values)
     inside = (places >= dataset[x].values.min()) & (places <= dataset[x].values.max())
     _, indices = np.unique(np.round(places / dataset[x].values.max(), 3), return_index=True)
     chosen = [index for index in sorted(indices) if inside[index]]
@@ -178,39 +150,25 @@ def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, l
         axes.axvline(places[index], linewidth=0.8, label=label, **style)
 
 
-def _predicted(dataset: xr.Dataset, dim: Any) -> xr.DataArray | None:
-    """The capacity by theory, in the unit of a field of what is stored; None if it is not known."""
-    if dim not in LOADS or "predicted" not in dataset or dataset["predicted"].isnull().all():
-        return None
-    predicted = dataset["predicted"]
-    if dim == "load":
-        sizes = dataset.coords.get("num_neurons", setting(dataset, "num_neurons"))
-        predicted = predicted / sizes
-    return predicted
-
-
 def _scale(axes: Axes, **places: np.ndarray) -> None:
     """Makes axes logarithmic where places are spaced by factors, with the places as ticks."""
     for axis, values in places.items():
-        if _by_factors(values):
+        if by_factors(values):
             axes.set(**{f"{axis}scale": "log"})
-        if _by_factors(values) and len(values) <= LINES:
-            axes.set(**{f"{axis}ticks": values, f"{axis}ticklabels": map(_written, values)})
+        if by_factors(values) and len(values) <= LINES:
+            axes.set(**{f"{axis}ticks": values, f"{axis}ticklabels": map(written, values)})
             getattr(axes, f"set_{axis}ticks")([], minor=True)
-
-
-def _by_factors(places: np.ndarray) -> bool:
-    """Whether numbers are spaced by factors rather than evenly."""
-    if len(places) < 3 or min(places) <= 0 or max(places) < 4 * min(places):
-        return False
-    steps, factors = np.diff(np.sort(places)), np.diff(np.log(np.sort(places)))
-    return float(np.std(factors) / np.mean(factors)) < float(np.std(steps) / np.mean(steps))
 
 
 def _figure(dataset: xr.Dataset, width: float = 5.6, height: float = 4.2) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(_title(dataset), fontsize="small")
+    figure.suptitle(title(dataset), fontsize="small")
     return figure
+
+
+def _bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The lengths of error bars, 0 where an interval is not known."""
+    return np.nan_to_num([value - low, high - value]).clip(min=0)
 
 
 def _few(part: xr.Dataset, dim: str) -> xr.Dataset:
@@ -240,7 +198,7 @@ def _panels(
         chosen = part.isel({panel: place})
         given = [panel, *fixed]
         axes.set_title(
-            ", ".join(f"{_short(name)} = {_written(chosen[name].item())}" for name in given),
+            ", ".join(f"{short(name)} = {written(chosen[name].item())}" for name in given),
             fontsize="x-small",
         )
         yield axes, chosen
@@ -260,8 +218,8 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
         part = part.sortby([x, y]).transpose(y, x, ...)
         axes.set_facecolor("white")
         axes.patch.set(hatch="xxx", edgecolor="0.6")
-        edges = (_edges(part[dim].values) for dim in (x, y))
-        shading = axes.pcolormesh(*edges, part["value"], cmap="gray", vmin=least, vmax=most)
+        sides = (edges(part[dim].values) for dim in (x, y))
+        shading = axes.pcolormesh(*sides, part["value"], cmap="gray", vmin=least, vmax=most)
         middle = (least + most) / 2
         if np.nanmin(part["value"]) < middle < np.nanmax(part["value"]):
             lines = axes.contour(
@@ -272,7 +230,7 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
         if not others:
             _boundary(axes, dataset, x, y)
         _scale(axes, x=part[x].values, y=part[y].values)
-        axes.set(xlabel=_axis_label(str(x)), ylabel=_axis_label(str(y)))
+        axes.set(xlabel=axis_label(str(x)), ylabel=axis_label(str(y)))
     figure.colorbar(shading, ax=figure.axes, label=numbers.attrs["label"])
     return figure
 
@@ -280,7 +238,7 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
 def _boundary(axes: Axes, dataset: xr.Dataset, x: Any, y: Any) -> None:
     """The capacity that theory predicts, where one of the fields says how much is stored."""
     for load, other in ((x, y), (y, x)):
-        predicted = _predicted(dataset, load)
+        predicted = predicted_load(dataset, load)
         if predicted is None or other not in predicted.dims:
             continue
         line = predicted.mean([dim for dim in predicted.dims if dim != other]).sortby(other)
@@ -290,14 +248,6 @@ def _boundary(axes: Axes, dataset: xr.Dataset, x: Any, y: Any) -> None:
             halo = [patheffects.withStroke(linewidth=4, foreground="white")]
             axes.plot(*points, "--", color="black", label="theory", path_effects=halo)
             axes.legend(fontsize="x-small")
-
-
-def _edges(places: np.ndarray) -> np.ndarray:
-    """The edges of cells around sorted places, halfway between them."""
-    values = np.log(places) if _by_factors(places) else np.asarray(places, float)
-    inner = (values[:-1] + values[1:]) / 2
-    edges = np.array([2 * values[0] - inner[0], *inner, 2 * values[-1] - inner[-1]])
-    return np.exp(edges) if _by_factors(places) else edges
 
 
 # Capacities
@@ -317,17 +267,17 @@ def _capacity(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
     for index, model in enumerate(dict.fromkeys(point.model for point in points)):
         own = [point for point in points if point.model == model]
         slope, style = None if load else exponent(own), styled(index)
-        fitted = "" if slope is None else f" N^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        fitted = (
+            "" if slope is None else f" N^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        )
         x, y, low, high, theory = (
             np.array([getattr(point, name) for point in own])
             for name in ("size", "value", "low", "high", "predicted")
         )
         there = np.isfinite(y) & (y > 0)
-        bars = np.nan_to_num([y - low, high - y]).clip(min=0)
+        bars = _bars(y[there], low[there], high[there])
         name = f"{model}{fitted}"
-        axes.errorbar(
-            x[there], y[there], bars[:, there], capsize=3, markersize=4, label=name, **style
-        )
+        axes.errorbar(x[there], y[there], bars, capsize=3, markersize=4, label=name, **style)
         axes.plot(x[np.isinf(y)], low[np.isinf(y)], "^", color=style["color"], label=None)
         axes.plot(x, theory, "-", color=style["color"], linewidth=0.7)
     if any(np.isfinite(point.predicted) for point in points):
@@ -359,8 +309,8 @@ def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
                 np.array([getattr(point, name) / point.costs[place] for point in own])
                 for name in ("value", "low", "high")
             )
-            bars = np.nan_to_num([x - low, high - x]).clip(min=0)
             style = {**styled(index), "linestyle": "none", "label": f"N = {size:g}"}
+            bars = _bars(x, low, high)
             axes.errorbar(x, y + 0.06 * index, xerr=bars, capsize=3, markersize=4, **style)
         low, high = axes.get_xlim()
         if low > 0 and high > 10 * low:

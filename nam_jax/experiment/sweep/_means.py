@@ -29,7 +29,9 @@ def main_variable(dataset: xr.Dataset) -> str:
     real = [
         (bool(np.nanstd(variable) == 0), len(set(variable.dims) - {*swept}), str(name))
         for name, variable in dataset.data_vars.items()
-        if variable.dtype.kind == "f" and {*swept} <= set(variable.dims) and variable.notnull().any()
+        if variable.dtype.kind == "f"
+        and {*swept} <= set(variable.dims)
+        and variable.notnull().any()
     ]
     return min(real)[-1] if real else "computed"
 

@@ -52,7 +52,7 @@ def recalls(sizes=(64, 256), loads=(0.1, 0.12, 0.14, 0.16, 0.18, 0.2), seeds=8, 
 
 
 def measured(sizes=(40, 80, 160), memories=("power-2", "power-3"), seeds=2):
-    """Capacities 0.2 N^(n-1) of a sweep over memories, sizes and seeds, each of one of its units."""
+    """Capacities 0.2 N^(n-1) of a sweep over memories, sizes and seeds, one in each unit."""
     dims = ["memories", "sizes", "seed", "memory", "neurons"]
     shape = (len(memories), len(sizes), seeds, len(memories), len(sizes))
     blank = {name: np.full(shape, np.nan) for name in ("capacity", "low", "high", "predicted")}
@@ -129,9 +129,7 @@ def test_what_is_not_there_is_nan():
     numbers = means(unfinished(recalls()))
     assert numbers["value"].sel(load=0.2).isnull().all()
     assert (numbers["seeds"].sel(load=0.2) == 0).all()
-    xr.testing.assert_equal(
-        numbers.drop_sel(load=0.2), means(recalls()).drop_sel(load=0.2)
-    )
+    xr.testing.assert_equal(numbers.drop_sel(load=0.2), means(recalls()).drop_sel(load=0.2))
 
 
 def test_samples_are_averaged_and_a_variable_is_chosen_where_a_study_has_no_headline():
