@@ -198,7 +198,9 @@ def _ends(
     cues: Float[Array, "sets queries N"],
     keys: Any,
 ) -> tuple[Float[Array, "sets queries"], Any]:
-    def of_set(patterns: Patterns, cues: Patterns, data: Any) -> tuple[Array, Array]:
+    def of_set(
+        patterns: Patterns, cues: Float[Array, "queries N"], data: Any
+    ) -> tuple[Array, Array]:
         key: Key = jr.wrap_key_data(data)
         network = make(patterns, jr.fold_in(key, 2**31) if random else None)
         numbers = jnp.arange(len(cues))

@@ -143,7 +143,7 @@ def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, l
     places = np.atleast_1d(by_line.sel({dim: drawn[dim] for dim in kept}).values)
     inside = (places >= dataset[x].values.min()) & (places <= dataset[x].values.max())
     _, indices = np.unique(np.round(places / dataset[x].values.max(), 3), return_index=True)
-    chosen = [index for index in sorted(indices) if inside[index]]
+    chosen = [index for index in sorted(indices.tolist()) if inside[index]]
     for index in chosen if len(chosen) <= 3 else []:
         style = {key: styled(index)[key] for key in ("color", "linestyle")}
         label = "theory" if index == chosen[0] else None
