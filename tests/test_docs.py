@@ -99,6 +99,13 @@ def check_devices(lines):
     assert "came to rest" in lines[0] and re.fullmatch(r"\d+ devices, overlap 1.00", lines[1])
 
 
+def check_sweeps(lines):
+    assert lines[0] == "('flips', 'seed')"
+    shares = [float(line.split(": ")[1].split()[0]) for line in lines[1:5]]
+    assert shares == sorted(shares, reverse=True) and shares[0] >= 0.9 and shares[-1] <= 0.3
+    assert lines[5].startswith("rate: 64 of 64 units (1 of 1 chunks)")
+
+
 CHECKS = {
     "README": check_recall,
     "composed": check_composed,
@@ -111,6 +118,7 @@ CHECKS = {
     "predictive": check_predictive,
     "tokens": check_tokens,
     "devices": check_devices,
+    "sweeps": check_sweeps,
 }
 """Page: what its example prints must say."""
 

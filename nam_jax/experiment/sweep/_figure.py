@@ -125,6 +125,7 @@ def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> 
     axes.fill_between(
         places[known], low[known], high[known], color=style["color"], alpha=0.15, linewidth=0
     )
+    axes.dataLim.update_from_data_x(places)  # also where nothing is there yet
     _scale(axes, x=places)
 
 
@@ -151,11 +152,14 @@ def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, l
 
 
 def _scale(axes: Axes, **places: np.ndarray) -> None:
-    """Makes axes logarithmic where places are spaced by factors, with the places as ticks."""
+    """Makes axes logarithmic where places are spaced by factors.
+
+    A few whole numbers, or numbers spaced by factors, are the ticks.
+    """
     for axis, values in places.items():
         if by_factors(values):
             axes.set(**{f"{axis}scale": "log"})
-        if by_factors(values) and len(values) <= LINES:
+        if len(values) <= LINES and (by_factors(values) or values.dtype.kind in "iu"):
             axes.set(**{f"{axis}ticks": values, f"{axis}ticklabels": map(written, values)})
             getattr(axes, f"set_{axis}ticks")([], minor=True)
 

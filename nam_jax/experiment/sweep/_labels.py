@@ -20,7 +20,14 @@ LABELS = {
     "num_branches": "branches of a neuron D (1)",
 }
 """The labels of axes of common fields; other fields have their names."""
-SHORT = {"load": "K / N", "num_patterns": "K", "num_neurons": "N", "sizes": "N", "flips": "flips"}
+SHORT = {
+    "load": "K / N",
+    "num_patterns": "K",
+    "num_neurons": "N",
+    "sizes": "N",
+    "size": "k",
+    "num_branches": "D",
+}
 """How a legend calls fields."""
 
 
@@ -37,7 +44,7 @@ def title(dataset: xr.Dataset) -> str:
 
 def short(name: str) -> str:
     """Returns a field as legends and titles call it."""
-    return SHORT.get(name, name.replace("_", " "))
+    return SHORT.get(name, name.removeprefix("swept_").replace("_", " "))
 
 
 def written(value: Any) -> str:

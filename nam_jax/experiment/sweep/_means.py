@@ -65,13 +65,13 @@ def means(dataset: xr.Dataset) -> xr.Dataset:
         The variables `value`, `low`, `high` and `seeds` (number of seeds that are there) over the
         swept dimensions without the seeds, and after them those dimensions of the variable that the
         swept ones do not determine. The attribute `label` is the name of the variable with its
-        unit, and `share` tells whether it is a share of trials.
+        unit, and `share` tells whether it lies from 0 to 1.
     """
     name = main_variable(dataset)
     own = _with_own_interval(dataset, name)
     spread = _collapsed(own, swept_dims(dataset))
     trials = _trials(dataset, spread["value"])
-    attrs = {"label": _label(dataset, name), "share": trials is not None}
+    attrs = {"label": _label(dataset, name), "share": _is_share(spread["value"].values)}
     seeds = [dim for dim in spread.dims if dim in SEEDS]
     if not seeds:
         counted = spread["value"].notnull().astype(int)
@@ -129,9 +129,14 @@ def _trials(dataset: xr.Dataset, value: xr.DataArray) -> xr.DataArray | None:
         return None
     trials = dataset["trials"].astype(float)
     counts = (value * trials).values
-    counts, values = counts[np.isfinite(counts)], value.values[np.isfinite(value.values)]
+    counts = counts[np.isfinite(counts)]
     whole = np.allclose(counts, np.round(counts), atol=1e-3)
-    return trials if whole and ((values >= 0) & (values <= 1)).all() else None
+    return trials if whole and _is_share(value.values) else None
+
+
+def _is_share(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(((known >= 0) & (known <= 1)).all())
 
 
 def _joined(spread: xr.Dataset, seed: str) -> xr.Dataset:

@@ -22,7 +22,7 @@ def test_a_config_makes_a_grid_and_says_its_command_and_cost(path):
     units = list(grid_of(config, study).units())
     check_units(study, units)
     comment = re.match(r"(?:#.*\n)+", path.read_text())[0]
-    assert comment.startswith(f"# nam-jax sweep --config configs/{path.name}\n")
+    assert comment.startswith(f"# nam-jax sweep --config configs/{path.name}")
     assert re.search(r"(?:minute|second|hour)s?\b", comment)
     assert study.headline and len(units) > 1
     words = sweep.read_words(["--config", str(path)], STUDIES)
