@@ -41,21 +41,35 @@ def table(dataset: xr.Dataset) -> Table:
     units = f"{int(computed.sum())} of {computed.size} units"
     name = main_variable(dataset).replace("_", " ")
     result = Table(title=f"Sweep of {dataset.attrs['swept_study']}, {units}")
-    for dim in dims:
-        result.add_column(dim.removeprefix("swept_").replace("_", " "), justify="right")
+    fields = [(dim, field) for dim in dims for field in _fields(numbers, dim)]
+    for _, field in fields:
+        result.add_column(field.removeprefix("swept_").replace("_", " "), justify="right")
     result.add_column(f"{name} [95 %]", justify="right")
     result.add_column("seeds", justify="right")
     places = list(np.ndindex(*numbers["value"].shape))
     for place in places[:ROWS]:
-        row = numbers.isel(dict(zip(dims, place, strict=True)))
-        labels = [_label(row, dim, at) for dim, at in zip(dims, place, strict=True)]
+        at = dict(zip(dims, place, strict=True))
+        row = numbers.isel(at)
+        labels = [_label(row, field, at[dim]) for dim, field in fields]
         result.add_row(*labels, _interval(row), str(int(row["seeds"])))
     result.caption = _caption(dataset, len(places) - ROWS)
     return result
 
 
-def _label(row: xr.Dataset, dim: str, at: int) -> str:
-    value = row[dim].item() if dim in row.coords else at
+def _fields(numbers: xr.Dataset, dim: str) -> list[str]:
+    """The fields that go together along a dimension, without those of equal values."""
+    others = [
+        str(name)
+        for name, labels in numbers.coords.items()
+        if labels.dims == (dim,)
+        and name != dim
+        and list(labels.values) != list(numbers[dim].values)
+    ]
+    return [dim, *others]
+
+
+def _label(row: xr.Dataset, field: str, at: int) -> str:
+    value = row[field].item() if field in row.coords else at
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

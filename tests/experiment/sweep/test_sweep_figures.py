@@ -280,6 +280,13 @@ def test_a_third_field_makes_panels():
     assert [panel.get_title() for panel in axes[:2]] == ["overlap = 0.9", "overlap = 1"]
 
 
+def test_the_table_has_all_fields_that_go_together():
+    coords = {"memory": ["a", "a"], "num_neurons": ("memory", [8, 16])}
+    rows = {"recalled": ("memory", [0.5, 1.0])}
+    text = text_of(swept("rate", "recalled", coords, rows, names=["memory"]))
+    assert re.search("memory ┃ num neurons", text) and re.search("a │ +16 │ +1 ", text)
+
+
 def test_the_table_has_means_with_intervals_and_says_what_it_leaves_out():
     text = text_of(recalls())
     assert "Sweep of rate, 96 of 96 units" in text
