@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from nam_jax.experiment.common import styled
@@ -148,7 +150,7 @@ def _theory(axes: Axes, dataset: xr.Dataset, drawn: xr.Dataset, x: str | None, l
     for index in chosen if len(chosen) <= 3 else []:
         style = {key: styled(index)[key] for key in ("color", "linestyle")}
         label = "theory" if index == chosen[0] else None
-        axes.axvline(places[index], linewidth=0.8, label=label, **style)
+        axes.axvline(float(places[index]), linewidth=0.8, label=label, **style)
 
 
 def _scale(axes: Axes, **places: np.ndarray) -> None:
@@ -223,7 +225,7 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
         axes.set_facecolor("white")
         axes.patch.set(hatch="xxx", edgecolor="0.6")
         sides = (edges(part[dim].values) for dim in (x, y))
-        shading = axes.pcolormesh(*sides, part["value"], cmap="gray", vmin=least, vmax=most)
+        axes.pcolormesh(*sides, part["value"], cmap="gray", vmin=least, vmax=most)
         middle = (least + most) / 2
         if np.nanmin(part["value"]) < middle < np.nanmax(part["value"]):
             lines = axes.contour(
@@ -235,7 +237,8 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
             _boundary(axes, dataset, x, y)
         _scale(axes, x=part[x].values, y=part[y].values)
         axes.set(xlabel=axis_label(str(x)), ylabel=axis_label(str(y)))
-    figure.colorbar(shading, ax=figure.axes, label=numbers.attrs["label"])
+    scale = ScalarMappable(Normalize(least, most), "gray")
+    figure.colorbar(scale, ax=figure.axes, label=numbers.attrs["label"])
     return figure
 
 

@@ -112,7 +112,7 @@ def _collapsed(own: xr.Dataset, swept: tuple[str, ...]) -> xr.Dataset:
     For example, if sizes 40 and 80 are swept and the study has a dimension neurons, its values
     at (40, 40) and (80, 80) are there and those at (40, 80) and (80, 40) are NaN: neurons goes.
     """
-    for dim in [name for name in own["value"].dims if name not in swept]:
+    for dim in [str(name) for name in own["value"].dims if name not in swept]:
         there = own["value"].notnull()
         alone = any(
             bool((there.any([d for d in there.dims if d not in (dim, s)]).sum(dim) <= 1).all())
