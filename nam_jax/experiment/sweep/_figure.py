@@ -98,7 +98,8 @@ def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
         for index in range(count):
             row = drawn if line is None else drawn.isel({line: index})
             name = "" if line is None else f"{short(line)} = {written(row[line].item())}"
-            _line(axes, row.squeeze(drop=True), x, index, name)
+            single = [dim for dim, size in row.sizes.items() if size == 1 and dim != x]
+            _line(axes, row.squeeze(single, drop=True), x, index, name)
         _theory(axes, dataset, drawn, x, line)
         axes.set(xlabel=axis_label(x) if x else "", ylabel=numbers.attrs["label"])
         if numbers.attrs["share"]:

@@ -136,6 +136,8 @@ def test_predictions_are_those_of_the_theory():
     expected = 2 * theory.basin_load(3, 0.1) * 64**2 / 3
     assert memory_named("rectified-3").predicted(64, Recall()) == pytest.approx(expected)
     assert memory_named("single-pass-4").predicted(64, Recall()) == pytest.approx(699, rel=2e-3)
+    kept = Recall(flips=0.0, overlap=0.95)
+    assert memory_named("power-2").predicted(512, kept) == pytest.approx(70.6, abs=0.05)
 
 
 QUICKLY = ("correlation", "minerva", "modern", "nearest")

@@ -273,6 +273,14 @@ def test_a_sweep_over_names_or_seeds_alone_is_drawn_too():
     assert SWEEP.figure(alone).axes and "0.6667 [" in text_of(alone)
 
 
+def test_a_sweep_of_one_unit_is_drawn_too():
+    coords = {"load": [0.1], "num_neurons": [64], "seed": [0]}
+    dataset = swept("rate", "recalled", coords, {"recalled": (list(coords), [[[0.5]]])})
+    (axes,) = SWEEP.figure(dataset).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1"]
+    assert "0.5 │     1 " in text_of(dataset)
+
+
 def test_a_third_field_makes_panels():
     dataset = xr.concat([recalls(), recalls()], "overlap").assign_coords(overlap=[0.9, 1.0])
     dataset.attrs["swept"] = json.dumps(["num_neurons", "load", "overlap", "seed"])
