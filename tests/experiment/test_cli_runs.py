@@ -9,7 +9,7 @@ import skimage.io
 import xarray as xr
 
 from nam_jax import cli
-from nam_jax.experiment import STUDIES
+from nam_jax.experiment import STUDIES, study_named
 from nam_jax.record import read_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
@@ -308,6 +308,7 @@ def test_config_runs_and_leaves_its_settings_result_and_figure(config, tmp_path,
     assert used == used | tomllib.loads(config.read_text()) | TINY[name]
     with xr.open_zarr(out / "result.zarr") as results:
         assert results.data_vars and results.attrs["seed"] == 0 and results.attrs["versions"]
+        assert study_named(name).headline in {None, *results.data_vars}
     figure = skimage.io.imread(out / "figure.png")
     assert min(figure.shape[:2]) > 300 and np.ptp(figure[..., :3]) > 200
     assert cli.main(["plot", str(out), "--out", str(tmp_path / "anew")]) == 0
