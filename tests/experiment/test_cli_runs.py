@@ -174,7 +174,7 @@ TINY = {
         "thresholds": [4.44, -20.0, 245.7],
         "size": 2,
         "sizes": [1, 2],
-        "num_networks": 1,
+        "num_networks": 2,
         "num_trials": 2,
         "time": 8.0,
     },
