@@ -11,8 +11,11 @@ _PACKAGES = (
     "jaxlib",
     "equinox",
     "diffrax",
+    "optimistix",
+    "lineax",
     "optax",
     "numpy",
+    "scipy",
     "scikit-image",
     "scikit-learn",
 )

@@ -44,6 +44,10 @@ def _noun(kind: kinds.Type) -> str:
         case kinds.VarTupleType():
             many = "one or more entries" if kind.min_length else "entries"
             return f"a list of {many}, each {_noun(kind.item_type)}"
+        case kinds.ListType():
+            return f"a list of entries, each {_noun(kind.item_type)}"
+        case kinds.DictType():
+            return "a table of values by name"
         case kinds.TupleType():
             entries = [_noun(item) for item in kind.item_types]
             return f"a list of {len(entries)} entries: {', '.join(entries)}"

@@ -55,14 +55,19 @@ def staging_in(folder: Path) -> Iterator[Path]:
         OSError: If `folder` cannot be written.
     """
     with signals_held():  # a signal between two of these calls would leave a folder
-        for stage in stages(folder):
-            _remove_if_dead(stage)
+        remove_dead(folder)
         stage, lock = _make(folder)
     try:
         yield stage
     finally:
         with signals_held(), lock:
             remove(stage)
+
+
+def remove_dead(folder: Path) -> None:
+    """Removes staging folders in `folder` whose process has died and left no journal."""
+    for stage in stages(folder):
+        _remove_if_dead(stage)
 
 
 def stages(folder: Path) -> list[Path]:
