@@ -31,7 +31,7 @@ class Watch:
         self._units, self._headline, self._shown = units, headline, shown
         self._to = sys.stderr if to is None else to
         self._start = self._told = time.monotonic()
-        self._before = self._finished = self._recalls = 0
+        self._before = self._finished = self._failed = self._recalls = 0
         self._sum = self._squares = self._numbers = 0.0
         self._bar: Any = None
 
@@ -68,16 +68,23 @@ class Watch:
             self._numbers += values.size
         self._tell(last=self._before + self._finished == self._units)
 
+    def failed(self, units: int) -> None:
+        """Counts units whose chunk failed."""
+        self._failed += units
+        self._tell(last=self._failed == units)
+
     def text(self) -> str:
         """Returns the line that tells how far the sweep is."""
         done, seconds = self._before + self._finished, time.monotonic() - self._start
         parts = [f"{done} of {self._units} units"]
+        if self._failed:
+            parts.append(f"{self._failed} failed")
         if self._finished:
             rate = self._finished / max(seconds, 1e-9)
             parts.append(f"{rate:.3g} units/s")
             if self._recalls:
                 parts.append(f"{self._recalls / max(seconds, 1e-9):.3g} recalls/s")
-            parts.append(f"{duration((self._units - done) / rate)} left")
+            parts.append(f"{duration((self._units - done - self._failed) / rate)} left")
         if self._numbers > 1:
             mean = self._sum / self._numbers
             variance = max(self._squares / self._numbers - mean**2, 0.0)

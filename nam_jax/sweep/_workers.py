@@ -10,10 +10,11 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from nam_jax.record import ConfigError, Study
+from nam_jax.record import ConfigError, Study, shown
 from nam_jax.sweep._chunk import computed
 from nam_jax.sweep._plan import Chunk
 
@@ -24,6 +25,14 @@ LOSSES = 3
 
 QUIET: Any = logging.ERROR
 """What Dask may tell; lost workers and retries are warnings."""
+
+SETTINGS = {
+    *("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl"),
+    *("jax_threefry_partitionable", "jax_platforms", "jax_compilation_cache_dir"),
+    *("jax_compilation_cache_max_size", "jax_persistent_cache_min_compile_time_secs"),
+    "jax_persistent_cache_min_entry_size_bytes",
+}
+"""Settings of JAX in this process that workers on this machine get too."""
 
 Workers = int | Literal["devices"] | None
 
@@ -133,8 +142,9 @@ def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[P
         return
     if workers is not None and scheduler is not None:
         raise ConfigError("Argument `workers` must be left out with `scheduler`, but has a value.")
-    environments = [] if scheduler is not None else _environments(workers)
+    environments = [] if workers is None else _environments(workers)
     try:
+        import dask
         import distributed
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
@@ -144,6 +154,7 @@ def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[P
     with contextlib.ExitStack() as stack:
         address: Any = scheduler
         if scheduler is None:
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}))
             address = stack.enter_context(_local_cluster(environments))
         client = stack.enter_context(_client(distributed, address))
         if scheduler is not None and not client.nthreads():
@@ -170,10 +181,8 @@ def _local_cluster(environments: list[dict[str, str]]) -> Any:
 
     The variables are set before the process imports anything.
     """
-    import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
-    dask.config.set({"distributed.scheduler.allowed-failures": LOSSES})
     options = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "silence_logs": QUIET}
     return SpecCluster(
         scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
@@ -185,9 +194,10 @@ def _local_cluster(environments: list[dict[str, str]]) -> Any:
     )
 
 
-def _environments(workers: Workers) -> list[dict[str, str]]:
+def _environments(workers: int | str) -> list[dict[str, str]]:
     """The environment variables of each process."""
     shared = {name: value for name, value in os.environ.items() if name.startswith("JAX_")}
+    shared |= _settings()
     shared["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     if workers == "devices":
         devices = _devices()
@@ -197,10 +207,19 @@ def _environments(workers: Workers) -> list[dict[str, str]]:
                 "has 'devices'."
             )
         return [{**shared, "CUDA_VISIBLE_DEVICES": device} for device in devices]
-    number = int(workers or 1)
-    if number < 1:
-        raise ConfigError(f"Argument `workers` must be at least 1, but has {workers}.")
-    return [dict(shared) for _ in range(number)]
+    if not isinstance(workers, int) or workers < 1:
+        raise ConfigError(
+            "Argument `workers` must be a whole number of at least 1, or 'devices', but has "
+            f"{shown(workers)}."
+        )
+    return [dict(shared) for _ in range(workers)]
+
+
+def _settings() -> dict[str, str]:
+    """The settings of JAX that were changed in this process, as environment variables."""
+    jax: Any = sys.modules.get("jax")
+    values = {} if jax is None else {name: jax.config.values.get(name) for name in SETTINGS}
+    return {name.upper(): str(value) for name, value in values.items() if value is not None}
 
 
 def _devices() -> list[str]:
@@ -211,7 +230,8 @@ def _devices() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [str(place) for place, _ in enumerate(listed.stdout.strip().splitlines())]
+    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(place) for place in range(len(gpus))]
 
 
 def _as_exception(error: BaseException) -> Exception:
