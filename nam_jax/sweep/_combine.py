@@ -10,8 +10,8 @@ from nam_jax.sweep._grid import Axis, Grid
 from nam_jax.sweep._plan import Chunk, Plan
 
 UNIT, COMPUTED = "unit_of_sweep", "computed"
-"""The dimension of units in a chunk, and the variable that tells which units are there; no study has
-such names."""
+"""The dimension of units in a chunk, and the variable that tells which units are there. No study
+has such names."""
 
 
 class Places(NamedTuple):
