@@ -476,8 +476,10 @@ def _check_names(config: SweepConfig, study: Study) -> None:
 def _columns(names: Any, rows: Any) -> dict[str, Any]:
     """The values of each of the fields that go together, of which `rows` has one after another."""
     rows = _plain(rows)
-    if not isinstance(names, tuple) or not isinstance(rows, list) or not all(
-        isinstance(row, list) and len(row) == len(names) for row in rows
+    if (
+        not isinstance(names, tuple)
+        or not isinstance(rows, list)
+        or not all(isinstance(row, list) and len(row) == len(names) for row in rows)
     ):
         raise ConfigError(
             "Argument `grid` must have fields that go together as a tuple of names, with a tuple "

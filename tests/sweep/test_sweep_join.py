@@ -125,7 +125,10 @@ CONFIG = SweepConfig(
 def test_every_unit_stands_at_its_labels():
     whole = on_toys(CONFIG)
     assert whole.recalled.dims == ("kind", "most", "parts", "size", "seed")
-    assert whole.most.values.tolist() == ["None", "3"] and whole.parts.values.tolist() == ["1", "2+3"]
+    assert whole.most.values.tolist() == ["None", "3"] and whole.parts.values.tolist() == [
+        "1",
+        "2+3",
+    ]
     assert whole.level.dims == ("size",) and bool(whole.computed.all())
     for kind, size, level in (("one", 2, 0.2), ("other", 4, 0.8)):
         for seed in (0, 1):
@@ -149,7 +152,9 @@ def test_what_is_not_there_is_nan():
 
 
 def test_a_study_may_have_variables_and_dimensions_with_the_names_of_fields():
-    grid = grid_of(SweepConfig("toy", zip=[{"size": [2, 3], "kind": ["one", "other"]}]), toys.AT_ONCE)
+    grid = grid_of(
+        SweepConfig("toy", zip=[{"size": [2, 3], "kind": ["one", "other"]}]), toys.AT_ONCE
+    )
     plan = planned(toys.AT_ONCE, [grid], 0, [1], {})
     units = [part(a=("size", [1.0, 2.0]), kind=7), part(a=("size", [3.0, 4.0]), kind=8)]
     whole = on_grid(grid, plan, list(zip(plan.chunks, units, strict=True)))

@@ -99,8 +99,8 @@ def figure(dataset):
     return matplotlib.figure.Figure()
 
 
-def here(function):
-    return ImportPath(f"tables.toys:{function.__name__}")
+def here(function, module="tables.toys"):
+    return ImportPath(f"{module}:{function.__name__}")
 
 
 ONE_BY_ONE = Study(
