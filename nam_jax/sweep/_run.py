@@ -16,7 +16,6 @@ from nam_jax.record import (
     StoreError,
     Study,
     check_result,
-    from_bytes,
     reading_input,
     shown,
     validate,
@@ -404,7 +403,7 @@ def _compute(
                         watch.failed(len(own.intersection(chunk.keys)))
                         continue
                     chunks.write(name, outcome)
-                watch.finished(len(own.intersection(chunk.keys)), from_bytes(outcome))
+                watch.finished(len(own.intersection(chunk.keys)), outcome)
             elif waiting:
                 time.sleep(PAUSE)
     finally:

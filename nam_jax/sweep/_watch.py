@@ -4,7 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
+from nam_jax.record import from_bytes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,11 +53,18 @@ class Watch:
     def kept(self, units: int) -> None:
         """Counts units that were there before this run, or that another run has computed."""
         self._before += units
-        self._tell(last=False)
+        self._tell()
 
-    def finished(self, units: int, numbers: "xr.Dataset") -> None:
-        """Counts units that this run has computed, with their numbers."""
+    def finished(self, units: int, data: bytes) -> None:
+        """Counts units that this run has computed, with the bytes of their numbers."""
         self._finished += units
+        if self._shown:
+            self._add(from_bytes(data))
+        self._tell()
+
+    def _add(self, numbers: "xr.Dataset") -> None:
+        import numpy as np
+
         if "trials" in numbers:
             self._recalls += int(np.nansum(numbers["trials"].values))
         if self._headline in numbers:
@@ -66,12 +73,11 @@ class Watch:
             self._sum += float(values.sum())
             self._squares += float((values**2).sum())
             self._numbers += values.size
-        self._tell(last=self._before + self._finished == self._units)
 
     def failed(self, units: int) -> None:
         """Counts units whose chunk failed."""
         self._failed += units
-        self._tell(last=self._failed == units)
+        self._tell()
 
     def text(self) -> str:
         """Returns the line that tells how far the sweep is."""
@@ -92,7 +98,8 @@ class Watch:
             parts.append(f"mean {self._headline} {mean:.4g} +- {error:.2g}")
         return ", ".join(parts)
 
-    def _tell(self, *, last: bool) -> None:
+    def _tell(self) -> None:
+        last = self._before + self._finished + self._failed == self._units
         if self._bar is not None:
             self._bar.update(0, completed=self._before + self._finished, text=self.text())
         elif self._shown and (last or time.monotonic() > self._told + EVERY):

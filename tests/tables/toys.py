@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import matplotlib.figure
 import numpy as np
 import xarray as xr
 from msgspec import Meta
@@ -69,7 +68,8 @@ def run_many(configs, context=None):
 
 def mark(config):
     """Leaves a mark, and does what the settings ask for."""
-    time.sleep(config.pause)
+    if config.pause:
+        time.sleep(config.pause)
     if config.where:
         name = f"{config.size}-{config.level}-{config.seed}"
         with open(Path(config.where) / name, "a", encoding="utf-8") as file:
@@ -78,8 +78,8 @@ def mark(config):
         raise ConfigError("Argument `fault` must be none.")
     if config.fault == "raise":
         raise ValueError("no luck")
-    if config.fault == "interrupt":
-        signal.raise_signal(signal.SIGINT)
+    if config.fault.startswith("SIG"):
+        signal.raise_signal(getattr(signal, config.fault))
     if config.fault == "die" and not Path(config.where, "dead").exists():
         Path(config.where, "dead").touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -96,6 +96,8 @@ def table(dataset):
 
 
 def figure(dataset):
+    import matplotlib.figure
+
     return matplotlib.figure.Figure()
 
 
