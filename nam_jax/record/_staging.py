@@ -200,6 +200,9 @@ def _remove_if_dead(stage: Path) -> None:
     except FileNotFoundError:
         with contextlib.suppress(OSError):
             stage.rmdir()  # its process ended before it made the lock
+            return
+        if not (stage / LOCK).exists():  # a lock is made first and removed last
+            remove(stage)  # what a thread has written after an error
     except OSError:
         return  # the folder of another user
 

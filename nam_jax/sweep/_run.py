@@ -26,7 +26,7 @@ from nam_jax.sweep._config import SweepConfig
 from nam_jax.sweep._grid import MOST_UNITS, Grid, grid_of
 from nam_jax.sweep._plan import Chunk, Plan, planned
 from nam_jax.sweep._watch import Watch, duration
-from nam_jax.sweep._workers import Pool, Workers, pool_of
+from nam_jax.sweep._workers import AbstractPool, Workers, pool_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -380,7 +380,7 @@ class Failures:
 
 
 def _compute(
-    pool: Pool, chunks: Store, plan: Plan, here: Mapping[str, str], watch: Watch
+    pool: AbstractPool, chunks: Store, plan: Plan, here: Mapping[str, str], watch: Watch
 ) -> Failures:
     """Computes all chunks that are not there; returns those that failed.
 
@@ -460,7 +460,7 @@ def _combined(
     )
 
 
-def _config(entry: Mapping[str, Any]) -> SweepConfig:
+def _config(entry: Any) -> SweepConfig:
     try:
         return validate(SweepConfig(**entry))
     except (TypeError, ConfigError) as error:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from nam_jax.record import from_bytes
 
@@ -19,17 +19,16 @@ class Watch:
     Used as a context manager, which ends the bar.
     """
 
-    def __init__(self, units: int, headline: str | None, *, shown: bool, to: TextIO | None = None):
+    def __init__(self, units: int, headline: str | None, *, shown: bool):
         """Prepares the bar.
 
         Args:
             units: The number of units of the sweep.
             headline: The variable whose mean is told; None for none.
             shown: Whether anything is told.
-            to: The stream; None for standard error.
         """
         self._units, self._headline, self._shown = units, headline, shown
-        self._to = sys.stderr if to is None else to
+        self._to = sys.stderr
         self._start = self._told = time.monotonic()
         self._before = self._finished = self._failed = self._recalls = 0
         self._sum = self._squares = self._numbers = 0.0

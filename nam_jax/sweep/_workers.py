@@ -5,6 +5,7 @@ writes to the store, so workers need no shared disk. Dask pickles what it sends 
 processes: connect only to clusters whose every machine you trust. Files are never unpickled.
 """
 
+import abc
 import contextlib
 import logging
 import os
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, final
 
 from nam_jax.record import ConfigError, Study, shown
 from nam_jax.sweep._chunk import computed
@@ -37,29 +38,29 @@ SETTINGS = {
 Workers = int | Literal["devices"] | None
 
 
-@runtime_checkable
-class Pool(Protocol):
+class AbstractPool(abc.ABC):
     """Computes chunks, several at a time."""
 
     @property
+    @abc.abstractmethod
     def capacity(self) -> int:
         """How many chunks may be sent before one is taken back."""
-        ...
 
+    @abc.abstractmethod
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Returns the value of a function that is called where chunks are computed."""
-        ...
 
+    @abc.abstractmethod
     def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
         """Sends a chunk to be computed."""
-        ...
 
+    @abc.abstractmethod
     def take(self) -> tuple[str, bytes | Exception]:
         """Returns the name of a finished chunk, and its bytes or the error that it ended with."""
-        ...
 
 
-class Here:
+@final
+class Here(AbstractPool):
     """Computes one chunk at a time in this process."""
 
     def __init__(self, study: Study):
@@ -68,19 +69,19 @@ class Here:
 
     @property
     def capacity(self) -> int:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         return 1
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         return function(*arguments)
 
     def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         self._sent.append((chunk, environment))
 
     def take(self) -> tuple[str, bytes | Exception]:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         chunk, environment = self._sent.pop(0)
         try:
             return chunk.name, computed(self._study, chunk, environment)
@@ -88,7 +89,8 @@ class Here:
             return chunk.name, error
 
 
-class Cluster:
+@final
+class Cluster(AbstractPool):
     """Sends chunks to the workers of a Dask cluster."""
 
     def __init__(self, study: Study, client: Any):
@@ -100,15 +102,15 @@ class Cluster:
 
     @property
     def capacity(self) -> int:
-        """As for `Pool`; it follows the number of workers, which may come and go."""
+        """As for `AbstractPool`; it follows the number of workers, which may come and go."""
         return WAITING * max(1, len(self._client.nthreads()))
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         return self._client.submit(function, *arguments, pure=False).result()
 
     def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         future = self._client.submit(
             computed, self._study, chunk, environment, pure=False, retries=0
         )
@@ -116,7 +118,7 @@ class Cluster:
         self._done.add(future)
 
     def take(self) -> tuple[str, bytes | Exception]:
-        """As for `Pool`."""
+        """As for `AbstractPool`."""
         future = next(self._done)
         name = self._names.pop(future.key)
         error = future.exception()
@@ -124,7 +126,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[Pool]:
+def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[AbstractPool]:
     """Returns a context manager that yields the pool that computes the chunks of a study.
 
     Args:

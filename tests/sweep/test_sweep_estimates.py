@@ -9,7 +9,7 @@ from nam_jax import measure, sweep
 from nam_jax.record import ImportPath, Seed, Share, Study, to_bytes
 from nam_jax.sweep._watch import Watch, duration
 
-SETS, QUERIES, SEEDS = 16, 8, 800
+SETS, QUERIES, SEEDS = 16, 8, 500
 SPREAD = 5.0
 """The sum of the parameters of the beta distribution over sets: they differ much."""
 
@@ -44,42 +44,27 @@ STUDY = Study(
 
 
 def test_rates_over_sets_are_unbiased_and_their_intervals_cover(tmp_path):
-    levels = [0.3, 0.5, 0.9]
+    levels = [0.3, 0.9]
     dataset = sweep.run(STUDY, {"level": levels}, seeds=SEEDS, store=tmp_path, chunk=1000)
     for level in levels:
         own = dataset.sel(level=level)
         error = float(own.recalled.std("seed", ddof=1)) / SEEDS**0.5
         assert abs(float(own.recalled.mean()) - level) < 4 * error
         covered = float(((own.low <= level) & (level <= own.high)).mean())
-        # Three standard errors of a coverage of 0.95 over 800 seeds are 0.023.
+        # Three standard errors of a coverage of 0.95 over 500 seeds are 0.029.
         assert 0.95 - 0.03 < covered < 0.95 + 0.03, level
 
 
-def test_progress_tells_the_mean_of_what_is_finished():
-    text = []
-    watch = Watch(6, "recalled", shown=True, to=Stream(text))
+def test_progress_tells_the_mean_of_what_is_finished(capsys):
+    watch = Watch(6, "recalled", shown=True)
     with watch:
         watch.kept(2)
         watch.finished(2, to_bytes(xr.Dataset({"recalled": ("unit", [0.25, np.nan, 0.75])})))
         watch.failed(1)
-        assert text == []
+        assert capsys.readouterr().err == ""
         watch.finished(1, to_bytes(xr.Dataset({"recalled": 1.0, "trials": 8})))
-    said = "".join(text)
+    said = capsys.readouterr().err
     assert said.startswith("5 of 6 units, 1 failed, ") and "recalls/s, 0 s left" in said
     mean, error = 2 / 3, np.std([0.25, 0.75, 1.0]) / 3**0.5
     assert said.endswith(f"mean recalled {mean:.4g} +- {error:.2g}\n")
     assert [duration(s) for s in (3, 99, 101, 7200)] == ["3 s", "99 s", "2 min", "2.0 h"]
-
-
-class Stream:
-    def __init__(self, text):
-        self.text = text
-
-    def isatty(self):
-        return False
-
-    def write(self, text):
-        self.text.append(text)
-
-    def flush(self):
-        pass

@@ -86,7 +86,7 @@ REFUSED = [
     ({"grid": {"seed": [1]}, "seeds": 2}, r"field `seed` once, but has it twice"),
     ({"seeds": 10**9}, r"`seeds` must be at most 1000000, but has 1000000000"),
     (
-        {"grid": {"level": "0:1:100000"}, "seeds": 10**4},
+        {"grid": {"level": "0:1:2000"}, "seeds": 5 * 10**5},
         r"at most 1000000 units, but has 1000000000",
     ),
     ({"grid": {"level": "0:1:9999999"}}, r"or a range"),

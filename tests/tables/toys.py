@@ -66,6 +66,11 @@ def run_many(configs, context=None):
     return xr.concat(parts, "unit", coords="minimal", compat="override")
 
 
+def run_little(config, context=None):
+    """One number, where the writing counts and not what is written."""
+    return xr.Dataset({"recalled": float(config.seed)})
+
+
 def mark(config):
     """Leaves a mark, and does what the settings ask for."""
     if config.pause:
@@ -113,3 +118,4 @@ AT_ONCE = Study(
     "toy-many", "A toy.", here(Config), here(run), here(table), here(figure), check=here(check),
     run_many=here(run_many), stacked=("seed", "level", "where", "fault"), headline="recalled",
 )  # fmt: skip
+LITTLE = Study("toy-little", "A toy.", here(Config), here(run_little), here(table), here(figure))
