@@ -106,7 +106,7 @@ class Watch:
             print(self.text(), file=self._to, flush=True)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """Returns a time in words of two digits or so, such as 45 s, 12 min or 3.2 h."""
     if seconds < 100:
         return f"{seconds:.0f} s"
