@@ -135,6 +135,7 @@ def run(
             so that results would mix; or if the folder cannot be written.
         StoreError: If the disk is full, or a chunk is damaged and `repair` is False.
         SweepError: If chunks failed. All others were computed and are kept.
+        ConnectionError: If the Dask scheduler is lost.
         ModuleNotFoundError: If workers are asked for and Dask, of the extra `cluster`, is missing.
     """
     config = SweepConfig(

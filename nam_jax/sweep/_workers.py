@@ -97,7 +97,7 @@ class Cluster(AbstractPool):
         from distributed import as_completed
 
         self._study, self._client = study, client
-        self._done = as_completed()
+        self._done = as_completed(loop=client.loop)  # not that of another client
         self._names: dict[str, str] = {}
 
     @property
@@ -107,7 +107,8 @@ class Cluster(AbstractPool):
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """As for `AbstractPool`."""
-        return self._client.submit(function, *arguments, pure=False).result()
+        with _scheduler_there():
+            return self._client.submit(function, *arguments, pure=False).result()
 
     def send(self, chunk: Chunk, environment: Mapping[str, str]) -> None:
         """As for `AbstractPool`."""
@@ -122,7 +123,22 @@ class Cluster(AbstractPool):
         future = next(self._done)
         name = self._names.pop(future.key)
         error = future.exception()
-        return name, future.result() if error is None else _as_exception(error)
+        with _scheduler_there():
+            return name, future.result() if error is None else _as_exception(error)
+
+
+@contextlib.contextmanager
+def _scheduler_there() -> Iterator[None]:
+    """Tells in one sentence that the scheduler was lost, which ends the sweep."""
+    from distributed.client import FutureCancelledError
+
+    try:
+        yield
+    except FutureCancelledError as error:
+        raise ConnectionError(
+            "the connection to the Dask scheduler was lost; finished chunks are kept, and the same "
+            "command goes on with the rest"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -137,6 +153,7 @@ def pool_of(study: Study, workers: Workers, scheduler: str | None) -> Iterator[A
 
     Raises:
         ConfigError: If both are given, or there is no such scheduler or device.
+        ConnectionError: In the block, if the scheduler is lost.
         ModuleNotFoundError: If Dask, of the extra `cluster`, is needed and not installed.
     """
     if workers is None and scheduler is None:

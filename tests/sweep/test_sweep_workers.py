@@ -46,6 +46,25 @@ def test_an_address_without_a_scheduler_is_told(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lost_scheduler_ends_the_sweep_in_one_sentence(monkeypatch):
+    import distributed
+    from distributed.client import FutureCancelledError
+
+    class Future:
+        def result(self):
+            raise FutureCancelledError("key", "scheduler-connection-lost")
+
+    class Client:
+        loop = None
+
+        def submit(self, *arguments, **options):
+            return Future()
+
+    monkeypatch.setattr(distributed, "as_completed", lambda loop: iter(()))
+    with pytest.raises(ConnectionError, match="the Dask scheduler was lost; finished chunks are"):
+        _workers.Cluster(toys.ONE_BY_ONE, Client()).call(len, "")
+
+
 def test_a_missing_dask_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nam-jax\[cluster\]'"):
