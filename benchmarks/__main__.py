@@ -15,6 +15,7 @@ from benchmarks import (
     gradients,
     growth,
     kills,
+    kills_sweep,
     memory,
     profile,
     recall,
@@ -22,6 +23,7 @@ from benchmarks import (
     rest,
     shard,
     steps,
+    sweep,
     vector_field,
 )
 from benchmarks._report import machine, markdown, rich_table
@@ -44,6 +46,8 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "kills": kills.run,
     "shard": shard.run,
+    "kills_sweep": kills_sweep.run,
+    "sweep": sweep.run,
 }
 
 
@@ -67,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     known = ", ".join(BENCHMARKS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {known}; default: all")
-    parser.add_argument("--repeats", type=int, default=30, help="rounds of each timing")
+    parser.add_argument("--repeats", type=int, default=30, help="rounds of each timing, or kills")
     parser.add_argument("--markdown", type=Path, help="file for the Markdown table")
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):

@@ -41,17 +41,9 @@ NOTE = (
 def run(repeats: int) -> Report:
     """Counts what the kills leave; `repeats` does not matter, as nothing is timed."""
     del repeats
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
     with tempfile.TemporaryDirectory() as place:
         os.environ["NAM_JAX_CACHE"] = str(Path(place) / "programs")
-
-        def start(*words: str) -> BaseProcess:
-            process = context.Process(target=_command, args=(words,))
-            process.start()
-            return process
-
-        draws = np.random.default_rng(0)
+        start, draws = starter(), np.random.default_rng(0)
         counts = Counter(_kill_retrieve(start, Path(place) / "run", draws))
         counts += Counter(_kill_train(start, Path(place), draws))
     rows = [(what, f"{number}") for what, number in sorted(counts.items())]
@@ -59,6 +51,19 @@ def run(repeats: int) -> Report:
     shown = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     line = Line("runs killed at random moments", shown, "0 wrong", f"{wrong}", "0", wrong == 0)
     return Report("Kills", NOTE, ("outcome", "number"), rows, [line])
+
+
+def starter() -> "Start":
+    """Returns a function of the words of a command that starts it in a process of its own."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+
+    def start(*words: str) -> BaseProcess:
+        process = context.Process(target=_command, args=(words,))
+        process.start()
+        return process
+
+    return start
 
 
 def _command(words: tuple[str, ...]) -> None:
@@ -73,7 +78,7 @@ Start = Callable[..., BaseProcess]
 def _kill_retrieve(start: Start, folder: Path, draws: np.random.Generator) -> list[str]:
     """Kills runs with a new seed over the result of the last one that counts."""
     last, outcomes = 0, []
-    duration = max(_finish(start, *RETRIEVE, "--out", str(folder)) for _ in range(2))
+    duration = max(finish(start, *RETRIEVE, "--out", str(folder)) for _ in range(2))
     for seed in range(1, KILLS + 1):
         process = start(*RETRIEVE, "--seed", str(seed), "--out", str(folder))
         if seed % 2:
@@ -89,7 +94,7 @@ def _kill_retrieve(start: Start, folder: Path, draws: np.random.Generator) -> li
         what = "new run" if seen == seed else "old run" if seen == last else f"{seen} WRONG"
         outcomes.append(f"retrieve: {what}{ended}")
         last = seen if isinstance(seen, int) else last
-    _finish(start, *RETRIEVE, "--out", str(folder))
+    finish(start, *RETRIEVE, "--out", str(folder))
     left = sorted(os.listdir(folder)) != ["config.toml", "figure.png", "result.zarr"]
     return [*outcomes, "retrieve: something left by the next run WRONG"] if left else outcomes
 
@@ -111,7 +116,7 @@ def _kill_train(start: Start, place: Path, draws: np.random.Generator) -> list[s
     outcomes = []
     whole, duration = place / "whole", 0.0
     for _ in range(2):  # the first one compiles; the second takes as long as those that follow
-        duration = _finish(start, *TRAIN, "--out", str(whole))
+        duration = finish(start, *TRAIN, "--out", str(whole))
     expected = xr.open_zarr(whole / "result.zarr").load()
     for number in range(KILLS // LIVES):
         kept, out = place / f"kept-{number}", place / f"trained-{number}"
@@ -122,14 +127,14 @@ def _kill_train(start: Start, place: Path, draws: np.random.Generator) -> list[s
             process.kill()
             process.join()
             outcomes.append("train: killed" if process.exitcode else "train: (it had ended)")
-        _finish(start, *words)
+        finish(start, *words)
         resumed = xr.open_zarr(out / "result.zarr").load()
         same = resumed.equals(expected) and sorted(os.listdir(out)) == sorted(os.listdir(whole))
         outcomes.append(f"train: ended {'with the same bits' if same else 'otherwise WRONG'}")
     return outcomes
 
 
-def _finish(start: Start, *words: str) -> float:
+def finish(start: Start, *words: str) -> float:
     """Runs a command to its end and returns the seconds that it took."""
     begin = time.monotonic()
     process = start(*words)

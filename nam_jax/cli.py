@@ -119,7 +119,7 @@ def _command(words: list[str]) -> int:
     Wrong input gives 2 and a failed run gives 1; the message goes to standard error.
     """
     name = _parser().parse_args(words[:1]).command
-    from nam_jax.record import ConfigError, RunError
+    from nam_jax.record import ConfigError, RunError, StoreError
 
     try:
         if name == "plot":
@@ -133,6 +133,9 @@ def _command(words: list[str]) -> int:
         return 2
     except RunError as error:
         print(f"nam-jax {name}: the run failed. {error}", file=sys.stderr)
+        return 1
+    except StoreError as error:  # a damaged chunk, or a full disk
+        print(f"nam-jax {name}: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -163,7 +166,7 @@ def _plot(words: list[str]) -> None:
 def _sweep(words: list[str]) -> None:
     """Runs a study with many settings, or tells how far such a sweep is."""
     from nam_jax import sweep
-    from nam_jax.record import faults_logged, reading_input
+    from nam_jax.record import WRITTEN, faults_logged, reading_input
 
     given = sweep.read_words(words, STUDIES)
     if given.status is not None:
@@ -180,9 +183,13 @@ def _sweep(words: list[str]) -> None:
             given.config, given.study, out, workers=given.workers, scheduler=given.scheduler,
             repair=given.repair, progress=not given.quiet, drawn_by=SWEEP,
         )  # fmt: skip
-    if not given.quiet:
-        _show(SWEEP.table(dataset))
-        print(f"{out}: config.toml, result.zarr, figure.png", flush=True)
+    try:
+        if not given.quiet:
+            _show(SWEEP.table(dataset))
+            print(f"{out}: config.toml, result.zarr, figure.png", flush=True)
+    except KeyboardInterrupt as error:
+        error.add_note(WRITTEN)
+        raise
 
 
 def _run(study: Study, words: list[str]) -> None:

@@ -33,10 +33,11 @@ ROOMS = {
     "train": BASE
     | {"solve", "network", "data", "measure", "memory", "lagrangian", "_lazy", "_paths"},
     "theory": BASE,
+    "sweep": BASE | {"record", "solve", "measure", "data", "_lazy", "_paths"},
 }
 """Room: the other rooms it may import; the same rows as in docs/rooms.md."""
 ROOMS["experiment"] = set(ROOMS)
-ROOMS |= {"cli": {"experiment", "record", "_paths"}, "__main__": {"cli"}}
+ROOMS |= {"cli": {"experiment", "sweep", "record", "_paths"}, "__main__": {"cli"}}
 STUDIES = {
     "claims": {"dendritic", "hierarchy", "predictive", "retrieve", "setwise", "tokens"},
     "compare": {"train"},

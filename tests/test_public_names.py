@@ -7,7 +7,7 @@ import pytest
 
 ROOMS = {
     *("attention", "data", "interaction", "lagrangian", "measure", "memory", "solve", "theory"),
-    *("train", "network", "network.dendritic", "theory.dendritic"),
+    *("train", "sweep", "network", "network.dendritic", "theory.dendritic"),
 }
 TWICE = {"Exponential", "LogSumExp", "RectifiedPower"}
 """Separations of `memory` that are named after the Lagrangians that they are made of."""
@@ -38,4 +38,4 @@ def test_there_are_not_too_many():
     assert sum(len(names_in(room)) for room in ROOMS) <= MOST
 
 
-MOST = 310
+MOST = 320

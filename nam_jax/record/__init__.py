@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from nam_jax.record._run import (
         Finished,
         RunError,
+        check_result,
         faults_logged,
         redraw,
         run_study,
@@ -77,7 +78,8 @@ __getattr__, __dir__ = attach(
         "_provenance": ["provenance", "versions"],
         "_read": ["Run", "read_run", "study_of"],
         "_run": [
-            *("Finished", "RunError", "faults_logged", "redraw", "run_study", "write_result"),
+            *("Finished", "RunError", "check_result", "faults_logged", "redraw", "run_study"),
+            "write_result",
         ],
         "_signals": ["stopped_by_signals"],
         "_store": ["Store", "StoreError"],
@@ -112,6 +114,7 @@ __all__ = [
     "Timed",
     "Whole",
     "check_memory",
+    "check_result",
     "clipped",
     "converted",
     "entry_of",

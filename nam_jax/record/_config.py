@@ -148,6 +148,7 @@ class Entry(typing.NamedTuple):
     optional: bool
 
 
+@functools.cache
 def entry_of(kind: type, name: str) -> Entry:
     """Returns what a field of a config takes."""
     declared = msgspec.inspect.type_info(hints(kind)[name])

@@ -34,8 +34,8 @@ def to_bytes(dataset: "xr.Dataset") -> bytes:
             arrays[str(name)] = variable.values.copy(order="C")
     content = {
         "attrs": plain.attrs,
-        "coords": sorted(map(str, plain.coords)),
-        "order": [str(name) for name in plain.variables],
+        "coords": [str(name) for name in plain.coords],
+        "order": [str(name) for name in (*plain.data_vars, *plain.coords)],
         "dims": {str(name): list(map(str, v.dims)) for name, v in plain.variables.items()},
         "shapes": {str(name): list(v.shape) for name, v in plain.variables.items()},
         "variable_attrs": {str(name): v.attrs for name, v in plain.variables.items()},
@@ -65,11 +65,13 @@ def from_bytes(data: bytes) -> "xr.Dataset":
 
 
 def _variable(name: str, arrays: dict[str, Any], content: dict[str, Any]) -> Any:
-    import numpy as np
+    import xarray as xr
 
-    texts = content["texts"]
-    values = arrays[name] if name in arrays else np.array(texts[name], dtype=str)
     shape = content["shapes"][name]
+    if name in arrays:
+        values = arrays[name]
+    else:
+        values = xr.Variable(("text",), content["texts"][name]).values.astype(str)
     return content["dims"][name], values.reshape(shape), content["variable_attrs"][name]
 
 

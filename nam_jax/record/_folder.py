@@ -78,7 +78,7 @@ def staged_folder(
                 (stage / NEW).mkdir()
                 (stage / OLD).mkdir()
                 recover(folder)
-            _check(folder, names)
+            check_items(folder, names)
             yield stage / NEW
             with signals_held():
                 _commit(folder, stage, anew=anew, kept=kept)
@@ -197,7 +197,8 @@ def _flush_folder(path: Path) -> None:
             os.close(place)
 
 
-def _check(folder: Path, names: Sequence[str]) -> None:
+def check_items(folder: Path, names: Sequence[str]) -> None:
+    """Raises a `ConfigError` if an item that no run has written has one of the names."""
     reason = refusal(folder, names)
     if reason is not None:
         raise ConfigError(f"{reason}; move it, or choose another folder for the results.")

@@ -1,8 +1,11 @@
 """Attributes of a run with which it can be repeated."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 _PACKAGES = (
@@ -11,8 +14,11 @@ _PACKAGES = (
     "jaxlib",
     "equinox",
     "diffrax",
+    "optimistix",
+    "lineax",
     "optax",
     "numpy",
+    "scipy",
     "scikit-image",
     "scikit-learn",
 )
@@ -29,11 +35,12 @@ def provenance(config: Any, *, device: str, seed: int | None = None) -> dict[str
     return {
         "seed": config.seed if seed is None else seed,
         "config": json.dumps(dataclasses.asdict(config)),
-        "versions": json.dumps(versions()),
+        "versions": json.dumps(dict(versions())),
         "device": device,
     }
 
 
-def versions() -> dict[str, str]:
+@functools.cache
+def versions() -> Mapping[str, str]:
     """Returns the versions of the packages on which numbers depend, by name."""
-    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return MappingProxyType({name: importlib.metadata.version(name) for name in _PACKAGES})

@@ -14,8 +14,9 @@ from nam_jax.record._attributes import as_json
 from nam_jax.record._config import ConfigError, reading_input, write_config
 from nam_jax.record._context import Context
 from nam_jax.record._file import staged_file
-from nam_jax.record._folder import staged_folder
+from nam_jax.record._folder import check_items, staged_folder
 from nam_jax.record._owned import CONFIG, FILES, LOG, MARK, RESULT, SOFTWARE, refusal
+from nam_jax.record._store import StoreError
 from nam_jax.record._study import Study
 from nam_jax.record._text import one_line
 
@@ -101,6 +102,11 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
         return tuple(_draw(study, dataset, staging))
 
 
+def check_result(folder: Path) -> None:
+    """Raises a `ConfigError` where `write_result` would, if the folder holds files of the user."""
+    check_items(folder, (CONFIG, RESULT))
+
+
 def write_result(
     config: Any, dataset: "xr.Dataset", folder: Path, drawn_by: Study | None = None
 ) -> tuple[str, ...]:
@@ -148,13 +154,13 @@ def _named_in(config: Any) -> frozenset[str]:
 
 @contextlib.contextmanager
 def faults_logged(folder: Path) -> Iterator[None]:
-    """Returns a context manager that turns errors other than `ConfigError` into a `RunError`.
+    """Returns a context manager that turns errors of a run into a `RunError`.
 
-    It writes the traceback to the log.
+    It writes the traceback to the log. A `ConfigError` or `StoreError` says all there is to say.
     """
     try:
         yield
-    except ConfigError:
+    except (ConfigError, StoreError):
         raise
     except Exception as error:
         raise RunError(f"{_sentence(error)} ({_log(folder)})") from error

@@ -41,12 +41,19 @@ def _noun(kind: kinds.Type) -> str:
             return "text" if not kind.min_length else "text that is not empty"
         case kinds.LiteralType():
             return f"one of {', '.join(map(str, kind.values))}"
-        case kinds.VarTupleType():
+    return _noun_of_many(kind)
+
+
+def _noun_of_many(kind: kinds.Type) -> str:
+    match kind:
+        case kinds.VarTupleType() | kinds.ListType():
             many = "one or more entries" if kind.min_length else "entries"
             return f"a list of {many}, each {_noun(kind.item_type)}"
         case kinds.TupleType():
             entries = [_noun(item) for item in kind.item_types]
             return f"a list of {len(entries)} entries: {', '.join(entries)}"
+        case kinds.DictType():
+            return "a table of values by name"
     raise TypeError(f"No setting can be of the kind {kind}.")
 
 

@@ -55,14 +55,19 @@ def staging_in(folder: Path) -> Iterator[Path]:
         OSError: If `folder` cannot be written.
     """
     with signals_held():  # a signal between two of these calls would leave a folder
-        for stage in stages(folder):
-            _remove_if_dead(stage)
+        remove_dead(folder)
         stage, lock = _make(folder)
     try:
         yield stage
     finally:
         with signals_held(), lock:
             remove(stage)
+
+
+def remove_dead(folder: Path) -> None:
+    """Removes staging folders in `folder` whose process has died and left no journal."""
+    for stage in stages(folder):
+        _remove_if_dead(stage)
 
 
 def stages(folder: Path) -> list[Path]:
@@ -195,6 +200,9 @@ def _remove_if_dead(stage: Path) -> None:
     except FileNotFoundError:
         with contextlib.suppress(OSError):
             stage.rmdir()  # its process ended before it made the lock
+            return
+        if not (stage / LOCK).exists():  # a lock is made first and removed last
+            remove(stage)  # what a thread has written after an error
     except OSError:
         return  # the folder of another user
 

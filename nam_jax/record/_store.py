@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 from nam_jax.record._config import ConfigError
 from nam_jax.record._dataset import from_bytes
 from nam_jax.record._file import staged_file
-from nam_jax.record._staging import lock_of, turn
+from nam_jax.record._staging import lock_of, remove_dead, turn
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,6 +62,7 @@ class Store:
         try:
             (self.folder / CLAIMS).mkdir(parents=True, exist_ok=True)
             with turn(self.folder):
+                remove_dead(self.folder)  # no chunk may follow that would do so
                 old = self.header()
                 new = change(old)
                 if new != old:
@@ -71,6 +72,10 @@ class Store:
             raise ConfigError(f"{self.folder}: cannot be written ({_reason(error)}).") from error
         return new
 
+    def is_there(self) -> bool:
+        """Returns whether the store has been made."""
+        return (self.folder / HEADER).is_file()
+
     def header(self) -> dict[str, Any] | None:
         """Returns what all chunks have in common; None if there is no store.
 
@@ -78,21 +83,26 @@ class Store:
             ConfigError: If it is damaged.
         """
         try:
-            return dict(json.loads((self.folder / HEADER).read_text(encoding="utf-8")))
+            header = json.loads((self.folder / HEADER).read_text(encoding="utf-8"))
+            if not isinstance(header, dict):
+                raise ValueError("it is no JSON object")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{self.folder / HEADER}: cannot be read ({error}).") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{self.folder / HEADER}: cannot be read ({_reason(error)})."
+            ) from error
+        return header
 
     def names(self) -> dict[str, float]:
         """Returns the names of all chunks, with the times at which they were written."""
+        times = {}
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return {
-                entry.name.removesuffix(ENDING): entry.stat().st_mtime
-                for entry in os.scandir(self.folder)
-                if entry.name.endswith(ENDING)
-            }
-        return {}
+            for entry in os.scandir(self.folder):
+                if entry.name.endswith(ENDING):
+                    with contextlib.suppress(FileNotFoundError):  # removed since, to be repaired
+                        times[entry.name.removesuffix(ENDING)] = entry.stat().st_mtime
+        return times
 
     def has(self, name: str) -> bool:
         """Returns whether the chunk is there."""

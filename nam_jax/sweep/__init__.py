@@ -9,27 +9,22 @@ from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
     from nam_jax.sweep._config import SweepConfig
-    from nam_jax.sweep._run import NAME, Status, SweepError, is_there, read, run, run_config, status
-    from nam_jax.sweep._words import SUMMARY, Words, read_words
+    from nam_jax.sweep._run import Status, SweepError, is_there, read, run, run_config, status
+    from nam_jax.sweep._words import read_words
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "_config": ["SweepConfig"],
-        "_run": [
-            *("NAME", "Status", "SweepError", "is_there", "read", "run", "run_config", "status"),
-        ],
-        "_words": ["SUMMARY", "Words", "read_words"],
+        "_run": ["Status", "SweepError", "is_there", "read", "run", "run_config", "status"],
+        "_words": ["read_words"],
     },
 )
 
 __all__ = [
-    "NAME",
-    "SUMMARY",
     "Status",
     "SweepConfig",
     "SweepError",
-    "Words",
     "is_there",
     "read",
     "read_words",

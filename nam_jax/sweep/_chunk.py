@@ -3,6 +3,10 @@
 Workers import this file, so it imports JAX only when it computes.
 """
 
+import ctypes
+import gc
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,14 @@ from typing import Any
 from nam_jax.record import ConfigError, Context, Study, check_memory, to_bytes, versions
 from nam_jax.sweep._plan import Chunk
 
-PROCESS = Path("/proc/self/statm")
-RESIDENT = 1.2e9
-"""Resident bytes at which a worker drops its compiled programs before the next chunk."""
+PROCESS = Path("/proc/self")
+RESIDENT, MAPS = 1.2e9, 35_000
+"""Resident bytes, and memory maps, at which a worker drops its compiled programs before the next
+chunk. Linux ends a process at 65 530 maps, and a program takes a few."""
+GROWTH = 1.25
+"""By how much they must grow after that before it does so again: what is left is no program."""
+RUN_MANY = "unit"
+"""The dimension of units in what `run_many` returns."""
 OF_ONE = ("config", "seed")
 """Attributes of a study's Dataset that say nothing about other units."""
 
@@ -26,6 +35,8 @@ def environment() -> dict[str, str]:
         "platform": jax.default_backend(),
         "jax_enable_x64": str(settings.jax_enable_x64),
         "jax_default_matmul_precision": str(settings.jax_default_matmul_precision),
+        "jax_default_prng_impl": str(settings.jax_default_prng_impl),
+        "jax_threefry_partitionable": str(settings.jax_threefry_partitionable),
         **versions(),
     }
 
@@ -78,28 +89,41 @@ def computed(study: Study, chunk: Chunk, expected: Mapping[str, str]) -> bytes:
     if study.run_many is not None:
         # The last chunk of a group is filled up with its first units, for a program of one shape.
         units = [chunk.units[place % len(chunk.units)] for place in range(chunk.size)]
-        numbers = study.run_many(units, context).isel({UNIT: slice(len(chunk.units))})
+        numbers = study.run_many(units, context).rename({RUN_MANY: UNIT})
+        numbers = numbers.isel({UNIT: slice(len(chunk.units))})
     else:
-        parts = [study.run(unit, context) for unit in chunk.units]
-        numbers = joined([_as_unit(part, UNIT) for part in parts])
+        parts = (study.run(unit, context) for unit in chunk.units)
+        numbers = joined([part.expand_dims(UNIT) for part in parts])
     numbers.attrs = {name: value for name, value in numbers.attrs.items() if name not in OF_ONE}
     return to_bytes(numbers)
 
 
-def _as_unit(part: Any, unit: str) -> Any:
-    """The Dataset of one unit, every variable of it with the dimension `unit` of length 1."""
-    return part.expand_dims(unit) if part.data_vars else part
+_left = {"bytes": 0.0, "maps": 0.0}
+"""What this process held when it last dropped its programs."""
 
 
 def _make_room() -> None:
     """Drops compiled programs if this process has grown large, as after many shapes of units."""
-    import os
-
+    import equinox
     import jax
 
-    try:
-        pages = int(PROCESS.read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError):
-        return  # only Linux says so
-    if pages * os.sysconf("SC_PAGE_SIZE") > RESIDENT:
+    held = _held()
+    most = {"bytes": RESIDENT, "maps": MAPS}
+    if any(number > max(most[name], GROWTH * _left[name]) for name, number in held.items()):
+        equinox.clear_caches()
         jax.clear_caches()
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+        if trim is not None:  # glibc keeps freed memory otherwise
+            trim(0)
+        _left.update(_held())
+
+
+def _held() -> dict[str, float]:
+    """The resident bytes and the memory maps of this process; nothing where the system hides it."""
+    try:
+        pages = int((PROCESS / "statm").read_text(encoding="ascii").split()[1])
+        maps = (PROCESS / "maps").read_bytes().count(b"\n")
+    except (OSError, ValueError):
+        return {}  # only Linux says so
+    return {"bytes": float(pages * os.sysconf("SC_PAGE_SIZE")), "maps": float(maps)}

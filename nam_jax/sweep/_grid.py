@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nam_jax.record import ConfigError, Study, converted, entry_of, field_hint, shown
+from nam_jax.record import ConfigError, Study, converted, entry_of, field_hint, shown, validate
 from nam_jax.sweep._config import RANGE, SweepConfig
 
 MOST_UNITS = 1_000_000
@@ -48,9 +48,10 @@ class Grid(NamedTuple):
 
     def units(self) -> Iterator[Any]:
         """Yields the settings of each unit, the last axis fastest."""
+        swept = self.swept
         for places in itertools.product(*(axis.values for axis in self.axes)):
             values = itertools.chain.from_iterable(places)
-            yield dataclasses.replace(self.base, **dict(zip(self.swept, values, strict=True)))
+            yield dataclasses.replace(self.base, **dict(zip(swept, values, strict=True)))
 
 
 def grid_of(config: SweepConfig, study: Study) -> Grid:
@@ -82,18 +83,17 @@ def grid_of(config: SweepConfig, study: Study) -> Grid:
 def _base(kind: type, settings: Mapping[str, Any], study: Study, fields: Sequence[str]) -> Any:
     for name in settings:
         _check_field(name, fields, study, "settings")
-    called = {name: f"Key `{name}` of `settings`" for name in settings}
-    return kind(
-        **{
-            n: converted(kind, n, _given(kind, n, value), called[n])
-            for n, value in settings.items()
-        }
-    )
+    given = {
+        name: converted(kind, name, _given(kind, name, value), f"Key `{name}` of `settings`")
+        for name, value in settings.items()
+    }
+    return validate(kind(**given))  # so that a default such as 1 of a real number becomes 1.0
 
 
 def _check(grid: Grid, config: SweepConfig) -> None:
+    first_seed = {"seed"} if config.seeds is not None else set()
     for name in grid.swept:
-        if grid.swept.count(name) > 1 or (name in config.settings and name != "seed"):
+        if grid.swept.count(name) > 1 or name in config.settings.keys() - first_seed:
             raise ConfigError(f"Argument `grid` must have field `{name}` once, but has it twice.")
     if not grid.axes:
         raise ConfigError(
@@ -115,6 +115,8 @@ def _check_field(name: str, fields: Sequence[str], study: Study, where: str) -> 
 
 
 def _axis(kind: type, group: Mapping[str, Any]) -> Axis:
+    if not group:
+        raise ConfigError("Argument `zip` must name fields in each group, but has an empty group.")
     columns = {name: _values(kind, name, values) for name, values in group.items()}
     lengths = {len(column) for column in columns.values()}
     names = ", ".join(f"`{name}`" for name in columns)
@@ -139,10 +141,15 @@ def _values(kind: type, name: str, values: Any) -> list[Any]:
     called = f"Argument `grid`: value of `{name}`"
     if isinstance(values, str):
         values = _range(name, values, kind)
-    if not isinstance(values, list | tuple):
+    if not isinstance(values, list | tuple | range):
         raise ConfigError(f"{called} must be a list of values or a range, but has {shown(values)}.")
     if not values:
         raise ConfigError(f"Argument `grid` must have values of `{name}`, but has none.")
+    if len(values) > MOST_UNITS:
+        raise ConfigError(
+            f"Argument `grid` must make at most {MOST_UNITS} units, but has {len(values)} values "
+            f"of `{name}`."
+        )
     return [converted(kind, name, _given(kind, name, value), called) for value in values]
 
 
@@ -182,4 +189,7 @@ def _seeds(base: Any, num: int, study: Study, fields: Sequence[str]) -> Axis:
             f"Argument `seeds` must be left out for `{study.name}`, which has no field `seed`, but "
             f"has {num}."
         )
+    if num > MOST_UNITS:
+        raise ConfigError(f"Argument `seeds` must be at most {MOST_UNITS}, but has {num}.")
+    converted(type(base), "seed", base.seed + num - 1, "Argument `seeds`: the last seed")
     return Axis(("seed",), tuple((base.seed + place,) for place in range(num)))

@@ -54,7 +54,12 @@ class Plan(NamedTuple):
 
 def key_of(unit: Any) -> str:
     """Returns the settings of a unit as JSON, the same for equal settings."""
-    return json.dumps(dataclasses.asdict(unit), sort_keys=True)
+    return json.dumps(_settings(unit), sort_keys=True)
+
+
+def _settings(unit: Any) -> dict[str, Any]:
+    # `dataclasses.asdict` copies every value, and a grid may have a million units.
+    return {field.name: getattr(unit, field.name) for field in dataclasses.fields(unit)}
 
 
 def planned(
@@ -90,11 +95,10 @@ def planned(
 
 def _groups(study: Study, units: Iterable[tuple[str, Any]]) -> list[list[tuple[str, Any]]]:
     """The units with equal values of all fields in which units of a chunk may not differ."""
-    groups: dict[str, list[tuple[str, Any]]] = {}
+    groups: dict[Any, list[tuple[str, Any]]] = {}
     for key, unit in units:
-        settings = dataclasses.asdict(unit)
-        shape = {name: value for name, value in settings.items() if name not in study.stacked}
-        groups.setdefault(json.dumps(shape, sort_keys=True), []).append((key, unit))
+        shape = (value for name, value in _settings(unit).items() if name not in study.stacked)
+        groups.setdefault(tuple(shape), []).append((key, unit))
     return list(groups.values())
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +15,18 @@ from nam_jax.record import (
     Store,
     StoreError,
     Study,
-    from_bytes,
+    check_result,
     reading_input,
     shown,
+    validate,
     write_result,
 )
 from nam_jax.sweep._chunk import check_units, different, environment
 from nam_jax.sweep._config import SweepConfig
-from nam_jax.sweep._grid import Grid, grid_of
+from nam_jax.sweep._grid import MOST_UNITS, Grid, grid_of
 from nam_jax.sweep._plan import Chunk, Plan, planned
 from nam_jax.sweep._watch import Watch, duration
-from nam_jax.sweep._workers import Pool, Workers, pool_of
+from nam_jax.sweep._workers import AbstractPool, Workers, pool_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,6 +35,7 @@ PAUSE = 0.2
 """Seconds between two looks at chunks that another run computes."""
 NAME = "sweep"
 """The attribute `study` of the numbers of a sweep."""
+KEPT = "finished chunks are kept, and the same command goes on with the rest"
 
 
 @final
@@ -132,14 +135,15 @@ def run(
             so that results would mix; or if the folder cannot be written.
         StoreError: If the disk is full, or a chunk is damaged and `repair` is False.
         SweepError: If chunks failed. All others were computed and are kept.
+        ConnectionError: If the Dask scheduler is lost.
         ModuleNotFoundError: If workers are asked for and Dask, of the extra `cluster`, is missing.
     """
     config = SweepConfig(
         study=study.name,
         seeds=seeds,
         chunk=chunk,
-        settings={name: _plain(value) for name, value in (settings or {}).items()},
-        grid={name: _plain(values) for name, values in grid.items() if isinstance(name, str)},
+        settings=dict(settings or {}),
+        grid={name: values for name, values in grid.items() if isinstance(name, str)},
         zip=[_columns(names, rows) for names, rows in grid.items() if not isinstance(names, str)],
     )
     return run_config(
@@ -171,31 +175,43 @@ def run_config(
         drawn_by: The study that draws the figures of the folder; None for no figures.
     """
     _check_names(config, study)
+    config = _normal(config)
     grid = grid_of(config, study)
     with reading_input():
         folder = expanded("store", store)
+    check_result(folder)
+    study.run.resolve()  # a missing package is reported before anything is computed
+    if drawn_by is not None:
+        drawn_by.resolve()
     chunks = Store(folder)
-    with pool_of(study, workers, scheduler) as pool:
-        pool.call(check_units, study, list(grid.units()))
-        here = pool.call(environment)
-        header = chunks.agree(lambda old: _agreed(old, config, study, grid, here))
-        plan = _plan(header, study)
-        _verify(chunks, plan, repair)
-        try:
+    try:
+        with pool_of(study, workers, scheduler) as pool:
+            pool.call(check_units, study, list(grid.units()))
+            here = pool.call(environment)
+            header = chunks.agree(lambda old: _agreed(old, config, study, grid, here))
+            plan = _plan(header, study)
+            _verify(chunks, plan, repair)
             with Watch(len(plan.keys), study.headline, shown=progress) as watch:
                 failures = _compute(pool, chunks, plan, here, watch)
-        except KeyboardInterrupt as error:
-            error.add_note("finished chunks are kept, and the same command goes on with the rest")
-            raise
-    if failures:
-        name, error = failures[0]
-        raise SweepError(
-            f"{len(failures)} of {len(plan.chunks)} chunks failed and all others are kept; the "
-            f"first, {name}, with {type(error).__name__}: {error}"
-        ) from error
-    dataset = _combined(chunks, grid, plan, config, study, header)
-    write_result(config, dataset, folder, drawn_by)
+        failures.report(len(plan.chunks))
+        dataset = _combined(chunks, grid, plan, config, study, header)
+        _write(config, dataset, folder, drawn_by)
+    except KeyboardInterrupt as error:
+        if chunks.is_there():
+            error.add_note(KEPT)
+        raise
     return dataset
+
+
+def _write(
+    config: SweepConfig, dataset: "xr.Dataset", folder: Path, drawn_by: Study | None
+) -> None:
+    try:
+        write_result(config, dataset, folder, drawn_by)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: result.zarr cannot be written ({error.strerror or error}); {KEPT}."
+        ) from error
 
 
 def status(folder: str | Path, studies: Sequence[Study]) -> Status:
@@ -250,14 +266,14 @@ def read(folder: str | Path, studies: Sequence[Study]) -> "xr.Dataset":
 
 def is_there(folder: str | Path) -> bool:
     """Returns whether a folder holds chunks of a sweep."""
-    return Store(Path(folder)).header() is not None
+    return Store(Path(folder)).is_there()
 
 
 def _opened(folder: str | Path, studies: Sequence[Study]) -> tuple[Store, dict[str, Any], Study]:
     with reading_input():
         place = expanded("folder", folder)
     chunks = Store(place)
-    header = chunks.header()
+    header = _checked(chunks.header())
     if header is None:
         raise ConfigError(f"{place}: is not the folder of a sweep.")
     for study in studies:
@@ -275,6 +291,7 @@ def _agreed(
 ) -> dict[str, Any]:
     """The header of a store after it was asked for a grid; a grid that does not fit is refused."""
     new = dataclasses.asdict(config)
+    old = _checked(old)
     if old is None:
         return {"study": study.name, "environment": dict(here), "grids": [new], "current": 0}
     advice = "take another folder for other results"
@@ -290,8 +307,23 @@ def _agreed(
         )
     for earlier in old["grids"]:
         _check_settings(grid_of(_config(earlier), study), grid, advice)
-    grids = old["grids"] if new in old["grids"] else [*old["grids"], new]
-    return {**old, "grids": grids, "current": grids.index(new)}
+    # Compared as texts, in which the order of the fields counts, as it does in the results.
+    texts = [json.dumps(entry) for entry in old["grids"]]
+    if json.dumps(new) in texts:
+        return {**old, "current": texts.index(json.dumps(new))}
+    return {**old, "grids": [*old["grids"], new], "current": len(texts)}
+
+
+def _checked(header: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The header of a store, or a `ConfigError` if this version has not written it."""
+    if header is None:
+        return None
+    kinds = {"study": str, "environment": dict, "grids": list, "current": int}
+    if not all(isinstance(header.get(name), kind) for name, kind in kinds.items()) or not (
+        0 <= header["current"] < len(header["grids"])
+    ):
+        raise ConfigError("chunks/store.json: is damaged, or of another version.")
+    return header
 
 
 def _check_settings(old: Grid, new: Grid, advice: str) -> None:
@@ -305,7 +337,7 @@ def _check_settings(old: Grid, new: Grid, advice: str) -> None:
             )
 
 
-def _plan(header: dict[str, Any], study: Study) -> Plan:
+def _plan(header: Mapping[str, Any], study: Study) -> Plan:
     configs = [_config(entry) for entry in header["grids"]]
     grids = [grid_of(config, study) for config in configs]
     sizes = [config.chunk for config in configs]
@@ -321,63 +353,89 @@ def _verify(chunks: Store, plan: Plan, repair: bool) -> None:
                 chunks.read(chunk.name)
             except StoreError as error:
                 if not repair:
-                    advice = "ask for `repair` to compute it again"
+                    advice = "give --repair, or repair=True in Python, to compute it again"
                     raise StoreError(f"{str(error).rstrip('.')}; {advice}.") from error
                 chunks.remove(chunk.name)
 
 
+class Failures:
+    """Counts chunks that failed and keeps the first error; others would keep their arrays too."""
+
+    def __init__(self):
+        self.count = 0
+        self._first: tuple[str, Exception] | None = None
+
+    def add(self, name: str, error: Exception) -> None:
+        """Counts a chunk."""
+        self.count += 1
+        self._first = self._first or (name, error)
+
+    def report(self, chunks: int) -> None:
+        """Raises a `SweepError` if one of so many chunks failed."""
+        if self._first is not None:
+            name, error = self._first
+            raise SweepError(
+                f"{self.count} of {chunks} chunks failed and all others are kept; the first, "
+                f"{name}, with {type(error).__name__}: {error}"
+            ) from error
+
+
 def _compute(
-    pool: Pool, chunks: Store, plan: Plan, here: Mapping[str, str], watch: Watch
-) -> list[tuple[str, Exception]]:
-    """Computes all chunks that are not there; returns the names and errors of those that failed.
+    pool: AbstractPool, chunks: Store, plan: Plan, here: Mapping[str, str], watch: Watch
+) -> Failures:
+    """Computes all chunks that are not there; returns those that failed.
 
     A chunk that another run has claimed is left to it, and looked at again later.
     """
     own = set(plan.keys)
-    waiting, claims, failures = deque(plan.chunks), {}, []
-    with contextlib.ExitStack() as stack:
+    waiting, failures = deque(plan.chunks), Failures()
+    claims: dict[str, tuple[Chunk, contextlib.ExitStack]] = {}
+    try:
         while waiting or claims:
-            for chunk in _claimed(chunks, waiting, claims, pool, watch, own, stack):
+            room = pool.capacity - len(claims)
+            for chunk in _claimed(chunks, waiting, claims, room, watch, own):
                 pool.send(chunk, here)
             if claims:
                 name, outcome = pool.take()
                 chunk, claim = claims.pop(name)
                 with claim:
                     if isinstance(outcome, Exception):
-                        failures.append((name, outcome))
+                        failures.add(name, outcome)
+                        watch.failed(len(own.intersection(chunk.keys)))
                         continue
                     chunks.write(name, outcome)
-                watch.finished(len(own.intersection(chunk.keys)), from_bytes(outcome))
+                watch.finished(len(own.intersection(chunk.keys)), outcome)
             elif waiting:
                 time.sleep(PAUSE)
+    finally:
+        for _, claim in claims.values():
+            claim.close()
     return failures
 
 
 def _claimed(
     chunks: Store,
     waiting: deque[Chunk],
-    claims: dict[str, Any],
-    pool: Pool,
+    claims: dict[str, tuple[Chunk, contextlib.ExitStack]],
+    room: int,
     watch: Watch,
     own: set[str],
-    stack: contextlib.ExitStack,
 ) -> Iterator[Chunk]:
-    """Yields chunks that this run now computes alone, as many as the pool takes."""
+    """Yields chunks that this run now computes alone, at most `room`."""
     for _ in range(len(waiting)):
-        if len(claims) >= pool.capacity:
+        if room < 1:
             return
         chunk = waiting.popleft()
-        claim = stack.enter_context(contextlib.ExitStack())
-        mine = claim.enter_context(chunks.claim(chunk.name))
-        if chunks.has(chunk.name):  # asked with the claim held, so that nobody writes it now
-            claim.close()
-            watch.kept(len(own.intersection(chunk.keys)))
-        elif mine:
-            claims[chunk.name] = (chunk, claim)
-            yield chunk
-        else:
-            claim.close()
-            waiting.append(chunk)
+        with contextlib.ExitStack() as claim:
+            mine = claim.enter_context(chunks.claim(chunk.name))
+            if chunks.has(chunk.name):  # asked with the claim held, so that nobody writes it now
+                watch.kept(len(own.intersection(chunk.keys)))
+            elif not mine:
+                waiting.append(chunk)
+            else:
+                claims[chunk.name] = (chunk, claim.pop_all())
+                room -= 1
+                yield chunk
 
 
 def _combined(
@@ -388,8 +446,6 @@ def _combined(
     study: Study,
     header: dict[str, Any],
 ) -> "xr.Dataset":
-    import json
-
     from nam_jax.sweep._combine import on_grid
 
     names = chunks.names()
@@ -405,11 +461,11 @@ def _combined(
     )
 
 
-def _config(entry: Mapping[str, Any]) -> SweepConfig:
+def _config(entry: Any) -> SweepConfig:
     try:
-        return SweepConfig(**entry)
-    except TypeError as error:
-        raise ConfigError("The header of the store is of another version.") from error
+        return validate(SweepConfig(**entry))
+    except (TypeError, ConfigError) as error:
+        raise ConfigError("chunks/store.json: is damaged, or of another version.") from error
 
 
 def _check_names(config: SweepConfig, study: Study) -> None:
@@ -419,9 +475,11 @@ def _check_names(config: SweepConfig, study: Study) -> None:
 
 def _columns(names: Any, rows: Any) -> dict[str, Any]:
     """The values of each of the fields that go together, of which `rows` has one after another."""
-    rows = list(_plain(rows))
-    if not isinstance(names, tuple) or not all(
-        isinstance(row, list) and len(row) == len(names) for row in rows
+    rows = _plain(rows)
+    if (
+        not isinstance(names, tuple)
+        or not isinstance(rows, list)
+        or not all(isinstance(row, list) and len(row) == len(names) for row in rows)
     ):
         raise ConfigError(
             "Argument `grid` must have fields that go together as a tuple of names, with a tuple "
@@ -430,8 +488,24 @@ def _columns(names: Any, rows: Any) -> dict[str, Any]:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
+def _normal(config: SweepConfig) -> SweepConfig:
+    """The settings of a sweep as TOML and JSON hold them, with their types checked."""
+    return validate(
+        dataclasses.replace(
+            config,
+            settings={name: _plain(value) for name, value in config.settings.items()},
+            grid={name: _plain(values) for name, values in config.grid.items()},
+            zip=[{name: _plain(v) for name, v in group.items()} for group in config.zip],
+        )
+    )
+
+
 def _plain(value: Any) -> Any:
-    """Numbers and lists of Python, for arrays and tuples."""
+    """Numbers and lists of Python, for arrays and tuples, and the word None for None."""
     to_list = getattr(value, "tolist", None)  # of arrays and numbers of NumPy
     value = value if to_list is None else to_list()
-    return [_plain(item) for item in value] if isinstance(value, list | tuple | range) else value
+    if isinstance(value, range) and len(value) <= MOST_UNITS:
+        value = list(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return "None" if value is None else value

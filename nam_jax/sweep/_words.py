@@ -73,6 +73,9 @@ def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
     named = words.pop(0) if words and not words[0].startswith("-") else None
     first = _parser("nam-jax sweep", help=named is None)
     known, _ = first.parse_known_args(words)
+    for option in ("status", "config", "out", "scheduler"):
+        if getattr(known, option) == "":
+            raise ConfigError(f"--{option} must be text that is not empty, but has ''.")
     if known.status is not None:
         return Words(None, None, status=known.status)
     config = _from_file(known.config)
@@ -145,15 +148,8 @@ def _merged(
 ) -> SweepConfig:
     """The settings of the file, overruled by flags."""
     kind = study.config.resolve()
-    grid = dict(config.grid)
-    for word in given.get("grid", []):
-        grid |= _values(kind, study, word)
-    zips = list(config.zip)
-    for group in given.get("zip", []):
-        columns: dict[str, Any] = {}
-        for word in group:
-            columns |= _values(kind, study, word)
-        zips.append(columns)
+    grid = config.grid | _columns(kind, study, given.get("grid", []))
+    zips = config.zip + [_columns(kind, study, words) for words in given.get("zip", [])]
     numbers = {
         name: value_of(SweepConfig, name, given[name])
         for name in ("seeds", "chunk")
@@ -168,6 +164,17 @@ def _merged(
         grid=grid,
         zip=zips,
     )
+
+
+def _columns(kind: type, study: Study, words: Sequence[str]) -> dict[str, Any]:
+    """The values of fields, of which none may be given twice."""
+    columns: dict[str, Any] = {}
+    for word in words:
+        column = _values(kind, study, word)
+        for name in column.keys() & columns.keys():
+            raise ConfigError(f"--grid must have field `{name}` once, but has it twice.")
+        columns |= column
+    return columns
 
 
 def _values(kind: type, study: Study, word: str) -> dict[str, Any]:

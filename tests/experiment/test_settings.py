@@ -34,7 +34,7 @@ BY_DATA = {
 """Numbers of images, of which no more are used than the source has."""
 CAPPED = {
     *(("capacity", name) for name in ("num_queries", "largest")),
-    *((study, "num_queries") for study in ("basin", "hebbian")),
+    *((study, "num_queries") for study in ("basin", "hebbian", "rate")),
     *(("dendritic", name) for name in ("size", "sizes", "scaling_simulated")),
     ("items", "num_members"),
     ("hierarchy", "batch_size"),

@@ -66,12 +66,13 @@ def test_a_study_runs_on_the_device_of_its_context():
 
 
 def test_help_of_all_commands_imports_nothing_heavy():
-    """In one process: the help of the program, and of every study after it."""
+    """In one process: the help of the program, of every study after it, and of sweeps."""
     code = f"""
 import contextlib, io, sys
 from nam_jax import cli
 from nam_jax.experiment import STUDIES
-for words in (["--help"], ["--version"], *([study.name, "--help"] for study in STUDIES)):
+commands = [*([study.name] for study in STUDIES), ["sweep"], ["sweep", "rate"], ["plot"]]
+for words in (["--version"], *([*command, "--help"] for command in ([], *commands))):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         cli.main(words)
     heavy = sorted({HEAVY} & set(sys.modules))
@@ -114,6 +115,9 @@ WRONG = [
     ("capacity", {"memories": ("distinct-4",), "sizes": (8, 3)}, "`num_neurons` must be at least"),
     ("basin", {"memory": "distinct-4", "num_neurons": 3}, "`num_neurons`"),
     ("basin", {"flips": (0.3, 0.1)}, "`flips` must hold ascending fractions"),
+    ("rate", {"memory": "zebra"}, "`memory` must name memories"),
+    ("rate", {"num_patterns": 3, "load": 0.1}, "`load` must be left out if `num_patterns` is"),
+    ("rate", {"memory": "distinct-5", "num_neurons": 4}, "`num_neurons` must be at least"),
     ("compare", {"source": "photos"}, "`source` must have labels"),
     ("compare", {"source": "digits", "num_test": 5000}, "`source` must have at least"),
     ("hebbian", {"activity": 0.9}, "`activity` must be .* from 0.05 to 0.3, but has 0.9"),

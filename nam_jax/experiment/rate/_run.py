@@ -23,9 +23,9 @@ from nam_jax.experiment.common import (
     Memory,
     attributes,
     check_size,
+    drawn_problem,
     in_context,
-    key_of_seed,
-    random_problem,
+    keys_of_seeds,
 )
 from nam_jax.experiment.rate._config import RateConfig
 from nam_jax.record import Context, reading_input
@@ -72,8 +72,14 @@ def run_many(configs: Sequence[RateConfig], context: Context) -> xr.Dataset:
     first = configs[0]
     memory = _memory(first.memory)
     ends = _recalled(configs, memory)
+
+    @functools.cache
+    def predicted(flips: float, overlap: float) -> float:
+        criterion = measure.Recall(flips=flips, overlap=overlap)
+        return memory.predicted(first.num_neurons, criterion)
+
     rows = [
-        _row(config, memory, overlaps, rested)
+        _row(config, memory, predicted(config.flips, config.overlap), overlaps, rested)
         for config, overlaps, rested in zip(configs, *ends, strict=True)
     ]
     columns = {name: ("unit", [getattr(row, name) for row in rows]) for name in Row._fields}
@@ -136,18 +142,18 @@ def _memory(name: str) -> Memory:
 
 
 def _row(
-    config: RateConfig, memory: Memory, overlaps: np.ndarray, rested: np.ndarray
+    config: RateConfig, memory: Memory, predicted: float, overlaps: np.ndarray, rested: np.ndarray
 ) -> Row:  # overlaps and rested: (sets, queries)
     recalled = overlaps >= config.overlap - 1e-6
-    rate = measure.rate(recalled, by_set=config.sets > 1)
-    single = config.sets == 1
+    low, high, single = math.nan, math.nan, config.sets == 1
+    if not single:
+        _, low, high, _ = measure.rate(recalled, by_set=True)
     costs = memory.costs(config.num_neurons, config.stored)
-    criterion = measure.Recall(flips=config.flips, overlap=config.overlap)
     means = overlaps.mean(axis=1)
     return Row(
-        recalled=rate.value,
-        low=math.nan if single else rate.low,
-        high=math.nan if single else rate.high,
+        recalled=float(recalled.mean()),
+        low=low,
+        high=high,
         mean_overlap=float(means.mean()),
         overlap_deviation=math.nan if single else float(means.std(ddof=1)),
         at_rest=float(rested.mean()),
@@ -156,7 +162,7 @@ def _row(
         neurons=costs.neurons,
         synapses=costs.synapses,
         compute_units=costs.compute_units,
-        predicted=memory.predicted(config.num_neurons, criterion),
+        predicted=predicted,
     )
 
 
@@ -166,25 +172,23 @@ def _recalled(
     """Returns the overlaps at the end, and whether each recall came to rest."""
     first = configs[0]
     size, stored, sets, queries = first.num_neurons, first.stored, first.sets, first.queries
-    keys = [jr.fold_in(key_of_seed(c.seed), place) for c in configs for place in range(sets)]
-    flips = [config.flips for config in configs for _ in range(sets)]
-    problems = [
-        random_problem(stored, size, flipped, queries, key=key)
-        for flipped, key in zip(flips, keys, strict=True)
-    ]
-    samples = (
-        np.stack([np.asarray(problem.patterns) for problem in problems]),
-        np.stack([np.asarray(problem.cues) for problem in problems]),
-        np.stack([np.asarray(jr.key_data(key)) for key in keys]),
-    )
-    at_once = solve.at_once(len(problems), 4 * size * max(stored, queries, size if stored else 1))
+    keys = np.asarray(keys_of_seeds([config.seed for config in configs], sets))
+    keys, num = keys.reshape(len(configs) * sets, -1), len(configs) * sets
     updates = UPDATES["all-at-once" if memory.together else first.updates]
     make = jax.tree_util.Partial(memory.make)
 
-    def batch(samples: Any) -> tuple[Array, Array]:
-        return _ends(make, memory.random, updates, *map(jnp.asarray, samples))
+    def batch(places: np.ndarray) -> tuple[Array, Array]:
+        # Drawn here, as all patterns of a thousand units would fill the memory.
+        problems = [
+            drawn_problem(stored, size, configs[place // sets].flips, queries, key_data=keys[place])
+            for place in places.tolist()
+        ]
+        patterns, _, cues = map(np.stack, zip(*problems, strict=True))
+        samples = map(jnp.asarray, (patterns, cues, keys[places]))
+        return _ends(make, memory.random, updates, *samples)
 
-    overlaps, rested = solve.in_batches(batch, samples, at_once)
+    at_once = solve.at_once(num, 4 * size * max(stored, queries, size))
+    overlaps, rested = solve.in_batches(batch, np.arange(num), at_once)
     shape = (len(configs), sets, queries)
     return np.asarray(overlaps, float).reshape(shape), np.asarray(rested).reshape(shape)
 
