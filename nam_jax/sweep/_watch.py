@@ -67,7 +67,10 @@ class Watch:
         if "trials" in numbers:
             self._recalls += int(np.nansum(numbers["trials"].values))
         if self._headline in numbers:
-            values = numbers[self._headline].values.astype(float).ravel()
+            headline = numbers[self._headline]
+            if "value" in headline.coords.get("bound", ()):  # with the ends of its interval
+                headline = headline.sel(bound="value")
+            values = headline.values.astype(float).ravel()
             values = values[np.isfinite(values)]
             self._sum += float(values.sum())
             self._squares += float((values**2).sum())

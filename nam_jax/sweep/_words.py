@@ -90,7 +90,7 @@ def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
     return Words(
         _merged(config, study, given, settings),
         study,
-        out=given.get("out", f"runs/sweep-{name}"),
+        out=given.get("out", _folder(known.config, name)),
         workers=_workers(given.get("workers")),
         scheduler=given.get("scheduler"),
         repair="repair" in given,
@@ -123,7 +123,7 @@ def _parser(prog: str, *, help: bool) -> Parser:
     group.add_argument("--seeds", help="number of seeds of each point of the grid")
     group.add_argument("--chunk", help="units that are computed together (default: a minute's)")
     group.add_argument("--config", metavar="FILE", help="TOML file with all of this")
-    group.add_argument("--out", metavar="DIR", help="folder of the results (runs/sweep-STUDY)")
+    group.add_argument("--out", metavar="DIR", help="results (runs/FILE or runs/sweep-STUDY)")
     group.add_argument("--workers", help="number of processes, or devices: one a GPU")
     group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, of trusted machines")
     group.add_argument(
@@ -132,6 +132,13 @@ def _parser(prog: str, *, help: bool) -> Parser:
     group.add_argument("--quiet", action="store_const", const=True, help="show nothing")
     group.add_argument("--status", metavar="DIR", help="tell how far the sweep in DIR is")
     return parser  # fmt: skip
+
+
+def _folder(path: str | None, study: str) -> str:
+    """The folder of the results if none is given: that of the file of settings, or of the study."""
+    from pathlib import Path
+
+    return f"runs/sweep-{study}" if path is None else f"runs/{Path(path).stem}"
 
 
 def _from_file(path: str | None) -> SweepConfig:
@@ -146,10 +153,16 @@ def _from_file(path: str | None) -> SweepConfig:
 def _merged(
     config: SweepConfig, study: Study, given: dict[str, Any], settings: dict[str, Any]
 ) -> SweepConfig:
-    """The settings of the file, overruled by flags."""
+    """The settings of the file, overruled by flags.
+
+    A field of a flag leaves the grid of the file, and with it all that go together with it there.
+    """
     kind = study.config.resolve()
-    grid = config.grid | _columns(kind, study, given.get("grid", []))
-    zips = config.zip + [_columns(kind, study, words) for words in given.get("zip", [])]
+    grid = _columns(kind, study, given.get("grid", []))
+    zips = [_columns(kind, study, words) for words in given.get("zip", [])]
+    own = {name for columns in (grid, *zips) for name in columns}
+    kept = {name: values for name, values in config.grid.items() if name not in own}
+    kept_zips = [group for group in config.zip if own.isdisjoint(group)]
     numbers = {
         name: value_of(SweepConfig, name, given[name])
         for name in ("seeds", "chunk")
@@ -161,8 +174,8 @@ def _merged(
         seeds=numbers.get("seeds", config.seeds),
         chunk=numbers.get("chunk", config.chunk),
         settings={**config.settings, **plain},
-        grid=grid,
-        zip=zips,
+        grid=kept | grid,
+        zip=kept_zips + zips,
     )
 
 
