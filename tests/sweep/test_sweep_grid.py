@@ -304,3 +304,21 @@ def test_chunks_of_a_group_have_one_size():
         SweepConfig("rate", seeds=3, settings={"num_neurons": 4096, "load": 10.0}), rate.study
     )
     assert len(planned(rate.study, [big], 0, [None], {}).chunks) == 3
+
+
+def test_flags_overrule_zips_of_the_file_and_the_folder_is_named_after_it(tmp_path):
+    file = tmp_path / "levels.toml"
+    file.write_text(
+        'study = "rate"\n[grid]\nflips = [0.1]\n'
+        "[[zip]]\nnum_neurons = [8, 9]\nnum_patterns = [1, 2]\n[[zip]]\nseed = [3]\n"
+    )
+    words = ["--config", str(file), "--zip", "num_patterns=5,6", "flips=0.2,0.3"]
+    given = sweep.read_words(words, STUDIES)
+    assert given.config.grid == {}
+    assert given.config.zip == [
+        {"seed": [3]},
+        {"num_patterns": [5, 6], "flips": [0.2, 0.3]},
+    ]
+    assert (
+        given.out == "runs/levels" and sweep.read_words(["rate"], STUDIES).out == "runs/sweep-rate"
+    )
