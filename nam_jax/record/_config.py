@@ -7,7 +7,7 @@ import functools
 import re
 import tomllib
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
@@ -104,7 +104,7 @@ def _text(path: Path) -> bytes:
     return content
 
 
-def field_hint(key: str, known: typing.Iterable[str]) -> str:
+def field_hint(key: str, known: Iterable[str]) -> str:
     """Returns the end of a message about an unknown key: the known one that is most like it."""
     near = difflib.get_close_matches(key[:100], known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."

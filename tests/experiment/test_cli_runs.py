@@ -55,6 +55,7 @@ TINY = {
         "margins": [0.2],
         "ratios": [1.0],
     },
+    "rate": {"num_neurons": 12, "num_sets": 2, "num_queries": 2},
     "recognise": {
         "num_neurons": 16,
         "num_patterns": [2],
@@ -343,7 +344,7 @@ def test_configs_of_the_defaults_hold_the_defaults():
     studies = {study.name: study for study in STUDIES}
     for name in (
         "retrieve", "train_codec", "train", "reduce", "recognise", "lesion", "gradients",
-        "compare_digits", "transformer", "tokens",
+        "compare_digits", "transformer",
     ):  # fmt: skip
         path = next(config for config in CONFIGS if config.stem == name)
         study = studies[command_of(path)]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -239,7 +240,13 @@ def test_a_signal_ends_the_command_with_its_status_and_a_sentence(
     monkeypatch.setattr(cli, "STUDIES", (toys.ONE_BY_ONE,))
     words = ["sweep", "toy", "--grid", "size=1,2", "--seeds", "3", "--chunk", "1", "--quiet"]
     words += ["--where", str(marks), "--out", str(tmp_path / "out")]
-    assert cli.main([*words, "--zip", "level=0.5,0.6", f"fault=,{number}"]) == status
+    # A process that runs in the background, as the gate may, ignores SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ended = cli.main([*words, "--zip", "level=0.5,0.6", f"fault=,{number}"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended == status
     said = "interrupted; finished chunks are kept, and the same command goes on with the rest."
     assert capsys.readouterr().err == f"nam-jax: {said}\n"
     assert len(stores.places(tmp_path / "out")) == 3

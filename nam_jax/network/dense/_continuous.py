@@ -150,12 +150,13 @@ class ContinuousDenseMemory(AbstractNeuralNetwork, AbstractPatternStore):
 
     def force(self, state: AnyPattern) -> Pattern:
         state = self.as_state(state)
-        slope = self.separation.slope(self.patterns @ self.neural.activation(state))
-        return self.strength.astype(state.dtype) * (self.patterns.T @ slope)
+        # The state stands on the left: a batch of states then needs no transposes.
+        slope = self.separation.slope(self.neural.activation(state) @ self.patterns.T)
+        return self.strength.astype(state.dtype) * (slope @ self.patterns)
 
     def interaction(self, state: AnyPattern) -> Scalar:
         state = self.as_state(state)
-        overlaps = self.patterns @ self.neural.activation(state)
+        overlaps = self.neural.activation(state) @ self.patterns.T
         return -self.strength.astype(state.dtype) * self.separation(overlaps)
 
 
