@@ -116,9 +116,11 @@ def test_a_signal_ends_workers_too(number, tmp_path):
     (tmp_path / "marks").mkdir()
     options = {"settings": {"where": str(tmp_path / "marks"), "pause": 0.5}, "chunk": 1}
     code = (
-        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        f"import signal, sys; sys.path[:0] = {sys.path!r}\n"
         "from tables import stores\n"
         "from nam_jax.record import stopped_by_signals\n"
+        # Processes in the background, as the gate may be, ignore SIGINT.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "if __name__ == '__main__':\n"
         "    with stopped_by_signals():\n"
         f"        stores.run({str(tmp_path / 'out')!r}, seeds=20, workers=2, **{options!r})\n"
