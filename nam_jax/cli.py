@@ -186,7 +186,8 @@ def _sweep(words: list[str]) -> None:
     try:
         if not given.quiet:
             _show(SWEEP.table(dataset))
-            print(f"{out}: config.toml, result.zarr, figure.png", flush=True)
+            figures = sorted(path.name for path in out.glob("figure*.png"))
+        print(f"{out}: {', '.join(['config.toml', 'result.zarr', *figures])}", flush=True)
     except KeyboardInterrupt as error:
         error.add_note(WRITTEN)
         raise
