@@ -187,7 +187,7 @@ def _sweep(words: list[str]) -> None:
         if not given.quiet:
             _show(SWEEP.table(dataset))
             figures = sorted(path.name for path in out.glob("figure*.png"))
-        print(f"{out}: {', '.join(['config.toml', 'result.zarr', *figures])}", flush=True)
+            print(f"{out}: {', '.join(['config.toml', 'result.zarr', *figures])}", flush=True)
     except KeyboardInterrupt as error:
         error.add_note(WRITTEN)
         raise

@@ -8,7 +8,7 @@ class ClaimsConfig:
     """The claims to check, and the number of trials."""
 
     fast: bool = False
-    """Few trials and small networks: the whole ledger in about two minutes on two cores."""
+    """Few trials and small networks: the whole ledger in about three minutes on two cores."""
     only: tuple[str, ...] = ()
     """Keys of the claims to check, as in the ledger's first column; all of them by default."""
     page: str | None = None
