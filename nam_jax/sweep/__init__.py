@@ -9,14 +9,16 @@ from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
     from nam_jax.sweep._config import SweepConfig
-    from nam_jax.sweep._run import Status, SweepError, is_there, read, run, run_config, status
+    from nam_jax.sweep._run import SweepError, run, run_config
+    from nam_jax.sweep._status import Status, is_there, read, status
     from nam_jax.sweep._words import read_words
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "_config": ["SweepConfig"],
-        "_run": ["Status", "SweepError", "is_there", "read", "run", "run_config", "status"],
+        "_run": ["SweepError", "run", "run_config"],
+        "_status": ["Status", "is_there", "read", "status"],
         "_words": ["read_words"],
     },
 )

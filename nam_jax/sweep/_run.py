@@ -1,13 +1,12 @@
-"""Runs a sweep, tells how far it is, and reads what is there of it."""
+"""Runs a sweep."""
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 from nam_jax._paths import expanded
 from nam_jax.record import (
@@ -21,11 +20,13 @@ from nam_jax.record import (
     validate,
     write_result,
 )
-from nam_jax.sweep._chunk import check_units, different, environment
+from nam_jax.sweep._chunk import check_units, environment
 from nam_jax.sweep._config import SweepConfig
-from nam_jax.sweep._grid import MOST_UNITS, Grid, grid_of
-from nam_jax.sweep._plan import Chunk, Plan, planned
-from nam_jax.sweep._watch import Watch, duration
+from nam_jax.sweep._grid import MOST_UNITS, grid_of
+from nam_jax.sweep._history import agreed, plan_of
+from nam_jax.sweep._plan import Chunk, Plan
+from nam_jax.sweep._status import NAME, combined
+from nam_jax.sweep._watch import Watch
 from nam_jax.sweep._workers import AbstractPool, Workers, pool_of
 
 if TYPE_CHECKING:
@@ -33,47 +34,12 @@ if TYPE_CHECKING:
 
 PAUSE = 0.2
 """Seconds between two looks at chunks that another run computes."""
-NAME = "sweep"
-"""The attribute `study` of the numbers of a sweep."""
 KEPT = "finished chunks are kept, and the same command goes on with the rest"
 
 
 @final
 class SweepError(RuntimeError):
     """Chunks of a sweep failed; the message says how many, and how the first one failed."""
-
-
-class Status(NamedTuple):
-    """How far a sweep is.
-
-    Attributes:
-        study: Name of the study.
-        units: Number of units of the grid.
-        finished: Number of units that are computed.
-        chunks: Number of chunks that hold them.
-        finished_chunks: Number of chunks that are there.
-        idle: Seconds since the last chunk was written; NaN if none is there.
-        left: Seconds that the rest needs at the pace of the last ten chunks; NaN if not known.
-    """
-
-    study: str
-    units: int
-    finished: int
-    chunks: int
-    finished_chunks: int
-    idle: float
-    left: float
-
-    def __str__(self) -> str:
-        text = (
-            f"{self.study}: {self.finished} of {self.units} units "
-            f"({self.finished_chunks} of {self.chunks} chunks)"
-        )
-        if self.finished_chunks:
-            text += f", the last {duration(self.idle)} ago"
-        if self.finished < self.units and self.left == self.left:  # not NaN
-            text += f", about {duration(self.left)} left"
-        return text
 
 
 def run(
@@ -188,13 +154,13 @@ def run_config(
         with pool_of(study, workers, scheduler) as pool:
             pool.call(check_units, study, list(grid.units()))
             here = pool.call(environment)
-            header = chunks.agree(lambda old: _agreed(old, config, study, grid, here))
-            plan = _plan(header, study)
+            header = chunks.agree(lambda old: agreed(old, config, study, grid, here))
+            plan = plan_of(header, study)
             _verify(chunks, plan, repair)
             with Watch(len(plan.keys), study.headline, shown=progress) as watch:
                 failures = _compute(pool, chunks, plan, here, watch)
         failures.report(len(plan.chunks))
-        dataset = _combined(chunks, grid, plan, config, study, header)
+        dataset = combined(chunks, grid, plan, config, study, header)
         _write(config, dataset, folder, drawn_by)
     except KeyboardInterrupt as error:
         if chunks.is_there():
@@ -212,136 +178,6 @@ def _write(
         raise StoreError(
             f"{folder}: result.zarr cannot be written ({error.strerror or error}); {KEPT}."
         ) from error
-
-
-def status(folder: str | Path, studies: Sequence[Study]) -> Status:
-    """Returns how far a sweep is; neither stops it nor starts JAX.
-
-    Args:
-        folder: The folder of the results of the sweep.
-        studies: The known studies.
-
-    Raises:
-        ConfigError: If the folder holds no sweep of one of them.
-    """
-    chunks, header, study = _opened(folder, studies)
-    plan = _plan(header, study)
-    own = set(plan.keys)
-    times = chunks.names()
-    there = [chunk for chunk in plan.chunks if chunk.name in times]
-    written = sorted(times[chunk.name] for chunk in there)
-    left = float("nan")
-    if len(written) > 1:
-        last = written[-10:]
-        left = (last[-1] - last[0]) / (len(last) - 1) * (len(plan.chunks) - len(there))
-    return Status(
-        study=study.name,
-        units=len(plan.keys),
-        finished=sum(len(own.intersection(chunk.keys)) for chunk in there),
-        chunks=len(plan.chunks),
-        finished_chunks=len(there),
-        idle=time.time() - written[-1] if written else float("nan"),
-        left=left,
-    )
-
-
-def read(folder: str | Path, studies: Sequence[Study]) -> "xr.Dataset":
-    """Returns the numbers of a sweep as far as they are computed; other units are NaN.
-
-    Args:
-        folder: The folder of the results of the sweep.
-        studies: The known studies.
-
-    Raises:
-        ConfigError: If the folder holds no sweep of one of them, or no finished chunk.
-        StoreError: If a chunk is damaged.
-    """
-    chunks, header, study = _opened(folder, studies)
-    plan = _plan(header, study)
-    config = _config(header["grids"][header["current"]])
-    if not any(chunks.has(chunk.name) for chunk in plan.chunks):
-        raise ConfigError(f"{folder}: holds no finished unit yet.")
-    return _combined(chunks, grid_of(config, study), plan, config, study, header)
-
-
-def is_there(folder: str | Path) -> bool:
-    """Returns whether a folder holds chunks of a sweep."""
-    return Store(Path(folder)).is_there()
-
-
-def _opened(folder: str | Path, studies: Sequence[Study]) -> tuple[Store, dict[str, Any], Study]:
-    with reading_input():
-        place = expanded("folder", folder)
-    chunks = Store(place)
-    header = _checked(chunks.header())
-    if header is None:
-        raise ConfigError(f"{place}: is not the folder of a sweep.")
-    for study in studies:
-        if study.name == header.get("study"):
-            return chunks, header, study
-    raise ConfigError(f"{place}: is of an unknown study, {shown(header.get('study'))}.")
-
-
-def _agreed(
-    old: dict[str, Any] | None,
-    config: SweepConfig,
-    study: Study,
-    grid: Grid,
-    here: Mapping[str, str],
-) -> dict[str, Any]:
-    """The header of a store after it was asked for a grid; a grid that does not fit is refused."""
-    new = dataclasses.asdict(config)
-    old = _checked(old)
-    if old is None:
-        return {"study": study.name, "environment": dict(here), "grids": [new], "current": 0}
-    advice = "take another folder for other results"
-    if old["study"] != study.name:
-        raise ConfigError(
-            f"Argument `store` must be a folder of a sweep of `{study.name}`, but has one of "
-            f"`{old['study']}`; {advice}."
-        )
-    wrong = different(old["environment"], here)
-    if wrong is not None:
-        raise ConfigError(
-            f"Argument `store` must hold results of this environment, but has {wrong}; {advice}."
-        )
-    for earlier in old["grids"]:
-        _check_settings(grid_of(_config(earlier), study), grid, advice)
-    # Compared as texts, in which the order of the fields counts, as it does in the results.
-    texts = [json.dumps(entry) for entry in old["grids"]]
-    if json.dumps(new) in texts:
-        return {**old, "current": texts.index(json.dumps(new))}
-    return {**old, "grids": [*old["grids"], new], "current": len(texts)}
-
-
-def _checked(header: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The header of a store, or a `ConfigError` if this version has not written it."""
-    if header is None:
-        return None
-    kinds = {"study": str, "environment": dict, "grids": list, "current": int}
-    if not all(isinstance(header.get(name), kind) for name, kind in kinds.items()) or not (
-        0 <= header["current"] < len(header["grids"])
-    ):
-        raise ConfigError("chunks/store.json: is damaged, or of another version.")
-    return header
-
-
-def _check_settings(old: Grid, new: Grid, advice: str) -> None:
-    """Raises a `ConfigError` if a field that neither grid sweeps has changed."""
-    before, now = dataclasses.asdict(old.base), dataclasses.asdict(new.base)
-    for name, value in now.items():
-        if name not in {*old.swept, *new.swept} and value != before[name]:
-            raise ConfigError(
-                f"Argument `store` must hold results of the same settings, but has `{name}` = "
-                f"{shown(before[name])}, and not {shown(value)}; {advice}."
-            )
-
-
-def _plan(header: Mapping[str, Any], study: Study) -> Plan:
-    configs = [_config(entry) for entry in header["grids"]]
-    grids = [grid_of(config, study) for config in configs]
-    sizes = [config.chunk for config in configs]
-    return planned(study, grids, header["current"], sizes, header["environment"])
 
 
 def _verify(chunks: Store, plan: Plan, repair: bool) -> None:
@@ -436,36 +272,6 @@ def _claimed(
                 claims[chunk.name] = (chunk, claim.pop_all())
                 room -= 1
                 yield chunk
-
-
-def _combined(
-    chunks: Store,
-    grid: Grid,
-    plan: Plan,
-    config: SweepConfig,
-    study: Study,
-    header: dict[str, Any],
-) -> "xr.Dataset":
-    from nam_jax.sweep._combine import on_grid
-
-    names = chunks.names()
-    there = [(chunk, chunks.read(chunk.name)) for chunk in plan.chunks if chunk.name in names]
-    dataset = on_grid(grid, plan, there)
-    return dataset.assign_attrs(
-        study=NAME,
-        swept_study=study.name,
-        headline=study.headline or "",
-        swept=json.dumps([str(name) for name in dataset["computed"].dims]),
-        config=json.dumps(dataclasses.asdict(config)),
-        environment=json.dumps(header["environment"]),
-    )
-
-
-def _config(entry: Any) -> SweepConfig:
-    try:
-        return validate(SweepConfig(**entry))
-    except (TypeError, ConfigError) as error:
-        raise ConfigError("chunks/store.json: is damaged, or of another version.") from error
 
 
 def _check_names(config: SweepConfig, study: Study) -> None:

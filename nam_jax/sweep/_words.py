@@ -72,11 +72,15 @@ def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
     words = list(words)
     named = words.pop(0) if words and not words[0].startswith("-") else None
     first = _parser("nam-jax sweep", help=named is None)
-    known, _ = first.parse_known_args(words)
+    known, others = first.parse_known_args(words)
     for option in ("status", "config", "out", "scheduler"):
         if getattr(known, option) == "":
             raise ConfigError(f"--{option} must be text that is not empty, but has ''.")
     if known.status is not None:
+        others += [f"--{name}" for name, value in vars(known).items() if value and name != "status"]
+        if named or others:
+            given = shown(named or others[0])
+            raise ConfigError(f"--status must be given with its folder alone, but has {given} too.")
         return Words(None, None, status=known.status)
     config = _from_file(known.config)
     name = named or (config.study if known.config else None)

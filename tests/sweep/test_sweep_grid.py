@@ -322,3 +322,11 @@ def test_flags_overrule_zips_of_the_file_and_the_folder_is_named_after_it(tmp_pa
     assert (
         given.out == "runs/levels" and sweep.read_words(["rate"], STUDIES).out == "runs/sweep-rate"
     )
+
+
+@pytest.mark.parametrize("more", [["--seeds", "3"], ["--quiet"], ["--memory", "power-2"]])
+def test_the_status_takes_nothing_that_it_would_ignore(more):
+    with pytest.raises(ConfigError, match="--status must be given with its folder alone"):
+        sweep.read_words(["--status", "somewhere", *more], STUDIES)
+    with pytest.raises(ConfigError, match="but has 'rate' too"):
+        sweep.read_words(["rate", "--status", "somewhere"], STUDIES)
