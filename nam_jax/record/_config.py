@@ -107,7 +107,7 @@ def _text(path: Path) -> bytes:
 def field_hint(key: str, known: Iterable[str]) -> str:
     """Returns the end of a message about an unknown key: the known one that is most like it."""
     near = difflib.get_close_matches(key[:100], known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
+    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}."
 
 
 def validate(config: Any) -> Any:
