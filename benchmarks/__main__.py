@@ -52,7 +52,7 @@ BENCHMARKS = {
 
 
 def main() -> None:
-    """Prints one table for each benchmark, then the Markdown table of docs/benchmarks.md."""
+    """Prints one table for each benchmark, then the table of docs/results/benchmarks.md."""
     options = _options()
     # If the output is a file, rich cannot know its width; 120 columns are enough for every table.
     console = Console() if Console().is_terminal else Console(width=120)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 
 class Line(NamedTuple):
-    """One line of the table of docs/benchmarks.md.
+    """One line of the table of docs/results/benchmarks.md.
 
     Attributes:
         what: What was measured.
@@ -39,7 +39,7 @@ class Report(NamedTuple):
         note: Caption of the table, which describes the problem and the baseline or bound.
         columns: Names of the columns of the table.
         rows: The table, as text.
-        lines: Lines for the table of docs/benchmarks.md.
+        lines: Lines for the table of docs/results/benchmarks.md.
     """
 
     title: str
@@ -60,7 +60,7 @@ def rich_table(report: Report) -> Table:
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """Returns the table of docs/benchmarks.md, and a sentence on the machine of the run."""
+    """Returns the table of docs/results/benchmarks.md, and a sentence on the machine of the run."""
     head = ("what", "measured", "against, same run", "ratio [quartiles]", "aim", "met")
     lines = [line for report in reports for line in report.lines]
     cells = [head, ("---",) * len(head)]

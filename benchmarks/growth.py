@@ -54,7 +54,7 @@ def slope(sizes: Sequence[int], seconds: Sequence[np.ndarray]) -> Slope:
 def _grow(
     symbol: str, sizes: Sequence[int], cases: list[tuple[int, int]], repeats: int
 ) -> tuple[list[tuple[str, ...]], Line]:
-    """Returns the rows of all `cases` and of the slope, and the line for docs/benchmarks.md."""
+    """Returns the rows of all `cases` and of the slope, and the line of the page on benchmarks."""
     runs: dict[str, Any] = {}
     for k, n in cases:
         of_case = functions(k, n)

@@ -60,7 +60,7 @@ def _cases(size: int) -> list[dict[str, Any]]:
 
 
 def _line(cases: list[dict[str, Any]]) -> Line:
-    """Returns the line of one network for docs/benchmarks.md."""
+    """Returns the line of one network for docs/results/benchmarks.md."""
     small, large = cases[0], cases[-1]
     growth = (large["step"] / small["step"]) / (large["size"] / small["size"])
     return Line(

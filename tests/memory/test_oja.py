@@ -81,7 +81,7 @@ def test_clamped_oja_shown_often_and_slowly_is_the_mean_product(getkey):
 
 @pytest.mark.slow
 def test_unlearning_recalls_more_than_the_product_it_starts_from():
-    """N = 100, K = 20, 10 % flips: docs/hebbian.md has 0.41 and 0.77, from 200 other sets."""
+    """N = 100, K = 20, 10 % flips: results/hebbian.md has 0.41 and 0.77, from 200 other sets."""
 
     def recalled(key, rule):
         of_patterns, of_flips, of_order, of_dreams = jr.split(key, 4)

@@ -138,7 +138,7 @@ class _Wavy(AbstractLagrangian):
 @claim(
     "composed-convex",
     "The energy of a composed network never rises, whatever its Lagrangians are",
-    f"{OURS}; docs/composed.md asks for convex Lagrangians",
+    f"{OURS}; docs/how_to/compose.md asks for convex Lagrangians",
 )
 def composed_convex(fast: bool) -> Finding:
     """dE/dt at random states of 4 linear or wavy units (L' = u - 0.6 sin 3u) and 3 of tanh."""

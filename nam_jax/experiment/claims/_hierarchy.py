@@ -60,7 +60,7 @@ def hierarchy_depth(fast: bool) -> Finding:
 @claim(
     "hierarchy-statistics",
     "A trained hierarchy recalls better than the conditional mean of a Gaussian",
-    f"{OURS}, docs/hierarchy.md",
+    f"{OURS}, docs/results/hierarchy.md",
     quick=False,
 )
 def hierarchy_statistics(fast: bool) -> Finding:

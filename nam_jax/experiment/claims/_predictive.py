@@ -88,7 +88,7 @@ def dendritic_conditional(fast: bool) -> Finding:
 @claim(
     "predictive-steps",
     "Both dynamics come to rest by the steps of 0.2 that are large enough for neurons",
-    f"{OURS}, docs/predictive.md",
+    f"{OURS}, docs/results/predictive.md",
 )
 def predictive_steps(fast: bool) -> Finding:
     """Largest eigenvalue of (I - W)^T (I - W); steps above 2 over it diverge."""
@@ -106,7 +106,7 @@ def predictive_steps(fast: bool) -> Finding:
 @claim(
     "predictive-longer",
     "Longer learning improves recall",
-    f"{OURS}, docs/predictive.md",
+    f"{OURS}, docs/results/predictive.md",
 )
 def predictive_longer(fast: bool) -> Finding:
     """Squared error of unknown pixels at rest after 3000 epochs less that after 300, K = 64.
@@ -156,7 +156,7 @@ def projector_freezes(fast: bool) -> Finding:
 @claim(
     "predictive-depth",
     "A third layer of predictions helps, and then recalls as well as the recurrent network",
-    f"{OURS}, docs/predictive.md",
+    f"{OURS}, docs/results/predictive.md",
 )
 def predictive_depth(fast: bool) -> Finding:
     """Squared error of unknown pixels, networks 64-64-32 and 64-64, K = 64."""
@@ -172,7 +172,7 @@ def predictive_depth(fast: bool) -> Finding:
 @claim(
     "whole-picture",
     "The nearest stored image of the whole picture tells whether pixels were completed",
-    f"{OURS}, docs/predictive.md",
+    f"{OURS}, docs/results/predictive.md",
 )
 def whole_picture(fast: bool) -> Finding:
     """Right nearest images of cues whose unknown pixels are those of the mean image."""

@@ -164,7 +164,7 @@ def setwise_signal(fast: bool) -> Finding:
 @claim(
     "setwise-exponent",
     "A log-sum-exp memory of sets of neurons recognises more than one of plain overlaps",
-    f"{OURS}, docs/setwise.md",
+    f"{OURS}, docs/results/setwise.md",
 )
 def setwise_exponent(fast: bool) -> Finding:
     """Right patterns with the largest exponent, N = 60, K = 600, 20 and 30 % flips, 400 cues.

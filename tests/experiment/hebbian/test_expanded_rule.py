@@ -127,7 +127,7 @@ def test_the_law_of_winners_is_in_its_stated_ranges(activity, count, place, low,
 
 @pytest.mark.slow
 def test_the_law_of_winners_is_high_where_errors_are_rare_and_weights_positive(getkey):
-    """-1 and +1, C = 0.1, K = 18: 1.5 times too high at 1e-4, as docs/hebbian.md says."""
+    """-1 and +1, C = 0.1, K = 18: 1.5 times too high at 1e-4, as docs/results/hebbian.md says."""
     coefficients = Coefficients(c0=0.1)
     measured = simulate(SIGNS_WINNERS, 18, coefficients, 3000, 4, key=getkey())
     expected = float(SIGNS_WINNERS.error(jnp.asarray(18.0), coefficients))

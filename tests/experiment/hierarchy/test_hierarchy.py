@@ -125,7 +125,7 @@ def test_intervals_over_seeds_are_those_of_student():
 
 @pytest.mark.slow
 def test_numbers_of_the_table():
-    """As on the page docs/hierarchy.md: tolerances are for other digits and seeds."""
+    """As on the page docs/results/hierarchy.md: tolerances are for other digits and seeds."""
     dataset = hierarchy.study.run(hierarchy.study.config(num_seeds=2, fast=False, num_masks=2))
     scores = dataset.score.sel(bound="value", damage="random")
     error, recall = scores.sel(measure="error"), scores.sel(measure="recall")

@@ -124,7 +124,7 @@ def test_steps_that_diverge_have_no_score(getkey):
 
 @pytest.mark.slow
 def test_numbers_of_the_table():
-    """As on the page docs/predictive.md, within 20 % for other digits and seeds."""
+    """As on the page docs/results/predictive.md, within 20 % for other digits and seeds."""
     dataset = predictive.study.run(predictive.study.config(num_seeds=3))
     error = dataset.score.sel(bound="value", measure="error")
     few, many = error.sel(stored=16), error.sel(stored=64)
