@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         progress_bar,
         tracked,
     )
-    from nam_jax.experiment.common._lines import styled
+    from nam_jax.experiment.common._figures import COLUMN, PAGE, in_style, new_figure, styled
     from nam_jax.experiment.common._memories import (
         UPDATES,
         Costs,
@@ -81,7 +81,7 @@ __getattr__, __dir__ = attach(
             "composed_two_layers",
         ],
         "_context": ["counted", "in_context", "on_device", "progress_bar", "tracked"],
-        "_lines": ["styled"],
+        "_figures": ["COLUMN", "PAGE", "in_style", "new_figure", "styled"],
         "_memories": [
             "UPDATES",
             "Costs",
@@ -122,7 +122,9 @@ __getattr__, __dir__ = attach(
 )
 
 __all__ = [
+    "COLUMN",
     "MEMORIES",
+    "PAGE",
     "SEPARATIONS",
     "SIMILARITIES",
     "UPDATES",
@@ -152,10 +154,12 @@ __all__ = [
     "drawn_problem",
     "gradient_routes",
     "in_context",
+    "in_style",
     "keep_programs",
     "key_of_seed",
     "keys_of_seeds",
     "log_slope",
+    "new_figure",
     "on_device",
     "over_seeds",
     "padded",
