@@ -1,11 +1,9 @@
-"""The README and the pages: examples run, names exist, links lead somewhere, all can be reached."""
+"""The README and the pages: names exist, links lead somewhere, all pages are in the navigation."""
 
 import contextlib
 import importlib
 import io
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -33,119 +31,9 @@ def code_in(page):
     return re.findall(r"`([^`]+)`", prose_of(page))
 
 
-def examples_of(page):
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
-# Examples
-
-
-def check_recall(lines):
-    assert "came to rest" in lines[0]
-    assert float(re.findall(r"-?\d+\.\d+", lines[-1])[-1]) >= 0.99
-
-
-def check_gradient(lines):
-    assert "came to rest" in lines[0]
-    assert int(re.findall(r"(\d+) iterations", lines[1])[0]) >= 1
-
-
-def check_capacity(lines):
-    value, low, high, exact = (float(text) for text in re.findall(r"\d+\.\d+", *lines))
-    assert low <= value <= high and low < exact < high
-
-
-def check_training(lines):
-    assert len(lines) == 2
-    for line in lines:
-        labels, margin = (float(text) for text in re.findall(r"\d+\.\d+", line))
-        assert labels >= 0.9 and margin >= 0.1 and line.endswith("All steps were done.")
-
-
-def check_recalls(lines):
-    text = "\n".join(lines)
-    assert "5 converged" in text and "time_reached" in text
-    assert re.search(r"energy: float32 \(5, 61\)", text)
-
-
-def check_composed(lines):
-    assert lines[0].startswith("EnergyNetwork") and "came to rest" in lines[-1]
-    assert float(lines[-1].split()[-1]) >= 0.99
-
-
-def check_setwise(lines):
-    counts = [int(line.split()[0]) for line in lines]
-    assert counts == [5, 6] and all("came to rest" in line for line in lines)
-
-
-def check_hierarchy(lines):
-    text = "\n".join(lines)
-    assert "EnergyNetwork" in text and "came to rest" in text
-    assert float(lines[-1].split(":")[1]) < 0.05
-
-
-def check_predictive(lines):
-    assert "came to rest" in lines[0]
-    terms = {line.split(":")[0]: float(line.split(":")[1]) for line in lines[1:]}
-    assert terms["x0"] == 0 and terms["Prediction(x0, x1)"] > 0
-
-
-def check_tokens(lines):
-    before, after = (float(re.findall(r"-?\d+\.\d+", line)[0]) for line in lines)
-    assert after < before and "(9, 8)" in lines[0] and "came to rest" in lines[1]
-
-
-def check_devices(lines):
-    assert "came to rest" in lines[0] and re.fullmatch(r"\d+ devices, overlap 1.00", lines[1])
-
-
-def check_sweeps(lines):
-    assert lines[0] == "('flips', 'seed')"
-    shares = [float(line.split(": ")[1].split()[0]) for line in lines[1:5]]
-    assert shares == sorted(shares, reverse=True) and shares[0] >= 0.9 and shares[-1] <= 0.3
-    assert lines[5].startswith("rate: 64 of 64 units (1 of 1 chunks)")
-
-
-CHECKS = {
-    "README": check_recall,
-    "compose": check_composed,
-    "recall": check_recalls,
-    "gradients": check_gradient,
-    "capacity": check_capacity,
-    "training": check_training,
-    "setwise": check_setwise,
-    "hierarchy": check_hierarchy,
-    "predictive": check_predictive,
-    "tokens": check_tokens,
-    "shard": check_devices,
-    "sweep": check_sweeps,
-}
-"""Page: what its example prints must say."""
-
-
-def test_every_example_is_run():
-    examples = {page.stem: examples_of(page) for page in PAGES}
-    assert {name for name, codes in examples.items() if codes} == set(CHECKS)
-    assert all(len(codes) <= 1 for codes in examples.values())
-    assert all(len(code.splitlines()) <= 26 for codes in examples.values() for code in codes)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["README", *(pytest.param(name, marks=pytest.mark.slow) for name in list(CHECKS)[1:])],
-)
-def test_example_runs(name, tmp_path):
-    (page,) = (page for page in PAGES if page.stem == name)
-    (code,) = examples_of(page)
-    words = [sys.executable, "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=300)
-    assert done.returncode == 0, done.stderr
-    CHECKS[name](done.stdout.splitlines())
-
-
 def test_the_readme_is_short():
     text = README.read_text()
-    (code,) = examples_of(README)
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(text.split()) <= 700
     assert len([line for line in code.splitlines() if line]) <= 10
 
