@@ -1,6 +1,8 @@
 """Shared fixtures: strict promotion everywhere, and a key whose seed shows when a test fails."""
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -115,3 +117,13 @@ def x64():
     """Double precision inside one test, whatever the environment says."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory):
+    """The folder of the site, built strictly: a link that leads nowhere is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(words, cwd=TESTS.parent, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder

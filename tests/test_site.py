@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
@@ -21,23 +19,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.command]  # the gate runs them besid
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built as the README of the site says."""
-    folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pages(site):
+def pages(built_site):
     """The parsed pages by their address, as in `/how_to/recall/`."""
     return {
-        "/" + path.relative_to(site).as_posix().removesuffix("index.html"): BeautifulSoup(
+        "/" + path.relative_to(built_site).as_posix().removesuffix("index.html"): BeautifulSoup(
             path.read_text(), "html.parser"
         )
-        for path in sorted(site.rglob("*.html"))
+        for path in sorted(built_site.rglob("*.html"))
     }
 
 
@@ -47,7 +35,7 @@ def links_of(soup):
     return [tag[key] for name, key in pairs for tag in soup.find_all(name) if tag.get(key)]
 
 
-def test_links_and_anchors_resolve(site, pages):
+def test_links_and_anchors_resolve(built_site, pages):
     anchors = {
         address: {tag[key] for key in ("id", "name") for tag in soup.find_all(attrs={key: True})}
         for address, soup in pages.items()
@@ -61,7 +49,7 @@ def test_links_and_anchors_resolve(site, pages):
             if urlparse(target).netloc != "site":
                 continue
             path = unquote(urlparse(target).path)
-            there = path in pages or (site / path.lstrip("/")).is_file()
+            there = path in pages or (built_site / path.lstrip("/")).is_file()
             if not there or (anchor and path in pages and unquote(anchor) not in anchors[path]):
                 lost.append(f"{address}: {link}")
     assert not lost
