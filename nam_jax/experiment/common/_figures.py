@@ -1,6 +1,7 @@
 """Figures of all studies in one style, at the width of one column of a page or of two."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any, final
 
@@ -54,11 +55,17 @@ def styled(index: int) -> dict[str, Any]:
 
     Every second marker is hollow. The 25th line looks like the first one.
     """
-    cycle = matplotlib.rcParams["axes.prop_cycle"].by_key()
-    colour = cycle["color"][index % len(cycle["color"])]
+    looks = _looks()
+    colour = looks["color"][index % len(looks["color"])]
     return {
         "color": colour,
-        "linestyle": cycle["linestyle"][index % len(cycle["linestyle"])],
+        "linestyle": looks["linestyle"][index % len(looks["linestyle"])],
         "marker": _MARKERS[index % len(_MARKERS)],
         "markerfacecolor": colour if index % 2 == 0 else "white",
     }
+
+
+@functools.cache
+def _looks() -> dict[str, list[Any]]:
+    with in_style():
+        return matplotlib.rcParams["axes.prop_cycle"].by_key()
