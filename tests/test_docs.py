@@ -5,25 +5,19 @@ import importlib
 import io
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
+from pages import ROOT, anchors_of, prose_of
 
 from nam_jax import cli
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROOMS = [path.name for path in (ROOT / "nam_jax").iterdir() if (path / "__init__.py").exists()]
 
 pytestmark = pytest.mark.command  # none of this depends on precision
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-
-
-def prose_of(page):
-    """The text of a page without its blocks of code."""
-    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def code_in(page):
@@ -141,12 +135,6 @@ def links_of(page):
         for path, anchor in links
         if not path.startswith(("http:", "https:", "mailto:"))
     ]
-
-
-def anchors_of(page):
-    """The anchors that the headings of a page make."""
-    headings = re.findall(r"^#+ (.*)$", prose_of(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 @each_page

@@ -14,17 +14,12 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import pytest
+from pages import ROOT, assert_is_read, name_of
 
-from nam_jax import cli, sweep
-from nam_jax.experiment import STUDIES
-from nam_jax.record import read_flags
-
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "text", "sh", "bash", "toml"}
 
@@ -45,10 +40,6 @@ def blocks_of(page):
         Block(match[2], match[4], text[: match.start()].count("\n") + 2, match[3])
         for match in fences
     ]
-
-
-def name_of(page):
-    return page.relative_to(ROOT).with_suffix("").as_posix()
 
 
 def with_code(language):
@@ -150,27 +141,6 @@ def test_scripts_for_other_machines_can_be_read(page):
             subprocess.run(["bash", "-n"], input=block.code, text=True, check=True, timeout=20)
     for words, line in commands_of(page, "bash"):
         assert_is_read(words, line)
-
-
-def assert_is_read(words, line):
-    """The command reads its flags and settings; nothing is run."""
-    name, *rest = words
-    studies = {study.name: study for study in STUDIES}
-    with contextlib.chdir(ROOT):
-        if "--help" in words or name.startswith("-"):
-            with contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as stopped:
-                cli.main(words)
-            assert stopped.value.code == 0, line
-        elif name == "sweep":
-            assert sweep.read_words(rest, STUDIES), line
-        elif name in studies:
-            assert read_flags(studies[name], rest).settings, line
-        else:
-            assert name in OTHERS, line
-
-
-OTHERS = {"plot", "completion"}
-"""Commands that are no studies; the slow test runs them."""
 
 
 @pytest.fixture(scope="module")
