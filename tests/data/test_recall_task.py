@@ -211,6 +211,17 @@ def test_errors_of_superposition(case):
     assert simulated(*sizes, attention) == pytest.approx(expected, abs=0.07)
 
 
+@pytest.mark.slow
+def test_small_errors_come_at_fewer_pairs_than_by_theory():
+    """One in a hundred: at between 1 / 1.4 of the theory's K and that K, as the docstring says."""
+    pairs = theory.superposition_capacity(0.01, 32, 32, 64)
+    least, most = (
+        simulated(round(float(pairs) / factor), 32, 32, 64, HebbianAttention(), trials=4000)
+        for factor in (1.4, 1)
+    )
+    assert least < 0.01 < most
+
+
 def test_capacity_of_superposition_inverts_its_error_and_grows_as_synapses():
     for n, rectified in ((2, False), (3, True)):
         capacity = theory.superposition_capacity(0.1, 32, 32, 64, n=n, rectified=rectified)
