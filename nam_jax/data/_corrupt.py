@@ -2,10 +2,12 @@
 
 Each function takes one sample of any shape and keeps its dtype; batch with `jax.vmap` and one key
 for each sample. Fractions may be traced by `jit` or `vmap`. A fraction f of n entries means f n
-entries, rounded to the nearest whole number.
+entries, rounded to the nearest whole number. A traced number cannot be refused: if it is out of
+range, the result is NaN, so that a bad sample spoils no other and programs never call back.
 """
 
-import equinox as eqx
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Real
@@ -28,10 +30,11 @@ def flip(pattern: Sample, fraction: Number, *, key: Key) -> Sample:
         key: Random key.
 
     Raises:
-        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced).
+        ValueError: If the fraction is outside [0, 1] (if it is traced, the result is NaN).
     """
-    chosen = _choose(pattern, _checked_fraction(fraction), key=key)
-    return jnp.where(chosen, -pattern, pattern)
+    fraction = _fraction(fraction)
+    chosen = _choose(pattern, fraction, key=key)
+    return _nan_with(fraction, jnp.where(chosen, -pattern, pattern))
 
 
 def mask(pattern: Sample, fraction: Number, *, key: Key, value: Number = 0.0) -> Sample:
@@ -44,10 +47,11 @@ def mask(pattern: Sample, fraction: Number, *, key: Key, value: Number = 0.0) ->
         value: New value of the chosen entries.
 
     Raises:
-        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced).
+        ValueError: If the fraction is outside [0, 1] (if it is traced, the result is NaN).
     """
-    chosen = _choose(pattern, _checked_fraction(fraction), key=key)
-    return jnp.where(chosen, jnp.asarray(value, pattern.dtype), pattern)
+    fraction = _fraction(fraction)
+    chosen = _choose(pattern, fraction, key=key)
+    return _nan_with(fraction, jnp.where(chosen, jnp.asarray(value, pattern.dtype), pattern))
 
 
 def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
@@ -59,14 +63,11 @@ def add_noise(pattern: Sample, std: Number, *, key: Key) -> Sample:
         key: Random key.
 
     Raises:
-        ValueError: If `std` is negative (a run-time error if it is traced).
+        ValueError: If `std` is negative (if it is traced, the result is NaN).
     """
     check_key(key)
-    if is_concrete(std) and not float(std) >= 0:
-        raise argument_error("std", "be at least 0", f"{std}")
-    std = jnp.asarray(std, pattern.dtype)
-    std = eqx.error_if(std, ~(std >= 0), "Argument `std` must be at least 0.")
-    return pattern + std * jax.random.normal(key, pattern.shape, pattern.dtype)
+    size = _checked("std", "be at least 0", std, 0, math.inf).astype(pattern.dtype)
+    return pattern + size * jax.random.normal(key, pattern.shape, pattern.dtype)
 
 
 def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
@@ -80,14 +81,11 @@ def add_uniform_noise(pattern: Sample, width: Number, *, key: Key) -> Sample:
         key: Random key.
 
     Raises:
-        ValueError: If `width` is negative (a run-time error if it is traced).
+        ValueError: If `width` is negative (if it is traced, the result is NaN).
     """
     check_key(key)
-    if is_concrete(width) and not float(width) >= 0:
-        raise argument_error("width", "be at least 0", f"{width}")
-    width = jnp.asarray(width, pattern.dtype)
-    width = eqx.error_if(width, ~(width >= 0), "Argument `width` must be at least 0.")
-    return pattern + width * jax.random.uniform(key, pattern.shape, pattern.dtype)
+    size = _checked("width", "be at least 0", width, 0, math.inf).astype(pattern.dtype)
+    return pattern + size * jax.random.uniform(key, pattern.shape, pattern.dtype)
 
 
 def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample:
@@ -102,24 +100,34 @@ def occlude(pattern: Sample, fraction: Number, *, value: Number = 0.0) -> Sample
         value: New value of hidden entries.
 
     Raises:
-        ValueError: If the fraction is outside [0, 1] (a run-time error if it is traced), or the
+        ValueError: If the fraction is outside [0, 1] (if it is traced, the result is NaN), or the
             pattern has no axis.
     """
     if pattern.ndim == 0:
         raise argument_error("pattern", "have at least one axis", "none")
-    places = pattern.shape[0]
-    visible = jnp.arange(places) < places - _count(_checked_fraction(fraction), places)
+    fraction, places = _fraction(fraction), pattern.shape[0]
+    visible = jnp.arange(places) < places - _count(fraction, places)
     visible = visible.reshape(places, *(1 for _ in pattern.shape[1:]))
-    return jnp.where(visible, pattern, jnp.asarray(value, pattern.dtype))
+    return _nan_with(fraction, jnp.where(visible, pattern, jnp.asarray(value, pattern.dtype)))
 
 
-def _checked_fraction(fraction: Number) -> Scalar:
-    # `not 0 <= fraction <= 1` also refuses NaN; `fraction < 0 or fraction > 1` would not.
-    if is_concrete(fraction) and not 0 <= float(fraction) <= 1:
-        raise argument_error("fraction", "lie in [0, 1]", f"{fraction}")
-    array = jnp.asarray(fraction, jnp.result_type(float))
-    outside = ~((array >= 0) & (array <= 1))
-    return eqx.error_if(array, outside, "Argument `fraction` must lie in [0, 1].")
+def _fraction(fraction: Number) -> Scalar:
+    return _checked("fraction", "lie in [0, 1]", fraction, 0, 1)
+
+
+def _checked(name: str, requirement: str, number: Number, low: float, high: float) -> Scalar:
+    """Returns the number as an array; NaN if it is traced and out of range."""
+    # `not low <= number` also refuses NaN; `number < low` would not.
+    if is_concrete(number) and not low <= float(number) <= high:
+        raise argument_error(name, requirement, f"{number}")
+    array = jnp.asarray(number, jnp.result_type(float))
+    if is_concrete(number):
+        return array
+    return jnp.where((array >= low) & (array <= high), array, jnp.nan)
+
+
+def _nan_with(fraction: Scalar, damaged: Sample) -> Sample:
+    return jnp.where(jnp.isnan(fraction), jnp.asarray(jnp.nan, damaged.dtype), damaged)
 
 
 def _count(fraction: Scalar, num: int) -> Int[Array, ""]:

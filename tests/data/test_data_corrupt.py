@@ -101,8 +101,7 @@ def test_fraction_out_of_range(getkey, fraction):
     ):
         with pytest.raises(ValueError, match="`fraction` must lie in"):
             corrupt(fraction)
-        with pytest.raises(eqx.EquinoxRuntimeError, match="`fraction` must lie in"):
-            jax.block_until_ready(eqx.filter_jit(corrupt)(jnp.asarray(float(fraction))))
+        assert jnp.isnan(eqx.filter_jit(corrupt)(jnp.asarray(float(fraction)))).all()
 
 
 def test_negative_noise_and_scalars(getkey):
