@@ -20,8 +20,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
-BESIDES = ("CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/claims.md", "benchmarks/claims_full.md")
-"""Files of the repository that are pages of the site, although they are not in `docs/`."""
+BESIDES = (
+    *("CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/claims.md", "benchmarks/claims_full.md"),
+    "notebooks/recall.png",
+)
+"""Files of the repository that are pages or pictures of the site, although not in `docs/`."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
