@@ -162,7 +162,7 @@ def make_data(folder):
 
     import nam_jax as nam
 
-    images = np.asarray(nam.data.load_images("photos", num_images=12).pixels)
+    images = np.asarray(nam.data.load_images("photos", num_images=12).images)
     pixels = np.round(images * 255).astype(np.uint8)
     (folder / "my-photos").mkdir()
     (folder / "cifar-10-batches-bin").mkdir()
