@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    accelerator,
     compare,
     composed,
     dendritic,
@@ -58,6 +59,11 @@ def main() -> None:
     console = Console() if Console().is_terminal else Console(width=120)
     console.print(machine())
     reports = []
+    if options.names == ["accelerator"]:
+        report = accelerator.run(options.repeats, small=options.small)
+        console.print(rich_table(report))
+        print(accelerator.write(report, small=options.small))
+        return
     for name in options.names or BENCHMARKS:
         reports.append(BENCHMARKS[name](options.repeats))
         console.print(rich_table(reports[-1]))
@@ -70,11 +76,20 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     known = ", ".join(BENCHMARKS)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {known}; default: all")
+    text = f"any of {known}, which are the default; or accelerator alone, for one table a device"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=text)
     parser.add_argument("--repeats", type=int, default=30, help="rounds of each timing, or kills")
+    parser.add_argument("--small", action="store_true", help="small sizes; accelerator only")
     parser.add_argument("--markdown", type=Path, help="file for the Markdown table")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(BENCHMARKS):
+    alone = options.names == ["accelerator"]
+    if "accelerator" in options.names and not alone:
+        parser.error("NAME must be accelerator alone, since its table is that of a device.")
+    if options.small and not alone:
+        parser.error("--small must be given with accelerator, the only one that has small sizes.")
+    if options.markdown and alone:
+        parser.error("--markdown must not be given with accelerator, which writes its own file.")
+    if unknown := set(options.names) - {*BENCHMARKS, "accelerator"}:
         parser.error(f"NAME must be any of {known}, but has {', '.join(sorted(unknown))}.")
     if options.repeats < 1:
         parser.error(f"--repeats must be at least 1, but has {options.repeats}.")

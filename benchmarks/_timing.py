@@ -40,7 +40,9 @@ def milliseconds(seconds: np.ndarray) -> str:
     return f"{median} [{low}, {high}]"
 
 
-def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:
+def interleaved(
+    functions: Mapping[str, Callable[[], Any]], repeats: int, enough: float = ENOUGH
+) -> dict[str, np.ndarray]:
     """Returns the seconds that functions take, measured in turns.
 
     In each round every function is measured once, in a new random order. If the machine is slow for
@@ -49,7 +51,8 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dic
     Args:
         functions: Functions without arguments that return JAX arrays; they are called (compiled)
             before they are measured.
-        repeats: Largest number of rounds; slow functions get fewer (see `ENOUGH`).
+        repeats: Largest number of rounds; slow functions get fewer.
+        enough: Seconds after which no new round begins, after the first `FEWEST`.
 
     Returns:
         For each function, the seconds of a call until its result is ready, shape (rounds,).
@@ -58,7 +61,7 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dic
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     order, shuffle, begun = list(functions), random.Random(0).shuffle, time.perf_counter()
     for done in range(repeats):
-        if done >= FEWEST and time.perf_counter() - begun > ENOUGH:
+        if done >= FEWEST and time.perf_counter() - begun > enough:
             break
         shuffle(order)
         for name in order:
