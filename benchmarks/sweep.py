@@ -59,8 +59,9 @@ def _here(name: str) -> ImportPath:
 
 
 NOTHING = Study(
-    "nothing", "Nothing.", _here("Config"), _here("nothing"), _here("nothing"), _here("nothing")
-)
+    "nothing", "Nothing.", "measure", "nothing", 1,
+    _here("Config"), _here("nothing"), _here("nothing"), _here("nothing"),
+)  # fmt: skip
 
 
 def run(repeats: int) -> Report:

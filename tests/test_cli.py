@@ -2,6 +2,9 @@
 
 import dataclasses
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,9 +15,10 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 import nam_jax as nam
-from nam_jax import cli
-from nam_jax.experiment import STUDIES, retrieve
-from nam_jax.record import ConfigError, read_config, read_flags
+from nam_jax import cli, sweep
+from nam_jax.cli._parsers import completion_parser, plot_parser, whole_parser
+from nam_jax.experiment import STUDIES, SWEEP, retrieve
+from nam_jax.record import GROUPS, ConfigError, read_config, read_flags
 
 
 def stop(*words):
@@ -52,10 +56,47 @@ def test_help_lists_every_field(study, capsys):
     assert ("--batch INT" in text) == study.batched
 
 
-def test_help_lists_every_command(capsys):
+def test_help_lists_every_command_under_what_users_want_to_do(capsys):
     assert stop("--help") == 0
     text = capsys.readouterr().out
-    assert all(study.name in text for study in STUDIES) and "exit status" in text
+    assert text.index("\ntools: ") < text.index("\noptions:") < text.index("exit status")
+    assert max(map(len, text.splitlines())) <= 100
+    listed = []
+    for group, meaning in GROUPS.items():
+        (block,) = (part for part in text.split("\n\n") if part.startswith(f"{group}: {meaning}\n"))
+        rows = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", block, re.MULTILINE))
+        assert len(rows) >= 3 and len(rows) == len(block.splitlines()) - 1
+        assert all(summary.endswith(".") for summary in rows.values())
+        members = {study.name: study.summary for study in STUDIES if study.group == group}
+        assert rows == members or group == "tools"
+        listed += rows
+    tools = [SWEEP.name, "plot", "completion"]
+    assert sorted(listed) == sorted([*(study.name for study in STUDIES), *tools])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [*([study.name] for study in STUDIES), ["sweep"], ["sweep", "rate"], ["plot"], ["completion"]],
+    ids="-".join,
+)
+def test_help_of_a_command_starts_with_an_example_and_its_time(words, capsys):
+    assert stop(*words, "--help") == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    start = rf"usage: nam-jax {words[0]}.*\n\nexample \(about \d+ (s|min) on two cores\):\n"
+    command = re.match(rf"{start}  nam-jax (.*)\n\n[A-Z].*\.\n", text)
+    assert command is not None
+    name, *rest = shlex.split(command[2])
+    assert name == words[0]
+    if name == "sweep":
+        assert sweep.read_words(rest, STUDIES).config.grid
+    elif name in {study.name for study in STUDIES}:
+        (study,) = (study for study in STUDIES if study.name == name)
+        settings = read_flags(study, rest).settings
+        assert (settings == study.config()) == (rest == [])
+    else:
+        parser = {"plot": plot_parser, "completion": completion_parser}[name]()
+        assert vars(parser.parse_args(rest))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +108,8 @@ def test_help_lists_every_command(capsys):
         (["retrieve", "--num-patterns", "three"], "--num-patterns"),
         (["retrieve", "--dynamics", "quantum"], "--dynamics"),
         (["basin", "--batch", "2"], "--batch"),
+        (["completion"], "SHELL"),
+        (["completion", "elvish"], "'elvish' (choose from"),
     ],
 )
 def test_wrong_words_stop_with_2(words, named, capsys):
@@ -406,10 +449,16 @@ sys.exit(cli.main(sys.argv[2:]))
 
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(["--help"], 0), (["--version"], 0), (["retrieve", "--help"], 1), (["retrieve"], 1)],
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["retrieve", "--help"], 1),
+        (["retrieve"], 1),
+        (["completion", "bash"], 1),
+    ],
 )
 def test_without_the_extra_one_sentence_says_what_to_install(words, status, tmp_path):
-    extras = "msgspec,tomli_w,rich,matplotlib,xarray,zarr,orbax,sklearn,skimage,safetensors"
+    extras = "msgspec,tomli_w,rich,matplotlib,xarray,zarr,orbax,sklearn,skimage,safetensors,shtab"
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_EXTRAS, extras, *words],
         capture_output=True, text=True, timeout=120, cwd=tmp_path,
@@ -444,3 +493,60 @@ def test_python_m_nam_jax():
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stderr == ""
     assert all(study.name in done.stdout for study in STUDIES)
+
+
+def actions_of(parser):
+    """All actions of a parser and of the parsers inside it."""
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for inner in action.choices.values():
+                yield from actions_of(inner)
+        else:
+            yield action
+
+
+def test_shells_offer_something_for_every_text():
+    """A new field of text is a path, of which `record` must know, or takes names."""
+    none = {"grid", "zip", "seeds", "chunk", "workers", "scheduler", "only"}
+    missing = {
+        action.dest
+        for action in actions_of(whole_parser())
+        if action.nargs != 0 and action.metavar not in {"INT", "FLOAT"}
+        if not action.choices and not hasattr(action, "complete")
+    }
+    assert missing == none
+
+
+@pytest.mark.command
+@pytest.mark.skipif(shutil.which("bash") is None, reason="There is no bash.")
+def test_bash_completes_commands_flags_names_and_paths(tmp_path):
+    (tmp_path / "some.toml").touch()
+    (tmp_path / "some-folder").mkdir()
+    expected = {
+        ("re",): {"retrieve", "recognise", "reduce"},
+        ("retrieve", "--dy"): {"--dynamics"},
+        ("retrieve", "--dynamics", ""): {"certified", "released"},
+        ("capacity", "--memories", "power-2", "st"): {"storkey"},
+        ("dendritic", "--fast", "--parts", "raster", "si"): {"size"},
+        ("transformer", "--attentions", "so"): {"softmax"},
+        ("retrieve", "--device", ""): {"cpu", "gpu", "tpu"},
+        ("retrieve", "--config", "so"): {"some.toml", "some-folder"},
+        ("retrieve", "--out", "so"): {"some-folder"},
+        ("plot", "so"): {"some-folder"},
+        ("sweep", "rec"): {"recognise"},
+        ("sweep", "rate", "--upd"): {"--updates"},
+        ("completion", ""): {"bash", "zsh", "tcsh"},
+    }
+    lines = ['eval "$($NAM_JAX completion bash)"', "function=$(complete -p nam-jax)"]
+    lines += ["function=${function#*-F }", "function=${function%% *}"]
+    for words in expected:
+        line = shlex.join(["nam-jax", *words])
+        lines += [f"COMP_WORDS=({line}); COMP_CWORD={len(words)}", "COMPREPLY=(); $function"]
+        lines += ['echo "${COMPREPLY[@]}"']
+    done = subprocess.run(
+        ["bash", "--norc", "-c", "\n".join(lines)],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env=os.environ | {"NAM_JAX": shlex.join([sys.executable, "-m", "nam_jax"])},
+    )  # fmt: skip
+    offered = [set(line.split()) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and dict(zip(expected, offered, strict=True)) == expected

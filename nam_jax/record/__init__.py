@@ -9,6 +9,7 @@ from nam_jax._lazy import attach
 
 if TYPE_CHECKING:
     from nam_jax.record._arrays import read_arrays, write_arrays
+    from nam_jax.record._completion import complete_parser, offer
     from nam_jax.record._config import (
         ConfigError,
         converted,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nam_jax.record._file import staged_file
     from nam_jax.record._flags import Flags, read_flags, read_given, value_of
     from nam_jax.record._folder import WRITTEN, staged_folder
-    from nam_jax.record._help import Parser
+    from nam_jax.record._help import Parser, add_flags
     from nam_jax.record._kinds import (
         FARTHEST,
         MOST,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Count,
         Flips,
         Fraction,
+        Named,
         Number,
         Positive,
         Seed,
@@ -53,13 +55,14 @@ if TYPE_CHECKING:
     )
     from nam_jax.record._signals import stopped_by_signals
     from nam_jax.record._store import Store, StoreError
-    from nam_jax.record._study import ImportPath, Study
+    from nam_jax.record._study import GROUPS, ImportPath, Study, opening
     from nam_jax.record._text import clipped, one_line, shown
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "_arrays": ["read_arrays", "write_arrays"],
+        "_completion": ["complete_parser", "offer"],
         "_config": [
             *("ConfigError", "converted", "entry_of", "field_hint", "hints", "read_config"),
             *("reading_input", "validate", "write_config"),
@@ -68,11 +71,11 @@ __getattr__, __dir__ = attach(
         "_dataset": ["from_bytes", "to_bytes"],
         "_file": ["staged_file"],
         "_flags": ["Flags", "read_flags", "read_given", "value_of"],
-        "_help": ["Parser"],
+        "_help": ["Parser", "add_flags"],
         "_folder": ["WRITTEN", "staged_folder"],
         "_kinds": [
-            *("FARTHEST", "MOST", "AtMost", "Count", "Flips", "Fraction", "Number", "Positive"),
-            *("Seed", "Share", "Whole"),
+            *("FARTHEST", "MOST", "AtMost", "Count", "Flips", "Fraction", "Named", "Number"),
+            *("Positive", "Seed", "Share", "Whole"),
         ],
         "_memory": ["Timed", "check_memory"],
         "_provenance": ["provenance", "versions"],
@@ -83,13 +86,14 @@ __getattr__, __dir__ = attach(
         ],
         "_signals": ["stopped_by_signals"],
         "_store": ["Store", "StoreError"],
-        "_study": ["ImportPath", "Study"],
+        "_study": ["GROUPS", "ImportPath", "Study", "opening"],
         "_text": ["clipped", "one_line", "shown"],
     },
 )
 
 __all__ = [
     "FARTHEST",
+    "GROUPS",
     "MOST",
     "WRITTEN",
     "AtMost",
@@ -101,6 +105,7 @@ __all__ = [
     "Flips",
     "Fraction",
     "ImportPath",
+    "Named",
     "Number",
     "Parser",
     "Positive",
@@ -113,16 +118,20 @@ __all__ = [
     "Study",
     "Timed",
     "Whole",
+    "add_flags",
     "check_memory",
     "check_result",
     "clipped",
+    "complete_parser",
     "converted",
     "entry_of",
     "faults_logged",
     "field_hint",
     "from_bytes",
     "hints",
+    "offer",
     "one_line",
+    "opening",
     "provenance",
     "read_arrays",
     "read_config",

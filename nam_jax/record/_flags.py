@@ -1,5 +1,6 @@
 """Reads the flags of a study; they pass the same check as files, and overrule them."""
 
+import argparse
 import difflib
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from msgspec import Meta
 
 from nam_jax.record._config import ConfigError, converted, hints, read_fields
 from nam_jax.record._help import Parser, add_flags, flag
-from nam_jax.record._kinds import Count
+from nam_jax.record._kinds import Count, Named
 from nam_jax.record._sentences import plain
 from nam_jax.record._study import Study
 from nam_jax.record._text import SHOWN, clipped, shown
@@ -30,8 +31,10 @@ class Shared:
     """Folder for the results."""
     quiet: bool = False
     """No progress bar and no table."""
-    device: Name | None = None
-    """Platform of JAX, or one device as in gpu:1."""
+    device: Annotated[
+        Name | None,
+        Named("Platform of JAX, or one device as in gpu:1.", ("cpu", "gpu", "tpu")),
+    ] = None
     batch: Count | None = None
     """Samples computed at once; None: the study's own choice."""
 
@@ -79,14 +82,25 @@ def read_flags(study: Study, words: Sequence[str]) -> Flags:
         ConfigError: If a word is no flag, or a value is of the wrong type or out of range.
     """
     kind = study.config.resolve()
-    defaults = Shared(out=f"runs/{study.name}")
-    parser = Parser(prog=f"nam-jax {study.name}", description=study.summary, allow_abbrev=False)
-    add_flags(parser, "every study", defaults, but="" if study.batched else "batch")
-    given, fields = read_given(study, parser, words)
-    out = {"out": defaults.out}
+    given, fields = read_given(study, study_parser(study), words)
+    out = {"out": f"runs/{study.name}"}
     shared = Shared(**cast(Any, out | {n: value_of(Shared, n, w) for n, w in given.items()}))
     first = {} if shared.config is None else read_fields(kind, shared.config)
     return Flags(kind(**(first | fields)), shared, frozenset(first.keys() - fields.keys()))
+
+
+def study_parser(study: Study) -> Parser:
+    """Returns a parser of the flags that every study has; the help starts with the example."""
+    parser = Parser(
+        prog=f"nam-jax {study.name}",
+        usage=f"nam-jax {study.name} [--config FILE] [--out DIR] [--FIELD VALUE]...",
+        description=study.opening,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    defaults = Shared(out=f"runs/{study.name}")
+    add_flags(parser, "every study", defaults, but="" if study.batched else "batch")
+    return parser
 
 
 def read_given(

@@ -10,9 +10,9 @@ import typing
 from typing import Annotated, Any, NoReturn, final
 
 import msgspec.inspect as kinds
-from typing_extensions import Doc
 
 from nam_jax.record._config import ConfigError, hints
+from nam_jax.record._kinds import Named
 from nam_jax.record._sentences import plain
 
 LISTS = (kinds.VarTupleType, kinds.TupleType)
@@ -72,7 +72,7 @@ def _texts(owner: type) -> dict[str, str]:
                 texts[name] = " ".join(text.split())
     for name, hint in hints(owner).items():
         extras = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
-        texts[name] = next((e.documentation for e in extras if isinstance(e, Doc)), texts[name])
+        texts[name] = next((e.text for e in extras if isinstance(e, Named)), texts[name])
     return texts
 
 

@@ -5,7 +5,8 @@ float32 by default: larger whole numbers would overflow, and with larger or smal
 product of three would.
 """
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, final
 
 from msgspec import Meta
 
@@ -32,3 +33,17 @@ Fraction = Annotated[float, Meta(gt=0, lt=1)]
 """Share that is neither nothing nor all."""
 Flips = Annotated[float, Meta(ge=0, le=0.5)]
 """Share of flipped bits; half of the bits is as bad as it gets."""
+
+
+@final
+@dataclass(frozen=True)
+class Named:
+    """What stands in the type of a field that takes names.
+
+    For example, `device: Annotated[str, Named("Where to compute.", ("cpu", "gpu"))]`.
+    """
+
+    text: str
+    """The help of the field."""
+    words: tuple[str, ...]
+    """Names that shells offer; the field may take others too."""

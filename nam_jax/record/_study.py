@@ -1,6 +1,7 @@
 """Studies: experiments that can be run by name."""
 
 import importlib
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, final
@@ -38,6 +39,28 @@ class ImportPath:
         return self.resolve()(*args, **kwargs)
 
 
+GROUPS = {
+    "try": "see memories recall",
+    "measure": "capacity, basins, rules and gradients",
+    "train": "let memories and attentions learn",
+    "reproduce": "what the papers draw and claim",
+    "tools": "many settings, figures, your shell",
+}
+"""What users want to do, in the order of the help of the command line, and what that means."""
+
+
+def opening(example: str, seconds: int, summary: str) -> str:
+    """Returns how the help of a command starts.
+
+    Args:
+        example: A command, without `nam-jax`.
+        seconds: How long the example takes, in seconds.
+        summary: One sentence about the command.
+    """
+    time = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+    return f"example (about {time} on two cores):\n  nam-jax {example}\n\n{summary}"
+
+
 @final
 @dataclass(frozen=True)
 class Study:
@@ -58,6 +81,12 @@ class Study:
     """Name of the study on the command line."""
     summary: str
     """One sentence for the help of the command line."""
+    group: str
+    """What users want to do with it, a key of `GROUPS`; the help lists studies by group."""
+    example: str
+    """A command, without `nam-jax`, for users who run the study for the first time."""
+    seconds: int
+    """How long the example takes on two cores, compiling included, as measured and rounded up."""
     config: ImportPath
     """Class of the settings, a frozen dataclass; every field has a default."""
     run: ImportPath
@@ -87,6 +116,22 @@ class Study:
                 f"Argument `name` must be lower-case words joined by hyphens, "
                 f"but has {self.name!r}."
             )
+        if self.group not in GROUPS:
+            raise ValueError(
+                f"Argument `group` must be one of {', '.join(GROUPS)}, but has {self.group!r}."
+            )
+        if self.example.split()[:1] != [self.name]:
+            raise ValueError(
+                f"Argument `example` must start with the name {self.name}, but has "
+                f"{self.example!r}."
+            )
+        if self.seconds < 1:
+            raise ValueError(f"Argument `seconds` must be at least 1, but has {self.seconds}.")
+
+    @property
+    def opening(self) -> str:
+        """How the help of the study starts: the example with its time, and the summary."""
+        return opening(self.example, self.seconds, self.summary)
 
     def resolve(self) -> None:
         """Imports all parts; a missing package is then reported before anything is computed."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from nam_jax.sweep._config import SweepConfig
     from nam_jax.sweep._run import SweepError, run, run_config
     from nam_jax.sweep._status import Status, is_there, read, status
-    from nam_jax.sweep._words import read_words
+    from nam_jax.sweep._words import complete_parser, read_words
 
 __getattr__, __dir__ = attach(
     __name__,
@@ -19,7 +19,7 @@ __getattr__, __dir__ = attach(
         "_config": ["SweepConfig"],
         "_run": ["SweepError", "run", "run_config"],
         "_status": ["Status", "is_there", "read", "status"],
-        "_words": ["read_words"],
+        "_words": ["complete_parser", "read_words"],
     },
 )
 
@@ -27,6 +27,7 @@ __all__ = [
     "Status",
     "SweepConfig",
     "SweepError",
+    "complete_parser",
     "is_there",
     "read",
     "read_words",

@@ -7,9 +7,11 @@ from nam_jax.record import (
     ConfigError,
     Parser,
     Study,
+    add_flags,
     entry_of,
     field_hint,
     hints,
+    offer,
     read_config,
     read_given,
     reading_input,
@@ -18,7 +20,6 @@ from nam_jax.record import (
 )
 from nam_jax.sweep._config import RANGE, SweepConfig
 
-SUMMARY = "Run a study with every combination of settings; what is computed is kept."
 MORE = """\
 A value list is A,B,C or a range FIRST:LAST:NUMBER, evenly spaced, or FIRST:LAST:NUMBER:log. In a
 field that takes a list, + joins the entries of one value, as in sizes=40+80,80+160.
@@ -59,19 +60,20 @@ class Words(NamedTuple):
     quiet: bool = False
 
 
-def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
+def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = "") -> Words:
     """Returns what the words after `nam-jax sweep` say; ends the process after `--help`.
 
     Args:
         words: The words.
         studies: The known studies.
+        opening: How the help starts.
 
     Raises:
         ConfigError: If a word is wrong; the message names it.
     """
     words = list(words)
     named = words.pop(0) if words and not words[0].startswith("-") else None
-    first = _parser("nam-jax sweep", help=named is None)
+    first = _parser("nam-jax sweep", opening, help=named is None)
     known, others = first.parse_known_args(words)
     for option in ("status", "config", "out", "scheduler"):
         if getattr(known, option) == "":
@@ -90,7 +92,7 @@ def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
     if study is None:
         hint = field_hint(name, [study.name for study in studies])
         raise ConfigError(f"Argument `study` must name a study, but has {shown(name)}; {hint}")
-    given, settings = read_given(study, _parser(f"nam-jax sweep {name}", help=True), words)
+    given, settings = read_given(study, _parser(f"nam-jax sweep {name}", opening), words)
     return Words(
         _merged(config, study, given, settings),
         study,
@@ -102,11 +104,25 @@ def read_words(words: Sequence[str], studies: Sequence[Study]) -> Words:
     )
 
 
-def _parser(prog: str, *, help: bool) -> Parser:
+def complete_parser(studies: Sequence[Study]) -> Parser:
+    """Returns a parser of all words after `nam-jax sweep`, which says what to offer for each."""
+    parser = _parser("nam-jax sweep")
+    offer(parser)
+    commands = parser.add_subparsers()
+    for study in studies:
+        kind = study.config.resolve()
+        own = _parser(f"nam-jax sweep {study.name}")
+        add_flags(own, "fields", kind())
+        offer(own, kind)
+        commands.add_parser(study.name, help=study.summary, parents=[own], add_help=False)
+    return parser
+
+
+def _parser(prog: str, opening: str = "", *, help: bool = True) -> Parser:
     import argparse
 
     parser = Parser(
-        prog=prog, description=SUMMARY, epilog=MORE, allow_abbrev=False, add_help=help,
+        prog=prog, description=opening, epilog=MORE, allow_abbrev=False, add_help=help,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.usage = "nam-jax sweep STUDY [--grid FIELD=VALUES]... [options] [fields of the study]"

@@ -72,6 +72,7 @@ import contextlib, io, sys
 from nam_jax import cli
 from nam_jax.experiment import STUDIES
 commands = [*([study.name] for study in STUDIES), ["sweep"], ["sweep", "rate"], ["plot"]]
+commands += [["completion"], ["completion", "bash"]]
 for words in (["--version"], *([*command, "--help"] for command in ([], *commands))):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         cli.main(words)

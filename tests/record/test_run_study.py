@@ -67,7 +67,10 @@ def here(function):
     return ImportPath(f"{__name__}:{function.__name__}")
 
 
-TOY = Study("toy", "A toy.", here(Config), here(run), here(table), here(figure), more=here(more))
+TOY = Study(
+    "toy", "A toy.", "try", "toy", 1, here(Config), here(run), here(table), here(figure),
+    more=here(more),
+)  # fmt: skip
 FILES = ("config.toml", "result.zarr", "figure.png", "figure-more.png", "extra.txt")
 
 

@@ -38,7 +38,8 @@ def here(function):
 
 
 STUDY = Study(
-    "trials", "Trials.", here(Config), here(run_many), here(run_many), here(run_many),
+    "trials", "Trials.", "try", "trials", 1,
+    here(Config), here(run_many), here(run_many), here(run_many),
     run_many=here(run_many), stacked=("seed", "level"),
 )  # fmt: skip
 

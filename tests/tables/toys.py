@@ -111,11 +111,15 @@ def here(function, module="tables.toys"):
 
 
 ONE_BY_ONE = Study(
-    "toy", "A toy.", here(Config), here(run), here(table), here(figure), check=here(check),
-    headline="recalled",
+    "toy", "A toy.", "try", "toy", 1, here(Config), here(run), here(table), here(figure),
+    check=here(check), headline="recalled",
 )  # fmt: skip
 AT_ONCE = Study(
-    "toy-many", "A toy.", here(Config), here(run), here(table), here(figure), check=here(check),
-    run_many=here(run_many), stacked=("seed", "level", "where", "fault"), headline="recalled",
+    "toy-many", "A toy.", "try", "toy-many", 1, here(Config), here(run), here(table), here(figure),
+    check=here(check), run_many=here(run_many), stacked=("seed", "level", "where", "fault"),
+    headline="recalled",
 )  # fmt: skip
-LITTLE = Study("toy-little", "A toy.", here(Config), here(run_little), here(table), here(figure))
+LITTLE = Study(
+    "toy-little", "A toy.", "try", "toy-little", 1,
+    here(Config), here(run_little), here(table), here(figure),
+)  # fmt: skip

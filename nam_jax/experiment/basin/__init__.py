@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="basin",
     summary="Measure from how damaged a cue a memory recalls, and what it reaches instead.",
+    group="measure",
+    example="basin --fast",
+    seconds=40,
     config=ImportPath("nam_jax.experiment.basin._config:BasinConfig"),
     run=ImportPath("nam_jax.experiment.basin._run:run"),
     table=ImportPath("nam_jax.experiment.basin._run:table"),

@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="capacity",
     summary="Measure how many random patterns memories hold, and how that grows with their size.",
+    group="measure",
+    example="capacity --fast --memories power-2 power-3",
+    seconds=110,
     config=ImportPath("nam_jax.experiment.capacity._config:CapacityConfig"),
     run=ImportPath("nam_jax.experiment.capacity._run:run"),
     table=ImportPath("nam_jax.experiment.capacity._run:table"),

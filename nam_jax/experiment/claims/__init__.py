@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="claims",
     summary="Check every claim of the theory and say where it holds.",
+    group="reproduce",
+    example="claims --fast --only capacity gating",
+    seconds=110,
     config=ImportPath("nam_jax.experiment.claims._config:ClaimsConfig"),
     run=ImportPath("nam_jax.experiment.claims._run:run"),
     table=ImportPath("nam_jax.experiment.claims._run:table"),

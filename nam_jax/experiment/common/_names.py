@@ -13,9 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, final
 
-from typing_extensions import Doc
-
-from nam_jax.record import FARTHEST, MOST, ImportPath, shown
+from nam_jax.record import FARTHEST, MOST, ImportPath, Named, shown
 
 
 @final
@@ -37,6 +35,11 @@ class Whole:
         if not re.fullmatch(r"0|[1-9][0-9]{0,9}", text):
             return None
         return int(text) if self.least <= int(text) <= self.most else None
+
+    @property
+    def example(self) -> str:
+        """The least number."""
+        return str(self.least)
 
     def __str__(self) -> str:
         end = "on" if self.most == MOST else f"to {self.most:g}"
@@ -63,6 +66,11 @@ class Real:
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
             return None
         return float(text) if self.above < float(text) <= self.most else None
+
+    @property
+    def example(self) -> str:
+        """A number in the range."""
+        return f"{self.above + min(1.0, (self.most - self.above) / 2):g}"
 
     def __str__(self) -> str:
         most = "" if self.most == FARTHEST else f", at most {self.most:g}"
@@ -92,6 +100,13 @@ class Row:
             return self.word
         number = f"-{self.number.symbol}"
         return self.word + (f"[{number}]" if self.number.optional else number)
+
+    @property
+    def example(self) -> str:
+        """A name that the row fits: without a number if it may, else with a small one."""
+        if self.number is None or self.number.optional:
+            return self.word
+        return f"{self.word}-{self.number.example}"
 
     def read(self, name: str) -> dict[str, float | int] | None:
         """Returns the number in `name` as a keyword argument; None if the row does not fit `name`.
@@ -181,9 +196,10 @@ class Names:
             made[name] = self.make(name, argument)
         return made
 
-    def doc(self, text: str) -> Doc:
+    def doc(self, text: str) -> Named:
         """Returns the help of a field that takes these names: `text`, then names and meanings."""
-        return Doc(f"{text}. " + "; ".join(f"{row}: {row.meaning}" for row in self.rows) + ".")
+        meanings = "; ".join(f"{row}: {row.meaning}" for row in self.rows)
+        return Named(f"{text}. {meanings}.", tuple(row.example for row in self.rows))
 
     def _hint(self, name: str) -> str:
         """The end of an error text: the known name that is most like `name`, if one is near."""

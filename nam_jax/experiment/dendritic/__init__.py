@@ -8,6 +8,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="dendritic",
     summary="Recall by rates of neurons with dendrites: size, noise, wiring, controls.",
+    group="reproduce",
+    example="dendritic --fast --parts raster size",
+    seconds=85,
     config=ImportPath("nam_jax.experiment.dendritic._config:DendriticConfig"),
     run=ImportPath("nam_jax.experiment.dendritic._run:run"),
     table=ImportPath("nam_jax.experiment.dendritic._run:table"),

@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="lesion",
     summary="Recall with cut calcium fluxes, changed astrocyte tone, and two coupled astrocytes.",
+    group="reproduce",
+    example="lesion",
+    seconds=180,
     config=ImportPath("nam_jax.experiment.lesion._config:LesionConfig"),
     run=ImportPath("nam_jax.experiment.lesion._run:run"),
     table=ImportPath("nam_jax.experiment.lesion._run:table"),

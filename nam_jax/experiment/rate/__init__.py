@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="rate",
     summary="Measure how many damaged cues a memory recalls at one size, load and damage.",
+    group="measure",
+    example="rate --memory power-3 --load 0.5",
+    seconds=15,
     config=ImportPath("nam_jax.experiment.rate._config:RateConfig"),
     run=ImportPath("nam_jax.experiment.rate._run:run"),
     table=ImportPath("nam_jax.experiment.rate._run:table"),

@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="tokens",
     summary="Train blocks of the Energy Transformer to complete digits, with and without a part.",
+    group="train",
+    example="tokens --fast",
+    seconds=80,
     config=ImportPath("nam_jax.experiment.tokens._config:TokensConfig"),
     run=ImportPath("nam_jax.experiment.tokens._run:run"),
     table=ImportPath("nam_jax.experiment.tokens._dataset:table"),

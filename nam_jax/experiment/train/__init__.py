@@ -8,6 +8,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="train",
     summary="Train the tensor on correlated images and compare recall and inpainting.",
+    group="train",
+    example="train --fast",
+    seconds=90,
     config=ImportPath("nam_jax.experiment.train._config:TrainConfig"),
     run=ImportPath("nam_jax.experiment.train._run:run"),
     table=ImportPath("nam_jax.experiment.train._run:table"),

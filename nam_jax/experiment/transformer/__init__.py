@@ -5,6 +5,9 @@ from nam_jax.record import ImportPath, Study
 study = Study(
     name="transformer",
     summary="Train Transformers with softmax, dense or Hebbian attention on associative recall.",
+    group="train",
+    example="transformer --fast",
+    seconds=100,
     config=ImportPath("nam_jax.experiment.transformer._config:TransformerConfig"),
     run=ImportPath("nam_jax.experiment.transformer._run:run"),
     table=ImportPath("nam_jax.experiment.transformer._run:table"),

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from typing_extensions import Doc
 
 import nam_jax as nam
 from nam_jax import memory, network
@@ -23,7 +22,9 @@ from nam_jax.experiment.common import (
     _registry,
 )
 from nam_jax.experiment.common._names import Names, Real, Row, Whole
-from nam_jax.record import ImportPath
+from nam_jax.experiment.items._config import METHODS
+from nam_jax.experiment.transformer._config import ATTENTIONS
+from nam_jax.record import ImportPath, Named
 
 TABLES = (MEMORIES, SEPARATIONS, SIMILARITIES, WEIGHTINGS)
 
@@ -138,8 +139,23 @@ def test_a_name_that_is_given_twice_is_refused():
 def test_help_lists_every_memory(config):
     field = "memory" if config is basin.study.config else "memories"
     metadata = inspect.get_annotations(config.resolve())[field].__metadata__
-    text = next(value.documentation for value in metadata if isinstance(value, Doc))
-    assert all(f"{row}: {row.meaning}" in text for row in MEMORIES.rows)
+    help = next(value for value in metadata if isinstance(value, Named))
+    assert all(f"{row}: {row.meaning}" in help.text for row in MEMORIES.rows)
+    assert help.words == tuple(row.example for row in MEMORIES.rows)
+
+
+@pytest.mark.parametrize("names", [*TABLES, ATTENTIONS, METHODS], ids=lambda names: names.things)
+def test_names_that_shells_offer_are_names(names):
+    for row in names.rows:
+        assert names.row_of(row.example, "memory") is row
+
+
+@pytest.mark.parametrize(
+    ("number", "example"),
+    [(Whole("n", 2, 99), "2"), (Real("b"), "1"), (Real("b", most=1), "0.5"), (Real("b", 3.0), "4")],
+)
+def test_an_offered_number_is_in_its_range(number, example):
+    assert number.example == example and number.read(example) == float(example)
 
 
 def toy(patterns, n=3):

@@ -1,63 +1,18 @@
-"""The command `nam-jax`: studies from the command line.
+"""Runs one command: a study, a sweep, or one of the tools."""
 
-The module itself imports only the list of studies. It imports JAX and the parts of a study when a
-command uses them, so that help appears quickly.
-"""
-
-import argparse
 import contextlib
 import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from nam_jax._paths import expanded
+from nam_jax.cli._parsers import command_parser, completion_parser, plot_parser, whole_parser
 from nam_jax.experiment import STUDIES, SWEEP
 from nam_jax.record import Context, Study, stopped_by_signals
 
-PLOT = "Draw the figures of a run anew from its result.zarr."
 INSTALL = 'studies need the extra `experiments`; pip install "nam-jax[experiments]".'
-
-MANUAL = """\
-every study:
-  --config FILE   read fields from a TOML file; flags overrule it
-  --out DIR       where results go (default runs/COMMAND)
-  --quiet         no progress bar and no table
-  --device NAME   where to compute: a platform of JAX, or one device as in gpu:1
-  --help          all fields of a command, with their defaults
-
-what a run leaves in DIR:
-  config.toml     every field as it was used; give it to --config to repeat the run
-  result.zarr     all numbers, as a labelled xarray Dataset
-  figure.png      the figure; capacity, compare, dendritic, items and claims draw more, claims
-                  writes claims.md, and compare tables.html
-
-examples:
-  nam-jax retrieve
-  nam-jax retrieve --dynamics certified --level 0.2
-  nam-jax retrieve --config configs/retrieve.toml --num-patterns 10 --out runs/ten
-  nam-jax retrieve --source ./my-photos --num-patterns 12
-  nam-jax train --fast
-  nam-jax train --source fashion-mnist --num-patterns 100 --gradient truncated
-  nam-jax capacity --fast
-  nam-jax capacity --config configs/capacity_astrocyte.toml
-  nam-jax basin --memory distinct-3 --num-patterns 100 400
-  nam-jax compare --fast
-  nam-jax compare --config configs/compare.toml
-  nam-jax transformer --attentions softmax rectified-5 --head-size 16
-  nam-jax dendritic --fast --parts raster size
-  nam-jax claims --fast
-  nam-jax claims --only capacity gating
-  nam-jax sweep rate --grid load=0.05:0.2:7 --grid num_neurons=64,128 --seeds 20
-  nam-jax plot runs/claims --out figures
-
-compiled programs are kept in the user's cache folder, up to 1 GB; the environment variable
-NAM_JAX_CACHE names another folder, and NAM_JAX_CACHE=off keeps none.
-
-exit status: 0 done; 1 the run failed, and its traceback is in DIR/log.txt; 2 the command, a field
-or a file was wrong; 130 interrupted. Studies need the extra: pip install "nam-jax[experiments]".
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,7 +73,7 @@ def _command(words: list[str]) -> int:
 
     Wrong input gives 2 and a failed run gives 1; the message goes to standard error.
     """
-    name = _parser().parse_args(words[:1]).command
+    name = command_parser().parse_args(words[:1]).command
     from nam_jax.record import ConfigError, RunError, StoreError
 
     try:
@@ -126,6 +81,8 @@ def _command(words: list[str]) -> int:
             _plot(words[1:])
         elif name == "sweep":
             _sweep(words[1:])
+        elif name == "completion":
+            _completion(words[1:])
         else:
             _run(next(study for study in STUDIES if study.name == name), words[1:])
     except ConfigError as error:
@@ -144,9 +101,7 @@ def _plot(words: list[str]) -> None:
     """Draws the figures of a run again from its numbers."""
     from nam_jax.record import read_run, reading_input, redraw, study_of
 
-    parser = _Parser(prog="nam-jax plot", description=PLOT, allow_abbrev=False)
-    parser.add_argument("folder", metavar="DIR", help="folder of a run")
-    parser.add_argument("--out", help="folder for the figures (default DIR)")
+    parser = plot_parser()
     options = parser.parse_args(words)
     if options.out == "":
         parser.error("argument --out: must be a folder, but has ''")
@@ -163,12 +118,20 @@ def _plot(words: list[str]) -> None:
     print(f"{out}: {', '.join(names)}")
 
 
+def _completion(words: list[str]) -> None:
+    """Prints the script by which a shell completes the words of `nam-jax`."""
+    shell = completion_parser().parse_args(words).shell
+    import shtab
+
+    print(shtab.complete(whole_parser(), shell))
+
+
 def _sweep(words: list[str]) -> None:
     """Runs a study with many settings, or tells how far such a sweep is."""
     from nam_jax import sweep
     from nam_jax.record import WRITTEN, faults_logged, reading_input
 
-    given = sweep.read_words(words, STUDIES)
+    given = sweep.read_words(words, STUDIES, SWEEP.opening)
     if given.status is not None:
         print(sweep.status(given.status, STUDIES), flush=True)
         return
@@ -226,39 +189,3 @@ def _show(table: Any) -> None:
     with console.capture() as text:
         console.print(table)
     print(text.get(), end="", flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    """The parser of the first word; each command parses the words after it by itself."""
-    parser = _Parser(
-        prog="nam-jax",
-        description="Associative memory in JAX: store patterns, recall them from damaged cues.",
-        epilog=MANUAL,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for study in STUDIES:
-        commands.add_parser(study.name, help=study.summary, add_help=False)
-    commands.add_parser("sweep", help=SWEEP.summary, add_help=False)
-    commands.add_parser("plot", help=PLOT, add_help=False)
-    return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        from nam_jax.record import clipped
-
-        self.exit(2, f"{self.prog}: {clipped(message, 400)}; `{self.prog} --help` tells more.\n")
-
-
-class _Version(argparse.Action):
-    """Prints the version; looks it up only when `--version` is given."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version
-
-        print(f"nam-jax {version('nam-jax')}")
-        parser.exit()
