@@ -14,6 +14,7 @@ from pathlib import Path
 
 import latex2mathml.converter
 import nbconvert
+import nbformat
 from bs4 import BeautifulSoup
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -32,39 +33,52 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in BESIDES:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for name, content in _from_notebook(path, config.repo_url).items():
+        for name, content in _from_notebook(path).items():
             files.append(File.generated(config, f"notebooks/{name}", content=content))
     return files
 
 
-def _from_notebook(path: Path, repo_url: str) -> dict[str, str | bytes]:
+def _from_notebook(path: Path) -> dict[str, str | bytes]:
     """The page of a notebook and its pictures, by file name."""
-    exporter = nbconvert.MarkdownExporter()
+    notebook = nbformat.read(path, as_version=4)
     resources = {"output_files_dir": f"{path.stem}_files", "unique_key": path.stem}
-    text, made = exporter.from_filename(str(path), resources)
-    address = f"{repo_url.removeprefix('https://')}/blob/main/notebooks/{path.name}"
-    colab = f"https://colab.research.google.com/{address.replace('github.com', 'github', 1)}"
-    title, rest = text.lstrip().split("\n", 1)
-    text = f"{title}\n\n[Open in Colab]({colab}){{ .md-button }}\n{rest}"
-    text = re.sub(r"!\[png\]", "![What the cell above draws]", text)
+    exporter = nbconvert.MarkdownExporter()
+    text, made = exporter.from_notebook_node(notebook, resources)
+    # The badge is a picture of another server.
+    text = re.sub(r"\[!\[[^\]]*\]\([^)]*\)\](\([^)]*\))", r"[Open in Colab]\1{ .md-button }", text)
+
+    def described(match: re.Match) -> str:
+        return f"![Figure: {_about(notebook, int(match[2]))}]({match[1]})"
+
+    text = re.sub(r"!\[png\]\(([^)]*_(\d+)_\d+\.png)\)", described, text)
     return {f"{path.stem}.md": text} | made["outputs"]
 
 
+def _about(notebook: nbformat.NotebookNode, place: int) -> str:
+    """The first sentence of the last Markdown cell before a cell, without its marks."""
+    cells = [cell.source for cell in notebook.cells[:place] if cell.cell_type == "markdown"]
+    plain = re.sub(r"^#.*$|[*`$\\]", "", cells[-1], flags=re.MULTILINE)
+    plain = " ".join(re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", plain).split())
+    sentence = re.match(r"(?:[^.?]{1,50}[.?] )?.*?[.?](?= |$)", plain)
+    return re.sub(r"[][]", "", sentence[0] if sentence else plain)
+
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leads relative links to files outside the site to the repository."""
+    """Leads links to files of the repository to their pages, or else to the repository."""
     folder = posixpath.dirname(page.file.src_uri)
     if page.file.src_uri not in BESIDES and not page.file.src_uri.startswith("notebooks/"):
         folder = posixpath.join("docs", folder)
 
     def moved(match: re.Match) -> str:
         path, anchor = match[1], match[2]
-        if re.match(r"[a-z]+:", path) or not path:
+        here = path.removeprefix(f"{config.repo_url}/blob/main/")  # as notebooks link, for Colab
+        if re.match(r"[a-z]+:", here) or not path:
             return match[0]
-        target = posixpath.normpath(posixpath.join(folder, path))
+        target = posixpath.normpath(posixpath.join(folder, path)) if here == path else here
         uri = target.removeprefix("docs/").replace(".ipynb", ".md")
         if files.get_file_from_path(uri):
-            here = posixpath.dirname(page.file.src_uri) or "."
-            return f"]({posixpath.relpath(uri, here)}{anchor})"
+            start = posixpath.dirname(page.file.src_uri) or "."
+            return f"]({posixpath.relpath(uri, start)}{anchor})"
         if not (ROOT / target).exists():
             return match[0]  # MkDocs warns of it
         return f"]({config.repo_url}/blob/main/{target}{anchor})"

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+REPOSITORY = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["repo_url"]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -36,6 +39,16 @@ def test_first_code_cell_installs_what_is_missing(path):
     notebook = nbformat.read(path, as_version=4)
     first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "except ImportError:" in first and '%pip install -q "nam-jax[experiments]"' in first
+
+
+@each_notebook
+def test_title_is_followed_by_a_link_to_colab(path):
+    colab = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github")
+    badge = "https://colab.research.google.com/assets/colab-badge.svg"
+    link = f"[![Open in Colab]({badge})]({colab}/blob/main/notebooks/{path.name})"
+    first = nbformat.read(path, as_version=4).cells[0]
+    assert first.cell_type == "markdown" and first.source.startswith("# ")
+    assert first.source.splitlines()[1:3] == ["", link]
 
 
 @each_notebook
