@@ -8,7 +8,7 @@ from nam_jax.solve import AbstractUpdates, Flow
 COARSE = Flow(rest=1e-2, rtol=1e-3, atol=1e-4)
 """Settings whose `rest` and tolerances are ten times those of `Flow()`.
 
-Rates of recall near capacity are lower with them; docs/how_to/recall.md says by how much.
+Rates of recall near capacity are lower with them; docs/results/benchmarks.md says by how much.
 """
 
 
