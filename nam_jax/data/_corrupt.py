@@ -115,7 +115,9 @@ def _fraction(fraction: Number) -> Scalar:
     return _checked("fraction", "lie in [0, 1]", fraction, 0, 1)
 
 
-def _checked(name: str, requirement: str, number: Number, low: float, high: float) -> Scalar:
+def _checked(
+    name: str, requirement: str, number: Number, low: float | int, high: float | int
+) -> Scalar:
     """Returns the number as an array; NaN if it is traced and out of range."""
     # `not low <= number` also refuses NaN; `number < low` would not.
     if is_concrete(number) and not low <= float(number) <= high:

@@ -30,7 +30,7 @@ def test_a_config_makes_a_grid_and_says_its_command_and_cost(path):
 
 
 def test_the_pages_name_them_all():
-    page = (ROOT / "docs" / "sweeps.md").read_text()
+    page = (ROOT / "docs" / "how_to" / "sweep.md").read_text()
     assert CONFIGS and all(f"configs/{path.name}" in page for path in CONFIGS)
 
 
