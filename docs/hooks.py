@@ -8,6 +8,7 @@ need no script and no other server.
 import functools
 import html
 import importlib
+import inspect
 import posixpath
 import re
 from pathlib import Path
@@ -102,23 +103,45 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 
 def _identifier(text: str) -> str | None:
-    """The full name of what inline code names: `nam.settle(...)`, `solve.Flow`, `Hopfield`."""
-    match = re.match(r"(?:nam\.|nam_jax\.)?(?:([a-z]+)\.)?(\w+)(?:\(.*\))?$", text, re.DOTALL)
-    return match and _public().get((match[1], match[2]))
+    """The full name of what code names: `nam.settle(...)`, `solve.Flow`, `Hopfield.learned`."""
+    match = re.match(r"(?:nam\.|nam_jax\.)?([\w.]+)(?:\(.*\))?$", text, re.DOTALL)
+    if not match or match[1] in _public():
+        return match and _public()[match[1]]
+    owner, _, member = match[1].rpartition(".")
+    full = _public().get(owner)
+    if not full or member.startswith("_"):
+        return None
+    room, _, name = full.rpartition(".")
+    value = getattr(importlib.import_module(room), name)
+    classes = inspect.getmro(value) if inspect.isclass(value) else ()
+    ours = [vars(base) for base in classes if base.__module__.startswith("nam_jax.")]
+    known = any(member in names or member in names.get("__annotations__", ()) for names in ours)
+    return f"{full}.{member}" if known else None
 
 
 @functools.cache
-def _public() -> dict[tuple[str | None, str], str]:
-    """Full names by room and name; classes also by their name alone, if it is unique."""
+def _public() -> dict[str, str]:
+    """Full names by room and name, of classes also by their name alone, if it is unique."""
     import nam_jax
 
-    rooms = [name for name in nam_jax.__all__ if not callable(getattr(nam_jax, name))]
-    names = {(None, name): f"nam_jax.{name}" for name in set(nam_jax.__all__) - set(rooms)}
-    for room in rooms:
-        for name in importlib.import_module(f"nam_jax.{room}").__all__:
-            names[room, name] = f"nam_jax.{room}.{name}"
-            if name[0].isupper():
-                names.setdefault((None, name), names[room, name])
+    names = {}
+
+    def add(room: str) -> None:
+        module = importlib.import_module(f"nam_jax.{room}")
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.ismodule(value):
+                add(f"{room}.{name}")
+                continue
+            names[f"{room}.{name}"] = f"nam_jax.{room}.{name}"
+            if inspect.isclass(value):
+                names.setdefault(name, f"nam_jax.{room}.{name}")
+
+    for name in nam_jax.__all__:
+        if callable(getattr(nam_jax, name)):
+            names[name] = f"nam_jax.{name}"
+        else:
+            add(name)
     return names
 
 

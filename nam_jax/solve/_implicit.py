@@ -1,6 +1,6 @@
 """Derivatives of an equilibrium from the equations at rest, without the steps that led to it.
 
-Notation: F(u, theta) is the `force`, zero at rest; J = -dF/du; L, W and H as in [`Implicit`][].
+Notation: F(u, theta) is the `force`, zero at rest; J = -dF/du; L, W and H as in `Implicit`.
 """
 
 # Example: two units with leaks 1, weights W = [[0.5, 0], [3, 0]], and slopes H = diag(1, 0), so the
@@ -68,7 +68,9 @@ def adjoint(
         implicit: How to solve; by default `Implicit()`.
 
     Returns:
-        An [`nam_jax.solve.Adjoint`][].
+        An object with the fields `force` (mu), `residual` (|J^T mu - v| / |v|), `iterations`,
+        `least_curvature` (of the energy: 1 for a layer without interactions, 0 at a critical
+        point), and `result`, one of `RESULTS`.
 
     Raises:
         ValueError: If the network takes no such drive.
@@ -148,7 +150,7 @@ def at_rest(
     Its derivatives are with respect to the arrays of `network` and `drive`. The steps that led to
     `state` are not differentiated.
 
-    If JAX differentiates this function, it returns the state of [`nearer`][] instead of `state`, so
+    If JAX differentiates this function, it returns the state of `nearer` instead of `state`, so
     that the value of a loss and its derivatives belong to one state. The derivatives are NaN unless
     `rested` is True and the Newton steps of `nearer` converge.
 

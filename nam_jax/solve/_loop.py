@@ -2,7 +2,7 @@
 
 It uses `step` of a Diffrax solver and `adapt_step_size` of a Diffrax step-size controller. Unlike
 `diffrax.diffeqsolve` it keeps the size of the next step and the last stage of the solver in a
-[`Course`][], so that a course which was stopped goes on with the same bits.
+`Course`, so that a course which was stopped goes on with the same bits.
 """
 
 # Example: du/dt = -u from u = 1 at t = 0, with fixed steps of 0.5, saved at t = 0 and 0.7, up to

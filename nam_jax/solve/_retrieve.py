@@ -105,7 +105,7 @@ def retrieve(
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        A [`Retrieval`][]. Under `jax.vmap` a cue that holds NaN or infinity gives the result
+        A `Retrieval`. Under `jax.vmap` a cue that holds NaN or infinity gives the result
         `non_finite` and does not change the results of other cues.
 
     Raises:

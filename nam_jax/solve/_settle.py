@@ -74,7 +74,7 @@ def settle(
     adjoint. Derivatives of a discrete network are zero too, as signs are flat.
 
     By default derivatives by `network` and `drive` come from the equations at rest. Under
-    differentiation three Newton steps bring the returned state [`nam_jax.solve.nearer`][] to the
+    differentiation three Newton steps bring the returned state nearer to the
     equilibrium. Derivatives are NaN if the network did not come to rest, a linear solve failed, or
     those steps failed; [`nam_jax.solve.adjoint`][] reports the reason.
 
@@ -90,7 +90,7 @@ def settle(
         throw: Whether to raise an error unless the result is `converged` or `passed`.
 
     Returns:
-        An [`Equilibrium`][]. Its `result` is `energy_rose` if the state at rest has more energy
+        An `Equilibrium`. Its `result` is `energy_rose` if the state at rest has more energy
         than the first state, by more than rounding.
 
     Raises:

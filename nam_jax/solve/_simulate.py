@@ -122,7 +122,7 @@ def simulate(
         throw: Whether to raise an error unless the result is `converged` or `time_reached`.
 
     Returns:
-        A [`Trajectory`][].
+        A `Trajectory`.
 
     Raises:
         ValueError: If `state` does not have the layers of the network; if t1 is not after t0; if

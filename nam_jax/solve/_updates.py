@@ -180,7 +180,7 @@ class Asynchronous(AbstractUpdates):
     The updates come to rest if each flip lowers an energy, as in a
     [`nam_jax.network.DenseAssociativeMemory`][] without self-coupling or a
     [`nam_jax.network.Hopfield`][] network with symmetric weights. In other networks they may never
-    rest. With a given order they then end in a cycle, which is found as in [`Synchronous`][]; with
+    rest. With a given order they then end in a cycle, which is found as in `Synchronous`; with
     random orders they end at the step limit.
 
     Attributes:

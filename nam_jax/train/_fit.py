@@ -115,7 +115,7 @@ def fit(
         progress: Whether to show a progress bar.
 
     Returns:
-        A [`Fit`][].
+        A `Fit`.
 
     Raises:
         ValueError: On a bad argument, or a checkpoint folder of another run.

@@ -26,8 +26,8 @@ def learn_another(rule: AbstractLearningRule, weights: Pairs, pattern: Pattern) 
     other weight.
 
     Args:
-        rule: The rule that made `weights`: [`ActivityProduct`][], [`Covariance`][] with a given
-            mean, or [`ExpandedHebbian`][], [`Storkey`][] or [`ClampedOja`][] with a single pass.
+        rule: The rule that made `weights`: `ActivityProduct`, `Covariance` with a given
+            mean, or `ExpandedHebbian`, `Storkey` or `ClampedOja` with a single pass.
         weights: W, (N, N).
         pattern: (N,), in the dtype of `weights`.
 

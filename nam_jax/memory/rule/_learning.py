@@ -26,7 +26,7 @@ Learned = Float[Array, "outputs N"]
 class AbstractLearningRule(eqx.Module):
     """A rule that turns K patterns into weights w_ij, from neuron j (presynaptic) to neuron i.
 
-    Not to be confused with an [`AbstractPatternRule`][], which couples patterns within a process
+    Not to be confused with an `AbstractPatternRule`, which couples patterns within a process
     tensor.
 
     Attributes:

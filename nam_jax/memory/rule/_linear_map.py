@@ -29,7 +29,7 @@ class LinearMap(eqx.Module):
 class AbstractMapRule(eqx.Module):
     """A rule by which K inputs and their answers become a linear map.
 
-    Not to be confused with an [`AbstractLearningRule`][], which couples neurons to each other.
+    Not to be confused with an `AbstractLearningRule`, which couples neurons to each other.
     """
 
     @abc.abstractmethod

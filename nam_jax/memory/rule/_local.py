@@ -16,7 +16,7 @@ Coefficient = float | Scalar | Callable[[Pairs], Pairs]
 
 
 class Decay(eqx.Module):
-    """The coefficient c0(w) = -rate w of an [`ExpandedHebbian`][] rule: all weights decay.
+    """The coefficient c0(w) = -rate w of an `ExpandedHebbian` rule: all weights decay.
 
     Attributes:
         rate: Share of a weight that is lost at each pattern, in (0, 1].
@@ -41,7 +41,7 @@ class ExpandedHebbian(AbstractOnlineRule):
 
         dw_ij = c0 + c1pre x_j + c1post x_i + c2pre x_j^2 + c2post x_i^2 + c2corr x_i x_j
 
-    Each coefficient is a number or a function of w_ij; for example, c0 = [`Decay`][](0.1) makes
+    Each coefficient is a number or a function of w_ij; for example, c0 = `Decay`(0.1) makes
     weights decay. Weights start at 0. If all coefficients are numbers, the order of patterns does
     not matter. For random patterns of -1 and +1 only c2corr stores information, while
     c0 + c2pre + c2post, c1pre and c1post reduce the capacity. For sparse patterns of 0 and 1 with

@@ -59,7 +59,7 @@ class FreeOja(AbstractOnlineRule):
         dw_ij = (eta / N) y_i (x_j - w_ij y_i)
 
     Every row of W converges to the first principal component of the patterns, with either sign. The
-    memory then holds one direction and recalls no pattern; for recall use [`ClampedOja`][]. Weights
+    memory then holds one direction and recalls no pattern; for recall use `ClampedOja`. Weights
     start at random. Source: Oja 1982, J. Math. Biol. 15, 267.
 
     Attributes:

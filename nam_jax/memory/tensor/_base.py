@@ -22,7 +22,7 @@ class AbstractProcessTensor(eqx.Module):
     """A tensor T_ijkl: the calcium flux into astrocyte process ij for each unit of psi_kl.
 
     The astrocyte has one process at the synapse between neurons i and j; psi_ij is its activity. T
-    is a linear map on symmetric (N, N) arrays psi. Only a [`DenseTensor`][] stores all N^4 entries.
+    is a linear map on symmetric (N, N) arrays psi. Only a `DenseTensor` stores all N^4 entries.
     All tensors have the symmetries that an energy needs (Kozachkov, Slotine & Krotov, eqs 5-10):
     T_ijkl = T_klij = T_jikl = T_ijlk.
 

@@ -57,7 +57,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
 
         Args:
             patterns: (K, N) with K >= 1 and N >= 2.
-            rule: The rule for the couplings; by default [`Hebbian`][].
+            rule: The rule for the couplings; by default `Hebbian`.
             strength: t, dimensionless.
             autapses: Whether processes with i = j take part.
 

@@ -13,7 +13,7 @@ Couplings = Float[Array, " K"] | Float[Array, "K K"]
 
 
 class AbstractPatternRule(eqx.Module):
-    """A rule that turns the Gram matrix G into the couplings A of a [`PatternTensor`][]."""
+    """A rule that turns the Gram matrix G into the couplings A of a `PatternTensor`."""
 
     @abc.abstractmethod
     def __call__(self, gram: Float[Array, "K K"]) -> Couplings:

@@ -35,8 +35,8 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         E = lambda [x.phi - L_n] - 1/4 <phi phi^T, M phi phi^T> - 1/2 phi.W phi + const.
 
     W is 0 if synapses and processes have no inputs; an input to synapses is also subtracted from
-    psi. M is the sum of M0, a Hebbian background, and of M - M0, a tensor on the stored patterns
-    that [`nam_jax.memory.resolvent`][] computes. So a flow costs O(K N + K^2) instead of
+    psi. M is the sum of M0, a Hebbian background, and of M - M0, a tensor on the stored patterns:
+    a multiple of the resolvent T (shift - T)^-1. So a flow costs O(K N + K^2) instead of
     O(K N^2). Equilibria and their energies are exactly those of the three layers.
 
     The state is x, (N,). Make the network by `from_full`, or by `dense`, which needs no K x K
@@ -80,8 +80,9 @@ class EffectiveNeuronAstrocyte(AbstractNeuralNetwork):
         """Returns `network` with its synapses and processes eliminated.
 
         Args:
-            network: A certified network with linear synapses and processes, and with a tensor that
-                has a [`nam_jax.memory.resolvent`][]. Neurons start at the voltage of its `start`.
+            network: A certified network with linear synapses and processes, and with a tensor
+                whose resolvent T (shift - T)^-1 has a closed form: pattern tensors, dense tensors,
+                and their sums and multiples. Neurons start at the voltage of its `start`.
             drive: Constant inputs c to synapses and d to processes; they cost O(K N^2) once and
                 O(N^2) at each evaluation. Give the neural input to each evaluation instead.
 

@@ -31,7 +31,7 @@ class TripartiteNetwork(AbstractContinuousNetwork):
         tau_p dp_ij/dt = -gamma p_ij + sum_kl T_ijkl psi(p_kl) + kappa(s_ij) + d_ij
 
     Source: Kozachkov, Slotine & Krotov, arXiv 2311.08135, eqs 1-3. It has the flow of
-    [`NeuronAstrocyte`][] when f = phi(x_i) phi(x_j) + psi(p_ij) and kappa = g.
+    `NeuronAstrocyte` when f = phi(x_i) phi(x_j) + psi(p_ij) and kappa = g.
 
     Attributes:
         tensor: T.

@@ -133,7 +133,7 @@ class Dendrites(AbstractDendrites):
         transfer: Transfer,
         bias: Float[Array, "N2 D"] | Float[Array, " N2"] | None = None,
     ) -> Float[Array, " N2"]:
-        """Returns the sums as [`AbstractDendrites`][nam_jax.network.AbstractDendrites] says.
+        """Returns the sums as `AbstractDendrites` says.
 
         Under `jax.vmap` over inputs, one pass over the synapses serves the whole batch.
         """

@@ -154,7 +154,7 @@ class DendriticMemory(AbstractContinuousNetwork):
             width: Input over which a branch goes from g_min to g_max, above 0.
             time_constants: tau_E1, tau_E2, tau_I, in ms, above 0.
             start: The rule that turns a cue into an initial state; by default `FeatureCue()`.
-            **wiring: Further arguments of [`Wiring.random`][].
+            **wiring: Further arguments of `network.dendritic.Wiring.random`.
 
         Raises:
             ValueError: If an argument is outside its range; if no thresholds are known for the

@@ -60,7 +60,7 @@ class DenseAssociativeMemory(AbstractDiscreteNetwork, AbstractPatternStore):
        For a bit of 0, F' is replaced by its mean at S + 1 and S - 1. These fields have the signs of
        the default for n = 2 and exponentials; for n = 3 and 4 one bit in a thousand differs.
     3. With `self_coupling` the field is h = Xi^T F'(S), the literal single pass. It is the limit of
-       [`ContinuousDenseMemory`][] at beta -> infinity and dt = tau. For even n > 2 each neuron is
+       `ContinuousDenseMemory` at beta -> infinity and dt = tau. For even n > 2 each neuron is
        coupled to itself so strongly that errors are corrected only up to K ~ N^(n/2).
 
     Fields are computed up to a positive factor, which depends on the state and keeps steep F from
