@@ -22,7 +22,8 @@ class Classes(griffe.Extension):
             return
         if "__init__" not in cls.members and not inspect.isabstract(made):
             _set_constructor(cls, made)
-        cls.extra["nam_jax"]["explained_by"] = _explained_by(cls)
+        ours = [base for base in cls.resolved_bases if base.path.startswith("nam_jax.")]
+        cls.extra["nam_jax"] |= {"bases": ours, "explained_by": _explained_by(cls)}
 
 
 def _set_constructor(cls: griffe.Class, made: type) -> None:

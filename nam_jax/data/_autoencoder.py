@@ -88,6 +88,15 @@ class BinaryAutoencoder(AbstractCodec):
     signs. The decoder has the same parts in reverse order. In training the sign has the gradient of
     tanh (straight-through estimator). This is not a variational autoencoder: nothing in it is
     random.
+
+    Attributes:
+        stem: Convolution of 4 x 4 patches to features.
+        encoder: Residual blocks before the code.
+        to_code: Convolution of features to the numbers whose signs are the code.
+        from_code: Convolution of a code to features.
+        decoder: Residual blocks after the code.
+        to_pixels: Convolution of features to 4 x 4 patches.
+        grid: (h, w), the number of patches down and across.
     """
 
     stem: _Convolution

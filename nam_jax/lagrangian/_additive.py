@@ -16,7 +16,11 @@ from nam_jax.lagrangian._checks import cut, finite, into_interval, largest_root,
 
 
 class Quadratic(AbstractLagrangian):
-    """L = sum of gain u^2 / 2, with the activation gain u (a linear layer)."""
+    """L = sum of gain u^2 / 2, with the activation gain u (a linear layer).
+
+    Attributes:
+        gain: The slope of the activation, above 0.
+    """
 
     additive: ClassVar[bool] = True
     gain: Scalar
@@ -49,6 +53,9 @@ class LogCosh(AbstractLagrangian):
     """L = sum of log(cosh(beta u)) / beta, with the activation tanh(beta u) in (-1, 1).
 
     Kozachkov, Slotine & Krotov (arXiv 2311.08135) use it for all three layers.
+
+    Attributes:
+        beta: Steepness, above 0.
     """
 
     additive: ClassVar[bool] = True
@@ -89,7 +96,11 @@ class LogCosh(AbstractLagrangian):
 
 
 class Softplus(AbstractLagrangian):
-    """L = sum of log(1 + exp(beta u)) / beta, with the logistic activation in (0, 1)."""
+    """L = sum of log(1 + exp(beta u)) / beta, with the logistic activation in (0, 1).
+
+    Attributes:
+        beta: Steepness, above 0.
+    """
 
     additive: ClassVar[bool] = True
     beta: Scalar
@@ -130,6 +141,9 @@ class RectifiedPower(AbstractLagrangian):
     begins at u = 3e38 for n = 2, 2e4 for n = 10 and 1e2 for n = 20. Values and energies above the
     largest number are returned as about that number. The inverse ignores this limit: it is the
     root y^(1 / (n-1)) for every y > 0, zero for y = 0 (one of many answers) and NaN for y < 0.
+
+    Attributes:
+        n: A whole number of at least 2.
     """
 
     additive: ClassVar[bool] = True
@@ -194,6 +208,9 @@ class Exponential(AbstractLagrangian):
     activation is constant, and L continues along its tangent. Values and energies above the largest
     number are returned as about that number. The inverse ignores this limit: it is log(y) / beta
     for every y > 0.
+
+    Attributes:
+        beta: Steepness, above 0.
     """
 
     additive: ClassVar[bool] = True

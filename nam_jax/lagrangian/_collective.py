@@ -20,6 +20,9 @@ class LogSumExp(AbstractLagrangian):
 
     Model B of Krotov & Hopfield (arXiv 2008.06996): attention. The energy is minus the entropy of
     the softmax, divided by beta. There is no inverse: u and u + c have the same softmax.
+
+    Attributes:
+        beta: Steepness, above 0.
     """
 
     additive: ClassVar[bool] = False
@@ -77,6 +80,11 @@ class LayerNorm(AbstractLagrangian):
     (Krotov & Hopfield, arXiv 2008.06996; Hoover et al., arXiv 2302.07253). There is no inverse: the
     activation does not depend on mean and scale of u. The slope bound gain / sqrt(epsilon) is
     reached if all entries are equal.
+
+    Attributes:
+        gain: Factor of the normed entries, one number above 0.
+        shift: Added to the normed entries: one number, or one for each entry.
+        epsilon: Added to the variance, above 0.
     """
 
     additive: ClassVar[bool] = False
@@ -144,6 +152,9 @@ class Spherical(AbstractLagrangian):
     Model C of Krotov & Hopfield (arXiv 2008.06996), where epsilon is 0. The activation y is in the
     open unit ball. The inverse computes |u| from 1 - |y|^2, and loses digits as |u|^2 / epsilon
     grows. The slope bound 1 / sqrt(epsilon) is reached at u = 0.
+
+    Attributes:
+        epsilon: Added to |u|^2, above 0.
     """
 
     additive: ClassVar[bool] = False

@@ -29,6 +29,8 @@ class ExponentialEuler(dfx.AbstractSolver):
 
     Attributes:
         decay_rates: r of each layer, with the structure of the state.
+        term_structure: The structure of the terms that the method takes, for Diffrax.
+        interpolation_cls: The interpolation between two steps, for Diffrax.
     """
 
     # Example: leak 0.5, tau = 1, input 0.5, start u = 0, h = 2. Then r = 0.5 and f = 0.5, and the

@@ -64,6 +64,8 @@ class Unrolled(dfx.AbstractAdaptiveSolver):
     Attributes:
         method: A method of Diffrax whose last stage is evaluated at its solution ("first same as
             last"): `Tsit5`, `Dopri5` or `Bosh3`.
+        term_structure: The structure of the terms that the method takes, for Diffrax.
+        interpolation_cls: The interpolation between two steps, for Diffrax.
 
     Raises:
         ValueError: If the last stage of `method` is not evaluated at its solution.

@@ -38,7 +38,16 @@ _LEAST = 1e-6
 
 
 class Coefficients(NamedTuple):
-    """The six coefficients of the expanded rule; by default those of the activity product."""
+    """The six coefficients of the expanded rule; by default those of the activity product.
+
+    Attributes:
+        c0: Constant change.
+        c1pre: Coefficient of x_j, the presynaptic neuron.
+        c1post: Coefficient of x_i, the postsynaptic neuron.
+        c2pre: Coefficient of x_j^2.
+        c2post: Coefficient of x_i^2.
+        c2corr: Coefficient of the product x_i x_j.
+    """
 
     c0: Real = 0.0
     c1pre: Real = 0.0

@@ -47,6 +47,14 @@ class ExpandedHebbian(AbstractOnlineRule):
     c0 + c2pre + c2post, c1pre and c1post reduce the capacity. For sparse patterns of 0 and 1 with
     activity a, c1post = -a c2corr is needed.
     Source: Hanley's prospectus, Definition 2.8.2; Gerstner & Kistler 2002, Biol. Cybern. 87, 404.
+
+    Attributes:
+        c0: Constant change.
+        c1pre: Coefficient of x_j, the presynaptic neuron.
+        c1post: Coefficient of x_i, the postsynaptic neuron.
+        c2pre: Coefficient of x_j^2.
+        c2post: Coefficient of x_i^2.
+        c2corr: Coefficient of the product x_i x_j.
     """
 
     c0: Coefficient

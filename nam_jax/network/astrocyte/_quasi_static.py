@@ -16,13 +16,13 @@ from nam_jax.network.astrocyte._state import TripartiteState
 
 
 class QuasiStatic(AbstractNeuralNetwork):
-    """Neurons x, with synapses and processes (s*, p*) at their equilibrium for each x.
+    """Neurons x, with synapses and processes at their equilibrium for each x.
 
         tau_n dx/dt = -lambda x + g(s*) phi,   E = E_full(x, s*, p*)
 
     This is the limit of infinitely fast synapses and processes. It works for every certified
     network: any tensor, and any additive monotone g and psi. [`nam_jax.network.settle_fast`][]
-    computes (s*, p*), a solve over N x N arrays for each flow. If g and psi are linear,
+    computes s* and p*: a solve over N x N arrays for each flow. If g and psi are linear,
     [`nam_jax.network.EffectiveNeuronAstrocyte`][] is the same network at O(K N + K^2).
 
     Attributes:

@@ -31,7 +31,13 @@ def dtype_of(tensor: AbstractProcessTensor) -> np.dtype:
 
 
 class PerLayer(NamedTuple):
-    """One number for each layer: a leak or a time constant."""
+    """One number for each layer: a leak or a time constant.
+
+    Attributes:
+        neural: That of the neurons.
+        synaptic: That of the synapses.
+        process: That of the astrocyte processes.
+    """
 
     neural: Scalar
     synaptic: Scalar

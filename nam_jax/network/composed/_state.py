@@ -70,7 +70,11 @@ class LayerInputs(eqx.Module):
 
 
 class AbstractLayerStart(eqx.Module):
-    """How a cue becomes the initial state of a composed network."""
+    """How a cue becomes the initial state of a composed network.
+
+    Attributes:
+        voltage: State of a visible unit whose cue entry is 1.
+    """
 
     voltage: eqx.AbstractVar[float]
 
