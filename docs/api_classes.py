@@ -4,10 +4,12 @@ Griffe reads classes without running them. So it misses the constructors that Eq
 tuples make from fields, and it leaves out methods whose docstring stands in a base class.
 """
 
+import dataclasses
 import importlib
 import inspect
 from typing import Any
 
+import equinox as eqx
 import griffe
 
 
@@ -20,18 +22,29 @@ class Classes(griffe.Extension):
         made = getattr(module, cls.name, None)  # None for a class inside a function
         if not isinstance(made, type) or made.__module__ != cls.module.path:
             return
-        if "__init__" not in cls.members and not inspect.isabstract(made):
+        if isinstance(made, type(eqx.Enumeration)):
+            _list_sentences(cls, made)
+        made_from_fields = dataclasses.is_dataclass(made) or hasattr(made, "_fields")
+        if made_from_fields and "__init__" not in cls.members and not inspect.isabstract(made):
             _set_constructor(cls, made)
         ours = [base for base in cls.resolved_bases if base.path.startswith("nam_jax.")]
         cls.extra["nam_jax"] |= {"bases": ours, "explained_by": _explained_by(cls)}
 
 
+def _list_sentences(cls: griffe.Class, made: Any) -> None:
+    """Adds the members of an enumeration, with the sentence of each, to its docstring."""
+    names = [name for name, member in cls.members.items() if member.is_attribute]
+    members = [
+        griffe.DocstringAttribute(name, annotation=None, description=made[getattr(made, name)])
+        for name in names
+    ]
+    assert cls.docstring
+    cls.docstring.parsed.append(griffe.DocstringSectionAttributes(members, title="Members:"))
+
+
 def _set_constructor(cls: griffe.Class, made: type) -> None:
     """Adds the `__init__` that the fields make, with the annotations as they are written."""
-    try:
-        arguments = inspect.signature(made).parameters.values()
-    except ValueError:  # an enumeration has none
-        return
+    arguments = inspect.signature(made).parameters.values()
     own = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
     parameters = [own, *(_parameter(argument, cls) for argument in arguments)]
     init = griffe.Function("__init__", parameters=griffe.Parameters(*parameters), parent=cls)

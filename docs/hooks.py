@@ -95,15 +95,21 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         tex = html.unescape(equation.get_text().strip())[2:-2]
         math = latex2mathml.converter.convert(tex, display=shown)
         equation.replace_with(BeautifulSoup(math, "html.parser"))
+    room = page.file.src_uri.removeprefix("api/").removesuffix(".md")
     for code in soup.find_all("code"):
-        identifier = None if code.find(True) else _identifier(code.get_text())
+        identifier = None if code.find(True) else _identifier(code.get_text(), room)
         if identifier and not code.find_parent(["a", "pre", "h1", "h2", "h3", "h4", "autoref"]):
             code.wrap(soup.new_tag("autoref", identifier=identifier))
     return str(soup)
 
 
-def _identifier(text: str) -> str | None:
-    """The full name of what code names: `nam.settle(...)`, `solve.Flow`, `Hopfield.learned`."""
+def _identifier(text: str, room: str) -> str | None:
+    """The full name of what code names: `nam.settle(...)`, `solve.Flow`, `Hopfield.learned`.
+
+    The page of a room also names its functions alone; a name of one word may be an argument there.
+    """
+    if "_" in text and f"{room}.{text}" in _public():
+        return _public()[f"{room}.{text}"]
     match = re.match(r"(?:nam\.|nam_jax\.)?([\w.]+)(?:\(.*\))?$", text, re.DOTALL)
     if not match or match[1] in _public():
         return match and _public()[match[1]]
