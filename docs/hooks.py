@@ -31,6 +31,7 @@ BESIDES = (
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds pages and pictures from outside `docs/`."""
+    assert config.repo_url
     for name in BESIDES:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):

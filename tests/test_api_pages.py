@@ -49,7 +49,7 @@ def test_every_public_name_is_listed_once():
     missing = {
         module: sorted(set(expected[module]) - set(names.get(module, ()))) for module in expected
     }
-    assert {module: found for module, lacking in missing.items() if lacking} == {}
+    assert {module: lacking for module, lacking in missing.items() if lacking} == {}
     unknown = {module: sorted(set(names[module]) - set(expected[module])) for module in names}
     assert {module: extra for module, extra in unknown.items() if extra} == {}
     twice = {

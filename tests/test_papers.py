@@ -17,6 +17,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.fixture(scope="module")
 def hook():
     spec = importlib.util.spec_from_file_location("papers_hook", ROOT / "docs" / "papers_hook.py")
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
