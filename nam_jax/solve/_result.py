@@ -33,6 +33,8 @@ class RESULTS(eqx.Enumeration):
     )
 
 
+RESULTS.__module__ = "nam_jax.solve"  # where users find it: printing a result names it
+
 FLOOR = 1e-3
 """Size of a layer below which rest is judged absolutely, by default: atol / rtol of `Flow()`."""
 
