@@ -89,13 +89,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns equations into MathML, and names of the library into links to the API."""
+    """Turns equations into MathML and names into links, and gives tables the looks of the site."""
     soup = BeautifulSoup(content, "html.parser")
     for equation in soup.select(".arithmatex"):
         shown = "block" if equation.name == "div" else "inline"
         tex = html.unescape(equation.get_text().strip())[2:-2]
         math = latex2mathml.converter.convert(tex, display=shown)
         equation.replace_with(BeautifulSoup(math, "html.parser"))
+    for table in soup.select("table.dataframe"):  # of pandas, in notebooks
+        del table["class"], table["border"]
     room = page.file.src_uri.removeprefix("api/").removesuffix(".md")
     for code in soup.find_all("code"):
         identifier = None if code.find(True) else _identifier(code.get_text(), room)
