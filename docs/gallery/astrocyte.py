@@ -1,9 +1,9 @@
 """An astrocyte grown in space.
 
-`memory.grow_astrocyte` grows a random tree whose nodes are the processes at the synapses of 32
+`memory.grow_astrocyte` grows a random tree whose nodes are the processes at the synapses of 24
 neurons. `memory.exchange_within` can then cut fluxes by their distance along the branches.
 
-About 500 points in a disc, joined near the centre, coloured by the distance from one process along
+300 points in a disc, joined near the centre, coloured by the distance from one process along
 the branches: near points can be far along the branches.
 """
 
@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 
 import nam_jax as nam
 
-astrocyte = nam.memory.grow_astrocyte(32, key=jax.random.key(0))
-x, y, _ = astrocyte.positions[jnp.triu_indices(32)].T
+astrocyte = nam.memory.grow_astrocyte(24, key=jax.random.key(0))
+x, y, _ = astrocyte.positions[jnp.triu_indices(24)].T
 far = jnp.argmax(x)
 points = plt.scatter(x, y, c=astrocyte.distances[far], s=9)
 plt.plot(x[far], y[far], "s", color="C1", markersize=7, markerfacecolor="none")

@@ -23,10 +23,10 @@ kinds = {
     "Hebbian": HebbianAttention(features),
     "astrocyte": AstrocyteAttention(features, leak=0.3),
 }
-figure, panels = plt.subplots(1, 3, figsize=(3.4, 1.4), sharey=True)
+figure, panels = plt.subplots(1, 3, figsize=(3.4, 1.9), sharey=True)
 for axes, (name, attend) in zip(panels, kinds.items()):
     weights = attend(queries, stored, jnp.eye(24))
     image = axes.imshow(weights, cmap="gray_r", vmin=0, vmax=0.5)
     axes.set(title=name, xlabel="token (1)")
 panels[0].set_ylabel("query (1)")
-figure.colorbar(image, label="weight (1)")
+figure.colorbar(image, ax=panels, location="bottom", label="weight (1)")

@@ -4,7 +4,7 @@ A Hopfield network with 10 patterns in 100 neurons. Recalls that miss the patter
 their negatives, at mixtures of three patterns, or at states that are none of these.
 
 Stacked areas against the share of flipped bits. The area of the pattern fills the picture up to
-0.3 and vanishes at 0.5, where mixtures and other states have most.
+0.3 and vanishes at 0.5, where other states have half.
 """
 
 import jax

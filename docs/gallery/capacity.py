@@ -8,7 +8,6 @@ Points with small error bars on a line that rises from 0.001 to 0.1 as patterns 
 
 import jax
 import matplotlib.pyplot as plt
-import numpy as np
 
 import nam_jax as nam
 
@@ -26,7 +25,7 @@ exact = [nam.theory.one_step_error(40, count, law) for count in counts]
 errors = [scan.high - scan.scores, scan.scores - scan.low]
 plt.plot(counts, exact, label="exact law")
 plt.errorbar(counts, 1 - scan.scores, errors, fmt="o", label="measured [95 %]")
-plt.loglog()
+plt.yscale("log")
 plt.legend()
 plt.xlabel("stored patterns K (1)")
 plt.ylabel("wrong bits (1)")

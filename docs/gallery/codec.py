@@ -21,6 +21,6 @@ for row, image in zip(grid, images):
     copies = [codec.decode(nam.data.flip(code, share, key=jax.random.key(0))) for share in flips]
     for axes, picture in zip(row, (image, *copies)):
         axes.imshow(picture)
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], frame_on=False)
 for axes, name in zip(grid[0], ("image", *(f"{share:.0%}" for share in flips))):
     axes.set_title(name)

@@ -26,6 +26,6 @@ for column, digit in zip(grid.T, digits):
     network = EnergyNetwork(layers, [anchor, *stored], visible="v")
     for axes, image in zip(column, (digit, cue, nam.retrieve(network, cue).pattern)):
         axes.imshow(image.reshape(8, 8), cmap="gray_r", vmin=-1, vmax=1)
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], frame_on=False)
 for axes, name in zip(grid[:, 0], ("stored", "cue", "recalled")):
     axes.set_ylabel(name)

@@ -30,5 +30,5 @@ figure, grid = plt.subplots(2, 4, figsize=(3.4, 1.9))
 for (name, cue), pattern, axes in zip(cues.items(), recall.pattern, grid.T):
     for cell, bits in zip(axes, (cue, pattern.reshape(8, 8))):
         cell.imshow(bits, cmap="gray_r", vmin=-1.5, vmax=1.5)
-        cell.set(xticks=[], yticks=[])
+        cell.set(xticks=[], yticks=[], frame_on=False)
     axes[0].set_title(name, fontsize=7)

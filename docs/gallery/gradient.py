@@ -19,7 +19,7 @@ patterns = nam.data.random_patterns(5, 32, key=jax.random.key(0))
 @jax.jit
 def loss(margin):
     network = nam.network.NeuronAstrocyte.certified(patterns, margin=margin, gain=0.5)
-    how = nam.solve.Flow(rest=1e-6, rtol=1e-6, atol=1e-7)
+    how = nam.solve.Flow(rest=1e-5, rtol=1e-6, atol=1e-7)
     state = nam.settle(network, network.initial_state(patterns[0]), how=how).state
     return jnp.mean((network.readout(state) - patterns[0]) ** 2)
 

@@ -2,7 +2,7 @@
 
 Each flux between two processes is cut with the probability on the axis (Kozachkov, Slotine &
 Krotov, arXiv 2311.08135, predict that hindered diffusion of calcium impairs recall). The certified
-network loses its memories long before the one with released parameters.
+network loses its 3 memories in 20 neurons long before the one with released parameters.
 
 Two falling lines of the share of recalled cues.
 """
@@ -18,7 +18,8 @@ patterns = nam.data.random_patterns(3, 20, key=jax.random.key(0))
 cues = jnp.tile(patterns, (4, 1)).at[jnp.arange(12), jnp.arange(12)].multiply(-1)
 cuts = jnp.linspace(0, 1, 11)
 kinds = nam.network.NeuronAstrocyte
-for name, network in {"certified": kinds.certified(patterns), "released": kinds.released(patterns)}.items():
+networks = {"certified": kinds.certified(patterns), "released": kinds.released(patterns)}
+for name, network in networks.items():
     dense = nam.memory.DenseTensor(network.tensor.to_dense())
     shares = []
     for cut in cuts:

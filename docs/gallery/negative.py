@@ -5,7 +5,7 @@ than right end at the negative. The odd power n = 3 tells them apart (dense memo
 Hopfield, arXiv 1606.01164).
 
 Overlap after recall against overlap of the cue. The line of n = 2 goes from -1 to 1 by a step at
-0; that of n = 3 is near 0 for negative overlaps and jumps to 1 at about 0.2.
+0; that of n = 3 is near 0 for negative overlaps and jumps to 1 at about 0.1.
 """
 
 import jax

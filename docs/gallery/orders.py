@@ -20,11 +20,12 @@ for n in (2, 3, 4):
     exact = [nam.theory.exact_capacity_at_error(size, law, 0.005) for size in sizes]
     (line,) = plt.plot(sizes, exact, label=f"n = {n}")
     for size, guess in zip(sizes, exact):
-        found = nam.measure.capacity(make, size, criterion, guess=guess, key=jax.random.key(n))
-        errors = [[found.value - found.low], [found.high - found.value]]
-        plt.errorbar(size, found.value, errors, fmt="o", color=line.get_color())
+        measured = nam.measure.capacity(make, size, criterion, guess=guess, key=jax.random.key(n))
+        errors = [[measured.value - measured.low], [measured.high - measured.value]]
+        plt.errorbar(size, measured.value, errors, fmt="o", color=line.get_color())
 plt.legend()
 plt.loglog(base=10)
-plt.xticks(sizes, sizes, minor=False)
+plt.minorticks_off()
+plt.xticks(sizes, sizes)
 plt.xlabel("neurons N (1)")
 plt.ylabel("patterns K (1)")

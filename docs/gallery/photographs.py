@@ -25,5 +25,5 @@ for row, name, shown in zip(grid, ("stored", "cue", "recalled"), (codes[:4], cue
     row[0].set_ylabel(name)
     for axes, code in zip(row, shown):
         axes.imshow(codec.decode(code))
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], frame_on=False)
 print(f"wrong bits: {(cues != codes[:4]).mean():.3f} in cues, {(bits != codes[:4]).mean():.3f} recalled")

@@ -33,4 +33,4 @@ for row, name, images in zip(grid, ("new", "cue", "recalled"), (new, cues, recal
     row[0].set_ylabel(name)
     for cell, image in zip(row, images):
         cell.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        cell.set(xticks=[], yticks=[])
+        cell.set(xticks=[], yticks=[], frame_on=False)

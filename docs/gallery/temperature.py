@@ -20,4 +20,4 @@ betas = (0.1, 0.5, 1.0, 2.0, 10.0)
 answers = [nam.retrieve(nam.network.ModernHopfield(stored, beta), cue).pattern for beta in betas]
 for axes, image, name in zip(row, [cue, *answers], ["cue", *(f"β = {b:g}" for b in betas)]):
     axes.imshow((image + digits.mean(axis=0)).reshape(8, 8), cmap="gray_r")
-    axes.set(title=name, xticks=[], yticks=[])
+    axes.set(title=name, xticks=[], yticks=[], frame_on=False)

@@ -17,7 +17,7 @@ tokens = jax.random.normal(jax.random.key(0), (9, 8))
 sizes = {"num_heads": 2, "head_size": 4, "num_memories": 12, "key": jax.random.key(1)}
 for leak in (0.0, 1.0):
     block = nam.attention.EnergyBlock.random(8, **sizes, leak=leak, step=0.1)
-    path = jax.jit(lambda block, tokens: block.path(tokens, 400))(block, tokens)
+    path = jax.jit(lambda block, tokens: block.path(tokens, 2000))(block, tokens)
     speed = jnp.linalg.norm(jnp.diff(path, axis=0), axis=(1, 2)) / 0.1
     plt.plot(speed, label=f"leak {leak:g}")
 plt.yscale("log")

@@ -16,7 +16,7 @@ import nam_jax as nam
 patterns = nam.data.random_patterns(3, 64, key=jax.random.key(0))
 network = nam.network.NeuronAstrocyte.certified(patterns)
 pulses = [
-    nam.network.Pulse(start, start + 2.0, 5 * network.leaks.neural * pattern)
+    nam.network.Pulse(start, start + 2.0, 10 * network.leaks.neural * pattern)
     for start, pattern in ((5.0, patterns[1]), (15.0, patterns[2]))
 ]
 drive = nam.network.Drive(neural=pulses[0] + pulses[1])
