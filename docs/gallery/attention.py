@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
-import nam_jax as nam
 from nam_jax.attention import AstrocyteAttention, DenseAttention, HebbianAttention, RandomFeatures
 
 keys = jax.random.split(jax.random.key(0), 3)

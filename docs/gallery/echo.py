@@ -8,7 +8,6 @@ histograms meet.
 """
 
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
 import nam_jax as nam

@@ -3,8 +3,8 @@
 100 patterns are learned one after another by 100 neurons. Clamped Oja's rule forgets the oldest
 ones; under Hebb's rule all patterns are forgotten together (95 % intervals as bands).
 
-Share of recalled patterns against age. The line of Oja's rule falls from 1 to 0 within ten patterns,
-that of Hebb's rule is near 0 at all ages.
+Share of recalled patterns against age. The line of Oja's rule falls from 1 to 0 within ten
+patterns, that of Hebb's rule is near 0 at all ages.
 """
 
 import jax

@@ -26,4 +26,5 @@ plt.hist(recall.activity[20:], bins, label="never stored", alpha=0.8, hatch="///
 plt.legend(loc="center")
 plt.xlabel("mean activity at rest (1)")
 plt.ylabel("cues (1)")
-print(f"taken for known: {recall.known[:20].mean():.2f} of stored, {recall.known[20:].mean():.2f} of others")
+known, others = recall.known[:20].mean(), recall.known[20:].mean()
+print(f"taken for known: {known:.2f} of the stored, {others:.2f} of the others")

@@ -35,7 +35,7 @@ GROUPS = {
     "One pass": ["universal", "temperature", "samples", "echo", "crosstalk"],
     "Learning rules": ["rules", "forgetting"],
     "Composed networks": ["completion", "predictive", "triples"],
-    "Dendrites": ["rates", "sizes"],
+    "Dendrites": ["rates", "parts"],
     "Attention": ["attention", "features", "tokens"],
     "Training and sweeps": ["training", "gradient", "sweep", "codec"],
 }
@@ -45,12 +45,8 @@ ENTRIES = [name for names in GROUPS.values() for name in names]
 
 LOG = """# Log of the gallery
 
-The last run of each entry of the [gallery](index.md). Seconds are wall time on a machine that did
-other work too, with compiling and without importing. Entries run anew by:
-
-```sh
-uv run python docs/gallery/make.py
-```
+The last run of each entry of the [gallery](index.md), by `uv run python docs/gallery/make.py`.
+Seconds are wall time with compiling, on a machine that did other work too.
 
 """
 
@@ -106,6 +102,8 @@ def run(name: str, folder: Path) -> dict[str, str]:
         figure = plt.gcf()
         # Text as curves looks the same everywhere; images stay as they are in PNG.
         plt.rcParams["svg.fonttype"] = "path"
+        for old in folder.glob(f"{name}.*[gG]"):
+            old.unlink()
         suffix = "png" if any(axes.images for axes in figure.axes) else "svg"
         plain = {"Software": None} if suffix == "png" else {"Date": None, "Creator": None}
         figure.savefig(folder / f"{name}.{suffix}", dpi=DPI, metadata=plain)
@@ -135,7 +133,7 @@ def write_log(folder: Path, rows: dict[str, dict[str, str]]) -> None:
 
 def picture_of(name: str) -> Path:
     """Returns the picture of the entry `name`."""
-    (path,) = (FOLDER / f"{name}.{end}" for end in ("png", "svg") if (FOLDER / f"{name}.{end}").exists())
+    (path,) = (path for path in FOLDER.glob(f"{name}.*") if path.suffix in (".png", ".svg"))
     return path
 
 
@@ -168,7 +166,8 @@ def page() -> str:
     rows = read_log(FOLDER)
     titles = {name: read(name).title for name in ENTRIES}
     small = [
-        f'<a href="#{anchor(title)}">{tag(name, "")}<span>{html.escape(title)}</span></a>'
+        f'<a href="#{anchor(title)}">{tag(name, title)}'
+        f'<span aria-hidden="true">{html.escape(title)}</span></a>'
         for name, title in titles.items()
     ]
     parts = [PAGE, '<div class="gallery">\n', "\n".join(small), "\n</div>\n"]
@@ -177,8 +176,7 @@ def page() -> str:
         for name in names:
             title, text, alt, code = read(name)
             parts += [f"\n### {title}\n\n{text}\n\n{tag(name, alt)}\n"]
-            # `py`, not `python`: `tests/test_docs.py` would run all blocks as one program.
-            parts += [f"\n```py\n{code}\n```\n"]
+            parts += [f"\n```python\n{code}\n```\n"]
             if rows[name]["prints"]:
                 parts += [f"\n```text\n{rows[name]['prints']}\n```\n"]
     return "".join(parts)

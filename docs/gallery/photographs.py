@@ -26,4 +26,5 @@ for row, name, shown in zip(grid, ("stored", "cue", "recalled"), (codes[:4], cue
     for axes, code in zip(row, shown):
         axes.imshow(codec.decode(code))
         axes.set(xticks=[], yticks=[], frame_on=False)
-print(f"wrong bits: {(cues != codes[:4]).mean():.3f} in cues, {(bits != codes[:4]).mean():.3f} recalled")
+wrong = [float((rows != codes[:4]).mean()) for rows in (cues, bits)]
+print(f"wrong bits: {wrong[0]:.3f} in cues, {wrong[1]:.3f} recalled")

@@ -20,12 +20,10 @@ mean, new = digits[:1500].mean(axis=0), digits[1500:1506]
 _, sizes, axes = jnp.linalg.svd(digits[:1500] - mean, full_matrices=False)
 weights = (axes[:16] * sizes[:16, None] / 1500**0.5).T
 known = jnp.arange(64) % 8 < 4
-layers = {
-    "pixels": Layer(Quadratic(), leak=0.0, shape=64, held=known),
-    "components": Layer(Quadratic(), leak=0.02, shape=16),
-}
-prediction = Prediction("pixels", "components", weights, mean)
-network = EnergyNetwork(layers, [prediction], visible="pixels")
+pixels = Layer(Quadratic(), leak=0.0, shape=64, held=known)
+parts = Layer(Quadratic(), leak=0.02, shape=16)
+prediction = Prediction("pixels", "parts", weights, mean)
+network = EnergyNetwork({"pixels": pixels, "parts": parts}, [prediction], visible="pixels")
 cues = jnp.where(known, new, mean)
 recall = nam.retrieve_all(network, cues)
 figure, grid = plt.subplots(3, 6, figsize=(3.4, 1.9))

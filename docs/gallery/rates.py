@@ -1,8 +1,8 @@
 """Two neurons keep firing after their features were shown.
 
-A dendritic memory of 200 memory neurons and 2000 feature neurons with 100 branches each starts from
-the noisy features of a set of two. No other neuron leaves its rate at rest (Kafraj, Krotov, Bicknell
-& Latham).
+A dendritic memory of 200 memory neurons and 2000 feature neurons with 100 branches each starts
+from the noisy features of a set of two. No other neuron leaves its rate at rest (Kafraj, Krotov,
+Bicknell & Latham).
 
 Rates of 40 neurons as shades against time. Two rows are bright from 20 ms on, all others dark.
 """

@@ -17,13 +17,13 @@ from nam_jax.memory import ActivityProduct, PseudoInverse, Storkey
 counts, how = (4, 8, 12, 18, 26, 36), nam.solve.Asynchronous(jax.random.key(0))
 keys = jax.random.split(jax.random.key(1), 64)
 rules = {"Hebb": ActivityProduct(), "Storkey": Storkey(), "pseudo-inverse": PseudoInverse()}
+store = eqx.filter_vmap(nam.network.Hopfield.from_patterns, in_axes=(0, None))
 for name, rule in rules.items():
     shares = []
-    make = eqx.filter_vmap(lambda patterns: nam.network.Hopfield.from_patterns(patterns, rule))
     for count in counts:
         sets = nam.data.random_patterns(64 * count, 64, key=keys[0]).reshape(64, count, 64)
         cues = jax.vmap(lambda pattern, key: nam.data.flip(pattern, 0.1, key=key))(sets[:, 0], keys)
-        recall = nam.retrieve_all(make(sets), cues, how=how, stacked=True)
+        recall = nam.retrieve_all(store(sets, rule), cues, how=how, stacked=True)
         shares.append((recall.pattern == sets[:, 0]).all(axis=1).mean())
     plt.plot(counts, shares, marker="o", label=name)
 plt.legend()

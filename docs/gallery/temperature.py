@@ -7,7 +7,6 @@ Six digits in a row. The first is half hidden, the next are what is recalled wit
 30: a blur that becomes a clear digit.
 """
 
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
 import nam_jax as nam

@@ -8,7 +8,6 @@ is near 1 until an input at time 15, and then the third. Grey bands mark the inp
 """
 
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
 import nam_jax as nam

@@ -13,16 +13,15 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
 import nam_jax as nam
-from nam_jax.memory import Cosine, Dot, Euclidean, Identity, Manhattan, Max, Normalised
-from nam_jax.memory import Pearson, Polynomial, Softmax
 
 digits = nam.data.load_images("digits", num_images=500).images.reshape(500, 64)
 noise = 0.3 * jax.random.normal(jax.random.key(0), (100, 64))
 cues = jnp.clip(jnp.abs(digits[:100] + noise), 0, 1)
-similarities = (Dot(), Cosine(), Pearson(), Euclidean(), Manhattan())
-separations = (Identity(), Polynomial(10), Softmax(100.0), Max())
+m = nam.memory
+similarities = (m.Dot(), m.Cosine(), m.Pearson(), m.Euclidean(), m.Manhattan())
+separations = (m.Identity(), m.Polynomial(10), m.Softmax(100.0), m.Max())
 for row, sim in enumerate(similarities):
-    for column, sep in enumerate(map(Normalised, separations)):
+    for column, sep in enumerate(map(m.Normalised, separations)):
         answers = jax.vmap(nam.network.UniversalHopfield(digits, sim, sep).respond)(cues)
         nearest = ((answers[:, None] - digits) ** 2).sum(axis=-1).argmin(axis=1)
         share = (nearest == jnp.arange(100)).mean()
