@@ -22,7 +22,7 @@ kinds = {
     "Hebbian": HebbianAttention(features),
     "astrocyte": AstrocyteAttention(features, leak=0.3),
 }
-figure, panels = plt.subplots(1, 3, figsize=(3.4, 1.9), sharey=True)
+figure, panels = plt.subplots(1, 3, figsize=(3.4, 2.2), sharey=True)
 for axes, (name, attend) in zip(panels, kinds.items()):
     weights = attend(queries, stored, jnp.eye(24))
     image = axes.imshow(weights, cmap="gray_r", vmin=0, vmax=0.5)

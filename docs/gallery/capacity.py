@@ -3,7 +3,7 @@
 One step of a dense memory with n = 3 and 40 neurons from a stored pattern. The line is computed
 without approximation (`theory.one_step_error`).
 
-Points with small error bars on a line that rises from 0.001 to 0.1 as patterns are added.
+Points with small error bars on a line that rises from 0.0003 to 0.1 as patterns are added.
 """
 
 import jax

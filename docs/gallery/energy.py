@@ -26,5 +26,3 @@ plt.plot(recall.ts, energies.T / 1000, label=[f"{share:.0%}" for share in flips]
 plt.legend(title="flipped bits")
 plt.xlabel("time (membrane time constants)")
 plt.ylabel("energy E (1000)")
-rises = jax.vmap(nam.measure.largest_energy_rise)(energies)
-print(f"largest rise between two times, relative to E: {rises.max():.0e}")

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 import nam_jax as nam
 
-queries, keys = 0.7 * jax.random.normal(jax.random.key(0), (2, 16, 8))
+queries, keys = 0.7 * jax.random.normal(jax.random.key(0), (2, 12, 8))
 exact = jnp.exp(queries @ keys.T / 8**0.5)
 figure, panels = plt.subplots(1, 2, figsize=(3.4, 1.9), sharex=True, sharey=True)
 for axes, size in zip(panels, (16, 1024)):
@@ -21,6 +21,8 @@ for axes, size in zip(panels, (16, 1024)):
     estimate = features(queries) @ features(keys).T
     axes.plot(exact.ravel(), estimate.ravel(), ".", markersize=2)
     axes.plot([0.2, 4], [0.2, 4], color="0.5", linewidth=0.8)
+    axes.loglog()
+    axes.minorticks_off()
+    axes.set_xticks((0.3, 1, 3), ("0.3", "1", "3"))
     axes.set(title=f"F = {size}", xlabel="exact weight (1)")
-axes.loglog()
 panels[0].set_ylabel("estimate (1)")

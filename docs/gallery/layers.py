@@ -16,9 +16,9 @@ patterns = nam.data.random_patterns(5, 64, key=jax.random.key(0))
 cue = nam.data.flip(patterns[0], 0.2, key=jax.random.key(1))
 network = nam.network.NeuronAstrocyte.certified(patterns)
 save = {
-    "x": lambda state: state.neurons[:12],
-    "s": lambda state: state.synapses[0, 1:12],
-    "p": lambda state: state.processes[0, 1:12],
+    "x": lambda state: state.neurons[:8],
+    "s": lambda state: state.synapses[0, 1:8],
+    "p": lambda state: state.processes[0, 1:8],
 }
 run = nam.simulate(network, network.initial_state(cue), 8.0, save=save, times=41)
 

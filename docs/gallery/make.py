@@ -26,6 +26,8 @@ from typing import NamedTuple
 FOLDER = Path(__file__).resolve().parent
 STYLE = "nam_jax.figures"
 DPI = 200
+LARGEST = 60_000
+"""Bytes of a picture of lines; larger ones are kept as PNG."""
 COLUMNS = ("entry", "date", "nam-jax", "JAX", "device", "seconds", "prints")
 
 GROUPS = {
@@ -100,13 +102,14 @@ def run(name: str, folder: Path) -> dict[str, str]:
     ):
         runpy.run_path(str(FOLDER / f"{name}.py"))
         figure = plt.gcf()
-        # Text as curves looks the same everywhere; images stay as they are in PNG.
+        # Text as curves looks the same everywhere.
         plt.rcParams["svg.fonttype"] = "path"
-        for old in folder.glob(f"{name}.*[gG]"):
-            old.unlink()
-        suffix = "png" if any(axes.images for axes in figure.axes) else "svg"
-        plain = {"Software": None} if suffix == "png" else {"Date": None, "Creator": None}
-        figure.savefig(folder / f"{name}.{suffix}", dpi=DPI, metadata=plain)
+        path = folder / f"{name}.svg"
+        path.with_suffix(".png").unlink(missing_ok=True)
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        if any(axes.images for axes in figure.axes) or path.stat().st_size > LARGEST:
+            path.unlink()
+            figure.savefig(path.with_suffix(".png"), dpi=DPI, metadata={"Software": None})
     seconds = time.perf_counter() - begun
     device = f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores"
     today = datetime.date.today().isoformat()

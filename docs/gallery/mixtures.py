@@ -25,4 +25,4 @@ for n in (2, 3, 4):
     plt.plot(jnp.linspace(0, 2, 102), energy / -energy[0], label=f"n = {n}")
 plt.legend(loc="upper right")
 plt.xticks((0, 1, 2), ("pattern 1", "mixture of three", "pattern 2"))
-plt.ylabel("energy (energy of a pattern)")
+plt.ylabel("energy E (|E| of a pattern)")

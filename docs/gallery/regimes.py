@@ -5,7 +5,7 @@ processes are slow enough. From s = p = 0 the cue stays as it is, at all speeds 
 [regimes](../concepts/regimes.md)).
 
 Overlap at rest against the time constant of synapses and processes on a logarithmic axis. One line
-rises from 0.6 to 1; the other stays at the 0.6 of the cue.
+jumps from 0.6 to 1; the other stays at the 0.6 of the cue.
 """
 
 import equinox as eqx

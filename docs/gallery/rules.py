@@ -9,6 +9,7 @@ pseudo-inverse near 33.
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
 import nam_jax as nam
@@ -18,12 +19,13 @@ counts, how = (4, 8, 12, 18, 26, 36), nam.solve.Asynchronous(jax.random.key(0))
 keys = jax.random.split(jax.random.key(1), 64)
 rules = {"Hebb": ActivityProduct(), "Storkey": Storkey(), "pseudo-inverse": PseudoInverse()}
 store = eqx.filter_vmap(nam.network.Hopfield.from_patterns, in_axes=(0, None))
+sets = nam.data.random_patterns(64 * 36, 64, key=jax.random.key(2)).reshape(64, 36, 64)
+cues = jax.vmap(lambda pattern, key: nam.data.flip(pattern, 0.1, key=key))(sets[:, 0], keys)
 for name, rule in rules.items():
     shares = []
     for count in counts:
-        sets = nam.data.random_patterns(64 * count, 64, key=keys[0]).reshape(64, count, 64)
-        cues = jax.vmap(lambda pattern, key: nam.data.flip(pattern, 0.1, key=key))(sets[:, 0], keys)
-        recall = nam.retrieve_all(store(sets, rule), cues, how=how, stacked=True)
+        stored = jnp.arange(36)[:, None] < count  # rows of zeros store nothing
+        recall = nam.retrieve_all(store(sets * stored, rule), cues, how=how, stacked=True)
         shares.append((recall.pattern == sets[:, 0]).all(axis=1).mean())
     plt.plot(counts, shares, marker="o", label=name)
 plt.legend()

@@ -5,7 +5,7 @@ many samples the attractors are few and lie on the circle: sqrt(3 beta / 2) of t
 (see [generalising](../results/generalise.md)).
 
 Three circles of dots. Squares, where recalls end, are on most dots of the first; in the third they
-are eight or nine on a circle of hundreds of dots.
+are about eight on a circle of hundreds of dots.
 """
 
 import jax
