@@ -1,6 +1,6 @@
-// Wide tables scroll sideways; this lets the keyboard scroll them too.
+// Wide tables and equations scroll sideways; this lets the keyboard scroll them too.
 document$.subscribe(() => {
-  for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) {
-    table.tabIndex = 0;
+  for (const wide of document.querySelectorAll(".md-typeset__scrollwrap, math[display=block]")) {
+    wide.setAttribute("tabindex", "0");
   }
 });

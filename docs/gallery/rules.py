@@ -3,7 +3,7 @@
 Share of patterns that Hopfield networks of 64 neurons recall from cues with 10 % flipped bits, by
 the rule that made their weights (Storkey & Valabregue 1999; pseudo-inverse).
 
-Three falling lines. Hebb's falls below one half at 12 patterns, Storkey's near 29, the
+Three falling lines. Hebb's falls below one half near 13 patterns, Storkey's near 27, the
 pseudo-inverse near 33.
 """
 

@@ -5,7 +5,7 @@ Share of noisy digits whose answer by a universal Hopfield network is nearest to
 (Millidge et al., arXiv 2202.04557).
 
 A table of shares. Rows are similarities, columns separations. The row of the dot product and the
-column of the identity are near 0; Pearson with max is best.
+column of the identity are near 0; Pearson with softmax or max is best.
 """
 
 import jax
