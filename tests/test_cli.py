@@ -320,6 +320,12 @@ def test_plot_draws_the_figures_of_a_run_anew(tmp_path, toy, capsys):
     assert (out / "figure.png").exists() and [path.name for path in other.iterdir()] == [
         "figure.png"
     ]
+    assert stop("plot", str(out), "--format", "pdf") == 0
+    assert capsys.readouterr().out == f"{out}: figure.pdf\n" and (out / "figure.pdf").exists()
+    assert stop("plot", str(out), "--format", "bmp") == 2
+    assert "nam-jax plot: argument --format: invalid choice: 'bmp'" in capsys.readouterr().err
+    assert stop("retrieve", "--format", "bmp") == 2
+    refused_in_one_line(capsys, ["--format: argument `format`", "'bmp'"])
     dataset, config = nam.load(out)
     assert config == retrieve.study.config(seed=7) and int(dataset.seed) == 7
     assert dataset.attrs["study"] == "retrieve"

@@ -114,7 +114,7 @@ def _plot(words: list[str]) -> None:
         dataset = sweep.read(folder, STUDIES)
     else:
         dataset = read_run(folder, STUDIES).dataset
-    names = redraw(study_of(dataset, (*STUDIES, SWEEP)), dataset, out)
+    names = redraw(study_of(dataset, (*STUDIES, SWEEP)), dataset, out, options.format)
     print(f"{out}: {', '.join(names)}")
 
 
@@ -145,11 +145,12 @@ def _sweep(words: list[str]) -> None:
         dataset = sweep.run_config(
             given.config, given.study, out, workers=given.workers, scheduler=given.scheduler,
             repair=given.repair, progress=not given.quiet, drawn_by=SWEEP,
+            format=given.format,
         )  # fmt: skip
     try:
         if not given.quiet:
             _show(SWEEP.table(dataset))
-            figures = sorted(path.name for path in out.glob("figure*.png"))
+            figures = sorted(path.name for path in out.glob(f"figure*.{given.format}"))
             print(f"{out}: {', '.join(['config.toml', 'result.zarr', *figures])}", flush=True)
     except KeyboardInterrupt as error:
         error.add_note(WRITTEN)
@@ -169,7 +170,7 @@ def _run(study: Study, words: list[str]) -> None:
 
     keep_programs()
     try:
-        finished = run_study(study, flags.settings, out, context)
+        finished = run_study(study, flags.settings, out, context, shared.format)
     except ConfigError as error:
         raise ConfigError(flags.as_written(str(error))) from error
     try:

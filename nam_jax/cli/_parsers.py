@@ -4,7 +4,7 @@ import argparse
 from typing import Any, NoReturn
 
 from nam_jax.experiment import STUDIES, SWEEP
-from nam_jax.record import GROUPS, opening
+from nam_jax.record import FORMATS, GROUPS, opening
 
 SHELLS = ("bash", "zsh", "tcsh")
 """Shells whose scripts of `shtab` are tried."""
@@ -23,6 +23,7 @@ every study:
   --config FILE   read fields from a TOML file; flags overrule it
   --out DIR       where results go (default runs/COMMAND)
   --quiet         no progress bar and no table
+  --format F      format of the figures: png, pdf or svg
   --device NAME   where to compute: a platform of JAX, or one device as in gpu:1
   --help          an example and its time, and all fields of the command with their defaults
 
@@ -30,7 +31,7 @@ what a run leaves in DIR:
   config.toml     every field as it was used; give it to --config to repeat the run
   result.zarr     all numbers, as a labelled xarray Dataset
   figure.png      the figure; capacity, compare, dendritic, items and claims draw more, claims
-                  writes claims.md, and compare tables.html
+                  writes claims.md, and compare tables.html; figure.pdf with --format pdf
 
 examples, besides the one at the start of the help of each command:
   nam-jax retrieve --source ./my-photos --num-patterns 12
@@ -126,6 +127,9 @@ def plot_parser() -> argparse.ArgumentParser:
     parser = _tool_parser("plot", opening("plot runs/retrieve", 10, PLOT))
     parser.add_argument("folder", metavar="DIR", help="folder of a run")
     parser.add_argument("--out", metavar="DIR", help="folder for the figures (default DIR)")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="png", help="format of the figures (default: png)"
+    )
     return parser
 
 

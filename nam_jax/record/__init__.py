@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Whole,
     )
     from nam_jax.record._memory import Timed, check_memory
+    from nam_jax.record._owned import FORMATS, Format
     from nam_jax.record._provenance import provenance, versions
     from nam_jax.record._read import Run, read_run, study_of
     from nam_jax.record._run import (
@@ -78,6 +79,7 @@ __getattr__, __dir__ = attach(
             *("Positive", "Seed", "Share", "Whole"),
         ],
         "_memory": ["Timed", "check_memory"],
+        "_owned": ["FORMATS", "Format"],
         "_provenance": ["provenance", "versions"],
         "_read": ["Run", "read_run", "study_of"],
         "_run": [
@@ -93,6 +95,7 @@ __getattr__, __dir__ = attach(
 
 __all__ = [
     "FARTHEST",
+    "FORMATS",
     "GROUPS",
     "MOST",
     "WRITTEN",
@@ -103,6 +106,7 @@ __all__ = [
     "Finished",
     "Flags",
     "Flips",
+    "Format",
     "Fraction",
     "ImportPath",
     "Named",

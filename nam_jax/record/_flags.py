@@ -13,6 +13,7 @@ from msgspec import Meta
 from nam_jax.record._config import ConfigError, converted, hints, read_fields
 from nam_jax.record._help import Parser, add_flags, flag
 from nam_jax.record._kinds import Count, Named
+from nam_jax.record._owned import Format
 from nam_jax.record._sentences import plain
 from nam_jax.record._study import Study
 from nam_jax.record._text import SHOWN, clipped, shown
@@ -37,6 +38,8 @@ class Shared:
     ] = None
     batch: Count | None = None
     """Samples computed at once; None: the study's own choice."""
+    format: Format = "png"
+    """Format of the figures; pdf and svg stay sharp at every size."""
 
 
 @final

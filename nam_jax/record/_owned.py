@@ -2,7 +2,7 @@
 
 Each kind of item carries a mark. `result.zarr` names its study in its attributes, and all files of
 the run in the attribute `files`; `config.toml` and `log.txt` start with a line that names nam-jax;
-figures name it as their software.
+figures name it as their software or creator.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 CONFIG, RESULT, LOG = "config.toml", "result.zarr", "log.txt"
 FILES = "files"
@@ -20,8 +20,16 @@ FILES = "files"
 MARK = "# Written by nam-jax."
 """First line of `config.toml` and `log.txt`."""
 
-SOFTWARE = {"Software": "nam-jax"}
-"""Metadata of figures; in a PNG they stand as `Software\\0nam-jax` near its start."""
+Format = Literal["png", "pdf", "svg"]
+"""A format of figures, which is also the end of their names."""
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+SOFTWARE: dict[Format, dict[str, str | None]] = {
+    "png": {"Software": "nam-jax"},
+    "pdf": {"Creator": "nam-jax", "CreationDate": None},
+    "svg": {"Creator": "nam-jax", "Date": None},
+}
+"""Metadata of figures, by format. They hold no date, so that equal numbers give equal files."""
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """Files that desktops add to every folder that is looked at; they hold nothing of the user's."""
@@ -55,8 +63,14 @@ def refusal(folder: Path, names: Iterable[str]) -> str | None:
 
 
 def made(folder: Path, *, anew: bool) -> set[str]:
-    """Returns names of items that a new run removes: an old log and, if `anew`, the earlier run."""
+    """Returns names of items that a new run removes: an old log and, if `anew`, the earlier run.
+
+    To the earlier run belong its figures in other formats too, which `redraw` may have added.
+    """
     names = _listed(folder) if anew and _is_ours(folder / RESULT) else set()
+    figures = {Path(name).stem for name in names if Path(name).suffix[1:] in FORMATS}
+    formats = {f"{name}.{ending}" for name in figures for ending in FORMATS}
+    names |= {name for name in formats if _is_marked(folder / name)}
     removable = {name for name in names if refusal(folder, [name]) is None}
     return removable | ({LOG} if _is_marked(folder / LOG) else set())
 
@@ -115,7 +129,10 @@ def _is_marked(path: Path) -> bool:
             return False
         with open(path, "rb") as file:
             start = file.read(4096)
+            file.seek(max(path.stat().st_size - 2**20, 0))
+            end = file.read() if start.startswith(b"%PDF") else b""
     except OSError:
         return False
     png = start.startswith(b"\x89PNG") and b"Software\0nam-jax" in start
-    return png or start.startswith(MARK.encode())
+    svg = start.startswith(b"<?xml") and b"<dc:title>nam-jax</dc:title>" in start
+    return png or svg or b"/Creator (nam-jax)" in end or start.startswith(MARK.encode())

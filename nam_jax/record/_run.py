@@ -15,7 +15,7 @@ from nam_jax.record._config import ConfigError, reading_input, write_config
 from nam_jax.record._context import Context
 from nam_jax.record._file import staged_file
 from nam_jax.record._folder import check_items, staged_folder
-from nam_jax.record._owned import CONFIG, FILES, LOG, MARK, RESULT, SOFTWARE, refusal
+from nam_jax.record._owned import CONFIG, FILES, LOG, MARK, RESULT, SOFTWARE, Format, refusal
 from nam_jax.record._store import StoreError
 from nam_jax.record._study import Study
 from nam_jax.record._text import one_line
@@ -52,8 +52,10 @@ class Finished(NamedTuple):
     files: tuple[str, ...]
 
 
-def run_study(study: Study, config: Any, folder: Path, context: Context) -> Finished:
-    """Runs a study and writes `config.toml`, `result.zarr` and the figures as PNG into a folder.
+def run_study(
+    study: Study, config: Any, folder: Path, context: Context, format: Format = "png"
+) -> Finished:
+    """Runs a study and writes `config.toml`, `result.zarr` and the figures into a folder.
 
     If the run succeeds, its files replace those of an earlier run in the folder, all at once: also
     if the process is killed, `read_run` finds the old run or the new one. If the run fails, the
@@ -65,6 +67,7 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
         config: The settings of the study.
         folder: The folder for the files.
         context: How to run the study; `context.folder` is not used.
+        format: Format of the figures.
 
     Raises:
         ImportError: If a package that the study needs is not installed.
@@ -75,19 +78,22 @@ def run_study(study: Study, config: Any, folder: Path, context: Context) -> Fini
     study.resolve()
     with reading_input():
         folder = expanded("folder", folder)
-    names = (CONFIG, RESULT, f"{FIGURE}.png")
+    names = (CONFIG, RESULT, f"{FIGURE}.{format}")
     kept = _named_in(config)
     with faults_logged(folder), staged_folder(folder, names=names, kept=kept) as staging:
-        return _run(study, config, staging, context)
+        return _run(study, config, staging, context, format)
 
 
-def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]:
-    """Draws the figures of a Dataset as PNG into a folder; returns the names of the files.
+def redraw(
+    study: Study, dataset: "xr.Dataset", folder: Path, format: Format = "png"
+) -> tuple[str, ...]:
+    """Draws the figures of a Dataset into a folder; returns the names of the files.
 
     Args:
         study: The study whose numbers the Dataset holds.
         dataset: The numbers.
         folder: The folder for the files.
+        format: Format of the figures.
 
     Raises:
         ImportError: If a package that the study needs is not installed.
@@ -97,9 +103,9 @@ def redraw(study: Study, dataset: "xr.Dataset", folder: Path) -> tuple[str, ...]
     study.resolve()
     with reading_input():
         folder = expanded("folder", folder)
-    names = (f"{FIGURE}.png",)
+    names = (f"{FIGURE}.{format}",)
     with faults_logged(folder), staged_folder(folder, names=names, anew=False) as staging:
-        return tuple(_draw(study, dataset, staging))
+        return tuple(_draw(study, dataset, staging, format))
 
 
 def check_result(folder: Path) -> None:
@@ -108,7 +114,11 @@ def check_result(folder: Path) -> None:
 
 
 def write_result(
-    config: Any, dataset: "xr.Dataset", folder: Path, drawn_by: Study | None = None
+    config: Any,
+    dataset: "xr.Dataset",
+    folder: Path,
+    drawn_by: Study | None = None,
+    format: Format = "png",
 ) -> tuple[str, ...]:
     """Writes settings, numbers and figures of a run that was computed elsewhere, as a sweep is.
 
@@ -119,6 +129,7 @@ def write_result(
         dataset: The numbers; the attribute `study` names what they are of.
         folder: The folder for the files.
         drawn_by: The study that draws the figures; None for no figures.
+        format: Format of the figures.
 
     Returns:
         The names of the files and folders written, the most important first.
@@ -129,7 +140,7 @@ def write_result(
     """
     with staged_folder(folder, names=(CONFIG, RESULT)) as staging:
         write_config(config, staging / CONFIG)
-        drawn = [] if drawn_by is None else _draw(drawn_by, dataset, staging)
+        drawn = [] if drawn_by is None else _draw(drawn_by, dataset, staging, format)
         files = (CONFIG, RESULT, *drawn)
         _write_dataset(dataset, files, staging)
     return files
@@ -166,11 +177,11 @@ def faults_logged(folder: Path) -> Iterator[None]:
         raise RunError(f"{_sentence(error)} ({_log(folder)})") from error
 
 
-def _run(study: Study, config: Any, staging: Path, context: Context) -> Finished:
+def _run(study: Study, config: Any, staging: Path, context: Context, format: Format) -> Finished:
     dataset = study.run(config, dataclasses.replace(context, folder=staging))
     dataset = dataset.assign_attrs(study=study.name)
     write_config(config, staging / CONFIG)
-    first = [CONFIG, RESULT, *_draw(study, dataset, staging)]
+    first = [CONFIG, RESULT, *_draw(study, dataset, staging, format)]
     others = sorted({path.name for path in staging.iterdir()} - {*first})
     files = (*first, *others)
     _write_dataset(dataset, files, staging)
@@ -199,10 +210,10 @@ def _log(folder: Path) -> str:
     return f"traceback in {folder / LOG}"
 
 
-def _draw(study: Study, dataset: "xr.Dataset", folder: Path) -> list[str]:
-    """Draws all figures as PNG into `folder` and returns the names of the files."""
+def _draw(study: Study, dataset: "xr.Dataset", folder: Path, format: Format) -> list[str]:
+    """Draws all figures into `folder` and returns the names of the files."""
     names = []
     for title, figure in study.figures(dataset).items():
-        names.append(f"{title}.png")
-        figure.savefig(folder / names[-1], dpi=150, metadata=SOFTWARE)
+        names.append(f"{title}.{format}")
+        figure.savefig(folder / names[-1], metadata=SOFTWARE[format])
     return names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from nam_jax._paths import expanded
 from nam_jax.record import (
     ConfigError,
+    Format,
     Store,
     StoreError,
     Study,
@@ -127,6 +128,7 @@ def run_config(
     repair: bool = False,
     progress: bool = False,
     drawn_by: Study | None = None,
+    format: Format = "png",
 ) -> "xr.Dataset":
     """Runs the sweep that settings describe; as for `run`.
 
@@ -139,6 +141,7 @@ def run_config(
         repair: As for `run`.
         progress: As for `run`.
         drawn_by: The study that draws the figures of the folder; None for no figures.
+        format: Format of the figures.
     """
     _check_names(config, study)
     config = _normal(config)
@@ -161,7 +164,7 @@ def run_config(
                 failures = _compute(pool, chunks, plan, here, watch)
         failures.report(len(plan.chunks))
         dataset = combined(chunks, grid, plan, config, study, header)
-        _write(config, dataset, folder, drawn_by)
+        _write(config, dataset, folder, drawn_by, format)
     except KeyboardInterrupt as error:
         if chunks.is_there():
             error.add_note(KEPT)
@@ -170,10 +173,14 @@ def run_config(
 
 
 def _write(
-    config: SweepConfig, dataset: "xr.Dataset", folder: Path, drawn_by: Study | None
+    config: SweepConfig,
+    dataset: "xr.Dataset",
+    folder: Path,
+    drawn_by: Study | None,
+    format: Format,
 ) -> None:
     try:
-        write_result(config, dataset, folder, drawn_by)
+        write_result(config, dataset, folder, drawn_by, format)
     except OSError as error:
         raise StoreError(
             f"{folder}: result.zarr cannot be written ({error.strerror or error}); {KEPT}."

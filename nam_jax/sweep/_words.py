@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nam_jax.record import (
+    FORMATS,
     ConfigError,
+    Format,
     Parser,
     Study,
     add_flags,
@@ -48,6 +50,7 @@ class Words(NamedTuple):
         scheduler: Address of a Dask scheduler.
         repair: Whether damaged chunks are computed again.
         quiet: Whether nothing is shown.
+        format: Format of the figures.
     """
 
     config: SweepConfig | None
@@ -58,6 +61,7 @@ class Words(NamedTuple):
     scheduler: str | None = None
     repair: bool = False
     quiet: bool = False
+    format: Format = "png"
 
 
 def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = "") -> Words:
@@ -101,6 +105,7 @@ def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = ""
         scheduler=given.get("scheduler"),
         repair="repair" in given,
         quiet="quiet" in given,
+        format=given.get("format", "png"),
     )
 
 
@@ -150,6 +155,7 @@ def _parser(prog: str, opening: str = "", *, help: bool = True) -> Parser:
         "--repair", action="store_const", const=True, help="compute damaged chunks again"
     )
     group.add_argument("--quiet", action="store_const", const=True, help="show nothing")
+    group.add_argument("--format", choices=FORMATS, help="format of the figures (default: png)")
     group.add_argument("--status", metavar="DIR", help="tell how far the sweep in DIR is")
     return parser  # fmt: skip
 

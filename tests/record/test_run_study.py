@@ -164,6 +164,33 @@ def test_files_of_the_user_are_kept_and_named(tmp_path):
     assert (figures / "figure.png").read_text() == "mine" and names(figures) == {"figure.png"}
 
 
+FORMATS = pytest.mark.parametrize("format", ["pdf", "svg"])
+
+
+@FORMATS
+def test_figures_of_another_format_replace_those_of_an_earlier_run(format, tmp_path):
+    run_study(TOY, Config(), tmp_path, Context())
+    finished = run_study(TOY, Config(seed=2), tmp_path, Context(), format)
+    drawn = {f"figure.{format}", f"figure-more.{format}"}
+    plain = {*FILES} - {"figure.png", "figure-more.png"}
+    assert names(tmp_path) == {*finished.files} == plain | drawn
+    redraw(TOY, finished.dataset, tmp_path)  # adds figures that the run does not list
+    assert names(tmp_path) == {*FILES} | drawn
+    run_study(TOY, Config(seed=3), tmp_path, Context())
+    assert names(tmp_path) == {*FILES}
+
+
+@FORMATS
+def test_a_figure_of_the_user_is_kept_in_every_format(format, tmp_path):
+    run_study(TOY, Config(), tmp_path, Context())
+    mine = tmp_path / f"figure.{format}"
+    matplotlib.figure.Figure().savefig(mine)
+    with pytest.raises(ConfigError, match=rf"figure.{format}: was not written by a run"):
+        run_study(TOY, Config(), tmp_path, Context(), format)
+    run_study(TOY, Config(seed=2), tmp_path, Context())
+    assert names(tmp_path) == {*FILES, mine.name}
+
+
 class Picture:
     """A figure that is drawn at once."""
 
@@ -340,15 +367,17 @@ def test_a_damaged_or_foreign_run_is_refused_in_one_line(folder, damage, message
     assert "\n" not in str(caught.value)
 
 
-def test_figures_are_drawn_anew(folder, tmp_path):
-    dataset = read_run(folder, [TOY]).dataset
-    assert redraw(TOY, dataset, tmp_path / "new") == ("figure.png", "figure-more.png")
-    assert names(tmp_path / "new") == {"figure.png", "figure-more.png"}
+@pytest.mark.parametrize("format", ["png", "pdf", "svg"])
+def test_figures_are_drawn_anew(format, folder, tmp_path):
+    dataset, drawn = read_run(folder, [TOY]).dataset, (f"figure.{format}", f"figure-more.{format}")
+    for _ in range(2):  # the second time over the files of the first
+        assert redraw(TOY, dataset, tmp_path / "new", format) == drawn
+    assert names(tmp_path / "new") == {*drawn}
     (folder / "figure.png").write_text("old")
-    redraw(TOY, dataset, folder)
-    assert names(folder) == {*FILES}
-    images = [(place / "figure.png").read_bytes() for place in (tmp_path / "new", folder)]
-    assert np.array_equal(*images)
+    redraw(TOY, dataset, folder, format)
+    assert names(folder) == {*FILES, *drawn}
+    images = [(place / drawn[0]).read_bytes() for place in (tmp_path / "new", folder)]
+    assert images[0] == images[1]
 
 
 def test_a_figure_that_cannot_be_drawn_leaves_its_traceback(folder):

@@ -264,6 +264,11 @@ def test_the_command_plots_and_tells_of_a_sweep(tmp_path, capsys, monkeypatch):
     assert "config.toml, result.zarr, figure.png" in out and "4 of 4 units" in err
     assert cli.main(["plot", str(tmp_path / "out"), "--out", str(tmp_path / "figures")]) == 0
     assert (tmp_path / "figures" / "figure.png").exists()
+    assert cli.main([*words, "--format", "svg"]) == 0
+    assert "config.toml, result.zarr, figure.svg" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "figure.png").exists()
+    assert cli.main([*words, "--format", "bmp"]) == 2
+    assert "--format: invalid choice: 'bmp'" in capsys.readouterr().err
     assert cli.main(["sweep", "toy", "--out", str(tmp_path / "none")]) == 2
     assert "is empty" in capsys.readouterr().err and not (tmp_path / "none").exists()
 
