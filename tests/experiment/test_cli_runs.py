@@ -238,8 +238,10 @@ def command_of(config):
 FIGURES = (
     *("load", "binary", "classes", "recalls"),  # compare
     *("raster", "capacity"),  # dendritic
-    "pictures",  # items
+    *("sets", "pictures"),  # items
+    *("losses", "pictures"),  # train
     "completions",  # tokens
+    "gain",  # recognise
 )
 """Further figures, by the studies that draw them."""
 

@@ -5,10 +5,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nam_jax.experiment.common import in_style, new_figure
+
 HATCHES = ("", "..", "//", "xx", "", "++", "\\\\")
-GREYS = ("0.35", "0.95", "0.8", "0.9", "white", "0.7", "0.6")
+FACES = ("C5", "white", "C1", "0.85", "white", "0.7", "C3")
 
 
+@in_style()
 def basin(dataset: xr.Dataset) -> Figure:
     """Draws stacked shares of all endings, and lines at the measured and the mean-field radius.
 
@@ -16,14 +19,19 @@ def basin(dataset: xr.Dataset) -> Figure:
         dataset: The result of `run` of this study.
     """
     panels = dataset.sizes["stored"]
-    figure = Figure(figsize=(1.2 + 3.4 * panels, 4.2), layout="constrained")
-    grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
-    for axes, count in zip(grid, dataset.stored.values, strict=True):
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    figure = new_figure(0.9 + 1.8 * rows, wide=panels > 1)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, count in zip(grid, dataset.stored.values, strict=False):
         _panel(axes, dataset.sel(stored=count))
-        axes.set_title(f"K = {count}", fontsize="medium")
-    grid[0].set_ylabel("share of cues (1)")
+        axes.set(title=f"K = {count}", ylabel="share of cues (1)")
+        axes.label_outer()
+    for axes in grid[panels:]:
+        axes.set_axis_off()
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize="small")
+    columns = 3 if panels > 1 else 2
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -32,7 +40,7 @@ def _panel(axes: Axes, row: xr.Dataset) -> None:
     for index, ending in enumerate(row.ending.values):
         top = bottom + row.reached.sel(ending=ending).values
         axes.fill_between(
-            x, bottom, top, facecolor=GREYS[index], hatch=HATCHES[index], edgecolor="black",
+            x, bottom, top, facecolor=FACES[index], hatch=HATCHES[index], edgecolor="black",
             linewidth=0.4, label=str(ending),
         )  # fmt: skip
         bottom = top

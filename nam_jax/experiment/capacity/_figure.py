@@ -1,22 +1,23 @@
 """Figures of capacity against the number of neurons: in all, and per neuron, synapse or unit."""
 
+import textwrap
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from nam_jax.experiment.common import settings_text
+from nam_jax.experiment.common import errors, in_style, log_ticks, new_figure, settings_text, styled
 
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "d", "v", "x")
 COSTS = {
-    "neuron": ("neurons", "stored patterns per neuron, K / N (1)"),
-    "synapse": ("synapses", r"stored patterns per synapse, K / N$^2$ (1)"),
-    "unit": ("compute_units", r"stored patterns per compute unit, K / (N + 2 N$^2$) (1)"),
+    "neuron": ("neurons", "patterns per neuron, K / N (1)"),
+    "synapse": ("synapses", r"patterns per synapse, K / N$^2$ (1)"),
+    "unit": ("compute_units", r"patterns per compute unit, K / (N + 2 N$^2$) (1)"),
 }
 """Numbers by which capacity can be divided: their name in the Dataset and the label of the axis.
 The numbers of synapses and compute units are those of a neuron-astrocyte network."""
 
 
+@in_style()
 def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
     """Draws capacities with their intervals on logarithmic axes; thin lines are theory.
 
@@ -24,33 +25,31 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
         dataset: The result of `run` of this study.
         per: The key of `COSTS` by which capacities are divided; None: they are not.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = new_figure(2.6 + 0.15 * dataset.sizes["memory"])
     axes = figure.subplots()
     cost, label = COSTS[per] if per else (None, "stored patterns K (1)")
     divisor = dataset[cost].values if cost else np.ones(dataset.sizes["neurons"])
     x = dataset.neurons.values
     for index, name in enumerate(dataset.memory.values):
         row = dataset.sel(memory=name)
-        grey = str(0.55 * (index % 3) / 2)
+        style = styled(index)
         there = np.isfinite(row.capacity.values) & (row.capacity.values > 0)
         y, low, high = (row[key].values / divisor for key in ("capacity", "low", "high"))
-        errors = np.stack([y[there] - low[there], high[there] - y[there]]).clip(min=0)
         slope = float(row.exponent.sel(bound="value"))
         known = "" if per or np.isnan(slope) else f", exponent {slope:.2f}"
         axes.errorbar(
-            x[there], y[there], errors, linestyle=STYLES[index % 4], marker=MARKERS[index % 6],
-            color=grey, capsize=3, markersize=4, label=f"{name}{known}{_settings(row)}",
+            x[there], y[there], errors(y[there], low[there], high[there]),
+            label=f"{name}{known}{_settings(row)}", **style,
         )  # fmt: skip
         beyond = np.isinf(row.capacity.values)
-        axes.plot(x[beyond], low[beyond], "^", color=grey, markerfacecolor="white")
-        axes.plot(x, row.predicted.values / divisor, "-", color=grey, linewidth=0.7)
+        axes.plot(x[beyond], low[beyond], "^", color=style["color"], markerfacecolor="white")
+        axes.plot(x, row.predicted.values / divisor, "-", color=style["color"], linewidth=0.5)
     if np.isfinite(dataset.predicted.values).any():
-        axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
-    axes.set(xscale="log", yscale="log", xlabel="neurons N (1)", ylabel=label)
-    axes.set_title(dataset.attrs["criterion"], fontsize="small")
-    axes.set_xticks(x, [str(size) for size in x], minor=False)
-    axes.set_xticks([], minor=True)
-    axes.legend(fontsize="x-small")
+        axes.plot([], [], "-", color="0.3", linewidth=0.5, label="theory (thin)")
+    axes.set(yscale="log", xlabel="neurons N (1)", ylabel=label)
+    axes.set_title(textwrap.fill(dataset.attrs["criterion"], 56))
+    log_ticks(axes, x)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 

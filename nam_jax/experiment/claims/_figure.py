@@ -1,16 +1,20 @@
 """Figures of the study `claims`: one for each claim with curves, and all of them on one page."""
 
 import math
+import textwrap
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "d", "v", "x")
+from nam_jax.experiment.common import in_style, legend_below, log_ticks, new_figure, styled
+
+MOST = 6
+"""The largest number of points that are the ticks of a logarithmic axis."""
 
 
+@in_style()
 def claims(dataset: xr.Dataset) -> Figure:
     """The figure with the curves of all claims, one panel a claim, with verdicts.
 
@@ -18,9 +22,9 @@ def claims(dataset: xr.Dataset) -> Figure:
         dataset: What `run` of this study returns.
     """
     keys = curves(dataset)
-    columns = min(3, max(1, len(keys)))
+    columns = min(2, max(1, len(keys)))
     rows = max(1, math.ceil(len(keys) / columns))
-    figure = Figure(figsize=(5.2 * columns, 4.2 * rows), layout="constrained")
+    figure = new_figure(3.2 * rows, wide=columns > 1)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, key in zip(grid, keys, strict=False):
         _curve(axes, dataset, key)
@@ -40,6 +44,7 @@ def claim_figures(dataset: xr.Dataset) -> dict[str, Figure]:
     return {f"figure-{key}": claim_figure(dataset, key) for key in curves(dataset)}
 
 
+@in_style()
 def claim_figure(dataset: xr.Dataset, key: str) -> Figure:
     """The figure of one claim.
 
@@ -47,7 +52,7 @@ def claim_figure(dataset: xr.Dataset, key: str) -> Figure:
         dataset: What `run` of this study returns.
         key: One of `curves(dataset)`.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = new_figure(3.2)
     _curve(figure.subplots(), dataset, key)
     return figure
 
@@ -63,18 +68,17 @@ def _curve(axes: Axes, dataset: xr.Dataset, key: str) -> None:
     for index, name in enumerate(lines[f"{key}_line"].values):
         y = lines.values[index]
         there = ~np.isnan(y)
-        style = STYLES[index % len(STYLES)]
-        marker = "" if str(name).startswith("theory") else MARKERS[index % len(MARKERS)]
-        grey = str(0.55 * (index % 3) / 2)
-        axes.plot(
-            x[there], y[there], style, marker=marker, color=grey, label=str(name), markersize=4
-        )
+        style = styled(index) | ({"marker": ""} if str(name).startswith("theory") else {})
+        axes.plot(x[there], y[there], label=str(name), **style)
         known = there & ~np.isnan(low.values[index])
-        axes.vlines(x[known], low.values[index][known], high.values[index][known], color=grey)
+        ends = (low.values[index][known], high.values[index][known])
+        axes.vlines(x[known], *ends, color=style["color"], linewidth=0.8)
     if lines.attrs["log"]:
         axes.set(xscale="log", yscale="log")
+        if len(x) <= MOST:
+            log_ticks(axes, x)
     verdict = str(dataset.verdict.sel(claim=key).item()).split(":")[0].split(".")[0]
     statement = str(dataset.statement.sel(claim=key).item())
-    axes.set_title(f"{statement}:\n{verdict}", fontsize="small", wrap=True)
+    axes.set_title(f"{textwrap.fill(statement, 46)}:\n{verdict}")
     axes.set(xlabel=lines.attrs["x_label"], ylabel=lines.attrs["y_label"])
-    axes.legend(fontsize="x-small")
+    legend_below(axes)

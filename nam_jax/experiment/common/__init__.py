@@ -23,7 +23,17 @@ if TYPE_CHECKING:
         progress_bar,
         tracked,
     )
-    from nam_jax.experiment.common._figures import COLUMN, PAGE, in_style, new_figure, styled
+    from nam_jax.experiment.common._figures import (
+        COLUMN,
+        PAGE,
+        errors,
+        in_style,
+        legend_below,
+        log_ticks,
+        new_figure,
+        show_pictures,
+        styled,
+    )
     from nam_jax.experiment.common._memories import (
         UPDATES,
         Costs,
@@ -81,7 +91,10 @@ __getattr__, __dir__ = attach(
             "composed_two_layers",
         ],
         "_context": ["counted", "in_context", "on_device", "progress_bar", "tracked"],
-        "_figures": ["COLUMN", "PAGE", "in_style", "new_figure", "styled"],
+        "_figures": [
+            *("COLUMN", "PAGE", "errors", "in_style", "legend_below", "log_ticks"),
+            *("new_figure", "show_pictures", "styled"),
+        ],
         "_memories": [
             "UPDATES",
             "Costs",
@@ -152,13 +165,16 @@ __all__ = [
     "criterion_text",
     "dense_costs",
     "drawn_problem",
+    "errors",
     "gradient_routes",
     "in_context",
     "in_style",
     "keep_programs",
     "key_of_seed",
     "keys_of_seeds",
+    "legend_below",
     "log_slope",
+    "log_ticks",
     "new_figure",
     "on_device",
     "over_seeds",
@@ -174,6 +190,7 @@ __all__ = [
     "result_variable",
     "separations",
     "settings_text",
+    "show_pictures",
     "starts",
     "styled",
     "tracked",

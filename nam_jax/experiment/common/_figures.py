@@ -2,11 +2,15 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, final
 
 import matplotlib.style
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 STYLE = "nam_jax.figures"
 COLUMN, PAGE = 3.4, 7.0
@@ -63,6 +67,60 @@ def styled(index: int) -> dict[str, Any]:
         "marker": _MARKERS[index % len(_MARKERS)],
         "markerfacecolor": colour if index % 2 == 0 else "white",
     }
+
+
+def legend_below(axes: Axes, columns: int = 1) -> None:
+    """Adds a legend below the label of the horizontal axis, where it covers no data."""
+    below = ScaledTranslation(0, -0.36, axes.figure.dpi_scale_trans)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=axes.transAxes + below,
+        ncols=columns,
+    )  # fmt: skip
+
+
+def log_ticks(axes: Axes, values: Iterable[float | int]) -> None:
+    """Makes the horizontal axis logarithmic, with ticks at the values alone."""
+    axes.set_xscale("log")
+    places = list(values)
+    axes.set_xticks(places, [f"{place:g}" for place in places])
+    axes.set_xticks([], minor=True)
+
+
+def errors(
+    value: Float[np.ndarray, " n"], low: Float[np.ndarray, " n"], high: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "2 n"]:
+    """Returns the lengths of error bars below and above values; 0 where round-off makes one < 0."""
+    return np.stack([value - low, high - value]).clip(min=0)
+
+
+def show_pictures(
+    axes: Axes,
+    pictures: Float[np.ndarray, "column row height width"],
+    limits: tuple[float | int, float | int],
+    columns: Sequence[str],
+    rows: Sequence[str] = (),
+) -> None:
+    """Draws pictures as one image with gaps: black is the upper limit, and NaN is white.
+
+    Args:
+        axes: The axes, which lose their ticks and frame.
+        pictures: The pictures by column and row.
+        limits: The values that are white and black.
+        columns: A name above each column.
+        rows: A name to the left of the first rows.
+    """
+    across, down, height, width = pictures.shape
+    gap = max(width // 8, 1)
+    grid = np.full((across, down, height + gap, width + gap), np.nan)
+    grid[..., :height, :width] = pictures
+    joined = grid.transpose(1, 2, 0, 3).reshape(down * (height + gap), across * (width + gap))
+    axes.imshow(joined, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    places = (np.arange(across) + 0.5) * (width + gap) - gap / 2
+    axes.set_xticks(places, columns)
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * (height + gap) - gap / 2, rows)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
 
 
 @functools.cache

@@ -5,10 +5,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nam_jax.experiment.common import styled
+from nam_jax.experiment.common import errors, in_style, log_ticks, new_figure, styled
 
 NOTE = (
-    "any k-subset is an attractor: combinations of $N_1$ stored vectors, not independent patterns"
+    "any k-subset is an attractor: combinations of $N_1$ stored\nvectors, not independent patterns"
 )
 TITLES = {
     "size": "recall from features",
@@ -27,6 +27,7 @@ LOOSE = "separable"
 """A line with this word in its name shows separable recall, in which members may be saturated."""
 
 
+@in_style()
 def dendritic(dataset: xr.Dataset) -> Figure:
     """The figure of recall against the neurons of a memory, or else the first figure of the run.
 
@@ -35,9 +36,10 @@ def dendritic(dataset: xr.Dataset) -> Figure:
     """
     if "size_strict" in dataset:
         return recall(dataset, "size")
-    return next(iter(_figures(dataset).values()), Figure())
+    return next(iter(_figures(dataset).values()), new_figure(1.0))
 
 
+@in_style()
 def dendritic_more(dataset: xr.Dataset) -> dict[str, Figure]:
     """All other figures that the Dataset has numbers for, by file name.
 
@@ -67,7 +69,8 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
         part: A key of `TITLES`; the Dataset must have its numbers.
     """
     panels = _panels(part, dataset[f"{part}_line"].values.tolist())
-    figure = Figure(figsize=(2.6 + 3.8 * len(panels), 4.8), layout="constrained")
+    count = max(map(len, panels.values()))
+    figure = new_figure(2.2 + 0.15 * count / (2 if len(panels) > 1 else 1), wide=len(panels) > 1)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     x = dataset[f"{part}_x"]
     for axes, (title, lines) in zip(grid, panels.items(), strict=True):
@@ -76,18 +79,16 @@ def recall(dataset: xr.Dataset, part: str) -> Figure:
             _line(axes, row, part, label, index, len(lines))
         axes.set(xlabel=f"{x.attrs['long_name']} ({x.attrs['units']})", title=title)
         if part == "inhibition":
-            axes.set_xscale("log")
-            axes.set_xticks(x.values, [f"{value:g}" for value in x.values])
-            axes.set_xticks([], minor=True)
+            log_ticks(axes, x.values)
         elif part in WHOLE:
             axes.set_xticks(x.values)
     if np.isfinite(dataset[f"{part}_predicted"].values).any():
-        grid[0].plot([], [], "-", color="0.3", linewidth=0.8, label="mean-field theory (thin)")
+        grid[0].plot([], [], "-", color="0.3", linewidth=0.5, label="mean-field theory (thin)")
     if part == "size":
         _spread(grid[0], dataset)
     grid[0].set(ylabel="rate of recall (1)", ylim=(-0.04, 1.06))
     handles = grid[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(*handles, loc="outside lower center", ncols=min(2, len(panels)))
     return figure
 
 
@@ -111,11 +112,8 @@ def _line(axes: Axes, row: xr.Dataset, part: str, label: str, index: int, count:
     spacing = np.diff(row[f"{part}_x"].values).min(initial=1.0)
     shift = 0 if part == "inhibition" else 0.06 * spacing * (index - (count - 1) / 2)
     style = styled(index)
-    axes.errorbar(
-        x + shift, y, np.stack([y - low, high - y]).clip(min=0), label=label, capsize=2,
-        markersize=4, linewidth=1, **style,
-    )  # fmt: skip
-    axes.plot(x, row[f"{part}_predicted"].values[there], "-", color=style["color"], linewidth=0.8)
+    axes.errorbar(x + shift, y, errors(y, low, high), label=label, **style)
+    axes.plot(x, row[f"{part}_predicted"].values[there], "-", color=style["color"], linewidth=0.5)
 
 
 def _spread(axes: Axes, dataset: xr.Dataset) -> None:
@@ -128,21 +126,27 @@ def _spread(axes: Axes, dataset: xr.Dataset) -> None:
 
 def raster(dataset: xr.Dataset) -> Figure:
     """The figure of one trial in time: memory neurons above (members are marked), means below."""
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = new_figure(4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     time, rates = dataset.time.values, dataset["raster"].values
     image = above.pcolormesh(
-        time, np.arange(len(rates)), rates, cmap="Greys", vmin=0, vmax=max(rates.max(), 1)
+        time,
+        np.arange(len(rates)),
+        rates,
+        cmap="Greys",
+        vmin=0,
+        vmax=max(rates.max(), 1),
+        rasterized=True,
     )
     figure.colorbar(image, ax=above, label="rate (Hz)")
     members = np.flatnonzero(dataset.raster_member.values)
     above.plot(
-        np.zeros(len(members)), members, ">", color="black", clip_on=False, markersize=7,
+        np.zeros(len(members)), members, ">", color="C1", clip_on=False, markersize=5,
         label="cued",
     )  # fmt: skip
     above.set_yticks([])
-    above.set(ylabel="memory neurons: some, members first", title="one recall, from noisy features")
-    above.legend(loc="upper right", fontsize="small")
+    above.set(ylabel="some memory neurons, members first", title="one recall, from noisy features")
+    above.legend(loc="upper right")
     curves = {
         "members, mean": (rates[members].mean(axis=0), 0),
         "highest other memory neuron": (dataset.raster_others.values, 1),
@@ -152,39 +156,37 @@ def raster(dataset: xr.Dataset) -> Figure:
         "I1, mean": (dataset.raster_memory_inhibition_mean.values, 5),
     }
     for label, (values, index) in curves.items():
-        below.plot(time, values, label=label, markevery=20, markersize=4, **styled(index))
+        below.plot(time, values, label=label, markevery=20, **styled(index))
     below.set(xlabel="time (ms)", ylabel="rate (Hz)", yscale="log")
-    figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=3,
-                  fontsize="small")  # fmt: skip
+    figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
 def capacity(dataset: xr.Dataset) -> Figure:
     """The figure of the number of attractors of up to k neurons; its title is `NOTE`."""
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = new_figure(2.8)
     axes = figure.subplots()
     k = dataset.up_to.values
     finite = dataset.capacity.where(np.isfinite(dataset.capacity))  # no attractor: no point
     value, low, high = (finite.sel(bound=b).values for b in ("value", "low", "high"))
     axes.errorbar(
-        k, value, np.stack([value - low, high - value]).clip(min=0), fmt="o-", color="black",
-        capsize=3, label=r"$\sum_k \beta_k \binom{N_1}{k}$, measured $\beta_k$",
+        k, value, errors(value, low, high), fmt="o-", color="C0",
+        label=r"$\sum_k \beta_k \binom{N_1}{k}$, measured $\beta_k$",
     )  # fmt: skip
     axes.set(
         xlabel="largest number of neurons counted (1)",
-        ylabel=r"$\log_{10}$ of the number of attractors (1)",
+        ylabel=r"$\log_{10}$ number of attractors (1)",
         title=NOTE,
     )
-    axes.title.set_fontsize("small")
     axes.set_xticks(k)
-    axes.legend(fontsize="small")
+    axes.legend()
     return figure
 
 
 def scaling(dataset: xr.Dataset) -> Figure:
     """The figure of the largest memory recalled at 95 % against each size of the network."""
     varied = [name for name in ("D", "N2", "N1") if name in dataset.scaling_varied.values]
-    figure = Figure(figsize=(1.5 + 3.2 * len(varied), 3.8), layout="constrained")
+    figure = new_figure(2.6, wide=len(varied) > 1)
     grid = figure.subplots(1, len(varied), squeeze=False, sharey=True)[0]
     names = {
         "D": "branches D (1)",
@@ -197,26 +199,24 @@ def scaling(dataset: xr.Dataset) -> Figure:
         axes.set_xlabel(names[name])
     highest = dataset[["scaling_predicted", "scaling_high"]].max().to_array().max().item()
     grid[0].set(ylabel="largest k recalled at 95 % (1)", ylim=(0, 1.05 * highest))
-    grid[0].legend(fontsize="x-small")
-    figure.suptitle(NOTE, fontsize="small")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle(NOTE)
     return figure
 
 
 def _sizes(axes: Axes, rows: xr.Dataset, name: str) -> None:
     x = rows[f"scaling_{name}"].values
-    axes.plot(x, rows.scaling_predicted.values, "k-", linewidth=0.8, label="mean-field theory")
+    axes.plot(x, rows.scaling_predicted.values, "-", color="C1", label="mean-field theory")
     there = np.isfinite(rows.scaling_measured.values)
     y, low, high = (rows[f"scaling_{field}"].values[there] for field in ("measured", "low", "high"))
     axes.errorbar(
-        x[there], y, np.stack([y - low, high - y]).clip(min=0), fmt="s", color="black", capsize=3,
-        markerfacecolor="white", label="measured",
+        x[there], y, errors(y, low, high), fmt="s", color="C0", markerfacecolor="white",
+        label="measured",
     )  # fmt: skip
     fixed = [
         f"{symbol} = {int(rows[f'scaling_{other}'].values[0])}"
         for other, symbol in (("N1", "$N_1$"), ("N2", "$N_2$"), ("D", "D"))
         if other != name
     ]
-    axes.set(xscale="log", title=", ".join(fixed))
-    axes.title.set_fontsize("small")
-    axes.set_xticks(x, [str(size) for size in x], fontsize="small")
-    axes.set_xticks([], minor=True)
+    axes.set_title(", ".join(fixed))
+    log_ticks(axes, x)

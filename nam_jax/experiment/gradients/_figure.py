@@ -4,18 +4,19 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "d", "v", "x")
+from nam_jax.experiment.common import in_style, legend_below, log_ticks, new_figure, styled
+
 FLOOR = 1e-16
 
 
+@in_style()
 def gradients(dataset: xr.Dataset) -> Figure:
     """The figure. Left: equilibrium propagation; middle: truncated; right: all routes by distance.
 
     Args:
         dataset: What `run` of this study returns.
     """
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    figure = new_figure(3.1, wide=True)
     nudge, steps, distance = figure.subplots(1, 3, sharey=True)
     _nudges(nudge, dataset)
     _steps(steps, dataset)
@@ -26,40 +27,39 @@ def gradients(dataset: xr.Dataset) -> Figure:
 def _nudges(axes: Axes, dataset: xr.Dataset) -> None:
     for index, place in enumerate(_spread(dataset)):
         here = dataset.isel(distance=place)
-        for sides, style in (("one", "--"), ("centred", "-")):
+        for sides, line in (("one", "--"), ("centred", "-")):
             label = f"{'one-sided' if sides == 'one' else sides}, distance {float(here.distance):g}"
-            _line(axes, here.nudge, here.nudged_miss.sel(sides=sides), index, style, label)
+            style = styled(index) | {"linestyle": line, "label": label}
+            axes.loglog(here.nudge, here.nudged_miss.sel(sides=sides).clip(FLOOR), **style)
+    log_ticks(axes, dataset.nudge.values)
     axes.set(
         title="equilibrium propagation, float64",
-        xlabel="nudge (units of the restoring force)",
-        ylabel="1 - cosine with finite differences",
+        xlabel="nudge (units of restoring force)",
+        ylabel="1 - cosine with finite differences (1)",
     )
-    axes.legend(fontsize="x-small", handlelength=4)
+    legend_below(axes)
 
 
 def _steps(axes: Axes, dataset: xr.Dataset) -> None:
     for index, place in enumerate(_spread(dataset)):
         here = dataset.isel(distance=place)
         label = f"distance {float(here.distance):g}"
-        _line(axes, here.steps, here.truncated_miss, index, STYLES[index], label)
-    axes.set(title="truncated, float64", xlabel="steps differentiated")
-    axes.legend(fontsize="x-small", handlelength=4)
+        axes.loglog(here.steps, here.truncated_miss.clip(FLOOR), label=label, **styled(index))
+    log_ticks(axes, dataset.steps.values)
+    axes.set(title="truncated, float64", xlabel="steps differentiated (1)")
+    legend_below(axes)
 
 
 def _distances(axes: Axes, dataset: xr.Dataset) -> None:
     here = dataset.isel(neurons=0, stored=0, margin=0)
     for index, route in enumerate(dataset.route.values):
         label = str(route).replace("_", " ")
-        style = STYLES[index % len(STYLES)]
-        _line(axes, here.distance, here.miss.sel(route=route), index, style, label)
+        axes.loglog(here.distance, here.miss.sel(route=route).clip(FLOOR), label=label,
+                    **styled(index))  # fmt: skip
+    log_ticks(axes, dataset.distance.values)
     axes.invert_xaxis()
-    axes.set(title="defaults, float32", xlabel="distance from the critical leak (0: critical)")
-    axes.legend(fontsize="x-small", handlelength=4)
-
-
-def _line(axes: Axes, x: xr.DataArray, y: xr.DataArray, index: int, style: str, label: str) -> None:
-    marker, shade = MARKERS[index % len(MARKERS)], str(0.3 * (index % 3))
-    axes.loglog(x, y.clip(FLOOR), style, marker=marker, markersize=5, color=shade, label=label)
+    axes.set(title="defaults, float32", xlabel="distance from the critical leak (1)")
+    legend_below(axes)
 
 
 def _spread(dataset: xr.Dataset) -> list[int]:

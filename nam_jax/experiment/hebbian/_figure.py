@@ -5,7 +5,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nam_jax.experiment.common import in_style, new_figure
 
+
+@in_style()
 def hebbian(dataset: xr.Dataset) -> Figure:
     """The figure: a column for each setting, a row for each pair of coefficients.
 
@@ -16,17 +19,16 @@ def hebbian(dataset: xr.Dataset) -> Figure:
         dataset: What `run` of this study returns.
     """
     rows, columns = dataset.sizes["plane"], dataset.sizes["setting"]
-    figure = Figure(figsize=(3.6 * columns, 3.3 * rows + 0.4), layout="constrained")
+    figure = new_figure(1.85 * rows + 0.5, wide=True)
     grid = figure.subplots(rows, columns, squeeze=False)
     for column, setting in enumerate(dataset.setting.values):
         for row, plane in enumerate(dataset.plane.values):
             part = dataset.sel(setting=setting, plane=plane)
             _panel(grid[row, column], part, linear=row == 0)
-        grid[0, column].set_title(str(setting), fontsize="medium")
+        grid[0, column].set_title(str(setting).replace(", ", ",\n"))
     figure.suptitle(
         "Stored patterns K (1) at the given error. Contours: theory. Circles: simulated, theory "
-        "inside the 99 % interval (crosses: outside). Dashed: ascent by gradient to the star.",
-        fontsize="small",
+        "inside\nthe 99 % interval (crosses: outside). Dashed: ascent by gradient to the star.",
     )
     return figure
 
@@ -37,18 +39,18 @@ def _panel(axes: Axes, part: xr.Dataset, *, linear: bool) -> None:
     levels = levels if len(levels) > 1 else levels[0] + np.array([-0.5, 0.5])
     axes.contourf(x, y, values, levels=levels, cmap="Greys", extend="both", alpha=0.6)
     lines = axes.contour(x, y, values, levels=levels, colors="black", linewidths=0.5)
-    axes.clabel(lines, fmt="%d", fontsize="x-small")
+    axes.clabel(lines, fmt="%d", fontsize=6)
     gap = abs(part.error - part.predicted).values
     inside = gap <= part.wide.values
     for there, marker in ((inside, "o"), (~inside, "x")):
         axes.plot(
             part.x.values[there], part.y.values[there], marker, color="black",
-            markerfacecolor="white", markersize=4, zorder=3,
+            markerfacecolor="white", markersize=3, zorder=3,
         )  # fmt: skip
     across = 1 if linear else 2
     ends = np.stack([part.start.values, part.optimum.values])
-    axes.plot(ends[:, 0], ends[:, across], "--", color="black", linewidth=0.8)
-    axes.plot(*ends[1, [0, across]], "*", color="black", markersize=11, markeredgecolor="white")
+    axes.plot(ends[:, 0], ends[:, across], "--", color="C1")
+    axes.plot(*ends[1, [0, across]], "*", color="C1", markersize=8, markeredgecolor="white")
     unit = float(part.unit)
     axes.set_xlabel("c1pre / c2corr (1)" if unit == 1 else "c1pre / (a c2corr) (1)")
     names = ("c1post / c2corr (1)", "C / c2corr (1)")

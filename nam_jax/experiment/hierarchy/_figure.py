@@ -5,18 +5,20 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nam_jax.experiment.common import errors, in_style, legend_below, new_figure, styled
+
 SIDE = 8
-MARKERS = {"random": ("o", "black"), "lower": ("s", "white")}
-"""Marker and face by damage."""
+DAMAGES = ("random", "lower")
 
 
+@in_style()
 def hierarchy(dataset: xr.Dataset) -> Figure:
     """The figure. Left: digits with random unknown pixels, completed; right: squared errors.
 
     Args:
         dataset: The result of `run` of this study.
     """
-    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    figure = new_figure(3.6, wide=True)
     pictures, errors = figure.subplots(1, 2, width_ratios=[1, 1.1])
     _pictures(pictures, dataset)
     _errors(errors, dataset)
@@ -37,26 +39,26 @@ def _pictures(axes: Axes, dataset: xr.Dataset) -> None:
             unknown[place] = np.isnan(pixels)
     axes.imshow(canvas, cmap="gray", vmin=-1, vmax=1, aspect="auto")
     rows, columns = np.nonzero(unknown)
-    axes.plot(columns, rows, "x", color="black", markersize=2.5, markeredgewidth=0.5)
+    axes.plot(columns, rows, "x", color="black", markersize=1.5, markeredgewidth=0.4)
     ticks = step * np.arange(len(names)) + SIDE / 2
-    axes.set_yticks(ticks, [str(name) for name in names], fontsize="small")
+    axes.set_yticks(ticks, [str(name) for name in names])
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.set_frame_on(False)
-    axes.set_title("random pixels unknown", fontsize="medium")
+    axes.set_title("random pixels unknown")
 
 
 def _errors(axes: Axes, dataset: xr.Dataset) -> None:
     names = [str(name) for name in dataset.memory.values]
-    for shift, (damage, (marker, face)) in enumerate(MARKERS.items()):
+    for index, damage in enumerate(DAMAGES):
         rows = dataset.score.sel(measure="error", damage=damage)
         x, low, high = (rows.sel(bound=bound).values for bound in ("value", "low", "high"))
-        axes.errorbar(
-            x, np.arange(len(names)) + 0.2 * shift, xerr=np.stack([x - low, high - x]), fmt=marker,
-            color="black", markerfacecolor=face, capsize=3, markersize=5, label=f"{damage} pixels",
-        )  # fmt: skip
-    axes.set_yticks(np.arange(len(names)) + 0.1, names, fontsize="small")
+        places = np.arange(len(names)) + 0.25 * index
+        look = styled(index) | {"linestyle": "none", "label": f"{damage} pixels"}
+        axes.errorbar(x, places, xerr=errors(x, low, high), **look)
+    axes.set_yticks(np.arange(len(names)) + 0.125, names)
     axes.invert_yaxis()
-    axes.grid(axis="x", color="0.9")
-    axes.set(xlabel="squared error of an unknown pixel (1), 95 % over seeds", xlim=(0, None))
-    axes.legend(fontsize="small", title="unknown", title_fontsize="small")
+    axes.grid(axis="x")
+    axes.set(xlabel="squared error of an unknown pixel (1)", xlim=(0, None))
+    axes.set_title("unknown pixels, 95 % over seeds")
+    legend_below(axes, 2)

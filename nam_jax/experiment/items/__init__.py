@@ -12,6 +12,6 @@ study = Study(
     run=ImportPath("nam_jax.experiment.items._run:run"),
     table=ImportPath("nam_jax.experiment.items._run:table"),
     figure=ImportPath("nam_jax.experiment.items._figure:items"),
-    more=ImportPath("nam_jax.experiment.items._figure:item_pictures"),
+    more=ImportPath("nam_jax.experiment.items._figure:items_more"),
     headline="exact",
 )

@@ -12,5 +12,6 @@ study = Study(
     run=ImportPath("nam_jax.experiment.recognise._run:run"),
     table=ImportPath("nam_jax.experiment.recognise._run:table"),
     figure=ImportPath("nam_jax.experiment.recognise._figure:recognise"),
+    more=ImportPath("nam_jax.experiment.recognise._figure:more"),
     headline="exact",
 )

@@ -4,7 +4,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from nam_jax.experiment.common import in_style, new_figure
 
+
+@in_style()
 def reduce(dataset: xr.Dataset) -> Figure:
     """The figure: mean overlap with the target for each network and rung, or "not defined".
 
@@ -14,10 +17,10 @@ def reduce(dataset: xr.Dataset) -> Figure:
     overlap = dataset.overlap.mean("sample").transpose("rung", "network")
     activity = dataset.activity.mean("sample").transpose("rung", "network")
     rungs, networks = overlap.shape
-    figure = Figure(figsize=(2.5 + 1.35 * networks, 1.8 + 0.5 * rungs), layout="constrained")
+    figure = new_figure(1.3 + 0.34 * rungs, wide=True)
     axes = figure.subplots()
     axes.set_facecolor("white")
-    mesh = axes.imshow(overlap.values, cmap="gray", vmin=-0.2, vmax=1, aspect="auto")
+    mesh = axes.imshow(overlap.values, vmin=-0.2, vmax=1, aspect="auto")
     for row, column in np.ndindex(rungs, networks):
         value = overlap.values[row, column]
         if np.isnan(value):
@@ -26,14 +29,14 @@ def reduce(dataset: xr.Dataset) -> Figure:
             silent = activity.values[row, column] < 0.5
             text = f"{value:.2f}" + ("\nsilent" if silent else "")
             colour = "white" if value < 0.5 else "black"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small")
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=6)
     margins = dataset.margin.values
     labels = [
         str(name).replace(", ", "\n") + f"\ncertificate {margin:.2g}"
         for name, margin in zip(dataset.network.values, margins, strict=True)
     ]
-    axes.set_xticks(range(networks), labels, fontsize="small")
-    axes.set_yticks(range(rungs), [str(name) for name in dataset.rung.values], fontsize="small")
+    axes.set_xticks(range(networks), labels)
+    axes.set_yticks(range(rungs), [str(name) for name in dataset.rung.values])
     axes.set(xlabel="network", ylabel="rung, from the full network down")
-    figure.colorbar(mesh, ax=axes, label="mean overlap of recalled signs with the target")
+    figure.colorbar(mesh, ax=axes, label="mean overlap of signs with the target (1)")
     return figure

@@ -5,11 +5,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from nam_jax.experiment.common import in_style, new_figure
+
 MOST_IMAGES = 13
-ROWS = {"original": "original", "damaged": "damaged cue", "recalled": "recalled"}
-STYLES = ("-", "--", "-.", ":")
+ROWS = {"original": "original", "damaged": "damaged", "recalled": "recalled"}
 
 
+@in_style()
 def retrieve(dataset: xr.Dataset) -> Figure:
     """Draws Figure 2 of Kozachkov, Slotine & Krotov.
 
@@ -19,8 +21,8 @@ def retrieve(dataset: xr.Dataset) -> Figure:
     Args:
         dataset: The result of `run` of this study.
     """
-    figure = Figure(figsize=(12, 9.5), layout="constrained")
-    grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.05, 0.95))
+    figure = new_figure(6.2, wide=True)
+    grid = figure.add_gridspec(3, 1, height_ratios=(0.95, 1.05, 1.05))
     images, layers, curves = (figure.add_subfigure(grid[row]) for row in range(3))
     _images(images, dataset)
     _layers(layers, dataset)
@@ -35,8 +37,7 @@ def _images(figure: SubFigure, dataset: xr.Dataset) -> None:
     axes = figure.subplots(len(ROWS), num, squeeze=False)
     exact = int(dataset.exact.sum())
     figure.suptitle(
-        f"{num} of {dataset.sizes['sample']} stored images; all bits recalled in {exact}",
-        fontsize="medium",
+        f"{num} of {dataset.sizes['sample']} stored images; all bits recalled in {exact}"
     )
     for row, (name, label) in enumerate(ROWS.items()):
         for column in range(num):
@@ -54,9 +55,7 @@ def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:
     """Activations of the first recall, entries sorted by their last value."""
     first = dataset.activation.isel(sample=0)
     axes = figure.subplots(1, 3)
-    figure.suptitle(
-        f"one recall: {first.sizes['entry']} neurons, synapses and processes", fontsize="medium"
-    )
+    figure.suptitle(f"one recall: {first.sizes['entry']} neurons, synapses and processes")
     names = {"neurons": r"$\phi(x_i)$", "synapses": r"$g(s_{ij})$", "processes": r"$\psi(p_{ij})$"}
     for panel, (layer, symbol) in zip(axes, names.items(), strict=True):
         values = first.sel(layer=layer).values.T
@@ -68,33 +67,33 @@ def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:
             values[:, kept], aspect="auto", cmap="gray", vmin=-limit, vmax=limit, extent=span
         )
         panel.set(xlabel="time (time constants)", ylabel=f"{layer}, sorted")
-        figure.colorbar(mesh, ax=panel, label=f"{symbol} (dimensionless)")
+        figure.colorbar(mesh, ax=panel, label=f"{symbol} (1)")
 
 
 def _energy(axes: Axes, dataset: xr.Dataset) -> None:
-    for index, style in zip(range(dataset.sizes["sample"]), STYLES, strict=False):
+    for index in range(min(4, dataset.sizes["sample"])):
         curve = dataset.energy.isel(sample=index)
-        axes.plot(curve.time, curve, style, color="black", label=f"image {index + 1}")
+        axes.plot(curve.time, curve, label=f"image {index + 1}")
     axes.set(
         xlabel="time (time constants)",
-        ylabel="energy E (dimensionless)",
+        ylabel="energy E (1)",
         title="energy of four recalls",
         xlim=(0, _shown_until(dataset)),
     )
-    axes.legend(fontsize="small")
+    axes.legend()
 
 
 def _overlap(axes: Axes, dataset: xr.Dataset) -> None:
-    axes.plot(dataset.time, dataset.overlap.values.T, color="0.7", linewidth=0.8)
-    axes.plot(dataset.time, dataset.overlap.mean("sample"), color="black", label="mean of all")
+    axes.plot(dataset.time, dataset.overlap.values.T, color="0.75", linestyle="-", linewidth=0.5)
+    axes.plot(dataset.time, dataset.overlap.mean("sample"), "-", color="C0", label="mean of all")
     axes.axhline(1, color="black", linestyle=":", linewidth=0.8)
     axes.set(
         xlabel="time (time constants)",
-        ylabel="overlap with the stored image",
+        ylabel="overlap with stored image (1)",
         title="overlap of all recalls",
         xlim=(0, _shown_until(dataset)),
     )
-    axes.legend(fontsize="small")
+    axes.legend()
 
 
 def _shown_until(dataset: xr.Dataset) -> float:

@@ -1,6 +1,7 @@
 """The figures of a sweep, of all its units or of those that are there so far."""
 
 import itertools
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from nam_jax.experiment.common import styled
+from nam_jax.experiment.common import (
+    COLUMN,
+    PAGE,
+    errors,
+    in_style,
+    legend_below,
+    log_ticks,
+    new_figure,
+    styled,
+)
 from nam_jax.experiment.sweep._capacities import Capacity, capacities, exponent
 from nam_jax.experiment.sweep._labels import (
     axis_label,
@@ -31,6 +41,7 @@ MODELS = ("memory", "memories")
 COSTS = ("neuron", "synapse", "compute unit")
 
 
+@in_style()
 def sweep(dataset: xr.Dataset) -> Figure:
     """Draws the main figure of a sweep: what it is, `drawings` says.
 
@@ -40,6 +51,7 @@ def sweep(dataset: xr.Dataset) -> Figure:
     return next(iter(drawings(dataset).values()))()
 
 
+@in_style()
 def sweep_more(dataset: xr.Dataset) -> dict[str, Figure]:
     """Draws the other figures of a sweep, by the names of their files."""
     rest = itertools.islice(drawings(dataset).items(), 1, None)
@@ -105,7 +117,7 @@ def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
         if numbers.attrs["share"]:
             axes.set_ylim(-0.03, 1.03)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize="x-small")
+            axes.legend()
     return figure
 
 
@@ -113,12 +125,12 @@ def _line(axes: Axes, row: xr.Dataset, x: str | None, index: int, name: str) -> 
     """One line with the band of its intervals; points with bars where x is no number."""
     value, low, high = (np.atleast_1d(row[key].values) for key in ("value", "low", "high"))
     there = np.isfinite(value)
-    style = {**styled(index), "label": name, "markersize": 4}
+    style = {**styled(index), "label": name}
     if x is None or not _is_numeric(row, x):
         places = np.arange(len(value)) + 0.08 * index
         style["linestyle"] = "none"
         bars = _bars(value[there], low[there], high[there])
-        axes.errorbar(places[there], value[there], bars, capsize=3, **style)
+        axes.errorbar(places[there], value[there], bars, **style)
         labels = ["all"] if x is None else [written(label) for label in row[x].values]
         axes.set_xticks(np.arange(len(value)), labels, rotation=0 if len(labels) < 5 else 45)
         return
@@ -167,15 +179,15 @@ def _scale(axes: Axes, **places: np.ndarray) -> None:
             getattr(axes, f"set_{axis}ticks")([], minor=True)
 
 
-def _figure(dataset: xr.Dataset, width: float = 5.6, height: float = 4.2) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title(dataset), fontsize="small")
+def _figure(dataset: xr.Dataset, height: float = 2.7, *, wide: bool = False) -> Figure:
+    figure = new_figure(height, wide=wide)
+    figure.suptitle(textwrap.fill(title(dataset), 100 if wide else 52))
     return figure
 
 
 def _bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The lengths of error bars, 0 where an interval is not known."""
-    return np.nan_to_num([value - low, high - value]).clip(min=0)
+    return np.nan_to_num(errors(value, low, high))
 
 
 def _few(part: xr.Dataset, dim: str) -> xr.Dataset:
@@ -196,7 +208,7 @@ def _panels(
     part = _few(numbers.isel({dim: 0 for dim in fixed}), panel)
     columns = min(part.sizes[panel], 3)
     rows = -(-part.sizes[panel] // columns)
-    figure.set_size_inches(1.2 + 3.2 * columns, 0.8 + 2.8 * rows)
+    figure.set_size_inches(PAGE if columns > 1 else COLUMN, 0.6 + 2.1 * rows)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= part.sizes[panel]:
@@ -205,8 +217,7 @@ def _panels(
         chosen = part.isel({panel: place})
         given = [panel, *fixed]
         axes.set_title(
-            ", ".join(f"{short(name)} = {written(chosen[name].item())}" for name in given),
-            fontsize="x-small",
+            ", ".join(f"{short(name)} = {written(chosen[name].item())}" for name in given)
         )
         yield axes, chosen
 
@@ -226,19 +237,19 @@ def _maps(dataset: xr.Dataset, numbers: xr.Dataset, x: Any, y: Any) -> Figure:
         axes.set_facecolor("white")
         axes.patch.set(hatch="xxx", edgecolor="0.6")
         sides = (edges(part[dim].values) for dim in (x, y))
-        axes.pcolormesh(*sides, part["value"], cmap="gray", vmin=least, vmax=most)
+        axes.pcolormesh(*sides, part["value"], vmin=least, vmax=most)
         middle = (least + most) / 2
         if np.nanmin(part["value"]) < middle < np.nanmax(part["value"]):
             lines = axes.contour(
-                part[x], part[y], part["value"], [middle], colors="black", linewidths=4
+                part[x], part[y], part["value"], [middle], colors="black", linewidths=3
             )
-            axes.contour(part[x], part[y], part["value"], [middle], colors="white", linewidths=2)
+            axes.contour(part[x], part[y], part["value"], [middle], colors="white", linewidths=1.5)
             axes.clabel(lines, fmt="%.3g")
         if not others:
             _boundary(axes, dataset, x, y)
         _scale(axes, x=part[x].values, y=part[y].values)
         axes.set(xlabel=axis_label(str(x)), ylabel=axis_label(str(y)))
-    scale = ScalarMappable(Normalize(least, most), "gray")
+    scale = ScalarMappable(Normalize(least, most))
     figure.colorbar(scale, ax=figure.axes, label=numbers.attrs["label"])
     return figure
 
@@ -253,9 +264,9 @@ def _boundary(axes: Axes, dataset: xr.Dataset, x: Any, y: Any) -> None:
         line = line.where((line >= dataset[load].min()) & (line <= dataset[load].max()))
         if line.notnull().any():
             points = (line, line[other]) if load == x else (line[other], line)
-            halo = [patheffects.withStroke(linewidth=4, foreground="white")]
+            halo = [patheffects.withStroke(linewidth=3, foreground="white")]
             axes.plot(*points, "--", color="black", label="theory", path_effects=halo)
-            axes.legend(fontsize="x-small")
+            legend_below(axes)
 
 
 # Capacities
@@ -285,16 +296,15 @@ def _capacity(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
         there = np.isfinite(y) & (y > 0)
         bars = _bars(y[there], low[there], high[there])
         name = f"{model}{fitted}"
-        axes.errorbar(x[there], y[there], bars, capsize=3, markersize=4, label=name, **style)
+        axes.errorbar(x[there], y[there], bars, label=name, **style)
         axes.plot(x[np.isinf(y)], low[np.isinf(y)], "^", color=style["color"], label=None)
-        axes.plot(x, theory, "-", color=style["color"], linewidth=0.7)
+        axes.plot(x, theory, "-", color=style["color"], linewidth=0.5)
     if any(np.isfinite(point.predicted) for point in points):
-        axes.plot([], [], "-", color="0.3", linewidth=0.7, label="theory (thin)")
+        axes.plot([], [], "-", color="0.3", linewidth=0.5, label="theory (thin)")
     scale, label = ("linear", "load K / N (1)") if load else ("log", "stored patterns K (1)")
-    axes.set(xscale="log", yscale=scale, xlabel="neurons N (1)", ylabel=label)
-    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-    axes.set_xticks([], minor=True)
-    axes.legend(fontsize="x-small")
+    axes.set(yscale=scale, xlabel="neurons N (1)", ylabel=label)
+    log_ticks(axes, sizes)
+    legend_below(axes)
     return figure
 
 
@@ -306,7 +316,7 @@ def _per_neuron(point: Capacity) -> Capacity:
 def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
     """Capacities of the models side by side, per neuron, per synapse and per compute unit."""
     models = list(dict.fromkeys(point.model for point in points))
-    figure = _figure(dataset, 2.4 + 2.6 * len(COSTS), 1.6 + 0.6 * len(models))
+    figure = _figure(dataset, 1.3 + 0.3 * len(models), wide=True)
     panels = figure.subplots(1, len(COSTS), sharey=True)
     for place, (axes, cost) in enumerate(zip(panels, COSTS, strict=True)):
         for index, size in enumerate(sorted({point.size for point in points})):
@@ -319,7 +329,7 @@ def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
             )
             style = {**styled(index), "linestyle": "none", "label": f"N = {size:g}"}
             bars = _bars(x, low, high)
-            axes.errorbar(x, y + 0.06 * index, xerr=bars, capsize=3, markersize=4, **style)
+            axes.errorbar(x, y + 0.06 * index, xerr=bars, **style)
         low, high = axes.get_xlim()
         if low > 0 and high > 10 * low:
             axes.set_xscale("log")
@@ -327,5 +337,5 @@ def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
         axes.set_xlabel(f"stored patterns per {cost} (1)")
     panels[0].set_yticks(range(len(models)), models)
     panels[0].invert_yaxis()
-    panels[0].legend(fontsize="x-small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

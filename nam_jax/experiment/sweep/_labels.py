@@ -1,7 +1,6 @@
 """How figures of sweeps call fields and place their values; no Matplotlib."""
 
 import json
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def title(dataset: xr.Dataset) -> str:
     computed = dataset["computed"].values
     if not computed.all():
         text += f" ({int(computed.sum())} of {computed.size} units)"
-    return textwrap.fill(text, 64)
+    return text
 
 
 def short(name: str) -> str:

@@ -15,6 +15,7 @@ study = Study(
     run=ImportPath("nam_jax.experiment.train._run:run"),
     table=ImportPath("nam_jax.experiment.train._run:table"),
     figure=ImportPath("nam_jax.experiment.train._figure:train"),
+    more=ImportPath("nam_jax.experiment.train._figure:train_more"),
     headline="exact",
 )
 

@@ -6,17 +6,20 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from nam_jax.experiment.common import in_style, legend_below, new_figure, styled
+
 ROWS = {"original": "original", "reconstruction": "restored", "damaged": "10 % of bits\nflipped"}
 
 
+@in_style()
 def train_codec(dataset: xr.Dataset) -> Figure:
     """Draws loss against steps, overlaps of stored codes, and held-out images with restored ones.
 
     Args:
         dataset: The result of `run` of this study.
     """
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.2))
+    figure = new_figure(5.2, wide=True)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1))
     upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     left, right = upper.subplots(1, 2)
     _loss(left, dataset)
@@ -26,14 +29,15 @@ def train_codec(dataset: xr.Dataset) -> Figure:
 
 
 def _loss(axes: Axes, dataset: xr.Dataset) -> None:
-    axes.semilogy(dataset.step, dataset.loss, color="0.6", linewidth=0.7, label="training batch")
+    axes.semilogy(
+        dataset.step, dataset.loss, "-", color="0.6", linewidth=0.6, label="training batch"
+    )
     errors = dataset.validation_mse
-    for name, style in (("autoencoder", "-"), ("PCA, signs", "--"), ("mean image", ":")):
-        axes.axhline(
-            float(errors.sel(codec=name)), color="black", linestyle=style, label=f"held out: {name}"
-        )
-    axes.set(xlabel="training step", ylabel="mean squared error")
-    axes.legend(fontsize="small")
+    for index, name in enumerate(("autoencoder", "PCA, signs", "mean image")):
+        look = styled(index) | {"marker": "", "label": f"held out: {name}"}
+        axes.axhline(float(errors.sel(codec=name)), **look)
+    axes.set(xlabel="training step (1)", ylabel="mean squared error (1)")
+    legend_below(axes, 2)
 
 
 def _overlaps(axes: Axes, dataset: xr.Dataset) -> None:
@@ -41,13 +45,12 @@ def _overlaps(axes: Axes, dataset: xr.Dataset) -> None:
     num_bits = int(dataset.bits.sel(codec="autoencoder"))
     limit = max(0.2, float(np.abs(overlap).max()))
     edges = np.linspace(-limit, limit, 41)
-    axes.hist(overlap, edges.tolist(), color="0.75", edgecolor="black")
+    axes.hist(overlap, edges.tolist(), color="C3", edgecolor="black")
     chance = _normal(edges, 1 / num_bits) * overlap.size * (edges[1] - edges[0])
-    axes.plot(edges, chance, "k--", label=f"independent bits, N = {num_bits}")
-    axes.margins(y=0.25)
+    axes.plot(edges, chance, "--", color="C0", label=f"independent bits, N = {num_bits}")
     num = dataset.sizes["stored_sample"]
-    axes.set(xlabel="overlap of two codes", ylabel=f"pairs of {num} images")
-    axes.legend(fontsize="small")
+    axes.set(xlabel="overlap of two codes (1)", ylabel=f"pairs of {num} images (1)")
+    legend_below(axes)
 
 
 def _normal(x: Float[np.ndarray, " n"], variance: float) -> Float[np.ndarray, " n"]:

@@ -4,42 +4,38 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "d", "v", "x")
+from nam_jax.experiment.common import errors, in_style, log_ticks, new_figure, styled
 
 
+@in_style()
 def transformer(dataset: xr.Dataset) -> Figure:
     """Draws accuracies with their intervals, and theory for random codes as thin lines.
 
     Args:
         dataset: The result of `run` of this study.
     """
-    figure = Figure(figsize=(8.6, 4.6), layout="constrained")
+    figure = new_figure(2.6 + 0.15 * dataset.sizes["attention"])
     axes = figure.subplots()
     x = dataset.pairs.values
     ends = float(dataset.trained.min()), float(dataset.trained.max())
     axes.axvspan(*ends, color="0.93", label="trained lengths")
     for index, name in enumerate(dataset.attention.values):
-        row, grey = dataset.sel(attention=name), str(0.3 * (index % 3))
+        row, style = dataset.sel(attention=name), styled(index)
         y = row["mean"].values
-        errors = np.stack([y - row.low.values, row.high.values - y]).clip(min=0)
-        axes.errorbar(
-            x, y, errors, linestyle=STYLES[index % 4], marker=MARKERS[index % 6], color=grey,
-            capsize=3, markersize=5, label=str(name),
-        )  # fmt: skip
+        bars = errors(y, row.low.values, row.high.values)
+        axes.errorbar(x, y, bars, label=str(name), **style)
         known = np.isfinite(row.predicted.values).any()
         axes.plot(
-            x, row.predicted.values, linestyle=STYLES[index % 4], color="0.6", linewidth=1.0,
+            x, row.predicted.values, linestyle="-", color=style["color"], linewidth=0.5,
             label=f"{name}: theory, random codes" if known else None,
         )  # fmt: skip
-    axes.axhline(1 / float(dataset.attrs["num_values"]), color="0.8", linewidth=0.8, label="chance")
+    axes.axhline(1 / float(dataset.attrs["num_values"]), color="0.6", linewidth=0.8, label="chance")
     axes.set(
-        xscale="log",
-        xlabel="stored pairs K (1), in a sequence of 2 K + 1 tokens",
-        ylabel="queries answered (1), held-out keys",
+        xlabel="stored pairs K (1), of 2 K + 1 tokens",
+        ylabel="queries answered (1)",
+        title="held-out keys",
         ylim=(0, 1.03),
     )
-    axes.set_xticks(x, [str(count) for count in x], minor=False)
-    axes.set_xticks([], minor=True)
-    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1))
+    log_ticks(axes, x)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
     return figure

@@ -102,11 +102,11 @@ def test_figure_and_table():
             num_queries=4, num_starts=20,
         )
     )  # fmt: skip
-    phases, threshold, attractors, gap = generalise.study.figure(dataset).axes
+    phases, gap, threshold, attractors = generalise.study.figure(dataset).axes
     assert list(curves(phases)) == list(dataset.phase.values)
     for name, curve in curves(phases).items():
         assert_shows(curve, dataset.share.sel(phase=name))
-    np.testing.assert_allclose(curves(gap)["gap (right axis)"].y, dataset.gap.sel(bound="value"))
+    np.testing.assert_allclose(curves(gap)["gap"].y, dataset.gap.sel(bound="value"))
     for on, name in (("circle", "circle, exponent nan"), ("sphere", "sphere, exponent nan")):
         assert_shows(curves(threshold)[name], dataset.threshold[dataset.on == on])
     assert len(curves(attractors)) == 2 * dataset.sizes["multiple"] + 1  # and theory

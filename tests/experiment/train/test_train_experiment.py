@@ -82,7 +82,9 @@ def test_table_and_figure(result):
     with console.capture() as text:
         console.print(train.study.table(result))
     assert "Exact recall from occluded cues" in text.get() and "linear regression" in text.get()
-    flipped, occluded, losses, *pictures = train.study.figure(result).axes
+    flipped, occluded = train.study.figure(result).axes
+    more = train.study.more(result)
+    (losses,), pictures = (more[f"figure-{name}"].axes for name in ("losses", "pictures"))
     for axes, damage in ((flipped, "flipped"), (occluded, "occluded")):
         assert list(curves(axes)) == list(result.memory.values)
         for name, curve in curves(axes).items():
@@ -91,7 +93,7 @@ def test_table_and_figure(result):
             np.testing.assert_allclose(curve.low, row.exact_low, atol=1e-6)
             np.testing.assert_allclose(curve.high, row.exact_high, atol=1e-6)
     assert list(curves(losses)) == list(result.run.values)
-    assert labels(losses) == ("step", "loss, running mean (1)")
+    assert labels(losses) == ("step (1)", "loss, running mean (1)")
     titles = ["recall from flipped bits, K = 24", "held-out images completed"]
     assert [axes.get_title() for axes in pictures] == titles
 
