@@ -35,6 +35,14 @@ def labels(axes):
     return axes.get_xlabel(), axes.get_ylabel()
 
 
+def drawn(study, dataset):
+    """All figures of a study by name, of which each can be printed."""
+    figures = study.figures(dataset)
+    for figure in figures.values():
+        assert_printable(figure)
+    return figures
+
+
 def assert_printable(figure):
     """One or two columns wide, all text within its edges and large enough, and labelled axes."""
     assert figure.get_size_inches()[0] in (3.4, 7.0)

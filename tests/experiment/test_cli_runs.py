@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import skimage.io
 import xarray as xr
+from figures import drawn
 
 from nam_jax import cli
 from nam_jax.experiment import STUDIES, study_named
@@ -312,6 +313,7 @@ def test_config_runs_and_leaves_its_settings_result_and_figure(config, tmp_path,
     with xr.open_zarr(out / "result.zarr") as results:
         assert results.data_vars and results.attrs["seed"] == 0 and results.attrs["versions"]
         assert study_named(name).headline in {None, *results.data_vars}
+        drawn(study_named(name), results.load())
     figure = skimage.io.imread(out / "figure.png")
     assert min(figure.shape[:2]) > 300 and np.ptp(figure[..., :3]) > 200
     assert cli.main(["plot", str(out), "--out", str(tmp_path / "anew")]) == 0

@@ -116,8 +116,11 @@ def _lines(dataset: xr.Dataset, numbers: xr.Dataset) -> Figure:
         axes.set(xlabel=axis_label(x) if x else "", ylabel=numbers.attrs["label"])
         if numbers.attrs["share"]:
             axes.set_ylim(-0.03, 1.03)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend()
+        axes.label_outer()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        columns = 5 if len(figure.axes) > 1 else 3
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 

@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import xarray as xr
-from figures import curves, labels
+from figures import curves, drawn, labels
 from tables.memories import NAMES
 
 import nam_jax as nam
@@ -45,14 +45,15 @@ def test_exponents_and_trials_are_reported(one_step):
 
 
 def test_figures_of_capacity(one_step):
-    (axes,) = capacity.study.figure(one_step).axes
+    by_name = drawn(capacity.study, one_step)
+    (axes,) = by_name["figure"].axes
     assert labels(axes) == ("neurons N (1)", "stored patterns K (1)")
     lines = {name.split(",")[0]: curve for name, curve in curves(axes).items()}
     assert list(lines) == ["power-3", "distinct-3", "theory (thin)"]
     for name in ("power-3", "distinct-3"):
         row, line = one_step.sel(memory=name), lines[name]
         np.testing.assert_allclose(line, [row.neurons, row.capacity, row.low, row.high], rtol=1e-5)
-    axes = capacity.study.more(one_step)["figure-per-unit"].axes[0]
+    axes = by_name["figure-per-unit"].axes[0]
     assert "compute unit" in axes.get_ylabel() and axes.get_xscale() == "log"
 
 
@@ -88,7 +89,7 @@ def test_what_a_capacity_was_measured_with_is_said():
     assert expected in shown.title and shown.caption.startswith("No exponents")
     assert shown.columns[2].header == "N = 40\n4 flipped, 1 wrong"
     assert list(shown.columns[0].cells)[1] == "effective\nmargin 0.02, rest 0.01"
-    (axes,) = capacity.study.figure(dataset).axes
+    (axes,) = drawn(capacity.study, dataset)["figure"].axes
     assert axes.get_title() == expected
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert "effective, margin 0.02, rest 0.01" in labels

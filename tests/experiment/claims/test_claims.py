@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from figures import drawn
 
 from nam_jax.experiment import claims
 from nam_jax.experiment.claims import _registry as registry
-from nam_jax.experiment.claims._figure import claim_figure, curves
+from nam_jax.experiment.claims._figure import curves
 from nam_jax.experiment.claims._finding import Curve, Finding, Series, series_of_rates, verdict
 from nam_jax.experiment.claims._once import once
 from nam_jax.experiment.claims._registry import all_claims, claim
@@ -146,7 +147,7 @@ def test_curves_are_kept_and_drawn(ledger):
     dataset = claims.study.run(claims.study.config())
     assert curves(dataset) == ["yes"]
     np.testing.assert_array_equal(dataset["yes_y"].sel(yes_line="measured"), [0.5, 1.0])
-    (axes,) = claim_figure(dataset, "yes").axes
+    (axes,) = drawn(claims.study, dataset)["figure-yes"].axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (1)", "y (1)")
     assert len(axes.get_lines()) == 2
 

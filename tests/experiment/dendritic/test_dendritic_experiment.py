@@ -6,7 +6,7 @@ import jax
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 
 from nam_jax.experiment import dendritic
 from nam_jax.experiment.claims import _dendritic_circuit as parts
@@ -54,7 +54,7 @@ def test_noise_beyond_the_features_destroys_recall(dataset):
 @pytest.mark.slow
 def test_nobody_is_silent_or_saturated_in_the_raster():
     dataset = ran("raster")
-    assert set(dendritic.study.more(dataset)) == {"figure-raster"}
+    assert set(drawn(dendritic.study, dataset)) == {"figure", "figure-raster"}
     end = dataset.isel(time=-1)
     assert np.isclose(end.raster_lowest, 1, atol=1e-4) and np.isclose(end.raster_others, 1, atol=1)
     cued = end["raster"].values[dataset.raster_member.values]
@@ -96,7 +96,7 @@ def test_memories_have_exactly_k_members_and_reproduce():
 
 @pytest.mark.slow
 def test_figures_and_table_have_every_point(dataset):
-    figures = {"figure": dendritic.study.figure(dataset)} | dendritic.study.more(dataset)
+    figures = drawn(dendritic.study, dataset)
     assert set(figures) == {"figure", "figure-noise", "figure-capacity"}
     for figure in figures.values():
         assert all(axes.get_ylabel() for axes in figure.axes)
@@ -151,8 +151,8 @@ def test_scaling_and_sparsity_beside_theory():
     assert (abs(dataset.scaling_measured - dataset.scaling_predicted) < 1.5).all()
     assert (dataset.scaling_low <= dataset.scaling_measured).all()
     assert dataset.sparsity_strict.sel(sparsity_line="c = 0.5, same D", sparsity_x=1) > 0.7
-    figures = dendritic.study.more(dataset)
-    assert set(figures) == {"figure-sparsity", "figure-scaling"}
+    figures = drawn(dendritic.study, dataset)
+    assert set(figures) == {"figure", "figure-sparsity", "figure-scaling"}
     (axes,) = figures["figure-scaling"].axes
     shown, rows = curves(axes), dataset.sortby("scaling_N2")
     assert labels(axes) == ("feature neurons $N_2$ (1)", "largest k recalled at 95 % (1)")

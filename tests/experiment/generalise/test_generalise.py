@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import assert_shows, curves, labels
+from figures import assert_shows, curves, drawn, labels
 
 from nam_jax import theory
 from nam_jax.experiment import generalise
@@ -102,7 +102,8 @@ def test_figure_and_table():
             num_queries=4, num_starts=20,
         )
     )  # fmt: skip
-    phases, gap, threshold, attractors = generalise.study.figure(dataset).axes
+    figure = drawn(generalise.study, dataset)["figure"]
+    phases, gap, threshold, attractors = figure.axes
     assert list(curves(phases)) == list(dataset.phase.values)
     for name, curve in curves(phases).items():
         assert_shows(curve, dataset.share.sel(phase=name))

@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy
+from figures import drawn
 
 from nam_jax import theory
 from nam_jax.experiment import hebbian
@@ -202,7 +203,7 @@ def test_the_experiment_says_what_it_found():
     dataset = hebbian.study.run(TINY)
     assert dataset.capacity.dims == ("setting", "plane", "row", "column")
     assert ((dataset.low <= dataset.error) & (dataset.error <= dataset.high)).all()
-    panels = np.reshape(hebbian.study.figure(dataset).axes, (2, 4))
+    panels = np.reshape(drawn(hebbian.study, dataset)["figure"].axes, (2, 4))
     assert [axes.get_title() for axes in panels[0]] == list(dataset.setting.values)
     for (row, column), axes in np.ndenumerate(panels):
         part = dataset.isel(plane=row, setting=column)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves
+from figures import curves, drawn
 
 from nam_jax import solve, train
 from nam_jax.experiment import hierarchy
@@ -135,7 +135,7 @@ def test_numbers_of_the_table():
         assert float(recall.sel(memory=name)) < float(recall.sel(memory="Gaussian, ridge 0.004"))
     assert float(error.sel(memory="convolutional")) > 1.5 * float(error.sel(memory="128"))
     assert float(recall.sel(memory="softmax, untrained")) > 0.95
-    figure = hierarchy.study.figure(dataset)
+    figure = drawn(hierarchy.study, dataset)["figure"]
     for damage in dataset.damage.values:
         shown = curves(figure.axes[1])[f"{damage} pixels"]
         np.testing.assert_allclose(

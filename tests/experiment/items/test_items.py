@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
-from figures import assert_shows, curves
+from figures import assert_shows, curves, drawn
 from rich.console import Console
 
 import nam_jax as nam
@@ -223,8 +223,8 @@ def test_table_and_figures(result):
     with console.capture() as text:
         console.print(items.study.table(result))
     assert "gradient, right set, attractor" in text.get() and "power-20" in text.get()
-    recall, more = items.study.figure(result).axes, items.study.more(result)
-    own, flipped, _ = more["figure-sets"].axes
+    by_name = drawn(items.study, result)
+    recall, (own, flipped, _) = by_name["figure"].axes, by_name["figure-sets"].axes
     for axes, damage in zip(recall, result.damage.values, strict=True):
         assert list(curves(axes)) == list(result.memory.values)
         for name, curve in curves(axes).items():
@@ -233,7 +233,7 @@ def test_table_and_figures(result):
         right_set = result.right_set.sel(rule="gradient", damage="flipped", decoder=name)
         assert_shows(curve, right_set)
     assert_shows(curves(own)["Hebb, from memory"], result.own.sel(rule="hebbian", answer="memory"))
-    pictures = more["figure-pictures"].axes
+    pictures = by_name["figure-pictures"].axes
     for axes, damage in zip(pictures, result.damage.values, strict=True):
         first = result.pictures.sel(damage=damage)[0, 0].values
         rows, columns = first.shape

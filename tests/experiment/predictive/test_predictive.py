@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 
 from nam_jax import theory
 from nam_jax.experiment import predictive
@@ -140,7 +140,7 @@ def test_numbers_of_the_table():
         "hierarchical 64-64-32": 0.0279,
     }.items():
         assert float(many.sel(memory=name)) == pytest.approx(value, rel=0.2)
-    errors, pair = predictive.study.figure(dataset).axes
+    errors, pair = drawn(predictive.study, dataset)["figure"].axes
     for count in (16, 64):
         scored = error.sel(stored=count).dropna("memory")
         np.testing.assert_allclose(curves(errors)[f"K = {count}"].x, scored)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from compilations import compilations
+from figures import drawn
 from marks import mostly_slow
 
 import nam_jax as nam
@@ -90,7 +91,7 @@ def test_a_single_set_has_no_interval_and_few_patterns_few_cues():
     assert rate.study.config(num_neurons=64, load=0.11).stored == 7
     assert rate.study.config(num_neurons=64, load=1e-6).stored == 1
     assert rate.study.config(num_sets=16, fast=True).sets == 4
-    assert "share of recalled cues" in table_text(dataset) and rate.study.figure(dataset).axes
+    assert "share of recalled cues" in table_text(dataset) and drawn(rate.study, dataset)
 
 
 def table_text(dataset):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy
-from figures import assert_shows, curves, labels
+from figures import assert_shows, curves, drawn, labels
 
 from nam_jax import solve, theory
 from nam_jax.experiment import setwise
@@ -194,7 +194,7 @@ def test_a_tiny_run_shows_the_order(tiny):
 
 
 def test_figure_and_table(tiny):
-    (axes,) = setwise.study.figure(tiny).axes
+    (axes,) = drawn(setwise.study, tiny)["figure"].axes
     assert list(curves(axes)) == list(KINDS)
     for name, curve in curves(axes).items():
         assert_shows(curve, tiny.overlap.sel(kind=name, flips=0.1, size=24))

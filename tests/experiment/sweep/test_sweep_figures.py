@@ -16,6 +16,10 @@ from nam_jax.experiment.sweep._capacities import capacities, exponent
 from nam_jax.experiment.sweep._means import main_variable, means
 
 
+def drawn(dataset):
+    return figures.drawn(SWEEP, dataset)
+
+
 def swept(study, headline, coords, variables, settings=None, names=None):
     """The Dataset of a finished sweep over the coordinates, or over those of `names`."""
     names = names or list(coords)
@@ -197,7 +201,7 @@ def test_capacities_beyond_all_that_was_tried_have_no_cost():
     point = capacities(dataset)[-1]
     assert math.isinf(point.value) and point.low == pytest.approx(4608)
     assert all(math.isnan(cost) for cost in point.costs)
-    assert figures.curves(SWEEP.figure(dataset).axes[0])
+    assert figures.curves(drawn(dataset)["figure"].axes[0])
 
 
 # Figures and table
@@ -207,7 +211,7 @@ def test_lines_show_means_for_each_value_of_the_second_field():
     dataset = recalls().transpose("load", "num_neurons", "seed")
     dataset.attrs["swept"] = json.dumps(["load", "num_neurons", "seed"])
     dataset = dataset.assign(computed=dataset["computed"].transpose("load", "num_neurons", "seed"))
-    figure = SWEEP.figure(dataset)
+    figure = drawn(dataset)["figure"]
     (axes,) = figure.axes
     lines = figures.curves(axes)
     for size in (64, 256):
@@ -221,7 +225,7 @@ def test_lines_show_means_for_each_value_of_the_second_field():
 
 
 def test_an_unfinished_sweep_says_so_and_shows_what_is_there():
-    figure = SWEEP.figure(unfinished(recalls()))
+    figure = drawn(unfinished(recalls()))["figure"]
     assert figure.get_suptitle() == "rate, memory = power-2, flips = 0 (80 of 96 units)"
     lines = figures.curves(figure.axes[0])
     assert len(lines["K / N = 0.18"].x) == 2 and len(lines["K / N = 0.2"].x) == 0
@@ -229,35 +233,35 @@ def test_an_unfinished_sweep_says_so_and_shows_what_is_there():
 
 def test_a_map_has_its_contour_at_one_half_and_theory():
     dataset = recalls(sizes=(64, 128, 256, 512), loads=np.arange(0.1, 0.205, 0.01))
-    drawn = SWEEP.figures(dataset)
-    assert list(drawn) == ["figure", "figure-lines", "figure-capacity"]
-    axes = drawn["figure"].axes[0]
+    by_name = drawn(dataset)
+    assert list(by_name) == ["figure", "figure-lines", "figure-capacity"]
+    axes = by_name["figure"].axes[0]
     assert figures.labels(axes) == ("neurons N (1)", "load K / N (1)")
     (path, *_) = [path for path in axes.collections[1].get_paths() if len(path)]
     np.testing.assert_allclose(path.vertices[:, 1], 0.15, atol=1e-6)
     np.testing.assert_allclose(figures.curves(axes)["theory"].y, 0.138)
     np.testing.assert_allclose(axes.collections[0].get_array(), means(dataset)["value"].T)
-    assert SWEEP.figures(unfinished(dataset))["figure"].axes
+    assert drawn(unfinished(dataset))["figure"].axes
 
 
 def test_loads_at_half_against_the_number_of_neurons():
-    drawn = SWEEP.figures(recalls(sizes=(64, 128, 256)))
-    assert list(drawn) == ["figure", "figure-map", "figure-capacity"]
-    lines = figures.curves(drawn["figure-capacity"].axes[0])
+    by_name = drawn(recalls(sizes=(64, 128, 256)))
+    assert list(by_name) == ["figure", "figure-map", "figure-capacity"]
+    lines = figures.curves(by_name["figure-capacity"].axes[0])
     np.testing.assert_allclose(lines["power-2"].y, 0.15)
     assert (lines["power-2"].low < 0.15).all() and (lines["power-2"].high > 0.15).all()
 
 
 @pytest.mark.parametrize("change", [lambda dataset: dataset, unfinished])
 def test_capacities_against_neurons_with_exponents_and_models_side_by_side(change):
-    drawn = SWEEP.figures(change(measured()))
-    assert list(drawn) == ["figure", "figure-cost"]
-    axes = drawn["figure"].axes[0]
+    by_name = drawn(change(measured()))
+    assert list(by_name) == ["figure", "figure-cost"]
+    axes = by_name["figure"].axes[0]
     lines = figures.curves(axes)
     (name,) = (name for name in lines if name.startswith("power-3 N^2.00 ["))
     np.testing.assert_allclose(lines[name].y, 0.2 * lines[name].x ** 2)
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    panels = drawn["figure-cost"].axes
+    panels = by_name["figure-cost"].axes
     assert [axes.get_xlabel() for axes in panels] == [
         f"stored patterns per {cost} (1)" for cost in ("neuron", "synapse", "compute unit")
     ]
@@ -267,16 +271,16 @@ def test_capacities_against_neurons_with_exponents_and_models_side_by_side(chang
 
 def test_a_sweep_over_names_or_seeds_alone_is_drawn_too():
     names = swept("rate", "recalled", {"memory": ["a", "b"]}, {"recalled": ("memory", [0.5, 1.0])})
-    labels = [label.get_text() for label in SWEEP.figure(names).axes[0].get_xticklabels()]
+    labels = [label.get_text() for label in drawn(names)["figure"].axes[0].get_xticklabels()]
     assert labels == ["a", "b"] and "- " not in text_of(names)
     alone = swept("rate", "recalled", {"seed": [0, 1, 2]}, {"recalled": ("seed", [0.5, 1.0, 0.5])})
-    assert SWEEP.figure(alone).axes and "0.6667 [" in text_of(alone)
+    assert drawn(alone)["figure"].axes and "0.6667 [" in text_of(alone)
 
 
 def test_a_sweep_of_one_unit_is_drawn_too():
     coords = {"load": [0.1], "num_neurons": [64], "seed": [0]}
     dataset = swept("rate", "recalled", coords, {"recalled": (list(coords), [[[0.5]]])})
-    (axes,) = SWEEP.figure(dataset).axes
+    (axes,) = drawn(dataset)["figure"].axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1"]
     assert "0.5 │     1 " in text_of(dataset)
 
@@ -284,7 +288,7 @@ def test_a_sweep_of_one_unit_is_drawn_too():
 def test_a_third_field_makes_panels():
     dataset = xr.concat([recalls(), recalls()], "overlap").assign_coords(overlap=[0.9, 1.0])
     dataset.attrs["swept"] = json.dumps(["num_neurons", "load", "overlap", "seed"])
-    axes = SWEEP.figure(dataset).axes
+    axes = drawn(dataset)["figure"].axes
     assert [panel.get_title() for panel in axes[:2]] == ["overlap = 0.9", "overlap = 1"]
 
 

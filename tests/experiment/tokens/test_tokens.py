@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 
 from nam_jax.attention import EnergyBlock
 from nam_jax.experiment import tokens
@@ -113,11 +113,11 @@ def test_dataset_figures_and_table(tiny):
     np.testing.assert_allclose(block.sel(end="high") - first, half, rtol=1e-3, atol=1e-9)
     assert (tiny.more_over_seeds.sel(trained="energy block") == 0).all()
     assert tiny.rises.shape == (3, 2, 2) and np.isfinite(tiny.loss).all()
-    errors, energies = tokens.study.figure(tiny).axes
+    figure, pictures = drawn(tokens.study, tiny).values()
+    errors, energies = figure.axes
     shown = curves(errors)["energy block"]
     np.testing.assert_allclose(shown.y, tiny.by_step.sel(trained="energy block", bound="value"))
     assert labels(energies) == ("steps of the block (1)", "energy E (1)")
-    (pictures,) = tokens.study.more(tiny).values()
     assert len(pictures.axes) == 8 * (2 + 4)
     cells = list(tokens.study.table(tiny).columns[0].cells)
     assert "energy block, after 3 steps" in cells and "nearest image" in cells

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 from rich.console import Console
 
 from nam_jax.experiment import train
@@ -82,9 +82,9 @@ def test_table_and_figure(result):
     with console.capture() as text:
         console.print(train.study.table(result))
     assert "Exact recall from occluded cues" in text.get() and "linear regression" in text.get()
-    flipped, occluded = train.study.figure(result).axes
-    more = train.study.more(result)
-    (losses,), pictures = (more[f"figure-{name}"].axes for name in ("losses", "pictures"))
+    by_name = drawn(train.study, result)
+    flipped, occluded = by_name["figure"].axes
+    (losses,), pictures = (by_name[f"figure-{name}"].axes for name in ("losses", "pictures"))
     for axes, damage in ((flipped, "flipped"), (occluded, "occluded")):
         assert list(curves(axes)) == list(result.memory.values)
         for name, curve in curves(axes).items():

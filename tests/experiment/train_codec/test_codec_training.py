@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 from rich.console import Console
 
 from nam_jax import data
@@ -79,8 +79,7 @@ def test_table_and_figure(trained):
 
 def test_figure_shows_losses_overlaps_and_images(trained):
     dataset, _ = trained
-    figure = study.figure(dataset)
-    figure.draw_without_rendering()
+    figure = drawn(study, dataset)["figure"]
     loss, overlaps, *images = figure.axes
     assert labels(loss) == ("training step", "mean squared error")
     shown = curves(loss)

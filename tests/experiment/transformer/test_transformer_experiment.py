@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from figures import curves, labels
+from figures import curves, drawn, labels
 
 from nam_jax import theory
 from nam_jax.experiment import transformer
@@ -45,7 +45,7 @@ def test_dataset_holds_every_run_and_its_summary(tiny):
 
 @pytest.mark.slow
 def test_figure_and_table(tiny):
-    (axes,) = transformer.study.figure(tiny).axes
+    (axes,) = drawn(transformer.study, tiny)["figure"].axes
     shown = curves(axes)
     for name in ("softmax", "hebbian"):
         row = tiny.sel(attention=name)
