@@ -59,6 +59,9 @@ def assert_printable(figure):
             for axis in (axes.xaxis, axes.yaxis):
                 assert _is_labelled(axes, axis), (axes.get_title(), axis)
                 assert not _overlap(axis), (axes.get_title(), _ticks(axis))
+            if axes.get_legend() and axes.get_xlabel():
+                below = axes.xaxis.label.get_window_extent()
+                assert not below.overlaps(axes.get_legend().get_window_extent()), axes.get_xlabel()
 
 
 def _hidden(figure):

@@ -70,8 +70,9 @@ def styled(index: int) -> dict[str, Any]:
 
 
 def legend_below(axes: Axes, columns: int = 1) -> None:
-    """Adds a legend below the label of the horizontal axis, where it covers no data."""
-    below = ScaledTranslation(0, -0.36, axes.figure.dpi_scale_trans)
+    """Adds a legend below the label of the horizontal axis, which must be there already."""
+    lines = axes.get_xlabel().count("\n") + 1
+    below = ScaledTranslation(0, -0.23 - 0.14 * lines, axes.figure.dpi_scale_trans)
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=axes.transAxes + below,
         ncols=columns,

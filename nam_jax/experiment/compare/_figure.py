@@ -52,8 +52,8 @@ def compare_more(dataset: xr.Dataset) -> dict[str, Figure]:
 
 
 def _cells(axes: Axes, values: xr.DataArray):
-    """Draws a grey square for each value, with its number."""
-    shown = axes.imshow(values, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
+    """Draws a shaded square for each value, with its number."""
+    shown = axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values.values):
         colour = "white" if value > 0.5 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=6)
@@ -110,14 +110,14 @@ def _differs(dataset: xr.Dataset, name: str) -> bool:
 
 
 def _binary_figure(dataset: xr.Dataset) -> Figure:
-    """Squares by memory and K, a panel for each cue: white is 0, black is 1, x was not tried."""
+    """Squares by memory and K, a panel for each cue: white is 0, dark is 1, x was not tried."""
     num = dataset.sizes["binary_damage"]
     figure = new_figure(0.17 * dataset.sizes["memory"] + 1.0, wide=True)
     panels = figure.subplots(1, num, squeeze=False, sharey=True)[0]
     shown = None
     for axes, cue in zip(panels, dataset.binary_damage.values, strict=True):
         values = dataset.recalled.sel(binary_damage=cue)
-        shown = axes.imshow(values, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
+        shown = axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (row, column), value in np.ndenumerate(values.values):
             text = "x" if np.isnan(value) else f"{value:.2f}"
             colour = "white" if value > 0.5 else "0.6" if np.isnan(value) else "black"

@@ -31,6 +31,8 @@ def lesion(dataset: xr.Dataset) -> Figure:
     axes = figure.subplots(2, 3, sharey=True)
     for panel, (title, curves) in zip(axes.flat, PANELS.items(), strict=False):
         _panel(panel, dataset, title, curves)
+    for panel in axes[:, 0]:
+        panel.set_ylabel("rate of exact recall (1)")
     axes.flat[-1].set_axis_off()
     axes[0, 2].plot(
         dataset.radius, dataset.kept_share, ":", color="0.4", label="share of fluxes kept"
@@ -47,4 +49,4 @@ def _panel(axes: Axes, dataset: xr.Dataset, title: str, curves: dict[str, str]) 
         axes.errorbar(strength, values[0], errors(*values), label=label, **styled(index))
         text = textwrap.fill(str(strength.attrs["long_name"]), 28)
         axes.set_xlabel(f"{text} ({strength.attrs['units']})")
-    axes.set(ylabel="rate of exact recall (1)", title=title, ylim=(-0.05, 1.08))
+    axes.set(title=title, ylim=(-0.05, 1.08))

@@ -19,8 +19,9 @@ def reduce(dataset: xr.Dataset) -> Figure:
     rungs, networks = overlap.shape
     figure = new_figure(1.3 + 0.34 * rungs, wide=True)
     axes = figure.subplots()
-    axes.set_facecolor("white")
-    mesh = axes.imshow(overlap.values, vmin=-0.2, vmax=1, aspect="auto")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    mesh = axes.imshow(overlap.values, cmap="Blues", vmin=-0.2, vmax=1, aspect="auto")
     for row, column in np.ndindex(rungs, networks):
         value = overlap.values[row, column]
         if np.isnan(value):
@@ -28,11 +29,11 @@ def reduce(dataset: xr.Dataset) -> Figure:
         else:
             silent = activity.values[row, column] < 0.5
             text = f"{value:.2f}" + ("\nsilent" if silent else "")
-            colour = "white" if value < 0.5 else "black"
+            colour = "white" if value > 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=6)
     margins = dataset.margin.values
     labels = [
-        str(name).replace(", ", "\n") + f"\ncertificate {margin:.2g}"
+        str(name).replace(", ", "\n") + f"\ncertificate\n{margin:.2g}"
         for name, margin in zip(dataset.network.values, margins, strict=True)
     ]
     axes.set_xticks(range(networks), labels)
