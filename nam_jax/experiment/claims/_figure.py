@@ -69,7 +69,7 @@ def _curve(axes: Axes, dataset: xr.Dataset, key: str) -> None:
         y = lines.values[index]
         there = ~np.isnan(y)
         style = styled(index) | ({"marker": ""} if str(name).startswith("theory") else {})
-        axes.plot(x[there], y[there], label=str(name), **style)
+        axes.plot(x[there], y[there], label=str(name), markevery=max(len(x) // 12, 1), **style)
         known = there & ~np.isnan(low.values[index])
         ends = (low.values[index][known], high.values[index][known])
         axes.vlines(x[known], *ends, color=style["color"], linewidth=0.8)
@@ -77,8 +77,12 @@ def _curve(axes: Axes, dataset: xr.Dataset, key: str) -> None:
         axes.set(xscale="log", yscale="log")
         if len(x) <= MOST:
             log_ticks(axes, x)
-    verdict = str(dataset.verdict.sel(claim=key).item()).split(":")[0].split(".")[0]
+    verdict = (
+        str(dataset.verdict.sel(claim=key).item())
+        .replace("holds where", "holds in part")
+        .split(":")[0]
+    )
     statement = str(dataset.statement.sel(claim=key).item())
     axes.set_title(f"{textwrap.fill(statement, 46)}:\n{verdict}")
-    axes.set(xlabel=lines.attrs["x_label"], ylabel=lines.attrs["y_label"])
+    axes.set(xlabel=lines.attrs["x_label"], ylabel=textwrap.fill(lines.attrs["y_label"], 40))
     legend_below(axes)

@@ -47,8 +47,9 @@ def _images(figure: SubFigure, dataset: xr.Dataset) -> None:
 
 def _image(axes: Axes, image: np.ndarray) -> None:
     shown = image if image.shape[-1] == 3 else image[..., 0]
-    axes.imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1)
+    axes.imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
 
 
 def _layers(figure: SubFigure, dataset: xr.Dataset) -> None:

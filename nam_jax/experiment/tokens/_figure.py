@@ -58,6 +58,7 @@ def more(dataset: xr.Dataset) -> dict[str, Figure]:
             axes.set_facecolor("0.75")
             axes.imshow(np.ma.masked_invalid(picture), cmap="gray_r", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     return {"figure-completions": figure}
 

@@ -65,3 +65,4 @@ def _examples(figure: SubFigure, dataset: xr.Dataset) -> None:
         for axes, image in zip(axes_row, dataset[name].values, strict=True):
             axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
