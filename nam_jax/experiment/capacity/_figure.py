@@ -47,7 +47,7 @@ def capacity(dataset: xr.Dataset, per: str | None = None) -> Figure:
     if np.isfinite(dataset.predicted.values).any():
         axes.plot([], [], "-", color="0.3", linewidth=0.5, label="theory (thin)")
     axes.set(yscale="log", xlabel="neurons N (1)", ylabel=label)
-    axes.set_title(textwrap.fill(dataset.attrs["criterion"], 56))
+    axes.set_title(textwrap.fill(dataset.attrs["criterion"], 46))
     log_ticks(axes, x)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
     return figure

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, final
 
 import matplotlib.style
@@ -57,13 +57,13 @@ def new_figure(height: float | int, *, wide: bool = False) -> Figure:
 def styled(index: int) -> dict[str, Any]:
     """Returns colour, line style and marker of line `index`, as arguments of `Axes.plot`.
 
-    Every second marker is hollow. The 25th line looks like the first one.
+    Every second marker is hollow. The 73rd line looks like the first one.
     """
     looks = _looks()
-    colour = looks["color"][index % len(looks["color"])]
+    colour = looks["color"][index % 6]
     return {
         "color": colour,
-        "linestyle": looks["linestyle"][index % len(looks["linestyle"])],
+        "linestyle": looks["linestyle"][(index + index // 6) % 6],
         "marker": _MARKERS[index % len(_MARKERS)],
         "markerfacecolor": colour if index % 2 == 0 else "white",
     }
@@ -79,10 +79,17 @@ def legend_below(axes: Axes, columns: int = 1) -> None:
     )  # fmt: skip
 
 
-def log_ticks(axes: Axes, values: Iterable[float | int]) -> None:
-    """Makes the horizontal axis logarithmic, with ticks at the values alone."""
+def log_ticks(axes: Axes, values: Collection[Any]) -> None:
+    """Makes the horizontal axis logarithmic, with ticks at the values alone.
+
+    A value that is so near to the one before it that their labels would overlap has no tick.
+    """
     axes.set_xscale("log")
-    places = list(values)
+    places: list[float | int] = []
+    whole = np.ptp(np.log(np.array(list(values))))
+    for value in sorted(values):
+        if not places or np.log(value / places[-1]) > 0.08 * whole:
+            places.append(value)
     axes.set_xticks(places, [f"{place:g}" for place in places])
     axes.set_xticks([], minor=True)
 

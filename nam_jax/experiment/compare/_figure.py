@@ -26,7 +26,7 @@ def compare(dataset: xr.Dataset) -> Figure:
     columns = min(num, 2)
     rows = -(-num // columns)
     height = 0.16 * dataset.sizes["similarity"] + 0.8
-    figure = new_figure(height * rows + 0.4, wide=True)
+    figure = new_figure(height * rows + 0.8, wide=True)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.ravel()[num:]:
         axes.set_visible(False)
@@ -57,8 +57,8 @@ def _cells(axes: Axes, values: xr.DataArray):
     for (row, column), value in np.ndenumerate(values.values):
         colour = "white" if value > 0.5 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=6)
-    separations = [str(name).replace("-", "\n") for name in values.separation.values]
-    axes.set_xticks(range(len(separations)), separations)
+    separations = values.separation.values
+    axes.set_xticks(range(len(separations)), separations, rotation=90)
     axes.set_yticks(range(values.sizes["similarity"]), values.similarity.values)
     axes.set_title(str(values.damage.values))
     axes.spines[:].set_visible(False)
@@ -184,3 +184,5 @@ def _pictures(
     methods = pictures.coords[pictures.dims[0]].values
     labels = [str(name).replace(", ", "\n").replace("visible-", "visible-\n") for name in methods]
     show_pictures(axes, pictures.values, limits, labels, names)
+    if len(labels) > 8:
+        axes.tick_params(axis="x", labelrotation=90)

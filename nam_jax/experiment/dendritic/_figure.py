@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from nam_jax.experiment.common import errors, in_style, log_ticks, new_figure, styled
 
 NOTE = (
-    "any k-subset is an attractor: combinations of $N_1$ stored\nvectors, not independent patterns"
+    "any k-subset is an attractor: combinations of\n$N_1$ stored vectors, not independent patterns"
 )
 TITLES = {
     "size": "recall from features",

@@ -33,7 +33,7 @@ def generalise(dataset: xr.Dataset) -> Figure:
     gap.plot(dataset.stored, dataset.gap.sel(bound="value"), label="gap", **styled(0))
     log_ticks(gap, dataset.stored.values)
     gap.set(xlabel="stored samples K (1)", ylim=(0, None), title="sphere, gap")
-    gap.set_ylabel("distance of two memories' outputs (noise)")
+    gap.set_ylabel("distance of outputs (noise widths)")
     _by_beta(threshold, dataset, "threshold")
     _by_beta(attractors, dataset, "attractors")
     threshold.set_ylabel("$K_c$: half the cues memorised (1)")

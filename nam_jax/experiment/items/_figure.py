@@ -96,7 +96,7 @@ def _own(axes: Axes, dataset: xr.Dataset) -> None:
 
 def _pictures(dataset: xr.Dataset) -> Figure:
     """Cues, recalls and originals."""
-    figure = new_figure(2.6, wide=True)
+    figure = new_figure(2.2, wide=True)
     figure.suptitle(f"recalls read from feature neurons, K = {int(dataset.pictured)}")
     names = [str(name).replace("-", "-\n") for name in dataset.picture.values]
     places = figure.subplots(1, dataset.sizes["damage"])

@@ -73,9 +73,9 @@ def test_the_check_sees_colours_that_are_too_close():
 
 
 def test_each_line_has_a_style_of_its_own():
-    looks = [styled(index) for index in range(24)]
-    assert styled(24) == looks[0]
-    assert len({str(sorted(look.items())) for look in looks}) == 24
+    looks = [styled(index) for index in range(72)]
+    assert styled(72) == looks[0]
+    assert len({str(sorted(look.items())) for look in looks}) == 72
     assert len({look["linestyle"] for look in looks}) == len(cycle()["linestyle"]) == 6
     assert [look["color"] for look in looks[:6]] == cycle()["color"]
 
