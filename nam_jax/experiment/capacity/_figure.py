@@ -11,7 +11,7 @@ from nam_jax.experiment.common import errors, in_style, log_ticks, new_figure, s
 COSTS = {
     "neuron": ("neurons", "patterns per neuron, K / N (1)"),
     "synapse": ("synapses", r"patterns per synapse, K / N$^2$ (1)"),
-    "unit": ("compute_units", r"patterns per compute unit, K / (N + 2 N$^2$) (1)"),
+    "unit": ("compute_units", r"per compute unit, K / (N + 2 N$^2$) (1)"),
 }
 """Numbers by which capacity can be divided: their name in the Dataset and the label of the axis.
 The numbers of synapses and compute units are those of a neuron-astrocyte network."""
