@@ -337,6 +337,8 @@ def _costs(dataset: xr.Dataset, points: list[Capacity]) -> Figure:
         if low > 0 and high > 10 * low:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter("")
+        else:
+            axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel(f"stored patterns per {cost} (1)")
     panels[0].set_yticks(range(len(models)), models)
     panels[0].invert_yaxis()
