@@ -68,7 +68,7 @@ def _curve(axes: Axes, dataset: xr.Dataset, key: str) -> None:
     for index, name in enumerate(lines[f"{key}_line"].values):
         y = lines.values[index]
         there = ~np.isnan(y)
-        style = styled(index) | ({"marker": ""} if str(name).startswith("theory") else {})
+        style = styled(index, **({"marker": ""} if str(name).startswith("theory") else {}))
         axes.plot(x[there], y[there], label=str(name), markevery=max(len(x) // 12, 1), **style)
         known = there & ~np.isnan(low.values[index])
         ends = (low.values[index][known], high.values[index][known])

@@ -54,10 +54,14 @@ def new_figure(height: float | int, *, wide: bool = False) -> Figure:
     return StyledFigure(figsize=(PAGE if wide else COLUMN, height))
 
 
-def styled(index: int) -> dict[str, Any]:
+def styled(index: int, **changes: Any) -> dict[str, Any]:
     """Returns colour, line style and marker of line `index`, as arguments of `Axes.plot`.
 
     Every second marker is hollow. The 73rd line looks like the first one.
+
+    Args:
+        index: Number of the line.
+        changes: Further arguments of `Axes.plot`, and others in place of these.
     """
     looks = _looks()
     colour = looks["color"][index % 6]
@@ -66,6 +70,7 @@ def styled(index: int) -> dict[str, Any]:
         "linestyle": looks["linestyle"][(index + index // 6) % 6],
         "marker": _MARKERS[index % len(_MARKERS)],
         "markerfacecolor": colour if index % 2 == 0 else "white",
+        **changes,
     }
 
 

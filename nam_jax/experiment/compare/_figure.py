@@ -156,7 +156,7 @@ def _dots(axes: Axes, dataset: xr.Dataset, name: str, dim: str) -> None:
     for index, query in enumerate(dataset.class_damage.values):
         cell = dataset.sel(class_damage=query)
         values = [cell[f"{name}{end}"].values for end in ("", "_low", "_high")]
-        look = styled(index) | {"linestyle": "none", "label": str(query)}
+        look = styled(index, linestyle="none", label=str(query))
         axes.errorbar(values[0], places + 0.12 * (index - count / 2), xerr=errors(*values), **look)
     axes.set_yticks(places, [str(label) for label in dataset[dim].values])
     axes.invert_yaxis()

@@ -29,7 +29,7 @@ def _nudges(axes: Axes, dataset: xr.Dataset) -> None:
         here = dataset.isel(distance=place)
         for sides, line in (("one", "--"), ("centred", "-")):
             label = f"{'one-sided' if sides == 'one' else sides}, distance {float(here.distance):g}"
-            style = styled(index) | {"linestyle": line, "label": label}
+            style = styled(index, linestyle=line, label=label)
             axes.loglog(here.nudge, here.nudged_miss.sel(sides=sides).clip(FLOOR), **style)
     log_ticks(axes, dataset.nudge.values)
     axes.set(

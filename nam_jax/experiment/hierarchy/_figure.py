@@ -54,7 +54,7 @@ def _errors(axes: Axes, dataset: xr.Dataset) -> None:
         rows = dataset.score.sel(measure="error", damage=damage)
         x, low, high = (rows.sel(bound=bound).values for bound in ("value", "low", "high"))
         places = np.arange(len(names)) + 0.25 * index
-        look = styled(index) | {"linestyle": "none", "label": f"{damage} pixels"}
+        look = styled(index, linestyle="none", label=f"{damage} pixels")
         axes.errorbar(x, places, xerr=errors(x, low, high), **look)
     axes.set_yticks(np.arange(len(names)) + 0.125, names)
     axes.invert_yaxis()

@@ -31,7 +31,7 @@ def _errors(axes: Axes, dataset: xr.Dataset) -> None:
         rows = dataset.score.sel(stored=count, measure="error")
         x, low, high = (rows.sel(bound=bound).values for bound in ("value", "low", "high"))
         ends, fine = errors(x, low, high), ~np.isnan(x)
-        look = styled(index) | {"linestyle": "none", "label": f"K = {count}"}
+        look = styled(index, linestyle="none", label=f"K = {count}")
         axes.errorbar(x[fine], places[fine] + 0.2 * index, xerr=ends[:, fine], **look)
         for place in places[~fine]:
             axes.annotate(
@@ -51,7 +51,7 @@ def _pair(axes: Axes, dataset: xr.Dataset) -> None:
     axes.plot(rho, rho, "--", color="C1", label=r"conditional mean $\rho$")
     for index, name in enumerate(DYNAMICS):
         rows = dataset.recalled.sel(dynamics=name)
-        look = styled(index) | {"linestyle": "none", "markerfacecolor": "white", "label": name}
+        look = styled(index, linestyle="none", markerfacecolor="white", label=name)
         axes.plot(rows.correlation, rows, **look)
     axes.set(
         xlabel=r"correlation $\rho$ of the two variables (1)",

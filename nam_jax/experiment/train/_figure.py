@@ -72,7 +72,7 @@ def _losses(axes: Axes, dataset: xr.Dataset) -> None:
         loss = dataset.loss.sel(run=run).dropna("step").values
         width = max(len(loss) // 8, 1)
         smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
-        look = styled(index) | {"marker": "", "label": str(run)}
+        look = styled(index, marker="", label=str(run))
         axes.plot(np.arange(len(smooth)) + width, smooth, **look)
     axes.set(xlabel="step (1)", ylabel="loss, running mean (1)")
     legend_below(axes, 2)

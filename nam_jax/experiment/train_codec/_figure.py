@@ -34,7 +34,7 @@ def _loss(axes: Axes, dataset: xr.Dataset) -> None:
     )
     errors = dataset.validation_mse
     for index, name in enumerate(("autoencoder", "PCA, signs", "mean image")):
-        look = styled(index) | {"marker": "", "label": f"held out: {name}"}
+        look = styled(index, marker="", label=f"held out: {name}")
         axes.axhline(float(errors.sel(codec=name)), **look)
     axes.set(xlabel="training step (1)", ylabel="mean squared error (1)")
     legend_below(axes, 2)
