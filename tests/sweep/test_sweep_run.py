@@ -172,7 +172,7 @@ def test_a_damaged_chunk_is_named_and_made_anew_on_request(how, tmp_path, capsys
         StoreError, match=rf"{file.name}: cannot be read .*; give --repair, or repair"
     ):
         stores.run(tmp_path)
-    monkeypatch.setattr(cli, "STUDIES", (toys.ONE_BY_ONE,))
+    monkeypatch.setattr("nam_jax.cli._main.STUDIES", (toys.ONE_BY_ONE,))
     assert cli.main(["plot", str(tmp_path)]) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1 and file.name in message
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_and_harms_nothing(tmp_path, monkeypatch):
 def test_a_signal_ends_the_command_with_its_status_and_a_sentence(
     number, status, tmp_path, marks, capsys, monkeypatch
 ):
-    monkeypatch.setattr(cli, "STUDIES", (toys.ONE_BY_ONE,))
+    monkeypatch.setattr("nam_jax.cli._main.STUDIES", (toys.ONE_BY_ONE,))
     words = ["sweep", "toy", "--grid", "size=1,2", "--seeds", "3", "--chunk", "1", "--quiet"]
     words += ["--where", str(marks), "--out", str(tmp_path / "out")]
     # A process that runs in the background, as the gate may, ignores SIGINT.
@@ -257,7 +257,7 @@ def test_a_signal_ends_the_command_with_its_status_and_a_sentence(
 
 
 def test_the_command_plots_and_tells_of_a_sweep(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "STUDIES", (toys.ONE_BY_ONE,))
+    monkeypatch.setattr("nam_jax.cli._main.STUDIES", (toys.ONE_BY_ONE,))
     words = ["sweep", "toy", "--grid", "size=1,2", "--seeds", "2", "--out", str(tmp_path / "out")]
     assert cli.main(words) == 0
     out, err = capsys.readouterr()

@@ -90,8 +90,9 @@ def test_what_a_capacity_was_measured_with_is_said():
     assert shown.columns[2].header == "N = 40\n4 flipped, 1 wrong"
     assert list(shown.columns[0].cells)[1] == "effective\nmargin 0.02, rest 0.01"
     (axes,) = drawn(capacity.study, dataset)["figure"].axes
-    assert axes.get_title() == expected
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert axes.get_title().replace("\n", " ") == expected
+    (legend,) = axes.figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
     assert "effective, margin 0.02, rest 0.01" in labels
 
 

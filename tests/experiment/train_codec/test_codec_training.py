@@ -81,7 +81,7 @@ def test_figure_shows_losses_overlaps_and_images(trained):
     dataset, _ = trained
     figure = drawn(study, dataset)["figure"]
     loss, overlaps, *images = figure.axes
-    assert labels(loss) == ("training step", "mean squared error")
+    assert labels(loss) == ("training step (1)", "mean squared error (1)")
     shown = curves(loss)
     np.testing.assert_allclose(shown.pop("training batch").y, dataset.loss)
     assert len(shown) == 3
