@@ -78,7 +78,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return match[0]
         target = posixpath.normpath(posixpath.join(folder, path)) if here == path else here
         uri = target.removeprefix("docs/").replace(".ipynb", ".md")
-        if files.get_file_from_path(uri):
+        page_there = files.get_file_from_path(uri)
+        if page_there and page_there.inclusion.is_included():
             start = posixpath.dirname(page.file.src_uri) or "."
             return f"]({posixpath.relpath(uri, start)}{anchor})"
         if not (ROOT / target).exists():

@@ -1,4 +1,4 @@
-"""Capacity grows as N to the power n - 1.
+"""Capacity grows as a power of N.
 
 Lines are the exact number of random patterns at which one bit in 200 is wrong after one step
 (`theory.exact_capacity_at_error`), markers are measured with 95 % intervals (dense memories of
