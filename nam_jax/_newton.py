@@ -10,10 +10,12 @@ import optax
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import full
 
 _MOST_STEPS, _MOST_HALVINGS = 50, 20
 
 
+@full
 def newton(
     step_at: Callable[[Array], Array],
     residual: Callable[[Array], Array],
@@ -112,6 +114,7 @@ class ConjugateGradients(lx.AbstractLinearSolver):
         identity = lx.IdentityLinearOperator(operator.in_structure())
         return lx.linearise(operator), options.get("preconditioner", identity)
 
+    @full
     def compute(
         self, state: Any, vector: Any, options: dict[str, Any]
     ) -> tuple[Any, lx.RESULTS, dict[str, Any]]:

@@ -13,11 +13,12 @@ import nam_jax
 
 HOUSE = Path(nam_jax.__file__).parent
 PAGE = Path(__file__).parents[1] / "docs" / "rooms.md"
-BASE = {"_types", "_misc", "_newton"}
+BASE = {"_types", "_misc", "_precision", "_newton"}
 ROOMS = {
     "_types": set(),
     "_misc": set(),
-    "_newton": {"_misc"},
+    "_precision": set(),
+    "_newton": {"_misc", "_precision"},
     "_lazy": set(),
     "_paths": set(),
     "record": {"_lazy", "_paths"},

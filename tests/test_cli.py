@@ -51,7 +51,7 @@ def test_help_lists_every_field(study, capsys):
     assert stop(study.name, "--help") == 0
     text = capsys.readouterr().out
     fields = [field.name for field in dataclasses.fields(study.config.resolve())]
-    for field in [*fields, "config", "out", "quiet", "device"]:
+    for field in [*fields, "config", "out", "quiet", "device", "precision"]:
         assert f"--{field.replace('_', '-')}" in text
     assert ("--batch INT" in text) == study.batched
 
@@ -131,6 +131,7 @@ def test_wrong_words_stop_with_2(words, named, capsys):
         (["--source", "digits", "--codec", "threshold", "--level", "2"], ["[0, 1]", "2.0"]),
         (["--source", "missing-folder"], ["missing-folder", "does not exist"]),
         (["--device", "abacus"], ["--device: argument `device`", "abacus"]),
+        (["--precision", "low"], ["--precision: argument `precision`", "highest", "low"]),
         (["--device", "cpu:99"], ["`device`", "cpu has", "cpu:99"]),
         (["--batch", "0"], ["--batch: argument `batch`", "from 1"]),
         (["--seed", str(2**63)], ["--seed: argument `seed`", "to 9223372036854775807"]),

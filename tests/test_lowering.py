@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import pytest
 from jax import export
+from products import watched_products
 from tables import training
 from tables.networks import DISCRETE, EVERY, NETWORKS, WITH_ENERGY, N, signs, state_of
 
@@ -54,6 +55,14 @@ LIBRARY = {
     *("LuDecomposition", "cu_lu_pivots_to_permutation", "shape_assertion"),
 }
 """Routines of XLA and of its libraries for the platforms; none of them is a call to Python."""
+
+
+@pytest.fixture(autouse=True)
+def chosen_precisions():
+    """No product of the library leaves its precision to the device, where a program is traced."""
+    with watched_products() as places:
+        yield
+    assert not places, f"products without a precision: {', '.join(sorted(places))}"
 
 
 @pytest.fixture(scope="module")

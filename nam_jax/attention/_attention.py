@@ -4,11 +4,11 @@ import abc
 import math
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nam_jax._precision import AbstractPrecise
 from nam_jax.attention._features import AbstractFeatureMap
 from nam_jax.memory import AbstractSeparation, LogSumExp
 
@@ -22,7 +22,7 @@ UNBOUNDED = math.inf
 """The largest possible overlap in separations: overlaps of real vectors have no bound."""
 
 
-class AbstractAttention(eqx.Module):
+class AbstractAttention(AbstractPrecise):
     """Causal attention with one head: each position recalls from the pairs stored up to it.
 
     Batch over heads and sequences with `jax.vmap`.

@@ -10,6 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, check_key, check_whole, positive_number
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key, Scalar
 from nam_jax.interaction import AbstractInteraction, Attention, Dense
 from nam_jax.lagrangian import AbstractLagrangian, LayerNorm, Rows
@@ -23,7 +24,7 @@ NAME = "tokens"
 """The name of the one layer of a block, which its interactions join."""
 
 
-class EnergyBlock(eqx.Module):
+class EnergyBlock(AbstractPrecise):
     """Tokens to tokens: K steps down the energy of a composed network with one layer of tokens.
 
         u <- u - a dE/dy,   dE/dy = leak u + d(sum of interactions)/dy,   y = layer norm of each row

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, check_key, is_concrete
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key
 
 
-class AbstractFeatureMap(eqx.Module):
+class AbstractFeatureMap(AbstractPrecise):
     """Features of one query or key, whose overlaps weigh values and, as sums, divide answers.
 
     Sums are above 0 if all features are. Otherwise a sum can be 0 or below; attention then answers

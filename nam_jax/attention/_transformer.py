@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Array, Float, Int
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key
 from nam_jax.attention._attention import AbstractAttention
 
@@ -18,7 +19,7 @@ Hidden = Float[Array, "T D"]
 """One vector for each token of a sequence."""
 
 
-class TransformerBlock(eqx.Module):
+class TransformerBlock(AbstractPrecise):
     """A Transformer block: x + attention(norm(x)), then x + mlp(norm(x)).
 
     Queries, keys and values are linear in a token and in the token before it (a causal convolution
@@ -88,7 +89,7 @@ class TransformerBlock(eqx.Module):
         return jax.vmap(self.output)(rearrange(answers, "h t d -> t (h d)"))
 
 
-class Transformer(eqx.Module):
+class Transformer(AbstractPrecise):
     """A causal Transformer from tokens to logits: codes of tokens, blocks, a norm, a linear head.
 
     Attributes:

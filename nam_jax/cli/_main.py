@@ -144,8 +144,8 @@ def _sweep(words: list[str]) -> None:
     with faults_logged(out):
         dataset = sweep.run_config(
             given.config, given.study, out, workers=given.workers, scheduler=given.scheduler,
-            repair=given.repair, progress=not given.quiet, drawn_by=SWEEP,
-            format=given.format,
+            repair=given.repair, progress=not given.quiet, precision=given.precision,
+            drawn_by=SWEEP, format=given.format,
         )  # fmt: skip
     try:
         if not given.quiet:
@@ -165,7 +165,10 @@ def _run(study: Study, words: list[str]) -> None:
     shared = flags.shared
     with reading_input():
         out = expanded("out", shared.out)
-    context = Context(progress=not shared.quiet, device=shared.device, batch=shared.batch)
+    context = Context(
+        progress=not shared.quiet, device=shared.device, batch=shared.batch,
+        precision=shared.precision,
+    )  # fmt: skip
     from nam_jax.experiment.common import keep_programs
 
     keep_programs()

@@ -25,6 +25,7 @@ every study:
   --quiet         no progress bar and no table
   --format F      format of the figures: png, pdf or svg
   --device NAME   where to compute: a platform of JAX, or one device as in gpu:1
+  --precision P   digits of products in flows on GPUs and TPUs: highest, high or default
   --help          an example and its time, and all fields of the command with their defaults
 
 what a run leaves in DIR:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key
 from nam_jax.data._codec import AbstractCodec, Code, check_code, sign
 from nam_jax.data._intensities import AnyImage, Image, as_image
@@ -20,7 +21,7 @@ Features = Float[Array, "h w _"]
 """A feature map: h x w positions with the same number of features at each position."""
 
 
-class _Convolution(eqx.Module):
+class _Convolution(AbstractPrecise):
     """A square convolution of odd size with zero padding, as one matrix product.
 
     On a CPU, most of all inside a scan, this is many times faster than XLA's own convolution at
@@ -51,7 +52,7 @@ class _Convolution(eqx.Module):
         return jnp.concatenate(shifts, axis=-1) @ self.kernel + self.bias[None, None]
 
 
-class _Block(eqx.Module):
+class _Block(AbstractPrecise):
     """A residual block: a 3 x 3 convolution, then a dense P x P mix of all P positions.
 
     The mix is the same for every feature. It lets a bit depend on the whole image. With

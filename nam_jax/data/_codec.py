@@ -3,12 +3,12 @@
 import abc
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, check_key, check_whole, positive_number
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key
 from nam_jax.data._intensities import (
     AnyImage,
@@ -23,7 +23,7 @@ Code = Float[Array, " N"]
 """One binary code in {-1, +1}; a damaged or recalled code may hold other real numbers."""
 
 
-class AbstractCodec(eqx.Module):
+class AbstractCodec(AbstractPrecise):
     """Turns an image into a binary code, and a code (exact or damaged) back into an image.
 
     Both directions take one sample; batch them with `jax.vmap`. They compute in the dtype of their

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, check_finite
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Scalar
 
 Activation = Float[Array, "..."]
@@ -18,7 +19,7 @@ Activation = Float[Array, "..."]
 Shape = tuple[int, ...]
 
 
-class AbstractInteraction(eqx.Module):
+class AbstractInteraction(AbstractPrecise):
     """One term of the energy of a network: a smooth function of the activations of some layers.
 
     An [`nam_jax.network.EnergyNetwork`][] adds it to the energy, and each joined layer feels the

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import precise
 from nam_jax._types import Scalar
 from nam_jax.lagrangian._base import AbstractLagrangian
 from nam_jax.lagrangian._checks import cut, finite, into_interval, largest_root, positive
@@ -257,6 +258,7 @@ def _exponential_value(beta: Scalar, u: Float[Array, "..."]) -> Scalar:
 
 
 @_exponential_value.defjvp
+@precise
 def _(primals, tangents):
     # The derivative by beta is the energy / beta. JAX would find it as a difference of two terms
     # that can both be infinite.
@@ -273,6 +275,7 @@ def _exponential_energy(beta: Scalar, u: Float[Array, "..."]) -> Scalar:
 
 
 @_exponential_energy.defjvp
+@precise
 def _(primals, tangents):
     (beta, u), (dbeta, du) = primals, tangents
     m, half, below = _energy_parts(beta, u)

@@ -3,13 +3,13 @@
 import abc
 from typing import ClassVar
 
-import equinox as eqx
 from jaxtyping import Array, Float
 
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Scalar
 
 
-class AbstractLagrangian(eqx.Module):
+class AbstractLagrangian(AbstractPrecise):
     """A convex function L of the states of a layer, with its activation and its energy.
 
     A layer with states u has the activations y = dL/du and adds the energy u . y - L(u) to the

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import full
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._sampling import (
@@ -37,6 +38,7 @@ class ByAge(NamedTuple):
     sets: int
 
 
+@full
 def by_age(
     make: Maker,
     num_patterns: int,

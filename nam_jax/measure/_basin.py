@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from nam_jax import data, solve
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import full
 from nam_jax._types import Key, Keys, Pattern, Patterns
 from nam_jax.measure._criterion import Recaller, allowed_errors, one_by_one
 from nam_jax.measure._sampling import (
@@ -77,6 +78,7 @@ class Basin(NamedTuple):
     queries: int
 
 
+@full
 def basin(
     make: Maker,
     num_patterns: int,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nam_jax._misc import check_key
+from nam_jax._precision import full
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._probit import ProbitLine
@@ -54,6 +55,7 @@ class Capacity(NamedTuple):
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
+@full
 def capacity(
     make: Maker,
     num_neurons: int,

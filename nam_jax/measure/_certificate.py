@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.measure._stability import FastCertificate, fast_certificate
 from nam_jax.network import AbstractNetwork, EnergyNetwork, NeuronAstrocyte
@@ -54,6 +55,7 @@ def certificate(
 def certificate(network: AbstractNetwork) -> Certificate: ...
 
 
+@full
 def certificate(
     network: AbstractNetwork, *, fast: Sequence[str] | None = None, state: Any = None
 ) -> Certificate | FastCertificate:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int
 
 from nam_jax import data, solve
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key, Pattern, Scalar
 from nam_jax.measure._settings import coarse
 from nam_jax.network import AbstractNetwork
@@ -37,7 +38,7 @@ def all_at_once(network: AbstractNetwork, cue: Pattern, key: Key) -> solve.Retri
     return solve.retrieve(network, cue, how=coarse(network))
 
 
-class AbstractCriterion(eqx.Module):
+class AbstractCriterion(AbstractPrecise):
     """A score between 0 and 1 for each stored pattern, and the mean score at capacity.
 
     Attributes:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import full
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.measure._certificate import Certificate, certificate
 from nam_jax.measure._recall import exact_recall, overlap
@@ -72,6 +73,7 @@ class ReductionReport(eqx.Module):
         return "\n".join([head, *lines, *left_out, margin])
 
 
+@full
 def reduction_report(
     network: NeuronAstrocyte,
     cues: Patterns,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import full
 from nam_jax._types import Key
 from nam_jax.measure._criterion import AbstractCriterion
 from nam_jax.measure._sampling import Maker, Sampler, check_numbers, interval, tails
@@ -32,6 +33,7 @@ class Scan(NamedTuple):
     queries: int
 
 
+@full
 def scan(
     make: Maker,
     counts: tuple[int, ...],

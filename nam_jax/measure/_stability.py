@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, is_concrete
+from nam_jax._precision import full
 from nam_jax.network import AbstractNetwork, EnergyNetwork, Layer
 from nam_jax.network.composed import largest_curvature, scales_of_bounds
 
@@ -34,6 +35,7 @@ class FastCertificate(eqx.Module):
     certified: bool
 
 
+@full
 def fast_certificate(
     network: EnergyNetwork, fast: Sequence[str] | None, state: Any
 ) -> FastCertificate:
@@ -80,6 +82,7 @@ def fast_certificate(
     return FastCertificate(names, mu, mu < 1)
 
 
+@full
 def stability(network: AbstractNetwork, state: Any) -> float:
     """Returns mu at a state of a composed network: an equilibrium is stable if and only if mu < 1.
 

@@ -11,13 +11,14 @@ from jaxtyping import Array, Float
 
 from nam_jax import lagrangian
 from nam_jax._misc import argument_error, positive_number
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Scalar
 
 Overlaps = Float[Array, " K"]
 """Overlaps z_mu = xi^mu . y of one state y with K patterns, (K,)."""
 
 
-class AbstractSeparation(eqx.Module):
+class AbstractSeparation(AbstractPrecise):
     """A function F; a dense memory has the interaction energy -sum_mu F(z_mu).
 
     z_mu = xi^mu . y is the overlap of the state y with pattern mu. Binary memories need only the

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
 from nam_jax._misc import argument_error, as_float, wide_integers_as_floats
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Pattern, Patterns
 
 Similarities = Float[Array, " K"]
 """One number for each stored row, (K,)."""
 
 
-class AbstractSimilarity(eqx.Module):
+class AbstractSimilarity(AbstractPrecise):
     """A function that says how similar a query is to each row of a memory; larger is more similar.
 
     If `visible` is True, entries where the query is NaN are hidden: they are left out of the query
@@ -59,7 +60,7 @@ class Dot(AbstractSimilarity):
         self, memory: Shaped[ArrayLike, "K N"], query: Shaped[ArrayLike, " N"]
     ) -> Similarities:
         rows, query, _ = _prepared(memory, query, self.visible)
-        return _product(rows, query)
+        return rows @ query
 
 
 class Cosine(AbstractSimilarity):
@@ -105,10 +106,10 @@ class Pearson(AbstractSimilarity):
         # mean over visible entries is subtracted from the sums.
         count = jnp.maximum(jnp.sum(seen), 1)
         scaled, direction = rows / _size(rows)[:, None], _direction(query)
-        sums, squares = _product(scaled, seen), _product(scaled**2, seen)
+        sums, squares = scaled @ seen, scaled**2 @ seen
         variance = squares - sums**2 / count
         rounding = 64 * jnp.finfo(rows.dtype).eps * squares
-        products = _product(scaled, direction) - sums * (jnp.sum(direction) / count)
+        products = scaled @ direction - sums * (jnp.sum(direction) / count)
         return _over_root(products, variance, variance <= rounding)
 
 
@@ -142,9 +143,9 @@ class Euclidean(AbstractSimilarity):
         row_means = jax.lax.stop_gradient(jnp.mean(rows, axis=1))
         mean = jax.lax.stop_gradient(jnp.sum(query) / count)
         rows, query = rows - row_means[:, None], (query - mean) * ones
-        gaps = (_product(rows, ones) - jnp.sum(query)) / count
-        squares = jnp.sum(rows**2, axis=1) if seen is None else _product(rows**2, ones)
-        shape = squares - 2 * _product(rows, query) + jnp.sum(query**2) - count * gaps**2
+        gaps = (rows @ ones - jnp.sum(query)) / count
+        squares = jnp.sum(rows**2, axis=1) if seen is None else rows**2 @ ones
+        shape = squares - 2 * (rows @ query) + jnp.sum(query**2) - count * gaps**2
         return -(jnp.maximum(shape, 0) + number * (row_means - mean + gaps) ** 2)
 
 
@@ -182,19 +183,14 @@ def _prepared(
     return rows, jnp.where(hidden, 0, asked), 1 - hidden.astype(rows.dtype)
 
 
-def _product(rows: Patterns, vector: Pattern) -> Similarities:
-    """Returns rows @ vector; some GPUs and TPUs would multiply with fewer digits by default."""
-    return jnp.matmul(rows, vector, precision=jax.lax.Precision.HIGHEST)
-
-
 def _cosines(rows: Patterns, query: Pattern, seen: Pattern | None) -> Similarities:
     """Returns the cosines over visible entries; hidden entries of `query` are 0."""
     # Rows are scaled before they are squared: squares of numbers below 1e-22 or above 1e18 have no
     # place in 32 bits. A single product with the rows themselves saves the copy of scaled rows.
     sizes = _size(rows)
     scaled = rows / sizes[:, None]
-    squares = jnp.sum(scaled**2, axis=1) if seen is None else _product(scaled**2, seen)
-    return _over_root(_product(rows, _direction(query)) / sizes, squares, squares == 0)
+    squares = jnp.sum(scaled**2, axis=1) if seen is None else scaled**2 @ seen
+    return _over_root(rows @ _direction(query) / sizes, squares, squares == 0)
 
 
 def _over_root(

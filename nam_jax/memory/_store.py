@@ -5,11 +5,11 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, check_finite
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Patterns
 
 Answers = Float[Array, "K M"] | None
@@ -22,7 +22,7 @@ Numbers = ArrayLike | Sequence[Any]
 Store = TypeVar("Store", bound="AbstractPatternStore")
 
 
-class AbstractPatternStore(eqx.Module):
+class AbstractPatternStore(AbstractPrecise):
     """A memory with one row for each pattern.
 
     Its patterns can be replaced without any learning. Only arrays with one row or entry for each

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from nam_jax._misc import argument_error, as_float, positive_number
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Scalar
 from nam_jax.memory._separation import AbstractSeparation, LogSumExp, Power
 from nam_jax.memory._similarity import Similarities
 
 
-class AbstractWeighting(eqx.Module):
+class AbstractWeighting(AbstractPrecise):
     """A function that turns similarities into the weights of the rows in the answer.
 
     If a similarity is NaN, because the query holds NaN, so is the answer: no row counts as chosen.

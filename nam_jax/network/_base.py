@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree, Shaped
 
 from nam_jax._misc import argument_error, lines, real_numbers
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import AnyPattern, Pattern, Patterns, Scalar
 from nam_jax.network._layer import Layer
 
@@ -22,7 +23,7 @@ They are converted to the float dtype of the network."""
 _T = TypeVar("_T")
 
 
-class AbstractNetwork(eqx.Module):
+class AbstractNetwork(AbstractPrecise):
     """A system that recalls a pattern from a cue.
 
     All methods are for one sample; batch with `jax.vmap`.

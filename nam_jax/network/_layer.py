@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from nam_jax._misc import argument_error, positive_number
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Scalar
 from nam_jax.lagrangian import AbstractLagrangian, Quadratic
 
 
-class Layer(eqx.Module):
+class Layer(AbstractPrecise):
     """A layer with states u: time du/dt = -leak u - dV/dy + input, y the activation at u.
 
     y is the gradient of the Lagrangian L at u, and V the sum of the interactions of the network.

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         validate,
         write_config,
     )
-    from nam_jax.record._context import Context
+    from nam_jax.record._context import Context, Precision
     from nam_jax.record._dataset import from_bytes, to_bytes
     from nam_jax.record._file import staged_file
-    from nam_jax.record._flags import Flags, read_flags, read_given, value_of
+    from nam_jax.record._flags import Flags, Shared, read_flags, read_given, value_of
     from nam_jax.record._folder import WRITTEN, staged_folder
     from nam_jax.record._help import Parser, add_flags
     from nam_jax.record._kinds import (
@@ -68,10 +68,10 @@ __getattr__, __dir__ = attach(
             *("ConfigError", "converted", "entry_of", "field_hint", "hints", "read_config"),
             *("reading_input", "validate", "write_config"),
         ],
-        "_context": ["Context"],
+        "_context": ["Context", "Precision"],
         "_dataset": ["from_bytes", "to_bytes"],
         "_file": ["staged_file"],
-        "_flags": ["Flags", "read_flags", "read_given", "value_of"],
+        "_flags": ["Flags", "Shared", "read_flags", "read_given", "value_of"],
         "_help": ["Parser", "add_flags"],
         "_folder": ["WRITTEN", "staged_folder"],
         "_kinds": [
@@ -113,10 +113,12 @@ __all__ = [
     "Number",
     "Parser",
     "Positive",
+    "Precision",
     "Run",
     "RunError",
     "Seed",
     "Share",
+    "Shared",
     "Store",
     "StoreError",
     "Study",

@@ -11,6 +11,7 @@ import msgspec.inspect as kinds
 from msgspec import Meta
 
 from nam_jax.record._config import ConfigError, converted, hints, read_fields
+from nam_jax.record._context import Precision
 from nam_jax.record._help import Parser, add_flags, flag
 from nam_jax.record._kinds import Count, Named
 from nam_jax.record._owned import Format
@@ -40,6 +41,8 @@ class Shared:
     """Samples computed at once; None: the study's own choice."""
     format: Format = "png"
     """Format of the figures; pdf and svg stay sharp at every size."""
+    precision: Precision = "highest"
+    """Precision of products in flows on GPUs and TPUs."""
 
 
 @final

@@ -7,9 +7,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.lax import Precision
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error, as_float, check_whole, in_range, is_concrete
+from nam_jax._precision import FULL
 from nam_jax._types import Scalar
 from nam_jax.solve._linearised import Implicit
 from nam_jax.solve._result import FLOOR
@@ -51,10 +53,16 @@ class Flow(AbstractHow):
             mode; the trajectory of `simulate` in reverse mode, as by
             `diffrax.RecursiveCheckpointAdjoint()`. A Diffrax adjoint differentiates the steps:
             `diffrax.ForwardMode()` in forward mode.
+        precision: Precision of the products in the vector field, a `jax.lax.Precision`: HIGHEST is
+            in full; HIGH is TF32 on GPUs and three products of bfloat16 on TPUs; DEFAULT is TF32 on
+            GPUs and bfloat16 on TPUs. None: in full. CPUs compute in full in any case. All other
+            products, those of the residual among them, are in full, and so are steps that Diffrax
+            differentiates.
 
     Raises:
-        ValueError: If a number is not in its range, or if `solver` has no error estimate and `step`
-            is None.
+        ValueError: If a number is not in its range, if `solver` has no error estimate and `step` is
+            None, or if `precision` is no `jax.lax.Precision`, or neither None nor HIGHEST with an
+            adjoint of Diffrax.
     """
 
     solver: dfx.AbstractSolver = DEFAULT_SOLVER
@@ -65,6 +73,7 @@ class Flow(AbstractHow):
     max_time: ArrayLike = float("inf")
     max_steps: ArrayLike = 4096
     adjoint: Implicit | dfx.AbstractAdjoint | None = None
+    precision: Precision | None = eqx.field(default=None, static=True)
 
     def __init__(
         self,
@@ -77,6 +86,7 @@ class Flow(AbstractHow):
         max_time: ArrayLike = float("inf"),
         max_steps: ArrayLike = 4096,
         adjoint: Implicit | dfx.AbstractAdjoint | None = None,
+        precision: Precision | None = None,
     ):
         """Checks the settings; see the attributes."""
         for name, value, zero_allowed in (
@@ -91,11 +101,18 @@ class Flow(AbstractHow):
         if step is None and not isinstance(solver, dfx.AbstractAdaptiveSolver):
             requirement = f"be given, as {type(solver).__name__} has no error estimate"
             raise argument_error("step", requirement, step)
+        if precision is not None and not isinstance(precision, Precision):
+            requirement = "be None or one of jax.lax.Precision, such as jax.lax.Precision.HIGH"
+            raise argument_error("precision", requirement, repr(precision))
+        if precision not in (None, FULL) and isinstance(adjoint, dfx.AbstractAdjoint):
+            requirement = "be None or HIGHEST where a Diffrax adjoint differentiates the steps"
+            raise argument_error("precision", requirement, precision.name)
         self.solver, self.rtol, self.atol, self.step = solver, rtol, atol, step
         self.rest, self.max_time = rest, max_time
         is_number = is_concrete(max_steps) and np.ndim(max_steps) == 0
         self.max_steps = int(np.asarray(max_steps)) if is_number else max_steps
         self.adjoint = adjoint
+        self.precision = precision
 
     def tolerances(self, dtype: Any) -> tuple[Scalar, Scalar]:
         """Returns rtol and atol."""

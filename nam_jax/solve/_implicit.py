@@ -18,6 +18,7 @@ import lineax as lx
 import optax
 from jaxtyping import Array, Bool, Int
 
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._linearised import Around, Implicit, Map, force, linearise
@@ -46,6 +47,7 @@ class Adjoint(eqx.Module):
     result: RESULTS
 
 
+@full
 def adjoint(
     network: AbstractContinuousNetwork,
     state: Any,
@@ -93,6 +95,7 @@ def adjoint(
     )
 
 
+@full
 def nearer(
     network: AbstractContinuousNetwork,
     state: Any,
@@ -165,6 +168,7 @@ def at_rest(
 
 
 @at_rest.def_jvp
+@full
 def _(primals: Any, tangents: Any, implicit: Implicit) -> tuple[Any, Any]:
     state, network, drive, rested = primals
     _, network_tangent, drive_tangent, _ = tangents

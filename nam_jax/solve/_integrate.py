@@ -11,6 +11,7 @@ import optimistix as optx
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import of_flow
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork, jump_times
 from nam_jax.solve._controller import Foresight
@@ -146,6 +147,7 @@ def _integration(
     return Integration(
         network, drive, _with_tolerances(how, dtype), _controller(network, how, dtype), stop,
         rest, how.floor(dtype), jnp.asarray(how.max_steps, jnp.int32), jumps, observe, times,
+        of_flow(how.precision),
     )  # fmt: skip
 
 

@@ -19,9 +19,11 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
+from jax.lax import Precision
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nam_jax._misc import off_mesh, varying_like
+from nam_jax._precision import FULL, in_precision
 from nam_jax._types import Scalar
 from nam_jax.network import AbstractContinuousNetwork
 from nam_jax.solve._controller import Foresight
@@ -30,6 +32,17 @@ from nam_jax.solve._unrolled import Unrolled
 
 Observe = Callable[[Scalar, Any], PyTree[Array]]
 """Returns what is saved of the state at a time: (time, state) -> tree of arrays."""
+
+
+class Field(eqx.Module):
+    """The vector field of a network, with its products in one precision."""
+
+    network: AbstractContinuousNetwork
+    precision: Precision = eqx.field(static=True)
+
+    def __call__(self, t: Scalar, state: Any, drive: Any) -> Any:
+        with in_precision(self.precision):
+            return self.network.vector_field(t, state, drive)
 
 
 class Integration(eqx.Module):
@@ -49,6 +62,7 @@ class Integration(eqx.Module):
             the last of them that lies before `stop`.
         observe: Returns what is saved of a state.
         times: (T,) ascending times at which to save; None to save after every step.
+        precision: Precision of the products in the steps; residuals and saved values are in full.
     """
 
     network: AbstractContinuousNetwork
@@ -62,21 +76,23 @@ class Integration(eqx.Module):
     jumps: Float[Array, " J"] | None
     observe: Observe
     times: Float[Array, " T"] | None
+    precision: Precision = eqx.field(static=True)
 
     @property
     def terms(self) -> dfx.ODETerm:
         """The vector field as Diffrax takes it."""
-        return dfx.ODETerm(cast(Any, self.network.vector_field))
+        return dfx.ODETerm(cast(Any, Field(self.network, self.precision)))
 
     def residual_and_finite(
         self, t: Scalar, state: Any, solver_state: Any
     ) -> tuple[Scalar, Bool[Array, ""]]:
         """Returns the residual of an accepted state, and whether the state is finite.
 
-        The vector field at the state is the last stage of an [`nam_jax.solve.Unrolled`][] solver.
-        For other solvers it is computed, unless `rest` is None; the residual is then NaN.
+        The vector field at the state is the last stage of an [`nam_jax.solve.Unrolled`][] solver,
+        in full. For other solvers and precisions it is computed, unless `rest` is None; the
+        residual is then NaN.
         """
-        if isinstance(self.solver, Unrolled):
+        if isinstance(self.solver, Unrolled) and self.precision == FULL:
             velocity = solver_state
         elif self.rest is None:
             return jnp.full((), jnp.nan, t.dtype), all_finite(state)

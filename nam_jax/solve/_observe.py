@@ -4,16 +4,16 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
 
 
-class AbstractObservable(eqx.Module):
+class AbstractObservable(AbstractPrecise):
     """A quantity of one state, saved along a trajectory."""
 
     @abc.abstractmethod

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
 from nam_jax._misc import lines, on_mesh_of, real_numbers
+from nam_jax._precision import full
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork, check_cue
 from nam_jax.solve._doors import (
@@ -77,6 +78,7 @@ class Retrieval(eqx.Module):
         return jnp.ones_like(self.activity, bool) if self.known is None else self.known
 
 
+@full
 def retrieve(
     network: AbstractNetwork,
     cue: ArrayLike | Sequence[Any],
@@ -146,6 +148,7 @@ def recalled(
     return retrieval_at(network, equilibrium, drive, silence, ts, rows)
 
 
+@full
 def retrieval_at(
     network: AbstractNetwork,
     equilibrium: Equilibrium,

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, check_whole, is_concrete, on_mesh_of, real_numbers
+from nam_jax._precision import full
 from nam_jax.network import AbstractNetwork
 from nam_jax.solve._batch import Problem, batched, in_batches
 from nam_jax.solve._devices import mesh_of
@@ -31,6 +32,7 @@ from nam_jax.solve._simulate import saved_at
 from nam_jax.solve._stepwise import goes_by_steps
 
 
+@full
 def retrieve_all(
     network: AbstractNetwork,
     cues: ArrayLike | Sequence[Any],

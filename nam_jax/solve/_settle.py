@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from nam_jax._misc import argument_error, lines, on_mesh_of
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.network import (
     AbstractContinuousNetwork,
@@ -56,6 +57,7 @@ class Equilibrium(eqx.Module):
         return lines(self, brief_result)
 
 
+@full
 def settle(
     network: AbstractNetwork,
     state: Any,

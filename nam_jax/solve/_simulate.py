@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from nam_jax._misc import argument_error, is_concrete, lines, on_mesh_of
+from nam_jax._precision import full
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractContinuousNetwork, AbstractNetwork
 from nam_jax.solve._doors import (
@@ -72,6 +73,7 @@ class Trajectory(eqx.Module):
         return self.observables["energy"]
 
 
+@full
 def simulate(
     network: AbstractNetwork,
     state: Any,
@@ -221,6 +223,7 @@ def _(perturbed: Any, arguments: tuple[Any, ...], num_rows: int) -> tuple[Ended,
 
 
 @_reversible.def_bwd
+@full
 def _(
     residuals: None, cotangent: Any, perturbed: Any, arguments: tuple[Any, ...], num_rows: int
 ) -> Any:

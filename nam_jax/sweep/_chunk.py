@@ -9,9 +9,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from nam_jax.record import ConfigError, Context, Study, check_memory, to_bytes, versions
+from nam_jax.record import (
+    ConfigError,
+    Context,
+    Precision,
+    Study,
+    check_memory,
+    to_bytes,
+    versions,
+)
 from nam_jax.sweep._plan import Chunk
 
 PROCESS = Path("/proc/self")
@@ -26,13 +34,18 @@ OF_ONE = ("config", "seed")
 """Attributes of a study's Dataset that say nothing about other units."""
 
 
-def environment() -> dict[str, str]:
-    """Returns all that determines numbers beside the settings, by name."""
+def environment(precision: Precision) -> dict[str, str]:
+    """Returns all that determines numbers beside the settings, by name.
+
+    Args:
+        precision: The precision of flows.
+    """
     import jax
 
     settings: Any = jax.config  # its attributes are not declared
     return {
         "platform": jax.default_backend(),
+        "precision": precision,
         "jax_enable_x64": str(settings.jax_enable_x64),
         "jax_default_matmul_precision": str(settings.jax_default_matmul_precision),
         "jax_default_prng_impl": str(settings.jax_default_prng_impl),
@@ -81,11 +94,12 @@ def computed(study: Study, chunk: Chunk, expected: Mapping[str, str]) -> bytes:
     """
     from nam_jax.sweep._combine import UNIT, joined
 
-    wrong = different(expected, environment())
+    precision = cast(Precision, expected["precision"])
+    wrong = different(expected, environment(precision))
     if wrong is not None:
         raise RuntimeError(f"a worker has another environment than the store: {wrong}")
     _make_room()
-    context = Context()
+    context = Context(precision=precision)
     if study.run_many is not None:
         # The last chunk of a group is filled up with its first units, for a program of one shape.
         units = [chunk.units[place % len(chunk.units)] for place in range(chunk.size)]

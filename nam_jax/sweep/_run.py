@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, final
 from nam_jax._paths import expanded
 from nam_jax.record import (
     ConfigError,
+    Context,
     Format,
+    Precision,
     Store,
     StoreError,
     Study,
@@ -55,6 +57,7 @@ def run(
     chunk: int | None = None,
     repair: bool = False,
     progress: bool = False,
+    precision: Precision = "highest",
 ) -> "xr.Dataset":
     """Runs a study with every combination of settings, and keeps what is computed.
 
@@ -91,6 +94,8 @@ def run(
             about a minute where the settings tell, else 1.
         repair: Whether to compute damaged chunks again; if False they raise an error.
         progress: Whether to show progress on standard error.
+        precision: Precision of the products in flows on GPUs and TPUs, "highest", "high" or
+            "default"; see [`nam_jax.solve.Flow`][]. It is part of what all units of a store share.
 
     Returns:
         The numbers of all units, with one dimension for each field of the grid and for the seeds,
@@ -114,8 +119,9 @@ def run(
         zip=[_columns(names, rows) for names, rows in grid.items() if not isinstance(names, str)],
     )
     return run_config(
-        config, study, store, workers=workers, scheduler=scheduler, repair=repair, progress=progress
-    )
+        config, study, store, workers=workers, scheduler=scheduler, repair=repair,
+        progress=progress, precision=precision,
+    )  # fmt: skip
 
 
 def run_config(
@@ -127,6 +133,7 @@ def run_config(
     scheduler: str | None = None,
     repair: bool = False,
     progress: bool = False,
+    precision: Precision = "highest",
     drawn_by: Study | None = None,
     format: Format = "png",
 ) -> "xr.Dataset":
@@ -140,6 +147,7 @@ def run_config(
         scheduler: As for `run`.
         repair: As for `run`.
         progress: As for `run`.
+        precision: As for `run`.
         drawn_by: The study that draws the figures of the folder; None for no figures.
         format: Format of the figures.
     """
@@ -148,6 +156,7 @@ def run_config(
     grid = grid_of(config, study)
     with reading_input():
         folder = expanded("store", store)
+        Context(precision=precision)  # which checks it
     check_result(folder)
     study.run.resolve()  # a missing package is reported before anything is computed
     if drawn_by is not None:
@@ -156,7 +165,7 @@ def run_config(
     try:
         with pool_of(study, workers, scheduler) as pool:
             pool.call(check_units, study, list(grid.units()))
-            here = pool.call(environment)
+            here = pool.call(environment, precision)
             header = chunks.agree(lambda old: agreed(old, config, study, grid, here))
             plan = plan_of(header, study)
             _verify(chunks, plan, repair)

@@ -8,6 +8,8 @@ from nam_jax.record import (
     ConfigError,
     Format,
     Parser,
+    Precision,
+    Shared,
     Study,
     add_flags,
     entry_of,
@@ -51,6 +53,7 @@ class Words(NamedTuple):
         repair: Whether damaged chunks are computed again.
         quiet: Whether nothing is shown.
         format: Format of the figures.
+        precision: Precision of the products in flows.
     """
 
     config: SweepConfig | None
@@ -62,6 +65,7 @@ class Words(NamedTuple):
     repair: bool = False
     quiet: bool = False
     format: Format = "png"
+    precision: Precision = "highest"
 
 
 def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = "") -> Words:
@@ -106,6 +110,7 @@ def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = ""
         repair="repair" in given,
         quiet="quiet" in given,
         format=given.get("format", "png"),
+        precision=value_of(Shared, "precision", given.get("precision", "highest")),
     )
 
 
@@ -151,6 +156,11 @@ def _parser(prog: str, opening: str = "", *, help: bool = True) -> Parser:
     group.add_argument("--out", metavar="DIR", help="results (runs/FILE or runs/sweep-STUDY)")
     group.add_argument("--workers", help="number of processes, or devices: one a GPU")
     group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, of trusted machines")
+    group.add_argument(
+        "--precision",
+        metavar="P",
+        help="digits of flows: highest, high or default",
+    )
     group.add_argument(
         "--repair", action="store_const", const=True, help="compute damaged chunks again"
     )

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, is_concrete
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.theory._quadrature import (
     Real,
@@ -89,6 +90,7 @@ def centred_coefficients(coefficients: Coefficients, activity: float | int) -> C
     return Centred(constant, pre + a * c.c2corr, post + a * c.c2corr, c.c2corr)
 
 
+@full
 def hebbian_one_step_error(
     num_neurons: int,
     num_patterns: Real,
@@ -147,6 +149,7 @@ def hebbian_one_step_error(
     return total
 
 
+@full
 def hebbian_winners_error(
     num_neurons: int, num_patterns: Real, coefficients: Coefficients
 ) -> Scalar:
@@ -182,6 +185,7 @@ def hebbian_winners_error(
     return weights @ jax.vmap(of_sum)(m)
 
 
+@full
 def sparse_threshold_error(
     num_neurons: int,
     num_patterns: Real,
@@ -203,6 +207,7 @@ def sparse_threshold_error(
     return (activity * missed + (1 - activity) * false) / (2 * activity)
 
 
+@full
 def sparse_best_threshold(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> Scalar:
@@ -227,6 +232,7 @@ def sparse_best_threshold(
     return jax.lax.stop_gradient((ends[0] + ends[1]) / 2)
 
 
+@full
 def sparse_winners_error(
     num_neurons: int, num_patterns: Real, activity: float | int, coefficients: Coefficients
 ) -> Scalar:

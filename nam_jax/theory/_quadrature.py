@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 
 Real = float | int | Scalar
@@ -22,6 +23,7 @@ class Quadrature(NamedTuple):
     weights: Float[Array, " Q"]
 
 
+@full
 def binomial_quadrature(trials: Real, probability: float | int, size: int) -> Quadrature:
     """Returns a Gauss quadrature of a binomial number minus its mean.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.theory._quadrature import Real, skewed_tail
 
@@ -49,6 +50,7 @@ class Mixture(NamedTuple):
         return (fields[:, None] - self.mean[None, :]) / self.spread[None, :]
 
 
+@full
 def winners_miss(active: Mixture, silent: Mixture, num_active: Real, num_silent: Real) -> Scalar:
     """Returns the probability that an active neuron is not among the winners.
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, is_concrete, positive_number, symmetrise
+from nam_jax._precision import full
 from nam_jax._types import Patterns, Scalar
 from nam_jax.memory import (
     AbstractPatternRule,
@@ -51,6 +52,7 @@ class WhitenedCouplings(AbstractParameter):
         return symmetrise(self.square_root() @ self.square_root().T)
 
 
+@full
 def certified_reduction(
     patterns: Patterns,
     rule: AbstractPatternRule,
@@ -77,6 +79,7 @@ def certified_reduction(
     return eqx.tree_at(lambda net: net.excess, network, excess)
 
 
+@full
 def parametrise(network: EffectiveNeuronAstrocyte) -> EffectiveNeuronAstrocyte:
     """Puts nodes in the place of couplings and leak, with the values that they have.
 
@@ -105,6 +108,7 @@ def parametrise(network: EffectiveNeuronAstrocyte) -> EffectiveNeuronAstrocyte:
     return eqx.tree_at(lambda net: (net.excess.couplings, net.leak), network, nodes)
 
 
+@full
 def keep_margin(
     network: EffectiveNeuronAstrocyte, margin: float | Scalar
 ) -> EffectiveNeuronAstrocyte:

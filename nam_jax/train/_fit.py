@@ -12,6 +12,7 @@ import optax
 
 from nam_jax._lazy import extra
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import full
 from nam_jax._types import Key
 from nam_jax.train._checkpoint import Checkpoint, Store
 from nam_jax.train._loss import AbstractLoss, ContrastiveEnergy, Loss, SquaredError
@@ -63,6 +64,7 @@ class Fit(eqx.Module):
         return xr.Dataset(variables, steps, {"result": ENDINGS[self.result]})
 
 
+@full
 def fit(
     network: Any,
     batches: Callable[[Key], Sample],

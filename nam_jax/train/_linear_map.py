@@ -10,11 +10,13 @@ import optax
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import full
 from nam_jax._types import Key, Patterns, Scalar
 from nam_jax.memory import LinearMap
 
 
 @eqx.filter_jit
+@full
 def fit_linear_map(
     inputs: Patterns,
     answers: Float[Array, "K M"],

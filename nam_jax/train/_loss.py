@@ -10,13 +10,14 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork
 from nam_jax.solve import RESULTS, Flow
 from nam_jax.train._routes import AbstractRoute, Info, Outcome, Sample, at_rest_from, check_how
 
 
-class AbstractLoss(eqx.Module):
+class AbstractLoss(AbstractPrecise):
     """A cost of the readout, differentiated by a gradient route."""
 
     @abc.abstractmethod
@@ -157,7 +158,7 @@ class TokenCrossEntropy(AbstractLoss):
         return jnp.any(sample.target >= 0)
 
 
-class ContrastiveEnergy(eqx.Module):
+class ContrastiveEnergy(AbstractPrecise):
     """Energy of the target less the energy of a rival state; needs no gradient route.
 
         loss = T log(1 + exp(D / T)),   D = (E(target) - E(rival)) / N

@@ -16,12 +16,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, is_concrete, positive_number, symmetrise
+from nam_jax._precision import AbstractPrecise, full
 from nam_jax._types import Scalar
 from nam_jax.memory import PatternTensor
 from nam_jax.network import NeuronAstrocyte
 
 
-class AbstractParameter(eqx.Module):
+class AbstractParameter(AbstractPrecise):
     """Free numbers in the place of a constrained value: put into a network by `eqx.tree_at`."""
 
     @abc.abstractmethod
@@ -29,6 +30,7 @@ class AbstractParameter(eqx.Module):
         """What the rest of the network is to see."""
 
 
+@full
 def resolve(tree: Any) -> Any:
     """`tree` with every [`nam_jax.train.AbstractParameter`][] replaced by its value.
 
@@ -72,6 +74,7 @@ class Positive(AbstractParameter):
         return self.unit * jnp.exp(self.log)
 
 
+@full
 def certify(network: NeuronAstrocyte, margin: float | Scalar = 0.1) -> NeuronAstrocyte:
     """Moves couplings and strength of T to where the network is certified with `margin`.
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax import solve
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Pattern, Scalar
 from nam_jax.network import AbstractNetwork, Clamped, Drive
 from nam_jax.solve import RESULTS, Flow
@@ -87,7 +88,7 @@ def at_rest_from(
     return solve.settle(network, state, how=settings, drive=drive)
 
 
-class AbstractRoute(eqx.Module):
+class AbstractRoute(AbstractPrecise):
     """A way from a cost of the readout to its gradient by the network's floating-point arrays."""
 
     @abc.abstractmethod

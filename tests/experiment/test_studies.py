@@ -49,20 +49,25 @@ def test_every_study_computes_on_the_device_of_its_context(study):
         study.run(study.config(), Context(device="abacus"))
 
 
-def test_a_study_runs_on_the_device_of_its_context():
+def test_a_study_runs_on_the_device_and_in_the_precision_of_its_context():
     import jax
     import jax.numpy as jnp
+
+    from nam_jax._precision import of_flow
 
     @common.in_context(batched=True)
     def run(config, context):
         (device,) = jnp.zeros(()).devices()
-        return xr.Dataset(attrs={"device": device, "batch": context.batch})
+        flows = of_flow(None).name
+        return xr.Dataset(attrs={"device": device, "batch": context.batch, "flows": flows})
 
     last = len(jax.devices("cpu")) - 1
     config = experiment.reduce.study.config()
-    attrs = run(config, Context(device=f"cpu:{last}", batch=3)).attrs
-    assert attrs == {"device": jax.devices("cpu")[last], "batch": 3}
-    assert run(config).attrs["device"] == jax.devices()[0]
+    attrs = run(config, Context(device=f"cpu:{last}", batch=3, precision="high")).attrs
+    chosen = {"flows": "HIGH", "precision": "high"}
+    assert attrs == {"device": jax.devices("cpu")[last], "batch": 3, **chosen}
+    attrs = run(config).attrs
+    assert attrs["device"] == jax.devices()[0] and attrs["flows"] == "HIGHEST"
 
 
 def test_help_of_all_commands_imports_nothing_heavy():

@@ -39,7 +39,9 @@ def test_a_sweep_holds_the_numbers_of_its_units(tmp_path):
     attrs = whole.attrs
     assert (attrs["study"], attrs["swept_study"], attrs["headline"]) == ("sweep", "toy", "recalled")
     assert json.loads(attrs["swept"]) == ["size", "level", "seed"] and "seed" not in attrs
-    assert {"jax", "platform", "jax_enable_x64"} <= json.loads(attrs["environment"]).keys()
+    assert {"jax", "platform", "precision", "jax_enable_x64"} <= json.loads(
+        attrs["environment"]
+    ).keys()
     xr.testing.assert_identical(
         stores.run(tmp_path / "b", study=toys.AT_ONCE).drop_attrs(), whole.drop_attrs()
     )

@@ -15,7 +15,7 @@ from nam_jax.experiment.claims._config import ClaimsConfig
 from nam_jax.experiment.claims._finding import Curve, Finding
 from nam_jax.experiment.claims._page import interval, page_of, read_page, replace_rows
 from nam_jax.experiment.claims._registry import Claim, all_claims
-from nam_jax.experiment.common import attributes, in_context, on_device, tracked
+from nam_jax.experiment.common import attributes, computing, in_context, tracked
 from nam_jax.record import ConfigError, Context, clipped, reading_input
 
 WORKERS = 2
@@ -70,9 +70,8 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     begun = time.perf_counter()
     # Most of a quick check is compilation, which takes one core; two checks share two.
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        device = context.device
         pending = [
-            pool.submit(_check, key, row, config.fast, device) for key, row in chosen.items()
+            pool.submit(_check, key, row, config.fast, context) for key, row in chosen.items()
         ]
         try:
             rows = [check.result() for check in tracked(pending, "checking", context)]
@@ -89,9 +88,9 @@ def run(config: ClaimsConfig, context: Context) -> xr.Dataset:
     return dataset
 
 
-def _check(key: str, claim: Claim, fast: bool, device: str | None) -> Row:
+def _check(key: str, claim: Claim, fast: bool, context: Context) -> Row:
     begun = time.perf_counter()
-    with on_device(device):
+    with computing(context):
         finding = claim.check(fast)
     seconds = time.perf_counter() - begun
     return Row(key, claim, finding, seconds, datetime.now(UTC).date().isoformat())

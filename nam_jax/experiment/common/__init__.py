@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         composed_two_layers,
     )
     from nam_jax.experiment.common._context import (
+        computing,
         counted,
         in_context,
-        on_device,
         progress_bar,
         tracked,
     )
@@ -90,7 +90,7 @@ __getattr__, __dir__ = attach(
             "composed_gap_junctions",
             "composed_two_layers",
         ],
-        "_context": ["counted", "in_context", "on_device", "progress_bar", "tracked"],
+        "_context": ["computing", "counted", "in_context", "progress_bar", "tracked"],
         "_figures": [
             *("COLUMN", "PAGE", "errors", "in_style", "legend_below", "log_ticks"),
             *("new_figure", "show_pictures", "styled"),
@@ -160,6 +160,7 @@ __all__ = [
     "composed_dense",
     "composed_gap_junctions",
     "composed_two_layers",
+    "computing",
     "cosine_adam",
     "counted",
     "criterion_text",
@@ -176,7 +177,6 @@ __all__ = [
     "log_slope",
     "log_ticks",
     "new_figure",
-    "on_device",
     "over_seeds",
     "padded",
     "patterns_of",

@@ -1,4 +1,4 @@
-"""Applies a `Context` to the `run` of a study: progress bar, device, check of settings."""
+"""Applies a `Context` to the `run` of a study: progress bar, device, precision, checks."""
 
 import contextlib
 import dataclasses
@@ -13,6 +13,7 @@ from rich.progress import Progress, track
 
 from nam_jax._misc import argument_error, free_memory
 from nam_jax._paths import expanded
+from nam_jax._precision import FULL, Precision, flows_in, in_precision
 from nam_jax.record import Context, check_memory, clipped, reading_input, validate
 
 Item = TypeVar("Item")
@@ -65,21 +66,29 @@ def device_named(name: str) -> Any:
     return devices[int(index or 0)]
 
 
-def on_device(name: str | None) -> contextlib.AbstractContextManager[Any]:
-    """Returns a context manager whose block computes on a device.
+def computing(context: Context) -> contextlib.AbstractContextManager[Any]:
+    """Returns a context manager whose block computes on the device and in the precision of a run.
 
     A thread that is started inside the block needs a block of its own.
 
-    Args:
-        name: The device, as for `device_named`; None: JAX's choice.
+    Raises:
+        ValueError: If JAX has no such device.
     """
-    return contextlib.nullcontext() if name is None else jax.default_device(device_named(name))
+    device = None if context.device is None else device_named(context.device)
+    return _computing(device, Precision[context.precision.upper()])
+
+
+@contextlib.contextmanager
+def _computing(device: Any, flows: Precision) -> Iterator[None]:
+    chosen = contextlib.nullcontext() if device is None else jax.default_device(device)
+    with chosen, in_precision(FULL), flows_in(flows):
+        yield
 
 
 def in_context(
     *, batched: bool
 ) -> Callable[[Callable[[Any, Context], xr.Dataset]], Callable[..., xr.Dataset]]:
-    """Returns a decorator for the `run` of a study: it checks the settings and sets the device.
+    """Returns a decorator for the `run` of a study: it checks settings, sets device and precision.
 
     The decorated function takes the context as an optional second argument. It raises a
     `ConfigError` if a setting is not of its type or out of range, if its arrays cannot fit into the
@@ -102,10 +111,12 @@ def in_context(
                 for name, value in dataclasses.asdict(config).items():
                     if isinstance(value, str) and value.startswith("~"):
                         expanded(name, value)  # an unknown home is refused by the field's name
-                device = on_device(context.device)
-            with device:
+                block = computing(context)
+            with block:
                 check_memory(config, free_memory())
-                return run(config, context)
+                dataset = run(config, context)
+            dataset.attrs["precision"] = context.precision
+            return dataset
 
         return within
 

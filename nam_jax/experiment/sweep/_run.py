@@ -24,7 +24,9 @@ def run(config: sweep.SweepConfig, context: Context) -> xr.Dataset:
 
     assert context.folder is not None
     study = study_named(config.study)
-    return sweep.run_config(config, study, context.folder, progress=context.progress)
+    return sweep.run_config(
+        config, study, context.folder, progress=context.progress, precision=context.precision
+    )
 
 
 def table(dataset: xr.Dataset) -> Table:

@@ -10,6 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from nam_jax._misc import argument_error, as_float, check_key
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key, Pairs, Pattern, Patterns, Scalar
 from nam_jax.memory.tensor import check_patterns, check_signs
 
@@ -23,7 +24,7 @@ Learned = Float[Array, "outputs N"]
 """The array that a rule changes at each pattern: N x N weights, or weights to output neurons."""
 
 
-class AbstractLearningRule(eqx.Module):
+class AbstractLearningRule(AbstractPrecise):
     """A rule that turns K patterns into weights w_ij, from neuron j (presynaptic) to neuron i.
 
     Not to be confused with an `AbstractPatternRule`, which couples patterns within a process

@@ -2,16 +2,16 @@
 
 import abc
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from nam_jax._misc import argument_error, in_one_dtype
+from nam_jax._precision import AbstractPrecise, full
 from nam_jax._types import Patterns
 from nam_jax.memory.tensor import check_patterns
 
 
-class LinearMap(eqx.Module):
+class LinearMap(AbstractPrecise):
     """The map y = W x + b.
 
     Attributes:
@@ -26,7 +26,7 @@ class LinearMap(eqx.Module):
         return self.weights @ x + self.offset
 
 
-class AbstractMapRule(eqx.Module):
+class AbstractMapRule(AbstractPrecise):
     """A rule by which K inputs and their answers become a linear map.
 
     Not to be confused with an `AbstractLearningRule`, which couples neurons to each other.
@@ -63,6 +63,7 @@ class RidgeMap(AbstractMapRule):
         return (answers.T @ (left * shrunk[None])) @ right
 
 
+@full
 def associate(rule: AbstractMapRule, inputs: ArrayLike, answers: ArrayLike) -> LinearMap:
     """Returns the linear map by which `rule` answers `inputs`, (K, N), with `answers`, (K, M).
 

@@ -12,13 +12,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, axes_of
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key, Pairs, Scalar
 
 LARGEST_DENSE = 64
 """Largest N for which an N x N x N x N array (64 MiB in float32) may be built."""
 
 
-class AbstractProcessTensor(eqx.Module):
+class AbstractProcessTensor(AbstractPrecise):
     """A tensor T_ijkl: the calcium flux into astrocyte process ij for each unit of psi_kl.
 
     The astrocyte has one process at the synapse between neurons i and j; psi_ij is its activity. T

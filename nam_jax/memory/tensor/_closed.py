@@ -13,6 +13,7 @@ from einops import rearrange
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, symmetrise
+from nam_jax._precision import precise
 from nam_jax._types import Pattern, Patterns, Scalar
 from nam_jax.memory.tensor._base import AbstractProcessTensor, ScaledTensor, SumTensor
 from nam_jax.memory.tensor._dense import DenseTensor
@@ -43,6 +44,7 @@ def resolvent(tensor: AbstractProcessTensor, shift: Scalar) -> AbstractProcessTe
 
 
 @resolvent.register
+@precise
 def _(tensor: PatternTensor, shift: Scalar) -> PatternTensor:
     xi = tensor.patterns
     gram = pair_gram(xi, autapses=tensor.autapses)
@@ -60,6 +62,7 @@ def _(tensor: PatternTensor, shift: Scalar) -> PatternTensor:
 
 
 @resolvent.register
+@precise
 def _(tensor: DenseTensor, shift: Scalar) -> DenseTensor:
     size = tensor.num_neurons
     matrix = rearrange(tensor.symmetric_entries(), "i j k l -> (i j) (k l)")
@@ -120,6 +123,7 @@ def _no_closed_form(tensor: AbstractProcessTensor) -> ValueError:
 
 
 @functools.singledispatch
+@precise
 def contract(tensor: AbstractProcessTensor, phi: Pattern) -> Pattern:
     """Returns the vector (T phi phi^T) phi: the input of each neuron by fluxes that neurons drive.
 
@@ -137,6 +141,7 @@ def contract(tensor: AbstractProcessTensor, phi: Pattern) -> Pattern:
 
 
 @contract.register
+@precise
 def _(tensor: PatternTensor, phi: Pattern) -> Pattern:
     # With overlaps m_mu = xi^mu . phi, phi phi^T gives the drive d = A m^2 of patterns, and the
     # force is xi^T (d m). Without autapses the terms i = j are subtracted twice: from m^2 and from
@@ -178,6 +183,7 @@ def _weighted_squares(xi: Patterns, weights: Float[Array, " a"]) -> Float[Array,
 
 
 @_weighted_squares.defjvp
+@precise
 def _(primals, tangents):  # the branch for -1 and +1 alone would have the derivative 0 by xi
     (xi, weights), (dxi, dweights) = primals, tangents
     return _weighted_squares(xi, weights), (2 * xi * dxi).T @ weights + (xi**2).T @ dweights

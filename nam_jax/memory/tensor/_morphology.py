@@ -10,6 +10,7 @@ import scipy
 from jaxtyping import Array, Bool, Float, Int
 
 from nam_jax._misc import argument_error, as_float, axes_of, check_finite, check_key, is_concrete
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key, Pairs, Scalar
 from nam_jax.memory.tensor._base import (
     LARGEST_DENSE,
@@ -24,7 +25,7 @@ _BRANCH_SHARE = 0.6
 """Length of a primary branch, as a share of the radius of the territory."""
 
 
-class Morphology(eqx.Module):
+class Morphology(AbstractPrecise):
     """Positions of the processes of an astrocyte, and distances between them along its branches.
 
     Processes ij and ji are the same process, so there are P = N (N + 1) / 2 processes. They are

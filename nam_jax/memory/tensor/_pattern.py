@@ -17,6 +17,7 @@ from nam_jax._misc import (
     symmetrise,
     zero_diagonal,
 )
+from nam_jax._precision import precise
 from nam_jax._types import Key, Pairs, Patterns, Scalar
 from nam_jax.memory._store import AbstractPatternStore
 from nam_jax.memory.tensor._base import AbstractProcessTensor
@@ -168,6 +169,7 @@ class PatternTensor(AbstractProcessTensor, AbstractPatternStore):
         return jnp.minimum(values[0], 0), jnp.maximum(values[-1], 0)
 
 
+@precise
 def pair_gram(patterns: Patterns, *, autapses: bool) -> Float[Array, "K K"]:
     """Returns G_{mu nu} = ((xi^mu . xi^nu)^2 - sum_i (xi_i^mu xi_i^nu)^2) / D, (K, K).
 
@@ -237,6 +239,7 @@ def check_signs(
         raise argument_error(name, f"hold -1 and +1, not 0 and 1; {remedy}", given)
 
 
+@precise
 def couple(couplings: Couplings, right: Float[Array, "K ..."]) -> Float[Array, "K ..."]:
     """Returns A @ right, for couplings A that are a matrix or the diagonal of one.
 

@@ -7,12 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nam_jax._misc import argument_error, as_float, is_concrete
+from nam_jax._precision import AbstractPrecise
 
 Couplings = Float[Array, " K"] | Float[Array, "K K"]
 """Couplings A between K patterns, (K, K); a vector (K,) stands for a diagonal matrix."""
 
 
-class AbstractPatternRule(eqx.Module):
+class AbstractPatternRule(AbstractPrecise):
     """A rule that turns the Gram matrix G into the couplings A of a `PatternTensor`."""
 
     @abc.abstractmethod

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Pattern
 from nam_jax.network.astrocyte._fast import settle_fast
 from nam_jax.network.astrocyte._state import TripartiteState
 
 
-class AbstractStart(eqx.Module):
+class AbstractStart(AbstractPrecise):
     """Turns a cue into the initial state of a network with neurons, synapses and processes.
 
     Attributes:

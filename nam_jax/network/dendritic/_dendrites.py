@@ -14,13 +14,14 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise, precise
 from nam_jax.network.dendritic._packing import BranchBlock, pack
 
 Transfer = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 """A branch's output as a function of its drive, elementwise."""
 
 
-class AbstractDendrites(eqx.Module):
+class AbstractDendrites(AbstractPrecise):
     """The synapses from N inputs to N2 neurons with D branches each.
 
     Attributes:
@@ -235,6 +236,7 @@ def _branch_sums(dendrites: Dendrites, x: Array, transfer: Transfer, bias: Any) 
 
 
 @_branch_sums.def_jvp
+@precise
 def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return eqx.filter_jvp(_pass, primals, tangents)
 

@@ -6,10 +6,11 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from nam_jax._precision import AbstractPrecise
 from nam_jax.network.dendritic._wiring import Wiring
 
 
-class InhibitoryPopulation(eqx.Module):
+class InhibitoryPopulation(AbstractPrecise):
     """The inhibitory population I1 or I2, driven by N excitatory neurons and by itself.
 
         tau_I dv/dt = [h]+ - v,   h = 1/(c N) sum J v_E - 1/(c M)^2 sum J v

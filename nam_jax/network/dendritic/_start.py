@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from nam_jax._misc import argument_error
+from nam_jax._precision import AbstractPrecise
 from nam_jax.network._drive import as_cue
 
 
-class AbstractCue(eqx.Module):
+class AbstractCue(AbstractPrecise):
     """A rule that turns a cue into the initial rates of all four populations."""
 
     @abc.abstractmethod

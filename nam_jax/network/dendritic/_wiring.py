@@ -3,20 +3,20 @@
 import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Integer
 
 from nam_jax._misc import argument_error, check_key
+from nam_jax._precision import AbstractPrecise
 from nam_jax._types import Key
 
 Weights = Float[Array, "post pre"]
 """Synaptic weights, at least 0; the entry (i, j) is from neuron j to neuron i."""
 
 
-class Wiring(eqx.Module):
+class Wiring(AbstractPrecise):
     """All synapses between N1 memory (E1), N2 feature (E2), M1 and M2 inhibitory neurons.
 
     All weights are at least 0. The sign of a synapse is that of the neuron it comes from (Dale's

@@ -13,6 +13,7 @@ import numpy as np
 from jax.scipy.special import erfc, gammaln, xlog1py, xlogy
 from jaxtyping import Array, Float
 
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.theory.dendritic._circuit import (
     Circuit,
@@ -65,6 +66,7 @@ class BranchDrive(NamedTuple):
         """Returns the distribution with an added independent input of this mean and variance."""
         return self._replace(means=self.means + mean, variances=self.variances + variance)
 
+    @full
     def ramp_moments(self, threshold: Number, width: Number) -> Float[Array, "3"]:
         """Returns the raw moments 1 to 3 of u = clip((drive - threshold) / width, 0, 1).
 

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import comb
 
+from nam_jax._precision import full
 from nam_jax._types import Scalar
 from nam_jax.theory.dendritic._circuit import Circuit, Number
 
@@ -45,6 +46,7 @@ def occupancy(circuit: Circuit, k: Number, p: Number) -> Float[Array, "3"]:
     return jnp.stack([mean, variance, third])
 
 
+@full
 def feedback_moments(
     circuit: Circuit,
     own: Float[Array, "3"],
