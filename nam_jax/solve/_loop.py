@@ -76,7 +76,7 @@ class Integration(eqx.Module):
     jumps: Float[Array, " J"] | None
     observe: Observe
     times: Float[Array, " T"] | None
-    precision: Precision = eqx.field(static=True)
+    precision: Precision = eqx.field(default=FULL, static=True)
 
     @property
     def terms(self) -> dfx.ODETerm:
