@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nam_jax.record._context import Context, Precision
     from nam_jax.record._dataset import from_bytes, to_bytes
     from nam_jax.record._file import staged_file
-    from nam_jax.record._flags import Flags, Shared, read_flags, read_given, value_of
+    from nam_jax.record._flags import Flags, read_flags, read_given, value_of
     from nam_jax.record._folder import WRITTEN, staged_folder
     from nam_jax.record._help import Parser, add_flags
     from nam_jax.record._kinds import (
@@ -71,7 +71,7 @@ __getattr__, __dir__ = attach(
         "_context": ["Context", "Precision"],
         "_dataset": ["from_bytes", "to_bytes"],
         "_file": ["staged_file"],
-        "_flags": ["Flags", "Shared", "read_flags", "read_given", "value_of"],
+        "_flags": ["Flags", "read_flags", "read_given", "value_of"],
         "_help": ["Parser", "add_flags"],
         "_folder": ["WRITTEN", "staged_folder"],
         "_kinds": [
@@ -118,7 +118,6 @@ __all__ = [
     "RunError",
     "Seed",
     "Share",
-    "Shared",
     "Store",
     "StoreError",
     "Study",

@@ -1,7 +1,7 @@
 """Reads the words after `nam-jax sweep`."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from nam_jax.record import (
     FORMATS,
@@ -9,7 +9,6 @@ from nam_jax.record import (
     Format,
     Parser,
     Precision,
-    Shared,
     Study,
     add_flags,
     entry_of,
@@ -110,7 +109,7 @@ def read_words(words: Sequence[str], studies: Sequence[Study], opening: str = ""
         repair="repair" in given,
         quiet="quiet" in given,
         format=given.get("format", "png"),
-        precision=value_of(Shared, "precision", given.get("precision", "highest")),
+        precision=given.get("precision", "highest"),
     )
 
 
@@ -158,8 +157,8 @@ def _parser(prog: str, opening: str = "", *, help: bool = True) -> Parser:
     group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, of trusted machines")
     group.add_argument(
         "--precision",
-        metavar="P",
-        help="digits of flows: highest, high or default",
+        choices=get_args(Precision),
+        help="precision of products in flows on GPUs and TPUs (default: highest)",
     )
     group.add_argument(
         "--repair", action="store_const", const=True, help="compute damaged chunks again"

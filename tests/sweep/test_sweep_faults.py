@@ -19,7 +19,7 @@ from nam_jax.sweep import _run
 GRID = {"size": [1, 2]}
 
 
-def write_little(config, dataset, folder, drawn_by=None):
+def write_little(config, dataset, folder, drawn_by=None, format="png"):
     """Stands for the writer of `result.zarr`, whose own faults the slow test has."""
     with staged_folder(folder) as staging:
         (staging / "config.toml").write_text(f"# Written by nam-jax.\n{dataset.recalled.values}")
